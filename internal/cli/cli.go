@@ -1,0 +1,140 @@
+// Package cli is the one way into every program: flags, configuration, log,
+// exit status. Only Main ends the process.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/pflag"
+
+	"yubin/internal/config"
+)
+
+// Exit statuses (sysexits.h).
+const (
+	ExUsage       = 64
+	ExDataErr     = 65
+	ExNoUser      = 67
+	ExUnavailable = 69
+	ExSoftware    = 70
+	ExOSErr       = 71
+	ExIOErr       = 74
+	ExTempFail    = 75
+	ExNoPerm      = 77
+	ExConfig      = 78
+)
+
+// A Command is a program as a value: the manual and the parser see the same
+// flags and parameters.
+type Command struct {
+	Name    string
+	Section int // of the manual: 1, 8
+	// Params are the parameters that the program reads. Main checks them.
+	Params []*config.Def
+	// ConfigFlag is the letter of the flag that names the configuration
+	// directory; "" is c.
+	ConfigFlag string
+	// Args rewrites the command line before flags are parsed; nil leaves it.
+	Args func(args []string) ([]string, error)
+	// Setup defines the flags and returns what runs when they are parsed.
+	Setup func(fs *pflag.FlagSet) func(ctx context.Context, env *Env) error
+}
+
+// An Env is what a program gets from its caller.
+type Env struct {
+	Program        string // the command's name
+	Config         *config.Config
+	Args           []string // operands
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Overrides      []string // -o name=value, to read the configuration again
+}
+
+// A Status is an error with the exit status it leads to.
+type Status struct {
+	Code int
+	Err  error // nil: nothing to print
+}
+
+func (s *Status) Error() string {
+	if s.Err == nil {
+		return fmt.Sprintf("exit status %d", s.Code)
+	}
+	return s.Err.Error()
+}
+
+func (s *Status) Unwrap() error { return s.Err }
+
+// Fail returns a Status with a message.
+func Fail(code int, format string, args ...any) error {
+	return &Status{code, fmt.Errorf(format, args...)}
+}
+
+// Main runs c and exits.
+func Main(c *Command) { os.Exit(Run(c, os.Args[1:])) }
+
+// Run runs c with args and returns its exit status.
+func Run(c *Command, args []string) int {
+	err := run(c, args)
+	if err == nil {
+		return 0
+	}
+	code := 1
+	var s *Status
+	if errors.As(err, &s) {
+		code, err = s.Code, s.Err
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", c.Name, err)
+	}
+	return code
+}
+
+func run(c *Command, args []string) error {
+	fs := pflag.NewFlagSet(c.Name, pflag.ContinueOnError)
+	fs.SetInterspersed(false)
+	fs.Usage = func() {}
+	letter := c.ConfigFlag
+	if letter == "" {
+		letter = "c"
+	}
+	dir := fs.StringP("config", letter, "", "read main.cf and master.cf in this `directory`")
+	overrides := fs.StringArrayP("option", "o", nil, "set a parameter: `name=value`, over main.cf")
+	body := c.Setup(fs)
+	if c.Args != nil {
+		var err error
+		if args, err = c.Args(args); err != nil {
+			return &Status{ExUsage, err}
+		}
+	}
+	if err := fs.Parse(args); err != nil {
+		return &Status{ExUsage, err}
+	}
+	d := *dir
+	if d == "" {
+		d = os.Getenv("MAIL_CONFIG")
+	}
+	if d == "" {
+		d = config.DefaultDir
+	}
+	d, err := filepath.Abs(d)
+	if err != nil {
+		return err
+	}
+	cfg, err := config.Load(d, *overrides)
+	if err != nil {
+		return &Status{ExConfig, err}
+	}
+	if err := cfg.Check(c.Params); err != nil {
+		return &Status{ExConfig, err}
+	}
+	return body(context.Background(), &Env{
+		Program: c.Name, Config: cfg, Args: fs.Args(), Overrides: *overrides,
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+	})
+}

@@ -1,0 +1,169 @@
+// Package fdpass carries one JSON value a packet over Unix SOCK_SEQPACKET
+// sockets, with open descriptors beside it (SCM_RIGHTS), and tells who the
+// peer is (SO_PEERCRED).
+package fdpass
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// Limits of one packet. A sender that exceeds them gets an error.
+const (
+	MaxPacket = 128 << 10 // octets
+	MaxFiles  = 64
+)
+
+// A Conn is one end of a SEQPACKET connection. One goroutine may send while
+// another receives; several may send.
+type Conn struct {
+	c    *net.UnixConn
+	send sync.Mutex
+	buf  []byte // Recv's
+	oob  []byte
+}
+
+// New wraps an accepted or dialled "unixpacket" connection.
+func New(c *net.UnixConn) *Conn { return &Conn{c: c} }
+
+// Dial connects to the socket at path.
+func Dial(path string) (*Conn, error) {
+	c, err := net.DialUnix("unixpacket", nil, &net.UnixAddr{Name: path, Net: "unixpacket"})
+	if err != nil {
+		return nil, err
+	}
+	return New(c), nil
+}
+
+// Pair returns both ends of a connection, for tests and hand-overs.
+func Pair() (a, b *Conn, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil, nil, os.NewSyscallError("socketpair", err)
+	}
+	var ends [2]*Conn
+	for i, fd := range fds {
+		f := os.NewFile(uintptr(fd), "socketpair")
+		c, err := net.FileConn(f)
+		f.Close()
+		if err != nil {
+			return nil, nil, err
+		}
+		ends[i] = New(c.(*net.UnixConn))
+	}
+	return ends[0], ends[1], nil
+}
+
+// Unix returns the connection beneath, for deadlines.
+func (c *Conn) Unix() *net.UnixConn { return c.c }
+
+// Close closes the connection.
+func (c *Conn) Close() error { return c.c.Close() }
+
+// Send sends v and lends the files: the caller still closes its own.
+func (c *Conn) Send(v any, files ...*os.File) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	if len(b) > MaxPacket || len(files) > MaxFiles {
+		return fmt.Errorf("packet of %d octets and %d files, want at most %d and %d", len(b), len(files), MaxPacket, MaxFiles)
+	}
+	var oob []byte
+	if len(files) > 0 {
+		fds := make([]int, len(files))
+		for i, f := range files {
+			fds[i] = int(f.Fd())
+		}
+		oob = unix.UnixRights(fds...)
+	}
+	c.send.Lock()
+	defer c.send.Unlock()
+	_, _, err = c.c.WriteMsgUnix(b, oob, nil)
+	return err
+}
+
+// Recv waits for the next packet, decodes it into v, and returns the files
+// that came with it, which the caller closes. It returns io.EOF when the peer
+// has closed.
+func (c *Conn) Recv(v any) ([]*os.File, error) {
+	if c.buf == nil {
+		c.buf = make([]byte, MaxPacket)
+		c.oob = make([]byte, unix.CmsgSpace(4*MaxFiles))
+	}
+	n, oobn, flags, _, err := c.c.ReadMsgUnix(c.buf, c.oob)
+	if err != nil {
+		return nil, err
+	}
+	files, err := rights(c.oob[:oobn])
+	switch {
+	case err != nil:
+	case flags&(unix.MSG_TRUNC|unix.MSG_CTRUNC) != 0:
+		err = errors.New("packet too large")
+	case n == 0:
+		err = io.EOF
+	default:
+		err = json.Unmarshal(c.buf[:n], v)
+	}
+	if err != nil {
+		CloseAll(files)
+		return nil, err
+	}
+	return files, nil
+}
+
+func rights(oob []byte) ([]*os.File, error) {
+	if len(oob) == 0 {
+		return nil, nil
+	}
+	messages, err := unix.ParseSocketControlMessage(oob)
+	if err != nil {
+		return nil, err
+	}
+	var files []*os.File
+	for i := range messages {
+		fds, err := unix.ParseUnixRights(&messages[i])
+		if err != nil {
+			continue // credentials and the like
+		}
+		for _, fd := range fds {
+			unix.CloseOnExec(fd)
+			files = append(files, os.NewFile(uintptr(fd), "received"))
+		}
+	}
+	return files, nil
+}
+
+// CloseAll closes files.
+func CloseAll(files []*os.File) {
+	for _, f := range files {
+		f.Close()
+	}
+}
+
+// Peer returns the credentials of the process at the other end, as they were
+// when it connected.
+func (c *Conn) Peer() (*unix.Ucred, error) { return Peer(c.c) }
+
+// Peer is Conn.Peer for any Unix connection.
+func Peer(c *net.UnixConn) (*unix.Ucred, error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var cred *unix.Ucred
+	var credErr error
+	if err := raw.Control(func(fd uintptr) {
+		cred, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	}); err != nil {
+		return nil, err
+	}
+	return cred, credErr
+}

@@ -1,0 +1,54 @@
+package ipc
+
+// ControlVersion is the version of the conversation of mailq and mailctl with
+// qmgr: Hello, then one ControlRequest, then ControlReplies, the last of which
+// has End set.
+const ControlVersion = 1
+
+// Operations of a ControlRequest.
+const (
+	OpList    = "list"    // Entries; authorized_mailq_users
+	OpShow    = "show"    // one Entry whole, its file beside it; root and mail_owner
+	OpFlush   = "flush"   // try now; authorized_flush_users
+	OpHold    = "hold"    // root and mail_owner, from here on
+	OpRelease = "release" // from hold
+	OpDelete  = "delete"
+)
+
+// A ControlRequest asks for one operation on the messages IDs, or on all.
+type ControlRequest struct {
+	Op  string   `json:"op"`
+	All bool     `json:"all,omitempty"`
+	IDs []string `json:"ids,omitempty"`
+}
+
+// A ControlReply answers a ControlRequest in part.
+type ControlReply struct {
+	Entries []Entry  `json:"entries,omitempty"`
+	Done    []string `json:"done,omitempty"`    // IDs that the operation was carried out on
+	Missing []string `json:"missing,omitempty"` // IDs that are not in the queue
+	Error   string   `json:"error,omitempty"`   // why nothing was done
+	Denied  bool     `json:"denied,omitempty"`  // Error is one of rights
+	End     bool     `json:"end,omitempty"`
+}
+
+// An Entry is one message of the queue. A message with many recipients comes
+// as several entries of the same ID, one after the other.
+type Entry struct {
+	Queue      string           `json:"queue"` // maildrop, incoming, active, deferred, hold
+	ID         string           `json:"id"`
+	Arrival    int64            `json:"arrival"` // microseconds since 1970
+	Size       int64            `json:"size"`    // content, octets
+	Sender     string           `json:"sender"`
+	Next       int64            `json:"next,omitempty"` // next attempt, microseconds since 1970
+	Recipients []EntryRecipient `json:"rcpt"`
+}
+
+// An EntryRecipient is a recipient who still waits.
+type EntryRecipient struct {
+	Address  string `json:"a"`
+	Original string `json:"o,omitempty"`
+	Reason   string `json:"reason,omitempty"` // of the last deferral
+	Code     string `json:"code,omitempty"`
+	Tried    int64  `json:"tried,omitempty"` // last attempt, microseconds since 1970
+}

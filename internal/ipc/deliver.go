@@ -1,0 +1,81 @@
+package ipc
+
+// DeliverVersion is the version of the delivery conversation, between qmgr
+// (client) and a delivery agent's socket private/NAME.
+const DeliverVersion = 1
+
+// MaxRequestRecipients is the most recipients in one Request.
+const MaxRequestRecipients = 50
+
+// A Request asks an agent to deliver one message to some of its recipients.
+// The queue file comes beside it as a read-only descriptor. Many may be
+// outstanding; replies come in any order.
+type Request struct {
+	Version    int               `json:"v"`
+	N          uint64            `json:"n"` // the request's number on this connection
+	ID         string            `json:"id"`
+	Transport  string            `json:"transport"` // master.cf's name: local, virtual
+	Nexthop    string            `json:"nexthop,omitempty"`
+	Sender     string            `json:"sender"`
+	Arrival    int64             `json:"arrival"` // microseconds since 1970
+	Offset     int64             `json:"offset"`  // of the content in the file
+	Length     int64             `json:"length"`  // of the content, octets
+	Flags      uint32            `json:"flags,omitempty"`
+	Attrs      map[string]string `json:"attrs,omitempty"`  // queue.Attr names
+	Unsure     bool              `json:"unsure,omitempty"` // an earlier attempt may have delivered it: look first
+	Recipients []Recipient       `json:"rcpt"`
+}
+
+// A Recipient is one address of a Request.
+type Recipient struct {
+	Index    int               `json:"i"` // its number in the message's envelope
+	Address  string            `json:"a"`
+	Original string            `json:"o,omitempty"` // when it differs
+	Exact    bool              `json:"x,omitempty"` // do not apply aliases
+	Attrs    map[string]string `json:"attrs,omitempty"`
+}
+
+// Outcomes of a recipient.
+const (
+	Sent     = "sent"
+	Deferred = "deferred"
+	Bounced  = "bounced"
+	Expanded = "expanded" // replaced by other addresses; qmgr makes the forward
+)
+
+// A Reply has the outcome of some recipients of a request. An agent may send
+// several for one request, as outcomes become known.
+type Reply struct {
+	N       uint64   `json:"n"`
+	Results []Result `json:"results"`
+}
+
+// A Result is the outcome of one recipient. Text is one line of clean UTF-8.
+type Result struct {
+	Index  int    `json:"i"`
+	Status string `json:"s"`
+	Code   string `json:"code"` // enhanced status code, such as 2.0.0
+	Text   string `json:"text"`
+	Relay  string `json:"relay"`          // for the log: local, virtual, host[address]:port
+	Host   string `json:"host,omitempty"` // remote host, for the notice (RFC 3464 Remote-MTA)
+	// Setup and Transfer are microseconds spent on the connection and on the
+	// delivery: the last two of the log's delays.
+	Setup    int64 `json:"setup,omitempty"`
+	Transfer int64 `json:"xfer,omitempty"`
+
+	// For Expanded: addresses to send the message on to. More is set when
+	// another Result of the same recipient follows with further addresses.
+	To   []Target `json:"to,omitempty"`
+	More bool     `json:"more,omitempty"`
+	// Sender replaces the envelope sender of the forward when not nil (owner-
+	// aliases).
+	Sender *string `json:"sender,omitempty"`
+	// Header is put before the content of the forward, lines ending in LF.
+	Header string `json:"header,omitempty"`
+}
+
+// A Target is an address that a recipient was expanded to.
+type Target struct {
+	Address string `json:"a"`
+	Exact   bool   `json:"x,omitempty"` // aliases are not applied to it again
+}

@@ -1,0 +1,21 @@
+// Package ipc is every message that crosses a process, one file a
+// conversation. A packet is one JSON object (package fdpass carries it);
+// fields that a version does not know are ignored, and a change that an old
+// peer would misread raises the conversation's version. docs/IPC.md has the
+// dialogues.
+package ipc
+
+// A Hello is the first packet that a client of qmgr's socket public/qmgr
+// sends; it names the conversation.
+type Hello struct {
+	Version int    `json:"v"`
+	Role    string `json:"role"`              // one of the Role constants
+	Program string `json:"program,omitempty"` // who speaks, for the log
+}
+
+// The conversations that qmgr's socket serves.
+const (
+	RoleLend    = "lend"    // smtpd and pickup take blanks and commit messages (lend.go)
+	RoleControl = "control" // mailq and mailctl (control.go)
+	RoleWake    = "wake"    // master's wake-up: run the queue; nothing follows
+)
