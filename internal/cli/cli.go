@@ -52,7 +52,10 @@ type Env struct {
 	Args           []string // operands
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
-	Overrides      []string // -o name=value, to read the configuration again
+	Overrides      []string // -o name=value, over main.cf
+	// Reload reads the configuration again, with the same overrides and the
+	// same check; Config stays as it is.
+	Reload func() (*config.Config, error)
 }
 
 // A Status is an error with the exit status it leads to.
@@ -126,15 +129,19 @@ func run(c *Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	cfg, err := config.Load(d, *overrides)
+	load := func() (*config.Config, error) {
+		cfg, err := config.Load(d, *overrides)
+		if err != nil {
+			return nil, err
+		}
+		return cfg, cfg.Check(c.Params)
+	}
+	cfg, err := load()
 	if err != nil {
 		return &Status{ExConfig, err}
 	}
-	if err := cfg.Check(c.Params); err != nil {
-		return &Status{ExConfig, err}
-	}
 	return body(context.Background(), &Env{
-		Program: c.Name, Config: cfg, Args: fs.Args(), Overrides: *overrides,
+		Program: c.Name, Config: cfg, Args: fs.Args(), Overrides: *overrides, Reload: load,
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 	})
 }

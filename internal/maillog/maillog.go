@@ -1,0 +1,104 @@
+// Package maillog writes the mail log: one line an event, in the shape that
+// pflogsumm, fail2ban and logwatch look for, to syslog's socket, to
+// maillog_file, or to standard error.
+//
+// A line in a file is
+//
+//	Jan _2 15:04:05 HOST TAG[PID]: TEXT
+//
+// and the datagram to /dev/log is the same behind its priority and without
+// HOST, the form that local syslog daemons expect (RFC 3164, 4.1). TAG is
+// syslog_name, a slash and the program: postfix/smtpd.
+//
+// A line never holds a control character, whatever a peer said, and is cut at
+// maxText octets. Logging never stops mail: a line that the receiver does not
+// take within a moment is dropped and counted.
+package maillog
+
+import (
+	"fmt"
+	"os"
+	"strings"
+)
+
+// Severities (RFC 3164, 4.1.1).
+const (
+	critical = 2
+	failure  = 3
+	warning  = 4
+	info     = 6
+)
+
+// Options say where lines go and how they are tagged.
+type Options struct {
+	Tag      string   // such as postfix/smtpd
+	Facility string   // syslog_facility; "" is mail
+	File     *os.File // maillog_file, open for appending; nil: syslog. Open takes it over.
+}
+
+// A Logger writes lines with one tag. Its methods may be called by several
+// goroutines at once.
+type Logger struct {
+	out *output
+	tag string
+}
+
+// Open returns a Logger to o.File, else to syslog, else to standard error.
+// Its error is an unknown facility.
+func Open(o Options) (*Logger, error) {
+	name := o.Facility
+	if name == "" {
+		name = "mail"
+	}
+	facility, ok := facilityNumber(name)
+	if !ok {
+		return nil, fmt.Errorf("syslog facility %q: no such facility", name)
+	}
+	out := &output{facility: facility, host: shortHost(), pid: os.Getpid(), socket: devLog}
+	switch {
+	case o.File != nil:
+		out.file = o.File
+	case out.dial() != nil:
+		out.file, out.keep = os.Stderr, true
+	}
+	return &Logger{out, Clean(o.Tag)}, nil
+}
+
+// As returns a Logger to the same place whose tag has name for its last part:
+// postfix/smtpd becomes postfix/cleanup.
+func (l *Logger) As(name string) *Logger {
+	head := ""
+	if i := strings.LastIndexByte(l.tag, '/'); i >= 0 {
+		head = l.tag[:i+1]
+	}
+	return &Logger{l.out, head + Clean(name)}
+}
+
+// Info writes a line.
+func (l *Logger) Info(format string, args ...any) {
+	l.out.write(info, l.tag, fmt.Sprintf(format, args...))
+}
+
+// Warn writes a line that begins with "warning: ".
+func (l *Logger) Warn(format string, args ...any) {
+	l.out.write(warning, l.tag, "warning: "+fmt.Sprintf(format, args...))
+}
+
+// Error writes a line that begins with "error: ".
+func (l *Logger) Error(format string, args ...any) {
+	l.out.write(failure, l.tag, "error: "+fmt.Sprintf(format, args...))
+}
+
+// Fatal writes a line that begins with "fatal: ". It does not end the process.
+func (l *Logger) Fatal(format string, args ...any) {
+	l.out.write(critical, l.tag, "fatal: "+fmt.Sprintf(format, args...))
+}
+
+// Redirect sends the lines of l, and of all Loggers made from it, to file from
+// now on: the log file was rotated. The earlier file is closed. A Logger that
+// writes to syslog or standard error ignores it and closes file.
+func (l *Logger) Redirect(file *os.File) { l.out.redirect(file) }
+
+// Close closes what Open took over, for l and all Loggers made from it. Lines
+// written afterwards are dropped.
+func (l *Logger) Close() error { return l.out.close() }
