@@ -1,10 +1,18 @@
 package ipc
 
-// The status pipe from a service to master carries lines:
+// The status connection between a service and master is a Unix socket of type
+// SOCK_SEQPACKET that carries one line a packet, without a line end. The
+// service says:
 //
 //	READY                      the service accepts
 //	STOPPED-ACCEPTING          master watches the listening socket again
 //	NEXT-WAKE MICROSECONDS     start the service at this time (since 1970) at the latest
+//
+// and master says:
+//
+//	LOG                        the descriptor beside it is maillog_file, opened again
+//
+// Its end tells the service that master has gone.
 //
 // The descriptor is named by StatusName in LISTEN_FDNAMES, after the listening
 // sockets; LogName names maillog_file, opened by master for appending. Both
@@ -13,6 +21,7 @@ const (
 	StatusReady    = "READY"
 	StatusStopped  = "STOPPED-ACCEPTING"
 	StatusNextWake = "NEXT-WAKE"
+	StatusLog      = "LOG"
 
 	StatusName = "yubin-status"
 	LogName    = "yubin-log"
