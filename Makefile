@@ -1,0 +1,56 @@
+# Targets of a few lines; longer ones are scripts. `make` builds, `make run`
+# shows a letter travel, `make test` proves it.
+
+GO       ?= go
+PROGRAMS  = $(notdir $(wildcard cmd/*))
+STATIC    = CGO_ENABLED=0 $(GO)
+TOOL      = $(GO) tool -modfile=tools/go.mod
+FUZZTIME ?= 1m
+
+.PHONY: all build test run check race fuzz root-test bench interop man cover clean
+
+all: build
+
+build:
+	$(STATIC) build -trimpath -ldflags '-s -w' -o bin/ $(addprefix ./cmd/,$(PROGRAMS))
+
+# Needs Go and make alone, no root, no other service.
+test: build
+	$(STATIC) test -shuffle=on ./...
+
+run: build
+	test/demo/run.sh
+
+# What a commit has to pass beside the tests.
+check:
+	test -z "$$(gofmt -l cmd internal test | tee /dev/stderr)"
+	$(GO) vet ./... && $(GO) vet -tags root ./test/root
+	$(GO) mod verify
+	$(TOOL) staticcheck ./...
+	mandoc -Tlint -Wwarning man/*.[158]
+
+race: build
+	$(GO) test -race -shuffle=on ./...
+
+# Each fuzz target for FUZZTIME.
+fuzz:
+	test/fuzz.sh $(FUZZTIME)
+
+# What only root can show; run as root on a machine that may be changed.
+root-test: build
+	$(STATIC) test -tags root -count=1 ./test/root
+
+bench: build
+	test/bench/run.sh
+
+interop: build
+	test/interop/run.sh
+
+man:
+	$(GO) test ./internal/man -update
+
+cover:
+	$(GO) test -coverprofile=out/cover ./... && $(GO) tool cover -func=out/cover
+
+clean:
+	rm -rf bin out

@@ -1,0 +1,155 @@
+package system
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"yubin/test/instance"
+)
+
+// Mail for another domain waits with a reason, and the tools work on it.
+func TestQueueTools(t *testing.T) {
+	t.Parallel()
+	i := instance.New(t, instance.Options{})
+	id := i.Submit("alice@example.test", "dave@elsewhere.test", "Subject: far\n\naway\n")
+	i.WaitLog(id+": to=<dave@elsewhere.test>", "dsn=4.", "status=deferred (")
+
+	want := regexp.MustCompile(`^-Queue ID-  --Size-- ----Arrival Time---- -Sender/Recipient-------
+` + id + ` +\d+ \w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d  alice@example\.test
+ *\([^\n]*smtp[^\n]*\)
+ {41}dave@elsewhere\.test
+
+-- 0 Kbytes in 1 Request\.
+$`)
+	i.Until("the message is deferred", func() bool { return strings.Contains(i.Mailq(), "(") })
+	if q := i.Mailq(); !want.MatchString(q) {
+		t.Errorf("mailq:\n%s", q)
+	}
+	if r := i.Run("", "sendmail", "-C", i.Etc(), "-bp"); r.Stdout != i.Mailq() {
+		t.Errorf("sendmail -bp: %+v", r)
+	}
+	if r := i.Mailctl("queue", "cat", id); !strings.HasSuffix(r.Stdout, "Subject: far\n\naway\n") {
+		t.Errorf("queue cat: %+v", r)
+	}
+	if r := i.Mailctl("queue", "show", id); !strings.Contains(r.Stdout, "dave@elsewhere.test") || r.Code != 0 {
+		t.Errorf("queue show: %+v", r)
+	}
+	if r := i.Mailctl("queue", "hold", id); r.Code != 0 || !strings.Contains(r.Stderr+r.Stdout, "placed on hold") {
+		t.Errorf("queue hold: %+v", r)
+	}
+	if q := i.Mailq(); !strings.Contains(q, "\n"+id+"!") {
+		t.Errorf("mailq does not show the hold:\n%s", q)
+	}
+	if r := i.Mailctl("queue", "release", id); r.Code != 0 || !strings.Contains(r.Stderr+r.Stdout, "released from hold") {
+		t.Errorf("queue release: %+v", r)
+	}
+	before := strings.Count(i.Log(), "status=deferred")
+	if r := i.Mailctl("queue", "flush"); r.Code != 0 {
+		t.Errorf("queue flush: %+v", r)
+	}
+	i.Until("the flush tries again", func() bool { return strings.Count(i.Log(), "status=deferred") > before })
+	if r := i.Mailctl("queue", "delete", id); r.Code != 0 || !strings.Contains(r.Stderr+r.Stdout, "removed") {
+		t.Errorf("queue delete: %+v", r)
+	}
+	if q := i.Mailq(); q != "Mail queue is empty\n" {
+		t.Errorf("mailq after delete:\n%s", q)
+	}
+}
+
+// A table that cannot be read defers; mended, mail flows.
+func TestUnreadableTable(t *testing.T) {
+	t.Parallel()
+	i := instance.New(t, instance.Options{})
+	boxes := i.Path("etc", "mailboxes")
+	if err := os.Rename(boxes, boxes+".away"); err != nil {
+		t.Fatal(err)
+	}
+	i.Sendmail("Subject: patience\n\nx\n", "-f", "bob@example.test", "alice@example.test")
+	i.WaitLog("to=<alice@example.test>", "status=deferred")
+	s := i.Dial()
+	s.Want("250", "EHLO client.test")
+	s.Want("250", "MAIL FROM:<carol@client.test>")
+	s.Want("4", "RCPT TO:<alice@example.test>")
+	s.Close()
+	if err := os.Rename(boxes+".away", boxes); err != nil {
+		t.Fatal(err)
+	}
+	i.Until("delivery after the table is back", func() bool {
+		i.Mailctl("queue", "flush")
+		return len(i.Mail("alice")) == 1
+	})
+	if len(i.Mail("bob")) != 0 {
+		t.Error("an unreadable table bounced mail")
+	}
+}
+
+// What cannot be read is kept in corrupt/, and the rest is delivered.
+func TestGarbageInTheQueue(t *testing.T) {
+	t.Parallel()
+	i := instance.New(t, instance.Options{})
+	i.Submit("carol@client.test", "alice@example.test", "Subject: first\n\nx\n")
+	i.WaitMail("alice", 1)
+	id := i.Submit("carol@client.test", "dave@elsewhere.test", "Subject: waits\n\nx\n")
+	i.WaitLog(id, "status=deferred")
+	i.Until("it is in deferred/", func() bool { _, err := os.Stat(i.Path("queue", "deferred", id)); return err == nil })
+	i.Stop()
+
+	torn := i.Path("queue", "deferred", id)
+	b, err := os.ReadFile(torn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[20] ^= 1
+	if err := os.WriteFile(torn, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// Garbage under a good name, and under names that are no queue IDs.
+	for _, name := range []string{"incoming/0652A1B2C3D4E0", "incoming/README", "pool/core", "maildrop/0652A1B2C3D4E1", "maildrop/.x"} {
+		if err := os.WriteFile(i.Path("queue", name), []byte("garbage "+name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	i.Start()
+	i.Submit("carol@client.test", "alice@example.test", "Subject: second\n\nx\n")
+	i.WaitMail("alice", 2)
+	i.Mailctl("queue", "flush")
+	i.Until("the damaged message is in corrupt/", func() bool {
+		kept, err := os.ReadFile(i.Path("queue", "corrupt", id))
+		return err == nil && string(kept) == string(b)
+	})
+	i.WaitLog("warning: ", id, "corrupt")
+}
+
+// Ten thousand recipients do not hold back a single letter.
+func TestLargeJobAndSingleLetter(t *testing.T) {
+	t.Parallel()
+	const n = 10000
+	boxes := make([]string, n)
+	var to strings.Builder
+	for k := range boxes {
+		boxes[k] = fmt.Sprintf("u%05d", k)
+		fmt.Fprintf(&to, "%s@example.test,\n ", boxes[k])
+	}
+	i := instance.New(t, instance.Options{Mailboxes: append(boxes, "alice")})
+	i.Sendmail("To: "+to.String()+"u00000@example.test\nSubject: to all\n\nall\n", "-t", "-f", "carol@client.test")
+	i.WaitLog(fmt.Sprintf("nrcpt=%d ", n))
+	i.Submit("carol@client.test", "alice@example.test", "Subject: single\n\nx\n")
+	i.WaitMail("alice", 1)
+	delivered, err := filepath.Glob(i.Path("mail", "u*", "new", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("the single letter arrived when %d of %d had theirs", len(delivered), n)
+	if len(delivered) == n {
+		t.Error("the single letter waited for the whole job")
+	}
+	i.Until("everybody has the letter", func() bool {
+		delivered, _ = filepath.Glob(i.Path("mail", "u*", "new", "*"))
+		return len(delivered) == n
+	})
+	i.WaitLog("postfix/qmgr", ": removed")
+}
