@@ -1,0 +1,52 @@
+// Package mailctl is the command that runs the system: it shows and checks
+// the configuration, starts and stops the daemons and manages the queue.
+package mailctl
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"yubin/internal/cli"
+)
+
+// A subcommand is a row of the table: `mailctl NAME ARGS`.
+type subcommand struct {
+	name     string
+	synopsis string // the arguments, as in a manual: "[-n|-d] [NAME...]"
+	summary  string // one line, lower case, no full stop
+	run      func(ctx context.Context, env *cli.Env, args []string) error
+}
+
+// subcommands is every subcommand, in the order of the help text.
+func subcommands() []subcommand {
+	return []subcommand{}
+}
+
+// Command is mailctl(8).
+var Command = &cli.Command{
+	Name: "mailctl", Section: 8,
+	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error { return run },
+}
+
+func run(ctx context.Context, env *cli.Env) error {
+	if len(env.Args) == 0 {
+		return cli.Fail(cli.ExUsage, "want a command: %s", names())
+	}
+	for _, s := range subcommands() {
+		if s.name == env.Args[0] {
+			return s.run(ctx, env, env.Args[1:])
+		}
+	}
+	return cli.Fail(cli.ExUsage, "%s is no command: want %s", env.Args[0], names())
+}
+
+func names() string {
+	var out []string
+	for _, s := range subcommands() {
+		out = append(out, s.name)
+	}
+	return fmt.Sprint(strings.Join(out, ", "))
+}
