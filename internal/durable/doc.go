@@ -1,0 +1,21 @@
+// Package durable puts files and the names of files on stable storage. It is
+// the only place that does, so that one flush can serve everybody who waits.
+//
+// Callers that wait at the same time share a flush (group commit): the first
+// becomes the leader and flushes for all that have gathered, then hands over to
+// one of those who came meanwhile. On a file system that journals names and
+// bytes together and reports lost writes to syncfs(2) (ext4 and xfs on Linux
+// 5.8 and later) the shared flush is one syncfs. Elsewhere (NFS, btrfs, tmpfs)
+// every file and directory is fsynced, and so it is when only one waits, or
+// after a shared flush that took longer than flush_slow because the file system
+// had other people's data to write.
+//
+// A failed flush proves nothing and is never repeated as proof. When a shared
+// flush fails, each file is fsynced alone, once, through the descriptor that
+// was open all the time (the kernel reports a lost write once to each such
+// descriptor); those that fail stay failed, and their owner must not write to
+// them again.
+//
+// The package starts goroutines only within a call, and waits for them. It never
+// opens a file by its path, except in FsyncDir.
+package durable
