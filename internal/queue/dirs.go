@@ -10,5 +10,6 @@ const (
 	DirCorrupt  = "corrupt"  // could not be read; kept
 	DirPublic   = "public"   // sockets that every local user may connect to
 	DirPrivate  = "private"  // sockets of the system alone
+	DirPID      = "pid"      // master's lock file
 	FormatFile  = "format"   // names the format of this directory; also qmgr's lock
 )

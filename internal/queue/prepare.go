@@ -1,0 +1,100 @@
+package queue
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// PrepareOptions say who owns what below a queue directory. They matter to
+// root only; for anybody else everything is their own.
+type PrepareOptions struct {
+	UID int // of mail_owner
+	GID int // of setgid_group
+}
+
+// directories is the tree below queue_directory.
+var directories = [...]struct {
+	name  string
+	mode  fs.FileMode
+	owned bool // by mail_owner, else by root
+	group bool // setgid_group, else root's
+}{
+	{DirMaildrop, 0o730, true, true},
+	{DirPool, 0o700, true, false},
+	{DirIncoming, 0o700, true, false},
+	{DirDeferred, 0o700, true, false},
+	{DirHold, 0o700, true, false},
+	{DirCorrupt, 0o700, true, false},
+	{DirPrivate, 0o700, true, false},
+	{DirPublic, 0o755, true, true},
+	{DirPID, 0o755, false, false},
+}
+
+// Prepare creates what is missing of the queue directory dir and sets owners
+// and modes. It refuses a directory that is a symbolic link or belongs to
+// somebody else: root would follow where that user points. It does not touch
+// files, and leaves the format file to the one who writes the queue.
+func Prepare(dir string, o PrepareOptions) error {
+	root := os.Geteuid() == 0
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	if err := prepare(dir, 0o755, os.Geteuid(), os.Getegid()); err != nil {
+		return err
+	}
+	for _, d := range directories {
+		mode, uid, gid := d.mode, os.Geteuid(), os.Getegid()
+		if root && d.owned {
+			uid = o.UID
+		}
+		if root && d.group {
+			gid = o.GID
+		}
+		if !root {
+			mode &^= 0o070 // the user's group has no part in a private instance
+		}
+		if err := prepare(filepath.Join(dir, d.name), mode, uid, gid); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prepare makes one directory and gives it mode and owners. It works on a
+// descriptor: what it checks is what it changes.
+func prepare(path string, mode fs.FileMode, uid, gid int) error {
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		if target, linkErr := os.Readlink(path); linkErr == nil {
+			return fmt.Errorf("%s is a symbolic link to %s: move the directory here, or set queue_directory to where it really is", path, target)
+		}
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	st := info.Sys().(*syscall.Stat_t)
+	// A directory of root's that should be mail_owner's was made by root, here,
+	// before a crash.
+	if owner := int(st.Uid); owner != uid && owner != os.Geteuid() {
+		return fmt.Errorf("%s belongs to uid %d, want uid %d: see who made it, then chown it or remove it", path, owner, uid)
+	}
+	if int(st.Uid) != uid || int(st.Gid) != gid {
+		if err := f.Chown(uid, gid); err != nil {
+			return err
+		}
+	}
+	if info.Mode().Perm() != mode {
+		return f.Chmod(mode)
+	}
+	return nil
+}
