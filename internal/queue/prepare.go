@@ -36,11 +36,15 @@ var directories = [...]struct {
 
 // Prepare creates what is missing of the queue directory dir and sets owners
 // and modes. It refuses a directory that is a symbolic link or belongs to
-// somebody else: root would follow where that user points. It does not touch
-// files, and leaves the format file to the one who writes the queue.
+// somebody else: root would follow where that user points. It touches no file
+// but the format file, which it gives to mail_owner, and refuses a directory
+// that holds another program's queue.
 func Prepare(dir string, o PrepareOptions) error {
 	root := os.Geteuid() == 0
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	if err := CheckFormat(dir); err != nil {
 		return err
 	}
 	if err := prepare(dir, 0o755, os.Geteuid(), os.Getegid()); err != nil {
@@ -61,7 +65,7 @@ func Prepare(dir string, o PrepareOptions) error {
 			return err
 		}
 	}
-	return nil
+	return CreateFormat(dir, o.UID)
 }
 
 // prepare makes one directory and gives it mode and owners. It works on a

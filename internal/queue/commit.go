@@ -1,0 +1,185 @@
+package queue
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"yubin/internal/durable"
+)
+
+// Reasons to refuse a commit.
+var (
+	// ErrOpen: somebody can still write to the file.
+	ErrOpen = errors.New("the file is still open for writing")
+	// ErrInQueue: a message of that ID is in the queue already.
+	ErrInQueue = errors.New("a message of this ID is in the queue")
+	// ErrTail: what an earlier message left was not cleared.
+	ErrTail = errors.New("the file has data behind its message")
+)
+
+// A Commit is a message on its way from a blank to incoming/. Its file is open
+// for reading.
+type Commit struct {
+	Blank  Blank
+	Header Header
+	File   *os.File
+	Size   int64 // of the file
+
+	first []byte
+}
+
+// Commit moves the message that was written on b to incoming/, under the ID in
+// its header, which must be want. The message is safe, and may be promised and
+// scheduled, when Verify has found it whole and its Item has been flushed;
+// until then Refuse takes it back. After an error b is in the pool again.
+func (s *Store) Commit(b Blank, want string) (*Commit, error) {
+	c, err := s.inspect(b, want)
+	if err == nil {
+		err = s.admit(c, want)
+	}
+	if err != nil {
+		if c != nil {
+			c.File.Close()
+		}
+		s.Return(b)
+		return nil, fmt.Errorf("commit %s: %w", want, err)
+	}
+	return c, nil
+}
+
+// inspect opens the file and reads its start.
+func (s *Store) inspect(b Blank, want string) (*Commit, error) {
+	f, err := s.calls.open(s.pool, b.ID, unix.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	c := &Commit{Blank: b, File: f, first: make([]byte, FirstRead)}
+	switch alone, err := unshared(f, unix.F_RDLCK); {
+	case err != nil:
+		return c, err
+	case !alone:
+		return c, ErrOpen
+	}
+	n, err := unix.Pread(int(f.Fd()), c.first, 0)
+	if err != nil {
+		return c, &os.PathError{Op: "read", Path: f.Name(), Err: err}
+	}
+	c.first, c.Size = c.first[:n], int64(n)
+	if n == FirstRead {
+		info, err := f.Stat()
+		if err != nil {
+			return c, err
+		}
+		c.Size = info.Size()
+	}
+	c.Header, err = ParseHeader(c.first)
+	if err == nil && (c.Header.ID != want || c.Header.End() > c.Size || c.Header.End() < HeaderSize) {
+		err = ErrBlank
+	}
+	return c, err
+}
+
+// admit gives the file its place in incoming/.
+func (s *Store) admit(c *Commit, want string) error {
+	if want != c.Blank.ID && (exists(s.deferred, want) || exists(s.hold, want) || exists(s.incoming, want)) {
+		return ErrInQueue
+	}
+	err := s.rename(s.pool, c.Blank.ID, s.incoming, want)
+	if errors.Is(err, os.ErrExist) {
+		return ErrInQueue
+	}
+	return err
+}
+
+// Verify reads the rest of the message and checks that it is whole and that
+// nothing of an earlier one is left behind it. It may be called by another
+// goroutine than the store's, and beside the flush.
+func (c *Commit) Verify() (*Message, error) {
+	b := body{f: c.File, first: c.first, h: c.Header}
+	m, err := b.read(true)
+	if err != nil {
+		return nil, err
+	}
+	if m.Tail != m.End() || m.Torn {
+		return nil, ErrTail
+	}
+	if err := b.blankTail(c.Size); err != nil {
+		return nil, err
+	}
+	m.Size = c.Size
+	c.first = nil
+	return m, nil
+}
+
+// blankTail checks that the octets from the message's end to size are zeros.
+func (b *body) blankTail(size int64) error {
+	off := b.h.End()
+	if off < int64(len(b.first)) {
+		if !zeros(b.first[off:]) {
+			return ErrTail
+		}
+		off = int64(len(b.first))
+	}
+	p := make([]byte, min(size-off, maxZeros))
+	for off < size {
+		p = p[:min(int64(len(p)), size-off)]
+		if err := b.full(p, off); err != nil {
+			return err
+		}
+		if !zeros(p) {
+			return ErrTail
+		}
+		off += int64(len(p))
+	}
+	return nil
+}
+
+func zeros(p []byte) bool {
+	for _, c := range p {
+		if c != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Item is what must be flushed before the message is safe.
+func (s *Store) Item(c *Commit) durable.Item {
+	return durable.Item{File: c.File, Dirs: []*os.File{s.incoming.f, s.pool.f}}
+}
+
+// Refuse takes a message back that was never promised, and closes its file.
+// damaged says that the disk failed it: the file is then kept aside and never
+// written again; otherwise it is a blank once more.
+func (s *Store) Refuse(c *Commit, damaged bool) error {
+	c.File.Close()
+	if damaged {
+		return s.SetAside(c.Header.ID, DirIncoming)
+	}
+	return s.recycle(s.incoming, c.Header.ID, c.Size)
+}
+
+// InQueue returns the message of that ID in incoming/, deferred/ or hold/, as
+// its header says, and the directory; "" when there is none.
+func (s *Store) InQueue(id string) (Header, string, error) {
+	for _, d := range []*dir{s.incoming, s.deferred, s.hold} {
+		f, err := s.calls.open(d, id, unix.O_RDONLY)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return Header{}, d.name, err
+		}
+		defer f.Close()
+		b := make([]byte, HeaderSize)
+		if _, err := f.ReadAt(b, 0); err != nil {
+			return Header{}, d.name, err
+		}
+		h, err := ParseHeader(b)
+		return h, d.name, err
+	}
+	return Header{}, "", nil
+}

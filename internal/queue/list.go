@@ -1,0 +1,127 @@
+package queue
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Listed is one message of a listing. Err is set instead of Message when the
+// file could not be read.
+type Listed struct {
+	ID      string
+	Dir     string    // the directory's name
+	Mtime   time.Time // in deferred/: of the next attempt
+	Message *Message
+	Err     error
+}
+
+// listed is how many messages one reader takes at a time, and readers how many
+// read: a listing of a large queue waits for system calls most of the time.
+const (
+	listed  = 256
+	readers = 4
+)
+
+// List reads the messages in the directory called name of the queue directory
+// at path, sorted by ID, without their content, and calls visit for each until
+// it returns false. It may run beside the store, in this process or another:
+// a message that moves meanwhile may be missed or come twice.
+func List(path, name string, visit func(*Listed) bool) error {
+	f, err := os.OpenFile(filepath.Join(path, name), os.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	names, err := f.Readdirnames(-1)
+	if err != nil {
+		return err
+	}
+	names = slices.DeleteFunc(names, func(n string) bool { return !ValidID(n) })
+	slices.Sort(names)
+
+	stop := make(chan struct{})
+	chunks := make(chan chan []Listed, readers) // in order, each filled by a reader
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer close(chunks)
+		for ids := range slices.Chunk(names, listed) {
+			filled := make(chan []Listed, 1)
+			select {
+			case <-stop:
+				return
+			case chunks <- filled: // waits while readers are ahead of visit
+			}
+			wg.Go(func() { filled <- readChunk(f, name, ids) })
+		}
+	})
+	defer wg.Wait()
+	defer close(stop)
+	for filled := range chunks {
+		for _, l := range <-filled {
+			if !visit(&l) {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+func readChunk(d *os.File, name string, ids []string) []Listed {
+	out := make([]Listed, 0, len(ids))
+	buf := make([]byte, 4096)
+	for _, id := range ids {
+		l := Listed{ID: id, Dir: name}
+		l.read(int(d.Fd()), buf)
+		if !errors.Is(l.Err, os.ErrNotExist) {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+func (l *Listed) read(d int, buf []byte) {
+	fd, err := unix.Openat(d, l.ID, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		l.Err = &os.PathError{Op: "open", Path: l.Dir + "/" + l.ID, Err: err}
+		return
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		l.Err = &os.PathError{Op: "fstat", Path: l.Dir + "/" + l.ID, Err: err}
+		return
+	}
+	l.Mtime = time.Unix(st.Mtim.Unix())
+	if l.Message, err = peek(reader(fd), buf); err != nil {
+		l.Err = &os.PathError{Op: "read", Path: l.Dir + "/" + l.ID, Err: err}
+		return
+	}
+	l.Message.Size = st.Size
+}
+
+// A reader reads a descriptor without the cost of an os.File.
+type reader int
+
+func (r reader) ReadAt(p []byte, off int64) (int, error) {
+	total := 0
+	for total < len(p) {
+		n, err := unix.Pread(int(r), p[total:], off+int64(total))
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return total, err
+		case n == 0:
+			return total, io.EOF
+		}
+		total += n
+	}
+	return total, nil
+}

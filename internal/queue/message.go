@@ -1,0 +1,232 @@
+package queue
+
+import (
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"strconv"
+)
+
+// AttrCovers is the attribute of a notice that names the recipients of its
+// parent that it tells of (ranges of their numbers), so that recovery can write
+// the parent's record from the child alone.
+const AttrCovers = "covers"
+
+// FirstRead is how much of a queue file is read at once, octets: nearly always
+// header, envelope, content and tail together.
+const FirstRead = 16 << 10
+
+// maxRecords bounds the result records of one message, octets.
+const maxRecords = 64 << 20
+
+// ErrCorrupt is wrapped by errors about a file whose header is right and whose
+// rest cannot be understood.
+var ErrCorrupt = errors.New("damaged queue file")
+
+// A Result is the last known outcome of a recipient. Results of one record
+// share their strings.
+type Result struct {
+	State            State
+	Time             int64 // microseconds since 1970
+	Code, Text, Host string
+	Child            string // for Expanded and Returned
+}
+
+// A Message is a queue file as read.
+type Message struct {
+	Header
+	Env     *Envelope
+	Results []Result // by the number of the recipient; nil when there are no records
+	Tail    int64    // where the next record goes
+	Torn    bool     // what is at Tail is a torn record, to be cut first
+	Notices int      // the number of the next notice
+	Size    int64    // of the file
+}
+
+// Result returns the outcome of recipient n.
+func (m *Message) Result(n int) Result {
+	if m.Results == nil {
+		return Result{}
+	}
+	return m.Results[n]
+}
+
+// Left returns how many recipients are not done.
+func (m *Message) Left() int {
+	n := len(m.Env.Recipients)
+	for i := range m.Results {
+		if m.Results[i].State.Done() {
+			n--
+		}
+	}
+	return n
+}
+
+// Read reads the message in f whole, its body only into the checksum. The error
+// is ErrBlank when f holds no complete message, wraps ErrCorrupt when it cannot be
+// understood, and is f's otherwise.
+func Read(f io.ReaderAt) (*Message, error) {
+	b := make([]byte, FirstRead)
+	n, err := f.ReadAt(b, 0)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	h, err := ParseHeader(b[:n])
+	if err != nil {
+		return nil, err
+	}
+	return (&body{f: f, first: b[:n], h: h}).read(true)
+}
+
+// Peek is Read without the checksum of the body: the content is not read.
+func Peek(f io.ReaderAt) (*Message, error) { return peek(f, make([]byte, 4096)) }
+
+// peek is Peek with a buffer, which is free again when it returns.
+func peek(f io.ReaderAt, b []byte) (*Message, error) {
+	n, err := f.ReadAt(b, 0)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	h, err := ParseHeader(b[:n])
+	if err != nil {
+		return nil, err
+	}
+	return (&body{f: f, first: b[:n], h: h}).read(false)
+}
+
+// body is a queue file whose header has been read.
+type body struct {
+	f     io.ReaderAt
+	first []byte // the file's first octets; all of it when shorter than its capacity
+	h     Header
+}
+
+// read reads envelope and records, and the content when it is to be verified.
+func (b *body) read(verify bool) (*Message, error) {
+	if b.h.Envelope > 1<<30 || b.h.End() < 0 {
+		return nil, ErrBlank
+	}
+	e, err := b.slice(HeaderSize, int64(b.h.Envelope))
+	if err != nil {
+		return nil, err
+	}
+	if verify {
+		sum := crc32.Checksum(e, castagnoli)
+		if sum, err = b.sum(sum, b.h.ContentOffset(), int64(b.h.Content)); err != nil {
+			return nil, err
+		}
+		if sum != b.h.Body {
+			return nil, ErrBlank
+		}
+	}
+	env, err := ParseEnvelope(e)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	m := &Message{Header: b.h, Env: env, Tail: b.h.End()}
+	return m, b.records(m)
+}
+
+// slice returns n octets from offset off, ErrBlank when the file is too short.
+func (b *body) slice(off, n int64) ([]byte, error) {
+	if off+n <= int64(len(b.first)) {
+		return b.first[off : off+n], nil
+	}
+	p := make([]byte, 0, min(n, 1<<20))
+	for int64(len(p)) < n {
+		chunk := min(n-int64(len(p)), 1<<20)
+		start := len(p)
+		p = append(p, make([]byte, chunk)...)
+		if err := b.full(p[start:], off+int64(start)); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+func (b *body) full(p []byte, off int64) error {
+	n, err := b.f.ReadAt(p, off)
+	if n == len(p) {
+		return nil
+	}
+	if err == io.EOF {
+		return ErrBlank
+	}
+	return err
+}
+
+// sum continues the checksum over n octets from offset off.
+func (b *body) sum(sum uint32, off, n int64) (uint32, error) {
+	if k := min(n, int64(len(b.first))-off); k > 0 {
+		sum = crc32.Update(sum, castagnoli, b.first[off:off+k])
+		off, n = off+k, n-k
+	}
+	if n == 0 {
+		return sum, nil
+	}
+	chunk := make([]byte, min(n, 256<<10))
+	for n > 0 {
+		p := chunk[:min(n, int64(len(chunk)))]
+		if err := b.full(p, off); err != nil {
+			return 0, err
+		}
+		sum = crc32.Update(sum, castagnoli, p)
+		off, n = off+int64(len(p)), n-int64(len(p))
+	}
+	return sum, nil
+}
+
+// records applies the records behind the content to m.
+func (b *body) records(m *Message) error {
+	var rest []byte
+	whole := len(b.first) < cap(b.first)
+	if m.Tail <= int64(len(b.first)) {
+		rest = b.first[m.Tail:]
+	}
+	if !whole && !(len(rest) >= frame && [frame]byte(rest[:frame]) == [frame]byte{}) {
+		p, err := io.ReadAll(io.NewSectionReader(b.f, m.Tail, maxRecords))
+		if err != nil {
+			return err
+		}
+		rest = p
+	}
+	for {
+		r, n := nextRecord(rest, m.ID, len(m.Env.Recipients))
+		if n == 0 {
+			break
+		}
+		m.apply(&r)
+		m.Tail += int64(n)
+		rest = rest[n:]
+	}
+	for _, c := range rest[:min(len(rest), frame)] {
+		m.Torn = m.Torn || c != 0
+	}
+	return nil
+}
+
+// apply takes a record's outcome. What is done stays done.
+func (m *Message) apply(r *Record) {
+	if m.Results == nil {
+		m.Results = make([]Result, len(m.Env.Recipients))
+	}
+	res := Result{r.State, r.Time, r.Code, r.Text, r.Host, r.Child}
+	for _, n := range r.Recipients {
+		if !m.Results[n].State.Done() {
+			m.Results[n] = res
+		}
+	}
+	if r.State == Returned && r.Child != "" {
+		m.Notices = max(m.Notices, childNumber(r.Child)+1)
+	}
+}
+
+// childNumber is the n that ChildID made id from.
+func childNumber(id string) int {
+	n, err := strconv.ParseInt(id[len(id)-childDigits+1:], 16, 32)
+	if err != nil {
+		return 0
+	}
+	return int(n)
+}

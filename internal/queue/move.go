@@ -1,0 +1,102 @@
+package queue
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Finish ends a message that is accounted for: its file becomes a blank. That
+// needs no flush: until one comes by, a crash brings the message back, and its
+// next attempt is unsure.
+func (s *Store) Finish(id, from string, size int64) error {
+	return s.recycle(s.dir(from), id, size)
+}
+
+// Remove ends a message whose file must not be written again.
+func (s *Store) Remove(id, from string) error { return s.unlink(s.dir(from), id) }
+
+// Defer puts a message into deferred/, or leaves it there, and writes the time of
+// its next attempt into the file's modification time.
+func (s *Store) Defer(id, from string, next time.Time) error {
+	if from != DirDeferred {
+		if err := s.rename(s.dir(from), id, s.deferred, id); err != nil {
+			return err
+		}
+	}
+	return s.touch(s.deferred, id, next)
+}
+
+// Hold puts a message into hold/.
+func (s *Store) Hold(id, from string) error {
+	return s.rename(s.dir(from), id, s.hold, id)
+}
+
+// Release takes a message out of hold/, to be tried at next.
+func (s *Store) Release(id string, next time.Time) error {
+	return s.Defer(id, DirHold, next)
+}
+
+// SetAside keeps a file in corrupt/ for a human.
+func (s *Store) SetAside(id, from string) error {
+	err := s.rename(s.dir(from), id, s.corrupt, id)
+	if errors.Is(err, os.ErrExist) {
+		err = s.rename(s.dir(from), id, s.corrupt, id+"."+s.NewID())
+	}
+	return err
+}
+
+// Taken removes maildrop/id, whose message is in the queue and flushed. It is no
+// error when it is gone.
+func (s *Store) Taken(id string) error {
+	err := s.unlink(s.maildrop, id)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// Append writes records behind the message and returns the file, open, for the
+// flush that makes them count. m.Tail moves on; after an error it has not
+// moved, and the file may end in a torn record.
+func (s *Store) Append(m *Message, from string, records []Record) (*os.File, error) {
+	var b []byte
+	for i := range records {
+		var err error
+		if b, err = AppendRecord(b, m.ID, &records[i]); err != nil {
+			return nil, err
+		}
+	}
+	f, err := s.calls.open(s.dir(from), m.ID, unix.O_WRONLY)
+	if err != nil {
+		return nil, err
+	}
+	if m.Torn {
+		// A shorter record over a torn one could make the rest of it readable.
+		if err := s.truncate(f, m.Tail); err != nil {
+			f.Close()
+			return nil, err
+		}
+	}
+	m.Torn = true
+	if err := s.write(f, b, m.Tail); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("append to %s/%s: %w", from, m.ID, err)
+	}
+	m.Torn = false
+	m.Tail += int64(len(b))
+	m.Size = max(m.Size, m.Tail)
+	for i := range records {
+		m.apply(&records[i])
+	}
+	return f, nil
+}
+
+// OpenMessage opens a message's file for reading. It may be called by any
+// goroutine.
+func (s *Store) OpenMessage(id, from string) (*os.File, error) {
+	return s.calls.open(s.dir(from), id, unix.O_RDONLY)
+}

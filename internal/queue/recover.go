@@ -1,0 +1,154 @@
+package queue
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Waiter is a deferred message as the directory tells it.
+type Waiter struct {
+	ID   string
+	Next time.Time // of its next attempt
+}
+
+// Recover reads the names in all directories, which is all that happens before
+// mail is taken: it keeps IDs rising and makes everything in pool/ a blank. It
+// returns the IDs in incoming/, oldest first, whose files the caller verifies by
+// Adopt, and those in deferred/ and hold/, whose files are read when due.
+func (s *Store) Recover() (incoming, deferred, hold []string, err error) {
+	for _, d := range []struct {
+		dir *dir
+		to  *[]string
+	}{{s.incoming, &incoming}, {s.deferred, &deferred}, {s.hold, &hold}} {
+		if *d.to, err = s.names(d.dir); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	blanks, err := s.names(s.pool)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	s.moves++ // of the process before this one: nothing is known to be flushed
+	for _, id := range blanks {
+		var st unix.Stat_t
+		if unix.Fstatat(s.pool.fd(), id, &st, unix.AT_SYMLINK_NOFOLLOW) == nil && st.Mode&unix.S_IFMT == unix.S_IFREG {
+			s.add(Blank{ID: id, Size: st.Size, used: true, move: s.moves})
+		}
+	}
+	return incoming, deferred, hold, nil
+}
+
+// names returns the queue IDs in d, rising.
+func (s *Store) names(d *dir) ([]string, error) {
+	if _, err := d.f.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	all, err := d.f.Readdirnames(-1)
+	if err != nil {
+		return nil, err
+	}
+	ids := all[:0]
+	for _, name := range all {
+		if ValidID(name) {
+			ids = append(ids, name)
+			s.seen(name)
+		}
+	}
+	slices.Sort(ids)
+	return ids, nil
+}
+
+// Scan returns when the messages ids in deferred/ are due; those that are gone
+// are left out. It may be called by any goroutine.
+func (s *Store) Scan(ids []string) []Waiter {
+	w := make([]Waiter, 0, len(ids))
+	for _, id := range ids {
+		var st unix.Stat_t
+		if unix.Fstatat(s.deferred.fd(), id, &st, unix.AT_SYMLINK_NOFOLLOW) == nil {
+			w = append(w, Waiter{id, time.Unix(st.Mtim.Unix())})
+		}
+	}
+	return w
+}
+
+// DeferredIDs returns the names in deferred/. It may be called by any goroutine.
+func (s *Store) DeferredIDs() ([]string, error) { return readNames(s.deferred) }
+
+// IncomingIDs is DeferredIDs for incoming/.
+func (s *Store) IncomingIDs() ([]string, error) { return readNames(s.incoming) }
+
+// MaildropIDs is DeferredIDs for maildrop/.
+func (s *Store) MaildropIDs() ([]string, error) { return readNames(s.maildrop) }
+
+// readNames reads a directory through a descriptor of its own, whose position
+// no other reader moves.
+func readNames(d *dir) ([]string, error) {
+	fd, err := unix.Openat(d.fd(), ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: d.name, Err: err}
+	}
+	f := os.NewFile(uintptr(fd), d.name)
+	defer f.Close()
+	all, err := f.Readdirnames(-1)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(name string) bool { return !ValidID(name) }), nil
+}
+
+// Load opens and reads the message id of directory from whole. It may be
+// called by any goroutine. The error is fs.ErrNotExist when it has gone, and
+// wraps ErrBlank or ErrCorrupt when it is no message.
+func (s *Store) Load(id, from string) (*Message, *os.File, error) {
+	f, err := s.OpenMessage(id, from)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := load(f, id)
+	if err != nil {
+		f.Close()
+		return nil, nil, err
+	}
+	return m, f, nil
+}
+
+func load(f *os.File, id string) (*Message, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, &fs.PathError{Op: "read", Path: f.Name(), Err: ErrCorrupt}
+	}
+	m, err := Read(f)
+	if err == nil && m.ID != id {
+		err = ErrBlank
+	}
+	if err != nil {
+		return nil, &fs.PathError{Op: "read", Path: f.Name(), Err: err}
+	}
+	m.Size = info.Size()
+	return m, nil
+}
+
+// Unreadable deals with a file that Load found to be no message, by its error,
+// and says what it did. A file in incoming/ that is not whole was never
+// acknowledged and becomes a blank; everything else is kept in corrupt/.
+func (s *Store) Unreadable(id, from string, cause error) (what string, err error) {
+	if from == DirIncoming && errors.Is(cause, ErrBlank) {
+		var st unix.Stat_t
+		if err := unix.Fstatat(s.incoming.fd(), id, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+			return "", &fs.PathError{Op: "stat", Path: s.incoming.path(id), Err: err}
+		}
+		if st.Mode&unix.S_IFMT == unix.S_IFREG {
+			return "never completed, its file is a blank again", s.recycle(s.incoming, id, st.Size)
+		}
+	}
+	return "moved to " + DirCorrupt, s.SetAside(id, from)
+}
