@@ -1,0 +1,206 @@
+package dsn
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/emersion/go-message"
+
+	"yubin/internal/header"
+	"yubin/internal/smtp"
+)
+
+// A Notice is what Bounce needs to know. Addresses are in internal form.
+type Notice struct {
+	ID       string // queue ID of the notice itself
+	Hostname string // myhostname: who reports
+	MailName string // mail_name
+	Time     time.Time
+	To       string // the sender of the message
+
+	Original   string    // queue ID of the message
+	Arrival    time.Time // of the message
+	EnvID      string    // RFC 3461 ENVID, decoded; "" for none
+	Recipients []Recipient
+
+	// Message is the content as accepted, LF line ends. It is returned whole
+	// unless it is larger than SizeLimit or HeaderOnly is set.
+	Message    io.ReaderAt
+	Size       int64
+	SizeLimit  int64
+	HeaderOnly bool
+}
+
+// A Recipient is one address that the message did not reach.
+type Recipient struct {
+	Address  string
+	Original string // what the sender asked for, when it differs
+	Orcpt    string // RFC 3461 ORCPT, "type;address", decoded; "" for none
+	Code     string // enhanced status code, 5.1.1
+	Text     string // why; from another host when Host is set
+	Host     string // remote host that said Text; "" when it was this one
+	Tried    time.Time
+}
+
+// Limits of what a notice holds.
+const (
+	maxText   = 2000    // octets of one reason
+	maxHeader = 1 << 20 // octets of the message that are searched for its header's end
+)
+
+// Bounce returns a non-delivery notice, header and all, with LF line ends.
+func Bounce(n Notice) ([]byte, error) {
+	part, err := n.original()
+	if err != nil {
+		return nil, fmt.Errorf("read message %s: %w", n.Original, err)
+	}
+	var out output
+	w, err := message.CreateWriter(&out, n.header(part.body))
+	if err != nil {
+		return nil, fmt.Errorf("write notice on %s: %w", n.Original, err)
+	}
+	for _, p := range []bodyPart{
+		{"text/plain", "Notification", n.text()},
+		{"message/delivery-status", "Delivery report", n.status()},
+		part,
+	} {
+		if err := writePart(w, &out, p); err != nil {
+			return nil, fmt.Errorf("write notice on %s: %w", n.Original, err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		return nil, fmt.Errorf("write notice on %s: %w", n.Original, err)
+	}
+	return out.b, nil
+}
+
+// header returns the notice's own header.
+func (n *Notice) header(returned []byte) message.Header {
+	var h message.Header
+	fields := [][2]string{
+		{"Received", "by " + n.Hostname + " (" + n.MailName + ") id " + n.ID + "; " + header.FormatDate(n.Time)},
+		{"Date", header.FormatDate(n.Time)},
+		{"From", "MAILER-DAEMON@" + n.Hostname + " (Mail Delivery System)"},
+		{"Subject", "Undelivered Mail Returned to Sender"},
+		{"To", smtp.Quote(n.To)},
+		{"Auto-Submitted", "auto-replied"}, // RFC 3834, 5
+		{"MIME-Version", "1.0"},
+		{"Message-ID", "<" + n.Time.UTC().Format("20060102150405") + "." + n.ID + "@" + n.Hostname + ">"},
+	}
+	if id := messageID(returned); id != "" {
+		fields = append(fields, [2]string{"In-Reply-To", id}, [2]string{"References", id}) // RFC 3834, 3.1.5
+	}
+	h.SetContentType("multipart/report", map[string]string{
+		"report-type": "delivery-status", "boundary": n.boundary(returned),
+	})
+	for i := len(fields) - 1; i >= 0; i-- {
+		h.Add(fields[i][0], fields[i][1]) // Add puts a field on top
+	}
+	return h
+}
+
+// messageID returns the Message-ID of a message when it is safe to repeat.
+func messageID(msg []byte) string {
+	var look header.Inspector
+	look.Write(msg)
+	look.Close()
+	id := look.MessageID
+	if len(id) < 3 || len(id) > 250 || id[0] != '<' || strings.IndexByte(id, '>') != len(id)-1 {
+		return ""
+	}
+	for i := range len(id) {
+		if id[i] <= ' ' || id[i] > '~' {
+			return ""
+		}
+	}
+	return id
+}
+
+// boundary returns one that does not occur in the returned message, whoever
+// wrote that.
+func (n *Notice) boundary(returned []byte) string {
+	const enough = 40 // RFC 2046, 5.1.1: at most 70 octets in all
+	tail := n.ID[max(0, len(n.ID)-enough):]
+	for i := 0; ; i++ {
+		b := fmt.Sprintf("%s.%d/report", tail, i)
+		if !bytes.Contains(returned, []byte("--"+b)) {
+			return b
+		}
+	}
+}
+
+// A bodyPart is one part of the report.
+type bodyPart struct {
+	kind, description string
+	body              []byte
+}
+
+// original returns the message, or its header.
+func (n *Notice) original() (bodyPart, error) {
+	whole := !n.HeaderOnly && n.Size <= n.SizeLimit
+	size := n.Size
+	if !whole {
+		size = min(size, maxHeader)
+	}
+	b := make([]byte, size)
+	if got, err := n.Message.ReadAt(b, 0); int64(got) < size {
+		return bodyPart{}, err
+	}
+	if whole {
+		return bodyPart{"message/rfc822", "Undelivered Message", b}, nil
+	}
+	end := header.Each(b, func(string, []byte) {})
+	return bodyPart{"text/rfc822-headers", "Undelivered Message Headers", b[:end]}, nil
+}
+
+func writePart(w *message.Writer, out *output, p bodyPart) error {
+	var h message.Header
+	eight := false
+	for _, c := range p.body {
+		eight = eight || c >= 0x80
+	}
+	if eight {
+		h.Add("Content-Transfer-Encoding", "8bit")
+	}
+	if p.kind == "text/plain" {
+		h.SetContentType(p.kind, map[string]string{"charset": "utf-8"})
+	} else {
+		h.SetContentType(p.kind, nil)
+	}
+	h.Add("Content-Description", p.description)
+	pw, err := w.CreatePart(h)
+	if err != nil {
+		return err
+	}
+	// Content is sacred: it keeps its octets, CR and all.
+	out.raw = true
+	_, err = pw.Write(p.body)
+	out.raw = false
+	if err != nil {
+		return err
+	}
+	return pw.Close()
+}
+
+// output collects what is written to it, with CRLF turned into LF unless raw.
+type output struct {
+	b   []byte
+	raw bool
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	if o.raw {
+		o.b = append(o.b, p...)
+		return len(p), nil
+	}
+	for _, c := range p {
+		// go-message writes CR only before LF.
+		if c != '\r' {
+			o.b = append(o.b, c)
+		}
+	}
+	return len(p), nil
+}

@@ -1,0 +1,177 @@
+package dsn
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"yubin/internal/header"
+	"yubin/internal/smtp"
+)
+
+// text returns the part for people.
+func (n *Notice) text() []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "This is the mail system at host %s.\n\n", n.Hostname)
+	if len(n.Recipients) == 1 {
+		b.WriteString("I'm sorry: your message could not be delivered to the address below.\n" +
+			"It is attached, and this system will not try again.\n\n")
+	} else {
+		b.WriteString("I'm sorry: your message could not be delivered to the addresses below.\n" +
+			"It is attached, and this system will not try them again.\n\n")
+	}
+	b.WriteString("Please check each address for mistakes. If it is right, the reason below it\n" +
+		"tells what stands in the way; once that is mended, send the message again.\n" +
+		"For help write to postmaster, and enclose this notice.\n\n")
+	for i := range n.Recipients {
+		r := &n.Recipients[i]
+		line := "<" + smtp.Quote(r.Address) + ">"
+		if r.Original != "" && r.Original != r.Address {
+			line += " (sent to <" + smtp.Quote(r.Original) + ">)"
+		}
+		reason := bound(r.Text)
+		if r.Host != "" {
+			reason = "host " + bound(r.Host) + " said: " + reason
+		}
+		fold(&b, line+": "+reason)
+		b.WriteByte('\n')
+	}
+	return b.Bytes()
+}
+
+// status returns the part for programs (RFC 3464, 2). It is ASCII.
+func (n *Notice) status() []byte {
+	var b bytes.Buffer
+	put := func(name, value string) { fold(&b, name+": "+value) }
+	put("Reporting-MTA", "dns; "+n.Hostname)
+	put("X-"+n.MailName+"-Queue-ID", n.Original)
+	if n.EnvID != "" {
+		put("Original-Envelope-Id", xtext(n.EnvID))
+	}
+	put("X-"+n.MailName+"-Sender", address(n.To))
+	put("Arrival-Date", header.FormatDate(n.Arrival))
+	for i := range n.Recipients {
+		r := &n.Recipients[i]
+		b.WriteByte('\n')
+		put("Final-Recipient", address(r.Address))
+		switch {
+		case r.Orcpt != "":
+			kind, addr, _ := strings.Cut(r.Orcpt, ";")
+			put("Original-Recipient", ascii(kind)+";"+xtext(addr))
+		case r.Original != "":
+			put("Original-Recipient", address(r.Original))
+		}
+		put("Action", "failed")
+		put("Status", r.Code)
+		if r.Host != "" {
+			put("Remote-MTA", "dns; "+ascii(bound(r.Host)))
+			put("Diagnostic-Code", "smtp; "+ascii(bound(r.Text)))
+		} else {
+			put("Diagnostic-Code", "X-"+n.MailName+"; "+ascii(bound(r.Text)))
+		}
+		if !r.Tried.IsZero() {
+			put("Last-Attempt-Date", header.FormatDate(r.Tried))
+		}
+	}
+	return b.Bytes()
+}
+
+// address returns the typed form of an address: rfc822, or for one that is not
+// ASCII utf-8 in the encoding for 7-bit reports (RFC 6533, 3).
+func address(addr string) string {
+	s := smtp.Quote(addr)
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return "utf-8; " + utf8Xtext(s)
+		}
+	}
+	return "rfc822; " + s
+}
+
+// utf8Xtext is RFC 6533's utf-8-addr-xtext.
+func utf8Xtext(s string) string {
+	var b strings.Builder
+	for _, c := range s {
+		if c <= ' ' || c > '~' || c == '\\' || c == '+' || c == '=' {
+			fmt.Fprintf(&b, `\x{%02X}`, c)
+			continue
+		}
+		b.WriteByte(byte(c))
+	}
+	return b.String()
+}
+
+// xtext is RFC 3461, 4's.
+func xtext(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c > '~' || c == '+' || c == '=' {
+			fmt.Fprintf(&b, "+%02X", c)
+			continue
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+// ascii replaces what is not printable ASCII.
+func ascii(s string) string {
+	return strings.Map(func(c rune) rune {
+		if c < ' ' || c > '~' {
+			return '?'
+		}
+		return c
+	}, s)
+}
+
+// bound makes s one clean line of bounded length.
+func bound(s string) string {
+	if len(s) > maxText {
+		s = strings.ToValidUTF8(s[:maxText], "") + "..."
+	}
+	return header.Line([]byte(strings.ReplaceAll(s, "\n", " ")))
+}
+
+// Line lengths: where lines are broken if they can be (RFC 5322, 2.1.1), and
+// where they are broken whatever stands there.
+const (
+	softLine = 76
+	hardLine = 900
+)
+
+// fold writes s, a paragraph or a field, in lines of some 76 octets, all but the
+// first indented. A run without spaces that is longer than a line may be is
+// broken between two characters.
+func fold(b *bytes.Buffer, s string) {
+	for {
+		s = strings.TrimLeft(s, " ")
+		n := len(s)
+		if n > softLine {
+			n = breakAt(s)
+		}
+		b.WriteString(strings.TrimRight(s[:n], " "))
+		b.WriteByte('\n')
+		if s = strings.TrimLeft(s[n:], " "); s == "" {
+			return
+		}
+		b.WriteString("    ")
+	}
+}
+
+// breakAt returns where to break s, which is longer than softLine.
+func breakAt(s string) int {
+	if i := strings.LastIndexByte(s[:softLine], ' '); i > 0 {
+		return i
+	}
+	if i := strings.IndexByte(s[:min(len(s), hardLine)], ' '); i > 0 {
+		return i
+	}
+	if len(s) <= hardLine {
+		return len(s)
+	}
+	n := hardLine
+	for n > hardLine-4 && s[n]&0xc0 == 0x80 {
+		n--
+	}
+	return n
+}
