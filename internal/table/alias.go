@@ -1,0 +1,51 @@
+package table
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// parseAliases reads "name: value" lines. The value is kept as it stands: what
+// it means is the delivery agent's to know.
+func parseAliases(data []byte, report Reporter) *index {
+	x := newIndex(len(data))
+	for number, line := range logicalLines(data, report) {
+		name, value, ok := splitAlias(line)
+		var why string
+		switch {
+		case !ok || len(name) == 0:
+			why = "want \"name: value\", the line is ignored"
+		case bytes.IndexByte(name, '@') >= 0:
+			why = fmt.Sprintf("name %q must be local, without a domain; the line is ignored", name)
+		case len(value) == 0:
+			why = fmt.Sprintf("%q has no value, the line is ignored: want \"name: value\"", name)
+		case !x.add(fold(name), value):
+			why = fmt.Sprintf("%q is there already, the first entry counts", name)
+		}
+		if why != "" {
+			report(number, why)
+		}
+	}
+	return x
+}
+
+// splitAlias parts a line at the first colon that is not in double quotes.
+func splitAlias(line []byte) (name, value []byte, ok bool) {
+	quoted, special := false, false
+	for i := 0; i < len(line); i++ {
+		switch c := line[i]; {
+		case c == '\\':
+			special = true
+			i++
+		case c == '"':
+			quoted, special = !quoted, true
+		case c == ':' && !quoted:
+			name = bytes.Trim(line[:i], blanks)
+			if special {
+				name = unquote(name)
+			}
+			return name, bytes.Trim(line[i+1:], blanks), true
+		}
+	}
+	return nil, nil, false
+}

@@ -1,0 +1,33 @@
+// Package table looks keys up in the lookup tables that main.cf names as
+// type:name. It reads tables and never writes or compiles one.
+//
+// # Types
+//
+//	hash btree dbm lmdb cdb texthash   text at NAME: "key value" lines (text.go);
+//	                                   a compiled NAME.db or NAME.lmdb is not looked at
+//	cidr       text at NAME: "network/length value" lines, first match wins (cidr.go)
+//	unix       passwd.byname, group.byname: the local account files (unix.go)
+//	inline     the pairs in the name itself: inline:{ key=value, { key = two words } }
+//	static     the name is the value of every key
+//	fail       every lookup is a temporary error, for tests of configurations
+//	proxy      what follows is a type:name of its own, and is opened as such
+//
+// Where the table is one of alias_maps or alias_database, the same types of
+// text hold "name: value" lines (alias.go).
+//
+// # Text
+//
+// A logical line begins with text; lines after it that begin with white space
+// continue it. Empty lines and lines whose first character that is not a blank
+// is # vanish. Keys are compared in lower case. Of several entries with one key
+// the first counts.
+//
+// # Change and failure
+//
+// A file is looked at again at most once a second, and read again when it has
+// changed; the new content replaces the old at once and whole. A file that
+// cannot be read, or whose content cannot be a table, makes every lookup fail
+// with a temporary error until it is mended: an unknown answer is never "not
+// found". A single line that makes no sense is left out, as Postfix does, and
+// is reported with file and line.
+package table

@@ -1,0 +1,46 @@
+package table
+
+import (
+	"bytes"
+	"iter"
+)
+
+const blanks = " \t\r\n\v\f"
+
+// logicalLines yields the logical lines of text and the number of the first
+// physical line of each. A yielded line is only good until the next one.
+func logicalLines(text []byte, report Reporter) iter.Seq2[int, []byte] {
+	return func(yield func(int, []byte) bool) {
+		var held, joined []byte // the line so far; the room for lines that are continued
+		continued := false      // held is in joined
+		first := 0
+		for number := 1; len(text) > 0; number++ {
+			var physical []byte
+			physical, text, _ = bytes.Cut(text, []byte("\n"))
+			trimmed := bytes.Trim(physical, blanks)
+			switch {
+			case len(trimmed) == 0 || trimmed[0] == '#':
+			case !isBlank(physical[0]):
+				if first > 0 && !yield(first, held) {
+					return
+				}
+				held, first, continued = trimmed, number, false
+			case first == 0:
+				report(number, "logical line must not start with white space, ignored")
+			default:
+				if !continued {
+					joined, continued = append(joined[:0], held...), true
+				}
+				joined = append(append(joined, ' '), trimmed...)
+				held = joined
+			}
+		}
+		if first > 0 {
+			yield(first, held)
+		}
+	}
+}
+
+func isBlank(c byte) bool {
+	return c == ' ' || c >= '\t' && c <= '\r'
+}

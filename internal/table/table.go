@@ -1,0 +1,214 @@
+package table
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"yubin/internal/config"
+)
+
+// A Table gives the value of a key. Its methods are safe for concurrent use.
+type Table interface {
+	// Lookup returns the value of key. An error is temporary: it says nothing
+	// about whether the key exists.
+	Lookup(key string) (value string, found bool, err error)
+}
+
+// An Option changes how Open and OpenMaps open tables.
+type Option func(*options)
+
+type options struct {
+	aliases []string
+	report  func(config.Problem)
+}
+
+// Aliases says which tables hold "name: value" lines: the elements of
+// alias_maps and alias_database. One that is named in another list, such as
+// local_recipient_maps, is then read rightly there too.
+func Aliases(specs ...string) Option {
+	return func(o *options) {
+		for _, s := range specs {
+			o.aliases = append(o.aliases, bare(s))
+		}
+	}
+}
+
+// Report has f called, each time a file is read, with every line that had to
+// be left out. f may be called from several goroutines.
+func Report(f func(config.Problem)) Option {
+	return func(o *options) { o.report = f }
+}
+
+// kinds has every type that Open knows. The names are those of main.cf.
+var kinds = map[string]func(name string, o *options, alias bool) (Table, error){
+	"btree":    openText,
+	"cdb":      openText,
+	"dbm":      openText,
+	"hash":     openText,
+	"lmdb":     openText,
+	"texthash": openText,
+	"cidr":     openCIDR,
+	"fail":     openFail,
+	"inline":   openInline,
+	"static":   openStatic,
+	"unix":     openUnix,
+}
+
+// Open opens the table type:name. A file need not be there yet: lookups fail
+// until it is. The error, like every error of Open, is one of configuration.
+func Open(spec string, opts ...Option) (Table, error) {
+	o := &options{report: func(config.Problem) {}}
+	for _, f := range opts {
+		f(o)
+	}
+	return open(spec, o)
+}
+
+func open(spec string, o *options) (Table, error) {
+	kind, name, ok := strings.Cut(bare(spec), ":")
+	if !ok {
+		return nil, fmt.Errorf("expecting \"type:name\" form instead of %q", spec)
+	}
+	openKind := kinds[kind]
+	if openKind == nil {
+		return nil, fmt.Errorf("table %s: type %q is not supported, want one of %s", spec, kind, strings.Join(Types(), " "))
+	}
+	t, err := openKind(name, o, slices.Contains(o.aliases, bare(spec)))
+	if err != nil {
+		return nil, fmt.Errorf("table %s: %w", spec, err)
+	}
+	return t, nil
+}
+
+// Types returns the names of the types that Open knows, sorted.
+func Types() []string {
+	names := []string{"proxy"}
+	for name := range kinds {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// bare drops the proxy: in front of a table's name. Postfix needs a server to
+// reach files that its daemons cannot read; here each daemon reads its own.
+func bare(spec string) string {
+	for {
+		rest, ok := strings.CutPrefix(spec, "proxy:")
+		if !ok {
+			return spec
+		}
+		spec = rest
+	}
+}
+
+// Check reads the table type:name once and returns what is wrong with it. It
+// is for the commands that people run.
+func Check(spec string, opts ...Option) []config.Problem {
+	var problems []config.Problem
+	t, err := Open(spec, append(opts, Report(func(p config.Problem) { problems = append(problems, p) }))...)
+	if err != nil {
+		return []config.Problem{{What: err.Error()}}
+	}
+	if f, ok := t.(interface{ read() error }); ok {
+		err = f.read()
+	}
+	if err != nil {
+		problems = append(problems, config.Problem{What: err.Error()})
+	}
+	return problems
+}
+
+// wantPath checks the name of a table that is a file.
+func wantPath(name string) error {
+	if !filepath.IsAbs(name) {
+		return fmt.Errorf("want an absolute path, have %q", name)
+	}
+	return nil
+}
+
+// A snapshot is the content of a file as it was read once.
+type snapshot interface {
+	lookup(key string) (value string, found bool)
+}
+
+// fileTable is a Table whose content is in a file.
+type fileTable struct {
+	file *File[snapshot]
+	fold bool // keys are compared in lower case
+}
+
+func (t fileTable) Lookup(key string) (string, bool, error) {
+	s, err := t.file.Get()
+	if err != nil {
+		return "", false, err
+	}
+	if t.fold {
+		key = strings.ToLower(key)
+	}
+	value, found := s.lookup(key)
+	return value, found, nil
+}
+
+func (t fileTable) read() error {
+	_, err := t.file.Get()
+	return err
+}
+
+func openText(name string, o *options, alias bool) (Table, error) {
+	if err := wantPath(name); err != nil {
+		return nil, err
+	}
+	parse := parseText
+	if alias {
+		parse = parseAliases
+	}
+	return fileTable{newFile(name, parse, o), true}, nil
+}
+
+func newFile[T snapshot](path string, parse func(data []byte, report Reporter) T, o *options) *File[snapshot] {
+	return NewFile(path, func(data []byte, report Reporter) (snapshot, error) {
+		return parse(data, report), nil
+	}, o.report)
+}
+
+// A Maps is a list of tables that are asked in order.
+type Maps struct{ tables []Table }
+
+// OpenMaps opens every table of a list parameter.
+func OpenMaps(specs []string, opts ...Option) (*Maps, error) {
+	m := &Maps{}
+	for _, spec := range specs {
+		t, err := Open(spec, opts...)
+		if err != nil {
+			return nil, err
+		}
+		m.tables = append(m.tables, t)
+	}
+	return m, nil
+}
+
+// OpenAliases opens the tables of alias_maps.
+func OpenAliases(specs []string, opts ...Option) (*Maps, error) {
+	return OpenMaps(specs, append(opts, Aliases(specs...))...)
+}
+
+// Lookup returns the value in the first table that has key. An error of a
+// table ends the search: a later table must not answer in its place.
+func (m *Maps) Lookup(key string) (value string, found bool, err error) {
+	for _, t := range m.tables {
+		value, found, err = t.Lookup(key)
+		if err != nil || found {
+			return value, found, err
+		}
+	}
+	return "", false, nil
+}
+
+// Empty tells whether there is no table in m.
+func (m *Maps) Empty() bool { return len(m.tables) == 0 }
+
+var errNoText = errors.New("not a text file: it has NUL bytes")
