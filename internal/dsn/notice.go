@@ -175,29 +175,18 @@ func writePart(w *message.Writer, out *output, p bodyPart) error {
 	if err != nil {
 		return err
 	}
-	// Content is sacred: it keeps its octets, CR and all.
-	out.raw = true
-	_, err = pw.Write(p.body)
-	out.raw = false
-	if err != nil {
-		return err
-	}
+	// Content is sacred, CR and long lines too: go-message's writer for 8bit,
+	// which has written the part's header by now, would mend them.
+	out.b = append(out.b, p.body...)
 	return pw.Close()
 }
 
-// output collects what is written to it, with CRLF turned into LF unless raw.
-type output struct {
-	b   []byte
-	raw bool
-}
+// output collects what go-message writes, with CRLF turned into LF.
+type output struct{ b []byte }
 
 func (o *output) Write(p []byte) (int, error) {
-	if o.raw {
-		o.b = append(o.b, p...)
-		return len(p), nil
-	}
 	for _, c := range p {
-		// go-message writes CR only before LF.
+		// In what it generates CR stands only before LF.
 		if c != '\r' {
 			o.b = append(o.b, c)
 		}

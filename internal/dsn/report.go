@@ -44,11 +44,12 @@ func (n *Notice) status() []byte {
 	var b bytes.Buffer
 	put := func(name, value string) { fold(&b, name+": "+value) }
 	put("Reporting-MTA", "dns; "+n.Hostname)
-	put("X-"+n.MailName+"-Queue-ID", n.Original)
+	own := "X-" + token(n.MailName)
+	put(own+"-Queue-ID", n.Original)
 	if n.EnvID != "" {
 		put("Original-Envelope-Id", xtext(n.EnvID))
 	}
-	put("X-"+n.MailName+"-Sender", address(n.To))
+	put(own+"-Sender", address(n.To))
 	put("Arrival-Date", header.FormatDate(n.Arrival))
 	for i := range n.Recipients {
 		r := &n.Recipients[i]
@@ -67,7 +68,7 @@ func (n *Notice) status() []byte {
 			put("Remote-MTA", "dns; "+ascii(bound(r.Host)))
 			put("Diagnostic-Code", "smtp; "+ascii(bound(r.Text)))
 		} else {
-			put("Diagnostic-Code", "X-"+n.MailName+"; "+ascii(bound(r.Text)))
+			put("Diagnostic-Code", own+"; "+ascii(bound(r.Text)))
 		}
 		if !r.Tried.IsZero() {
 			put("Last-Attempt-Date", header.FormatDate(r.Tried))
@@ -112,6 +113,16 @@ func xtext(s string) string {
 		b.WriteByte(s[i])
 	}
 	return b.String()
+}
+
+// token makes a part of a field's name of mail_name, which may be any text.
+func token(s string) string {
+	return strings.Map(func(c rune) rune {
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' {
+			return c
+		}
+		return '-'
+	}, s)
 }
 
 // ascii replaces what is not printable ASCII.

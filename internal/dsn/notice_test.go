@@ -1,0 +1,170 @@
+package dsn
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-message"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+func notice(content string) Notice {
+	at := time.Date(2026, 11, 23, 8, 0, 1, 0, time.UTC)
+	return Notice{
+		ID: "1D8CC1CA0A7F00B00000", Hostname: "mx.example.com", MailName: "Yubin", Time: at,
+		To: "alice@example.net", Original: "1D8CC1CA0A7F00", Arrival: at.Add(-time.Minute),
+		Recipients: []Recipient{{Address: "bob@example.com", Code: "5.1.1", Text: `unknown user: "bob"`, Tried: at}},
+		Message:    strings.NewReader(content), Size: int64(len(content)), SizeLimit: 50000,
+	}
+}
+
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	n := notice("Received: by x\nMessage-ID: <1@example.net>\nSubject: hello\n\nä body\n")
+	n.EnvID = "id+1"
+	n.Recipients = append(n.Recipients, Recipient{
+		Address: "jöhn doe@example.org", Original: "john@example.com", Orcpt: "rfc822;john@example.com", Code: "5.7.1",
+		Host: "mx.example.org[192.0.2.9]:25", Text: "550 5.7.1 Ünwanted " + strings.Repeat("text ", 20) + "(in reply to RCPT TO command)",
+	})
+	got, err := Bounce(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const file = "testdata/bounce.eml"
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("notice differs from %s:\n%s", file, got)
+	}
+	if again, _ := Bounce(n); !bytes.Equal(got, again) {
+		t.Error("the same notice gave other octets")
+	}
+}
+
+// parts reads a notice back.
+func parts(t *testing.T, b []byte) (kinds []string, bodies []string) {
+	t.Helper()
+	m, err := message.Read(bytes.NewReader(b))
+	if err != nil {
+		t.Fatalf("read notice: %v\n%s", err, b)
+	}
+	mr := m.MultipartReader()
+	if mr == nil {
+		t.Fatalf("not multipart:\n%s", b)
+	}
+	for {
+		p, err := mr.NextPart()
+		if errors.Is(err, io.EOF) {
+			return kinds, bodies
+		}
+		if err != nil {
+			t.Fatalf("read part: %v", err)
+		}
+		kind, _, _ := p.Header.ContentType()
+		body, err := io.ReadAll(p.Body)
+		if err != nil {
+			t.Fatalf("read part: %v", err)
+		}
+		kinds, bodies = append(kinds, kind), append(bodies, string(body))
+	}
+}
+
+func TestReturned(t *testing.T) {
+	t.Parallel()
+	head := "Subject: x\nTo: y\n"
+	for _, c := range []struct {
+		name, content string
+		change        func(*Notice)
+		kind, want    string
+	}{
+		{"whole", head + "\nbody\n", nil, "message/rfc822", head + "\nbody\n"},
+		{"too large", head + "\nbody\n", func(n *Notice) { n.SizeLimit = 5 }, "text/rfc822-headers", head},
+		{"header asked for", head + "\nbody\n", func(n *Notice) { n.HeaderOnly = true }, "text/rfc822-headers", head},
+		{"planted boundary", head + "\n--000A7F00B00000.0/report--\n", nil, "message/rfc822", head + "\n--000A7F00B00000.0/report--\n"},
+		{"own boundary", head + "\n--1D8CC1CA0A7F00B00000.0/report--\n", nil, "message/rfc822", head + "\n--1D8CC1CA0A7F00B00000.0/report--\n"},
+		{"carriage returns", "A: b\r\n\r\nx\ry\r\n", nil, "message/rfc822", "A: b\r\n\r\nx\ry\r\n"},
+		{"empty", "", nil, "message/rfc822", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n := notice(c.content)
+			if c.change != nil {
+				c.change(&n)
+			}
+			b, err := Bounce(n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			kinds, bodies := parts(t, b)
+			if len(kinds) != 3 || kinds[0] != "text/plain" || kinds[1] != "message/delivery-status" {
+				t.Fatalf("parts %q", kinds)
+			}
+			// The multipart reader takes the line end before the boundary.
+			if kinds[2] != c.kind || strings.TrimRight(bodies[2], "\r\n") != strings.TrimRight(c.want, "\r\n") {
+				t.Errorf("third part is %s %q, want %s %q", kinds[2], bodies[2], c.kind, c.want)
+			}
+		})
+	}
+}
+
+func TestUnreadable(t *testing.T) {
+	t.Parallel()
+	n := notice("short")
+	n.Size = 100
+	if b, err := Bounce(n); err == nil {
+		t.Errorf("a message cut short gave %q", b)
+	}
+}
+
+// FuzzRemoteText: whatever a remote host or a sender's envelope says, the
+// notice keeps three parts, the delivery status stays printable ASCII with its
+// own fields only, and no line is longer than 998 octets.
+func FuzzRemoteText(f *testing.F) {
+	f.Add("550 no\r\nStatus: 2.0.0", "mx\nAction: delivered", "a b@c", "rfc822;x\ny")
+	f.Add(strings.Repeat("é", 5000), "", "é@b", "")
+	f.Add("--1D8CC1CA0A7F00B00000.0/report--", "x", "b", ";")
+	f.Fuzz(func(t *testing.T, text, host, addr, orcpt string) {
+		if strings.ContainsFunc(addr, func(c rune) bool { return c < ' ' || c == 0x7f }) || len(addr) > 900 {
+			return // no door lets it in
+		}
+		n := notice("A: b\n\nc\n")
+		n.Recipients[0] = Recipient{Address: addr, Orcpt: orcpt, Code: "5.0.0", Text: text, Host: host}
+		b, err := Bounce(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range bytes.SplitSeq(b, []byte("\n")) {
+			if len(line) > 998 || bytes.IndexByte(line, '\r') >= 0 {
+				t.Fatalf("line of %d octets: %q", len(line), line)
+			}
+		}
+		kinds, bodies := parts(t, b)
+		if len(kinds) != 3 {
+			t.Fatalf("parts %q", kinds)
+		}
+		for line := range strings.SplitSeq(bodies[1], "\n") {
+			line = strings.TrimSuffix(line, "\r")
+			for i := range len(line) {
+				if line[i] < ' ' || line[i] > '~' {
+					t.Fatalf("status line %q", line)
+				}
+			}
+			if strings.HasPrefix(line, "Status:") && line != "Status: 5.0.0" || strings.HasPrefix(line, "Action:") && line != "Action: failed" {
+				t.Fatalf("status line %q", line)
+			}
+		}
+	})
+}
