@@ -11,6 +11,7 @@ package ipc
 // and master says:
 //
 //	LOG                        the descriptor beside it is maillog_file, opened again
+//	RETIRE                     stop accepting, drain and end: the service was changed
 //
 // Its end tells the service that master has gone.
 //
@@ -22,6 +23,7 @@ const (
 	StatusStopped  = "STOPPED-ACCEPTING"
 	StatusNextWake = "NEXT-WAKE"
 	StatusLog      = "LOG"
+	StatusRetire   = "RETIRE"
 
 	StatusName = "yubin-status"
 	LogName    = "yubin-log"

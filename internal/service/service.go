@@ -18,7 +18,7 @@
 //
 //	idle     no connection for max_idle and Handler.Idle agrees
 //	SIGHUP   Handler.Reload, or drain: sessions go on for session_drain_time
-//	master   has gone: drain
+//	master   has gone, or has changed the service: drain
 //	SIGTERM  sessions are told (ctx), get a few seconds, and are closed
 //
 // In every case the daemon first stops to accept and says so, so that the next
@@ -176,7 +176,7 @@ func (s *Service) run(ctx context.Context, listeners []net.Listener, signals <-c
 			return &cli.Status{Code: 1, Err: err}
 		}
 	}
-	gone := s.status.listen(s.Log.Redirect)
+	retire := s.status.listen(s.Log.Redirect)
 	s.accepted = newAcceptor(listeners, s.MaxConns, s.serve, s.Log)
 	sessions, end := context.WithCancel(ctx)
 	defer end()
@@ -200,7 +200,7 @@ func (s *Service) run(ctx context.Context, listeners []net.Listener, signals <-c
 			s.Log.Fatal("%v", err)
 			s.drain(end, signals, s.times.grace)
 			return errors.Join(&cli.Status{Code: 1, Err: err}, s.finish(ctx))
-		case <-gone:
+		case <-retire:
 			s.drain(end, signals, s.times.drain)
 			return s.finish(ctx)
 		case sig := <-signals:

@@ -32,25 +32,30 @@ func (s status) nextWake(t time.Time) {
 	}
 }
 
-// listen hears master: a file that comes is the new log file. The channel is
-// closed when master has ended.
-func (s status) listen(log func(*os.File)) <-chan struct{} {
+// listen hears master: a file that comes is the new log file. retire is closed
+// when the service is to make way, or when master has gone.
+func (s status) listen(log func(*os.File)) (retire <-chan struct{}) {
 	if s.c == nil {
 		return nil
 	}
-	gone := make(chan struct{})
+	end := make(chan struct{})
 	go func() {
-		defer close(gone)
 		b, oob := make([]byte, 64), make([]byte, unix.CmsgSpace(4))
+		told := false
 		for {
 			n, oobn, _, _, err := s.c.ReadMsgUnix(b, oob)
-			if err != nil || n == 0 {
-				return
-			}
-			if f := passedFile(oob[:oobn]); f != nil {
+			if f := passedFile(oob[:max(oobn, 0)]); f != nil {
 				log(f)
+			}
+			gone := err != nil || n == 0
+			if (gone || string(b[:n]) == ipc.StatusRetire) && !told {
+				told = true
+				close(end)
+			}
+			if gone {
+				return
 			}
 		}
 	}()
-	return gone
+	return end
 }

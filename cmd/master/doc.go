@@ -1,0 +1,70 @@
+// master - the process that starts and supervises the mail system
+//
+// # Description
+//
+// master binds every socket that master.cf names, starts a service when a
+// connection waits on its socket, and starts it again when it ends. It never
+// accepts a connection itself. People use mailctl start, stop, reload and
+// status; a service manager runs master in the foreground.
+//
+// Each service is a program in daemon_directory. It gets its listening
+// sockets as descriptors, by the LISTEN_FDS protocol of sd_listen_fds(3), and
+// runs under its own account: smtpd as smtpd_user, smtp as smtp_user, services
+// with "n" in the column unpriv as root, all others as mail_owner. A service
+// ends when it has had nothing to do for max_idle, and starts again with the
+// next connection: an idle system is master alone. A connection that comes
+// while a service is started, replaced or reloaded waits; it is not refused.
+//
+// A service that dies young is started again after a second, then two, four
+// and so on up to service_throttle_time.
+//
+// Started by an ordinary user with a configuration of that user's own (-c),
+// master runs a private instance: everything is owned by and runs as that
+// user.
+//
+// # Signals
+//
+// SIGHUP reads main.cf and master.cf again. If they are wrong, that is logged
+// and the old configuration stays. Sockets that are still wanted are never
+// closed. Services read the new configuration too, or finish their sessions
+// and are replaced. maillog_file is opened again.
+//
+// SIGTERM ends the services, which get a few seconds for their sessions, and
+// then master.
+//
+// # Files
+//
+//	/etc/yubin/main.cf, /etc/yubin/master.cf
+//	    the configuration
+//	queue_directory/public, queue_directory/private
+//	    the sockets of services
+//	queue_directory/pid/master.pid
+//	    holds master's process ID, and is locked while master runs: a queue
+//	    directory has one master
+//
+// # Security
+//
+// master runs as root and parses nothing that comes from the network; only
+// host names in inet_interfaces and master.cf are looked up. Services get no
+// environment but import_environment and PATH. Below queue_directory, in
+// directories that mail_owner can write to, it works with that user's rights,
+// and it refuses directories that are symbolic links or have another owner.
+//
+// # Diagnostics
+//
+// master logs its own start, reload and end, each service that dies (with what
+// it wrote to standard error), and "bad command startup -- throttling" for one
+// that dies young. A program that is not there is reported once, at start; its
+// service is left out.
+//
+// # Exit status
+//
+//	0   ended by SIGTERM
+//	69  the system is already running
+//	71  a socket or the queue directory could not be made
+//	78  the configuration is wrong
+//
+// # See also
+//
+// mailctl(8), main.cf(5), master.cf(5), smtpd(8), pickup(8), qmgr(8), local(8)
+package main

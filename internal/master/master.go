@@ -1,0 +1,302 @@
+// Package master is the one process of yubin that always runs: it binds every
+// socket of master.cf, starts a service when its socket has work, and
+// supervises. It never accepts a connection and parses nothing that comes from
+// the network; DNS is asked only for host names in inet_interfaces and
+// master.cf.
+//
+// One goroutine owns all state: it hears of readable sockets, status lines,
+// signals and the time, and acts. A service's life:
+//
+//	watched    its sockets are in the poller
+//	  | a connection waits, or a wake-up
+//	starting   a process was started (role.go); the sockets are not watched
+//	  | READY
+//	running
+//	  | STOPPED-ACCEPTING, or it dies: back to watched
+//	throttled  it died young: neither watched nor woken for a while
+//
+// A connection that comes while nobody accepts waits in the socket's backlog:
+// neither the end of a process nor a reload refuses one.
+package master
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"yubin/internal/config"
+	"yubin/internal/maillog"
+)
+
+// A master is the supervisor's state, owned by the goroutine in run.
+type master struct {
+	log      *maillog.Logger
+	reload   func() (*config.Config, error)
+	throttle time.Duration // service_throttle_time
+	poller   *poller
+	parent   parent
+	plan     *plan
+	byToken  map[int32]*service
+	tokens   int32 // the last one given
+	procs    map[*process]struct{}
+	reports  chan report
+	stopping bool // no service is started any more, and their ends are no news
+}
+
+const (
+	// young is how long a process must live for its death not to count
+	// towards throttling.
+	young = 2 * time.Second
+	// firstDelay is the first wait of the back-off.
+	firstDelay = time.Second
+	// killAfter is how long services have to end at SIGTERM; their own grace
+	// is shorter.
+	killAfter = 15 * time.Second
+	// bindPatience is how long a start waits for an address that an earlier
+	// instance's services still have.
+	bindPatience = 3 * time.Second
+)
+
+// run supervises until SIGTERM or the end of ctx. started is called when all
+// sockets are open.
+func (m *master) run(ctx context.Context, p *plan, started func()) error {
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
+	defer signal.Stop(signals)
+	children := make(chan os.Signal, 1)
+	signal.Notify(children, syscall.SIGCHLD)
+	defer signal.Stop(children)
+
+	var err error
+	if m.poller, err = newPoller(); err != nil {
+		return err
+	}
+	defer m.poller.close()
+	if err := m.openAll(p); err != nil {
+		return err
+	}
+	m.adopt(p, time.Now())
+	started()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case token := <-m.poller.ready:
+			if s := m.byToken[token]; s != nil {
+				m.start(s, time.Now())
+			}
+		case r := <-m.reports:
+			m.heard(r, time.Now())
+		case <-children:
+			m.reap()
+		case now := <-timer.C:
+			m.tick(now)
+		case sig := <-signals:
+			if sig != syscall.SIGHUP {
+				m.log.Info("terminating on signal %d", sig)
+				m.stop(children)
+				return nil
+			}
+			m.reconfigure(ctx)
+		case <-ctx.Done():
+			m.stop(children)
+			return nil
+		}
+		timer.Reset(m.nextTick(time.Now()))
+	}
+}
+
+// openAll opens the sockets of the first plan. What cannot be opened ends the
+// start, except that addresses may be about to become free.
+func (m *master) openAll(p *plan) error {
+	for _, w := range p.warnings {
+		m.log.Warn("%s", w)
+	}
+	deadline := time.Now().Add(bindPatience)
+	for {
+		err := p.open(map[string]*socket{})
+		if err == nil {
+			return nil
+		}
+		p.close()
+		if !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// open opens the sockets of all services, taking over those in old.
+func (p *plan) open(old map[string]*socket) error {
+	var owner *credential
+	if p.accounts.root {
+		owner = &p.accounts.owner
+	}
+	var errs []error
+	for _, s := range p.services {
+		errs = append(errs, s.open(old, owner))
+	}
+	return errors.Join(errs...)
+}
+
+func (p *plan) close() {
+	for _, s := range p.services {
+		for _, socket := range s.sockets {
+			socket.close()
+		}
+		s.sockets = nil
+	}
+}
+
+// adopt makes p the plan in force and watches its services.
+func (m *master) adopt(p *plan, now time.Time) {
+	m.plan = p
+	m.throttle = config.ServiceThrottleTime.Of(p.config)
+	m.byToken = map[int32]*service{}
+	for _, s := range p.services {
+		m.tokens++
+		s.token = m.tokens
+		m.byToken[s.token] = s
+		for _, socket := range s.sockets {
+			if err := m.poller.add(socket.fd, s.token); err != nil {
+				m.log.Error("watch %s: %v", socket.where, err)
+			}
+		}
+		if s.selfStarting() && s.current == nil && s.wakeAt.IsZero() {
+			s.wakeAt = now
+		}
+		if s.def.Wakeup > 0 {
+			s.periodic = now.Add(s.def.Wakeup)
+		}
+		m.watch(s, now)
+	}
+}
+
+// watch has the next connection start s, if nothing speaks against it.
+func (m *master) watch(s *service, now time.Time) {
+	if s.current != nil || now.Before(s.notBefore) {
+		return
+	}
+	for _, socket := range s.sockets {
+		if err := m.poller.watch(socket.fd, s.token); err != nil {
+			m.log.Error("watch %s: %v", socket.where, err)
+		}
+	}
+}
+
+// start starts a process of s, unless one accepts already.
+func (m *master) start(s *service, now time.Time) {
+	if s.current != nil || now.Before(s.notBefore) {
+		return
+	}
+	p, err := m.parent.start(s)
+	if err != nil {
+		m.log.Error("start service %s: %v", s.def.Name, err)
+		m.backOff(s, now)
+		return
+	}
+	m.procs[p] = struct{}{}
+	s.current, s.used, s.wakeAt = p, true, time.Time{}
+}
+
+// backOff keeps s from being started for a while, twice as long each time. A
+// process that lives ends the back-off.
+func (m *master) backOff(s *service, now time.Time) {
+	s.delay = min(max(2*s.delay, firstDelay), m.throttle)
+	s.notBefore = now.Add(s.delay)
+	if s.selfStarting() {
+		s.wakeAt = s.notBefore
+	}
+	for _, socket := range s.sockets {
+		if err := m.poller.ignore(socket.fd, s.token); err != nil {
+			m.log.Error("watch %s: %v", socket.where, err)
+		}
+	}
+}
+
+// reap takes note of processes that ended.
+func (m *master) reap() {
+	for p := range m.procs {
+		if p.reaped {
+			continue
+		}
+		// Each by its ID: this process may have other children.
+		pid, err := syscall.Wait4(p.pid, &p.wait, syscall.WNOHANG, nil)
+		if pid != p.pid && !errors.Is(err, syscall.ECHILD) {
+			continue
+		}
+		p.reaped = true
+		p.status.SetReadDeadline(time.Now().Add(lastWords))
+		m.buryIfGone(p, time.Now())
+	}
+}
+
+// buryIfGone draws the conclusions from a process's end, once its last words
+// have been heard.
+func (m *master) buryIfGone(p *process, now time.Time) {
+	if !p.reaped || !p.silent {
+		return
+	}
+	delete(m.procs, p)
+	p.status.Close()
+	if m.stopping {
+		return
+	}
+	died := m.logEnd(p)
+	s, accepted := p.of, p.of.current == p
+	if accepted {
+		s.current = nil
+	}
+	switch {
+	case !p.ready || now.Sub(p.started) < young && (died || accepted):
+		m.log.Warn("%s: bad command startup -- throttling", p.path)
+		m.backOff(s, now)
+	case accepted && s.selfStarting():
+		s.delay, s.wakeAt = 0, now
+	}
+	if accepted {
+		m.watch(s, now)
+	}
+}
+
+// logEnd reports a process that did not end by its own will.
+func (m *master) logEnd(p *process) (died bool) {
+	switch {
+	case p.wait.Signaled():
+		m.log.Warn("process %s pid %d killed by signal %d", p.path, p.pid, p.wait.Signal())
+		return true
+	case p.wait.ExitStatus() != 0:
+		m.log.Warn("process %s pid %d exit status %d", p.path, p.pid, p.wait.ExitStatus())
+		return true
+	}
+	return false
+}
+
+// stop ends all services and returns when they are gone.
+func (m *master) stop(children <-chan os.Signal) {
+	m.stopping = true
+	for p := range m.procs {
+		p.signal(syscall.SIGTERM)
+	}
+	kill := time.NewTimer(killAfter)
+	defer kill.Stop()
+	for len(m.procs) > 0 {
+		select {
+		case <-children:
+			m.reap()
+		case r := <-m.reports:
+			m.heard(r, time.Now())
+		case <-kill.C:
+			for p := range m.procs {
+				m.log.Warn("process %s pid %d did not end in %v", p.path, p.pid, killAfter)
+				p.signal(syscall.SIGKILL)
+			}
+		case <-m.poller.ready: // the connection was too late
+		}
+	}
+	m.plan.close()
+}
+

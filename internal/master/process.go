@@ -1,0 +1,207 @@
+package master
+
+import (
+	"bufio"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"yubin/internal/config"
+	"yubin/internal/ipc"
+	"yubin/internal/maillog"
+)
+
+// A process is one generation of a service: the process that accepts, or an
+// earlier one that ends its sessions.
+type process struct {
+	of      *service
+	path    string
+	pid     int
+	status  *net.UnixConn
+	started time.Time
+
+	ready    bool // it has accepted since
+	stopped  bool // it has said that it accepts no more
+	replaced bool // it was told to make way for a new one
+	hangup   bool // SIGHUP is due when it is ready: before, it would die of it
+
+	// It is gone when it was waited for and its last words were heard.
+	reaped bool
+	silent bool
+	wait   syscall.WaitStatus
+}
+
+// A report is a line on a status connection; "" is its end.
+type report struct {
+	from *process
+	line string
+}
+
+// self is this very program, also after its file was replaced.
+const self = "/proc/self/exe"
+
+// lastWords is how long a dead process's status connection is still read: the
+// descriptor may have leaked into a process that lives on.
+const lastWords = time.Second
+
+// A parent has what all children get.
+type parent struct {
+	dir       string   // config_directory
+	overrides []string // -o of master's own
+	env       []string
+	files     uint64   // limit of open files
+	logFile   *os.File // nil: syslog
+	log       *maillog.Logger
+	reports   chan<- report
+}
+
+// start starts a process of s.
+func (p *parent) start(s *service) (*process, error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("socketpair", err)
+	}
+	defer unix.Close(pair[1])
+	end := os.NewFile(uintptr(pair[0]), "status")
+	defer end.Close()
+	conn, err := net.FileConn(end)
+	if err != nil {
+		return nil, err
+	}
+	child := &process{of: s, path: s.path, status: conn.(*net.UnixConn)}
+	complaints, err := p.fork(child, pair[1])
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	go child.hear(p.reports)
+	go child.relay(complaints, p.log)
+	return child, nil
+}
+
+// fork starts the process. What it writes to standard error, such as the stack
+// of a crash, can be read from the file.
+func (p *parent) fork(child *process, status int) (*os.File, error) {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer null.Close()
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer w.Close()
+	fds := []uintptr{null.Fd(), w.Fd(), w.Fd()}
+	var names []string
+	for _, socket := range child.of.sockets {
+		fds, names = append(fds, uintptr(socket.fd)), append(names, "socket")
+	}
+	fds, names = append(fds, uintptr(status)), append(names, ipc.StatusName)
+	if p.logFile != nil {
+		fds, names = append(fds, p.logFile.Fd()), append(names, ipc.LogName)
+	}
+	launch := launch{Path: child.path, Args: p.arguments(child.of), Files: p.files, Become: child.of.as}
+	args, err := launch.args()
+	if err != nil {
+		r.Close()
+		return nil, err
+	}
+	child.started = time.Now()
+	child.pid, err = syscall.ForkExec(self, args, &syscall.ProcAttr{
+		Dir:   "/",
+		Files: fds,
+		Env:   append(p.env[:len(p.env):len(p.env)], "LISTEN_FDS="+strconv.Itoa(len(names)), "LISTEN_FDNAMES="+strings.Join(names, ":")),
+		// A group of its own: Ctrl-C at a terminal is for master to pass on.
+		Sys: &syscall.SysProcAttr{Setpgid: true},
+	})
+	if err != nil {
+		r.Close()
+		return nil, os.NewSyscallError("fork", err)
+	}
+	return r, nil
+}
+
+// arguments is the daemon's command line. It runs under its own name.
+func (p *parent) arguments(s *service) []string {
+	args := []string{filepath.Base(s.path), "-n", s.def.Name, "-l", strconv.Itoa(s.limit()), "-c", p.dir}
+	for _, o := range p.overrides {
+		args = append(args, "-o", o)
+	}
+	return append(args, s.def.Args...)
+}
+
+// hear passes on what the process says.
+func (p *process) hear(to chan<- report) {
+	b := make([]byte, 256)
+	for {
+		n, err := p.status.Read(b)
+		if err != nil {
+			to <- report{p, ""}
+			return
+		}
+		to <- report{p, string(b[:n])}
+	}
+}
+
+// maxComplaints is how many lines of a process's standard error are logged.
+const maxComplaints = 500
+
+// relay logs what the process writes to standard error.
+func (p *process) relay(r *os.File, log *maillog.Logger) {
+	defer r.Close()
+	lines := bufio.NewScanner(r)
+	for n := 0; lines.Scan(); n++ {
+		if n < maxComplaints {
+			log.Warn("%s[%d]: %s", p.path, p.pid, lines.Text())
+		}
+	}
+}
+
+// signal sends sig, unless the process has been waited for and its ID may be
+// another's.
+func (p *process) signal(sig syscall.Signal) {
+	if !p.reaped {
+		syscall.Kill(p.pid, sig)
+	}
+}
+
+// say sends a line to the process, with an open file beside it or without.
+// One that does not read is one that ends.
+func (p *process) say(line string, file *os.File) {
+	var rights []byte
+	if file != nil {
+		rights = unix.UnixRights(int(file.Fd()))
+	}
+	p.status.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+	p.status.WriteMsgUnix([]byte(line), rights, nil)
+}
+
+// environment is what children get of env: import_environment, whose elements
+// are NAME or NAME=VALUE, and PATH.
+func environment(c *config.Config, env []string) []string {
+	have := map[string]string{"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+	for _, e := range env {
+		name, value, _ := strings.Cut(e, "=")
+		have[name] = value
+	}
+	keep := []string{"PATH=" + have["PATH"]}
+	for _, e := range config.ImportEnvironment.Of(c) {
+		name, _, set := strings.Cut(e, "=")
+		value, ok := have[name]
+		switch {
+		case name == "PATH" || strings.HasPrefix(name, "LISTEN_"):
+		case set:
+			keep = append(keep, e)
+		case ok:
+			keep = append(keep, name+"="+value)
+		}
+	}
+	return keep
+}

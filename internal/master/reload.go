@@ -1,0 +1,148 @@
+package master
+
+import (
+	"context"
+	"errors"
+	"os"
+	"syscall"
+	"time"
+
+	"yubin/internal/config"
+	"yubin/internal/ipc"
+)
+
+// reconfigure puts the configuration as it is now in force. What cannot be
+// read leaves everything as it was.
+func (m *master) reconfigure(ctx context.Context) {
+	c, p, err := m.readPlan(ctx)
+	if err != nil {
+		m.log.Error("reload: %v; the old configuration stays", err)
+		return
+	}
+	m.reopenLog(c)
+	m.log.Info("reload -- %s", describe(c))
+	for _, w := range p.warnings {
+		m.log.Warn("%s", w)
+	}
+	now := time.Now()
+	m.replace(p, now)
+	m.parent.env = environment(c, os.Environ())
+	m.adopt(p, now)
+}
+
+func (m *master) readPlan(ctx context.Context) (*config.Config, *plan, error) {
+	c, err := m.reload()
+	if err != nil {
+		return nil, nil, err
+	}
+	if was := config.QueueDirectory.Of(m.plan.config); was != config.QueueDirectory.Of(c) {
+		return nil, nil, errors.New("queue_directory was " + was + " and cannot change while the system runs: stop it and start it")
+	}
+	p, err := makePlan(ctx, c)
+	return c, p, err
+}
+
+// replace opens p's sockets, moves to p what lives on from the present plan,
+// and tells the processes of the present plan.
+func (m *master) replace(p *plan, now time.Time) {
+	old, before := map[string]*socket{}, map[string]*service{}
+	for _, s := range m.plan.services {
+		before[s.key()] = s
+		for _, socket := range s.sockets {
+			old[socket.where] = socket
+			m.poller.remove(socket.fd)
+		}
+	}
+	if err := p.open(old); err != nil {
+		m.log.Error("reload: %v", err)
+	}
+	after := map[string]*service{}
+	for _, s := range p.services {
+		after[s.key()] = s
+		if b := before[s.key()]; b != nil {
+			s.used, s.delay, s.notBefore, s.wakeAt = b.used, b.delay, b.notBefore, b.wakeAt
+		}
+	}
+	for process := range m.procs {
+		m.pass(process, after[process.of.key()], now)
+	}
+	m.closeAll(old, p)
+}
+
+// pass hands a process over to the service s of the new plan; nil: there is no
+// such service any more.
+func (m *master) pass(p *process, s *service, now time.Time) {
+	b := p.of
+	if b.current == p && s != nil && b.sameProgram(s) && sameSockets(b, s) {
+		p.of, s.current = s, p
+		p.hangup = !p.ready
+		if p.ready {
+			m.hangUp(p)
+		}
+		return
+	}
+	if b.current != p {
+		return // it ends its sessions already
+	}
+	// Another program, or other sockets: a process has what it was started
+	// with, so a new one takes over at once.
+	p.replaced = true
+	p.say(ipc.StatusRetire, nil)
+	if s != nil && s.selfStarting() {
+		s.wakeAt = now
+	}
+}
+
+// hangUp tells p to read the configuration again, or to make way.
+func (m *master) hangUp(p *process) {
+	p.replaced = true
+	p.signal(syscall.SIGHUP)
+}
+
+func sameSockets(a, b *service) bool {
+	if len(a.sockets) != len(b.sockets) {
+		return false
+	}
+	for i := range a.sockets {
+		if a.sockets[i] != b.sockets[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// closeAll closes the sockets that no service has any more.
+func (m *master) closeAll(old map[string]*socket, p *plan) {
+	for _, socket := range old {
+		socket.close()
+		if socket.unix {
+			var owner *credential
+			if p.accounts.root {
+				owner = &p.accounts.owner
+			}
+			if err := removeUnix(socket.where, owner); err != nil && !errors.Is(err, os.ErrNotExist) {
+				m.log.Warn("%v", err)
+			}
+		}
+	}
+}
+
+// reopenLog opens maillog_file again, which may be new or was rotated, and
+// gives it to everybody.
+func (m *master) reopenLog(c *config.Config) {
+	if m.parent.logFile == nil {
+		return
+	}
+	f, err := openLogFile(c)
+	if err != nil || f == nil {
+		return
+	}
+	m.parent.logFile.Close()
+	m.parent.logFile = f
+	if own, err := duplicate(f); err == nil {
+		m.log.Redirect(own)
+	}
+	for p := range m.procs {
+		p.say(ipc.StatusLog, f)
+	}
+}
