@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// options are the flags.
+type options struct {
+	time    time.Duration
+	rounds  int
+	rows    string
+	systems string
+	bin     string
+	deb     string
+	parent  string
+	write   string
+	keep    bool
+	list    bool
+	talk    bool
+}
+
+func main() {
+	var o options
+	flag.DurationVar(&o.time, "time", 10*time.Second, "how long the load of one turn lasts")
+	flag.IntVar(&o.rounds, "rounds", 2, "turns of each system per row; the table has medians")
+	flag.StringVar(&o.rows, "rows", "", "comma-separated prefixes of the rows to run; empty: all")
+	flag.StringVar(&o.systems, "systems", "postfix,yubin,talk", "which systems run")
+	flag.StringVar(&o.bin, "bin", "bin", "yubin's programs")
+	flag.StringVar(&o.deb, "deb", "out", "where Debian's postfix package is kept once it is downloaded")
+	flag.StringVar(&o.parent, "dir", "/var/tmp", "directory to make the instances in; not a tmpfs")
+	flag.StringVar(&o.write, "write", "", "put the table into this file, between its bench marks")
+	flag.BoolVar(&o.keep, "keep", false, "keep the instances' directory")
+	flag.BoolVar(&o.list, "list", false, "list the rows and end")
+	flag.BoolVar(&o.talk, "talk", false, "be the server that only talks, on descriptor 3 (used by bench itself)")
+	flag.Parse()
+
+	if o.talk {
+		fail(talk(os.NewFile(3, "listener")))
+		return
+	}
+	if o.list {
+		for _, r := range rows {
+			fmt.Println(r.name)
+		}
+		return
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	fail(bench(ctx, o))
+}
+
+func fail(err error) {
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// bench runs the rows and prints the table.
+func bench(ctx context.Context, o options) (err error) {
+	selected := selectRows(o.rows)
+	if len(selected) == 0 {
+		return fmt.Errorf("no row begins with %q; -list shows them", o.rows)
+	}
+	if os.Geteuid() != 0 {
+		return errors.New("only root can run Postfix and a fair yubin; run it as root")
+	}
+	raiseFileLimit()
+	dir, err := workDir(o.parent)
+	if err != nil {
+		return err
+	}
+	if o.keep {
+		fmt.Fprintf(os.Stderr, "instances are kept in %s\n", dir)
+	} else {
+		defer os.RemoveAll(dir)
+	}
+	logFile := filepath.Join(dir, "log")
+	log, err := serveLog(logFile)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		err = errors.Join(err, log.close())
+		if err != nil {
+			showTail(logFile)
+		}
+	}()
+	systems, err := makeSystems(o, dir)
+	if err != nil {
+		return err
+	}
+	run := newRun(o, dir)
+	for _, r := range selected {
+		for round := range o.rounds {
+			for _, s := range systems {
+				if s.name() == "talk" && !(r.talks && round == 0) {
+					continue
+				}
+				if err := run.turn(ctx, s, r); err != nil {
+					return fmt.Errorf("%s with %s: %w", r.name, s.name(), err)
+				}
+			}
+		}
+	}
+	report := run.report(systems)
+	fmt.Print(report)
+	if o.write == "" {
+		return nil
+	}
+	return replaceBlock(o.write, report)
+}
+
+// makeSystems prepares the systems that -systems names, in its order.
+func makeSystems(o options, dir string) ([]system, error) {
+	var systems []system
+	for name := range strings.SplitSeq(o.systems, ",") {
+		var s system
+		var err error
+		switch name {
+		case "postfix":
+			s, err = newPostfix(filepath.Join(dir, name), o.deb)
+		case "yubin":
+			s, err = newYubin(filepath.Join(dir, name), o.bin)
+		case "talk":
+			s, err = newTalker()
+		default:
+			err = errors.New("no such system; there are postfix, yubin and talk")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		systems = append(systems, s)
+	}
+	return systems, nil
+}
+
+// workDir makes the directory of this run. Its users are several accounts, so
+// it is readable; a tmpfs would measure no disk.
+func workDir(parent string) (string, error) {
+	dir, err := os.MkdirTemp(parent, "yubin-bench-")
+	if err != nil {
+		return "", err
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return "", err
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return "", err
+	}
+	if fs := fileSystem(dir); fs == "tmpfs" {
+		os.RemoveAll(dir)
+		return "", fmt.Errorf("%s is a tmpfs; name another directory with -dir", parent)
+	}
+	return dir, nil
+}
+
+// showTail prints the end of the systems' log, where a failure's reason is.
+func showTail(path string) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return // a syslog daemon has it
+	}
+	os.Stderr.Write(b[max(0, len(b)-4096):])
+}
+
+// raiseFileLimit makes room for 1,000 idle sessions.
+func raiseFileLimit() {
+	var l syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l) == nil {
+		l.Cur = l.Max
+		syscall.Setrlimit(syscall.RLIMIT_NOFILE, &l)
+	}
+}

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// talkShare is how much of the talker's rate stands for any ratio: some ratios
+// are close to what loopback and the processors allow at all.
+const talkShare = 0.6
+
+// report is the table in Markdown, with what is needed to repeat it.
+func (r *run) report(systems []system) string {
+	var b strings.Builder
+	var versions []string
+	for _, s := range systems {
+		if v := s.version(); v != "" {
+			versions = append(versions, v)
+		}
+	}
+	fmt.Fprintf(&b, "`%s`, %s. %s; Linux %s, %d processors (%s), %s. Medians of %d turns, %v of load each.\n\n",
+		commandLine(), r.began.UTC().Format("2 January 2006"), strings.Join(versions, ", "),
+		kernel(), runtime.NumCPU(), processor(), fileSystem(r.dir), r.rounds, r.time)
+	b.WriteString("| row | unit | Postfix | yubin | ratio | target | talk only | yubin of it | CPU ms per message: Postfix, user + system | yubin | ratio | met |\n")
+	b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|---|\n")
+	for _, row := range r.rows {
+		b.WriteString(r.line(row))
+	}
+	return b.String()
+}
+
+// line is one row of the table.
+func (r *run) line(row row) string {
+	postfix, talk := r.results[key{row.name, "postfix"}], r.results[key{row.name, "talk"}]
+	yubin := r.results[key{row.name, "yubin"}]
+	cells := []string{row.name, row.unit, "", "", "", target(row), "", "", "", "", "", ""}
+	p, y, t := median(postfix, value), median(yubin, value), median(talk, value)
+	if len(postfix) > 0 {
+		cells[2], cells[8] = figure(p, ""), cpuCell(postfix)
+	}
+	if len(yubin) > 0 {
+		cells[3], cells[9] = figure(y, ""), cpuCell(yubin)
+	}
+	if len(postfix) > 0 && len(yubin) > 0 {
+		cells[4] = figure(y/p, "×")
+		if row.most == 0 {
+			cells[10] = figure(median(yubin, cpuEach)/median(postfix, cpuEach), "×")
+		}
+	}
+	if len(talk) > 0 {
+		cells[6] = figure(t, "")
+		if len(yubin) > 0 {
+			cells[7] = fmt.Sprintf("%.0f %%", 100*y/t)
+		}
+	}
+	if len(yubin) > 0 && (len(postfix) > 0 || row.most > 0) {
+		cells[11] = verdict(row, p, y, t, median(postfix, cpuEach), median(yubin, cpuEach))
+	}
+	return "| " + strings.Join(cells, " | ") + " |\n"
+}
+
+func value(r result) float64   { return r.value }
+func cpuEach(r result) float64 { return r.each(r.used.total()) }
+
+func cpuCell(rs []result) string {
+	if rs[0].messages == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.2f + %.2f",
+		median(rs, func(r result) float64 { return r.each(r.used.user) }),
+		median(rs, func(r result) float64 { return r.each(r.used.sys) }))
+}
+
+// target is the row's target in words.
+func target(row row) string {
+	switch {
+	case row.most > 0:
+		return fmt.Sprintf("≤ %.0f %s", row.most, row.unit)
+	case row.less():
+		return fmt.Sprintf("≤ %.2f×", row.ratio)
+	case row.cpu > 0:
+		return fmt.Sprintf("≥ %.1f×; CPU ≤ %.2f×", row.ratio, row.cpu)
+	}
+	return fmt.Sprintf("≥ %.1f×", row.ratio)
+}
+
+// verdict says whether yubin's figure y meets the target, given Postfix's p,
+// the talker's t (0: none) and the processor time per message of both.
+func verdict(row row, p, y, t, pCPU, yCPU float64) string {
+	var met bool
+	switch {
+	case row.most > 0:
+		met = y <= row.most
+	case row.less():
+		met = y <= row.ratio*p
+	default:
+		met = y >= row.ratio*p || t > 0 && y >= talkShare*t
+	}
+	words := "no"
+	if met {
+		words = "yes"
+	}
+	if row.cpu > 0 {
+		if yCPU <= row.cpu*pCPU {
+			return words + "; CPU yes"
+		}
+		return words + "; CPU no"
+	}
+	return words
+}
+
+// median is the median of what f gives for each result; 0 without results.
+func median(rs []result, f func(result) float64) float64 {
+	if len(rs) == 0 {
+		return 0
+	}
+	var v []float64
+	for _, r := range rs {
+		v = append(v, f(r))
+	}
+	slices.Sort(v)
+	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
+}
+
+// figure writes a number with three figures or more.
+func figure(v float64, unit string) string {
+	switch {
+	case v >= 100:
+		return fmt.Sprintf("%.0f%s", v, unit)
+	case v >= 10:
+		return fmt.Sprintf("%.1f%s", v, unit)
+	}
+	return fmt.Sprintf("%.2f%s", v, unit)
+}
+
+// commandLine is how this run can be repeated.
+func commandLine() string {
+	return strings.TrimSpace("go run ./test/bench " + strings.Join(os.Args[1:], " "))
+}
+
+func kernel() string {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return "?"
+	}
+	return unix.ByteSliceToString(u.Release[:])
+}
+
+func processor() string {
+	b, _ := os.ReadFile("/proc/cpuinfo")
+	for line := range strings.Lines(string(b)) {
+		if name, v, _ := strings.Cut(line, ":"); strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(v)
+		}
+	}
+	return runtime.GOARCH
+}
+
+// fileSystem names the type of the file system that holds path.
+func fileSystem(path string) string {
+	names := map[int64]string{
+		unix.EXT4_SUPER_MAGIC: "ext4", unix.XFS_SUPER_MAGIC: "xfs", unix.BTRFS_SUPER_MAGIC: "btrfs",
+		unix.TMPFS_MAGIC: "tmpfs", unix.OVERLAYFS_SUPER_MAGIC: "overlayfs", unix.NFS_SUPER_MAGIC: "nfs",
+	}
+	var s unix.Statfs_t
+	if err := unix.Statfs(path, &s); err != nil {
+		return err.Error()
+	}
+	if name := names[s.Type]; name != "" {
+		return name
+	}
+	return fmt.Sprintf("file system %#x", s.Type)
+}
+
+// The marks between which -write puts the table; what people wrote around them
+// stays.
+const (
+	blockBegin = "<!-- bench: begin -->\n"
+	blockEnd   = "<!-- bench: end -->\n"
+)
+
+// replaceBlock replaces what stands between the marks of file.
+func replaceBlock(file, text string) error {
+	old, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	head, rest, found := bytes.Cut(old, []byte(blockBegin))
+	_, tail, ended := bytes.Cut(rest, []byte(blockEnd))
+	if !found || !ended {
+		return fmt.Errorf("%s: no lines %q and %q to put the table between", file, strings.TrimSpace(blockBegin), strings.TrimSpace(blockEnd))
+	}
+	b := slices.Concat(head, []byte(blockBegin), []byte(text), []byte(blockEnd), tail)
+	return os.WriteFile(file, b, 0o644)
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// A row is one line of the table.
+type row struct {
+	name  string
+	unit  string
+	talks bool // the talker can play it
+	setup setup
+	boxes int // mailboxes that mail goes to
+	large bool
+	do    func(ctx context.Context, r *run, s system, a *arrivals) (result, error)
+
+	// The targets of docs/benchmarks.md. ratio: what yubin must reach of
+	// Postfix's figure (when less is better: at most). most: an absolute
+	// limit. cpu: at most this part of Postfix's processor time.
+	ratio, most, cpu float64
+}
+
+// less reports whether a smaller figure is the better one.
+func (r row) less() bool { return r.unit != perSecond }
+
+const (
+	perSecond = "/s"
+	seconds   = "s"
+	mebibytes = "MiB"
+)
+
+// A result is what one turn gave.
+type result struct {
+	value    float64
+	messages int
+	used     usage         // by the system
+	rest     time.Duration // by the rest of the machine
+}
+
+var rows = makeRows()
+
+func makeRows() []row {
+	var rows []row
+	for _, d := range []struct {
+		name   string
+		size   int
+		ratios [3]float64
+		cpu    float64
+	}{
+		{"1K", 1 << 10, [3]float64{1.5, 5, 5}, 0.25},
+		{"10K", 10 << 10, [3]float64{1.5, 4, 4}, 0},
+		{"1M", 1 << 20, [3]float64{1.5, 1.5, 1.5}, 0},
+	} {
+		for i, sessions := range []int{1, 20, 100} {
+			rows = append(rows, row{
+				name: fmt.Sprintf("deliver/%s/%d", d.name, sessions), unit: perSecond,
+				talks: true, boxes: loadBoxes, large: d.size >= 1<<20,
+				do: deliver(d.size, sessions), ratio: d.ratios[i], cpu: d.cpu,
+			})
+		}
+	}
+	for i, sessions := range []int{1, 20, 100} {
+		rows = append(rows, row{
+			name: fmt.Sprintf("accept/1K/%d", sessions), unit: perSecond,
+			talks: true, setup: setup{held: true}, boxes: loadBoxes,
+			do: accept(1<<10, sessions), ratio: [3]float64{1.5, 5, 5}[i],
+		})
+	}
+	for _, workers := range []int{1, 8} {
+		rows = append(rows, row{
+			name: fmt.Sprintf("sendmail/%d", workers), unit: perSecond, boxes: loadBoxes,
+			do: submit(1<<10, workers), ratio: 4,
+		})
+	}
+	rows = append(rows, row{
+		name: fmt.Sprintf("list/%d", mailboxes), unit: seconds, boxes: mailboxes,
+		do: list(mailboxes), ratio: 0.25,
+	})
+	for i, sessions := range []int{0, 100, 1000} {
+		rows = append(rows, row{
+			name: fmt.Sprintf("memory/%d", sessions), unit: mebibytes,
+			do: memory(sessions), most: [3]float64{20, 30, 70}[i],
+		})
+	}
+	return rows
+}
+
+// selectRows returns the rows whose name begins with one of the prefixes.
+func selectRows(prefixes string) []row {
+	var selected []row
+	for _, r := range rows {
+		for p := range strings.SplitSeq(prefixes, ",") {
+			if strings.HasPrefix(r.name, p) {
+				selected = append(selected, r)
+				break
+			}
+		}
+	}
+	return selected
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+)
+
+// A yubin is a private instance that root runs with the service accounts of an
+// installed one.
+type yubin struct {
+	private
+	bin string
+}
+
+func newYubin(dir, bin string) (*yubin, error) {
+	bin, err := filepath.Abs(bin)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(filepath.Join(bin, "master")); err != nil {
+		return nil, fmt.Errorf("%w; build the programs first: make", err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	// Service accounts may be unable to reach a checkout in somebody's home.
+	y := &yubin{private: newPrivate(dir), bin: filepath.Join(dir, "bin")}
+	if err := os.CopyFS(y.bin, os.DirFS(bin)); err != nil {
+		return nil, err
+	}
+	accounts := []string{"yubin", "yubinsmtpd", "yubinsmtp", "yubinnull"}
+	return y, needAccounts(accounts, []string{"maildrop"})
+}
+
+func (y *yubin) name() string { return "yubin" }
+
+func (y *yubin) version() string {
+	if out, err := exec.Command("git", "rev-parse", "--short", "HEAD").Output(); err == nil {
+		return "yubin " + strings.TrimSpace(string(out))
+	}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return "yubin " + info.Main.Version
+	}
+	return "yubin"
+}
+
+func (y *yubin) sendmail() []string {
+	return []string{filepath.Join(y.bin, "sendmail"), "-C", y.etc}
+}
+
+func (y *yubin) start(s setup) error {
+	if err := y.configure(s, y.queue(s)); err != nil {
+		return err
+	}
+	return y.run(exec.Command(filepath.Join(y.bin, "master"), "-c", y.etc))
+}
+
+// configure writes main.cf and master.cf: defaults, but for the limits that
+// the load itself needs.
+func (y *yubin) configure(s setup, queue string) error {
+	main := fmt.Sprintf(`queue_directory = %[1]s
+data_directory = %[2]s/data
+daemon_directory = %[3]s
+command_directory = %[3]s
+sendmail_path = %[3]s/sendmail
+mailq_path = %[3]s/mailq
+newaliases_path = %[3]s/newaliases
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+myhostname = mx.%[4]s
+mydestination = localhost
+mynetworks = 127.0.0.0/8
+alias_maps = hash:%[2]s/etc/aliases
+alias_database = $alias_maps
+virtual_mailbox_domains = %[4]s
+virtual_mailbox_maps = hash:%[2]s/etc/mailboxes
+virtual_mailbox_base = %[2]s/mail
+virtual_uid_maps = static:%[5]d
+virtual_gid_maps = static:%[5]d
+smtpd_recipient_limit = 20000
+`, queue, y.dir, y.bin, domain, mailUID)
+	if s.held {
+		main += "defer_transports = virtual\nincoming_limit = 1000000\n"
+	}
+	master := fmt.Sprintf("%s inet n - n - %d smtpd\n", y.address, smtpProcesses)
+	return y.write(map[string]string{
+		"main.cf": main, "master.cf": master, "mailboxes": mailboxMap(), "aliases": "postmaster: root\n",
+	})
+}
