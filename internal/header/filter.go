@@ -68,13 +68,14 @@ func (s *filterSink) end(separated bool) {
 }
 
 // lower returns name in lower case.
-func lower(name []byte) string {
-	b := make([]byte, len(name))
-	for i, c := range name {
+func lower(name []byte) string { return string(appendLower(nil, name)) }
+
+func appendLower(b, name []byte) []byte {
+	for _, c := range name {
 		if c >= 'A' && c <= 'Z' {
 			c += 'a' - 'A'
 		}
-		b[i] = c
+		b = append(b, c)
 	}
-	return string(b)
+	return b
 }

@@ -56,10 +56,12 @@ type inspectSink Inspector
 
 func (s *inspectSink) field(name []byte) {
 	s.keep()
-	field := lower(name)
-	if !counted[field] {
+	var buf [maxName]byte
+	low := appendLower(buf[:0], name)
+	if !counted[string(low)] {
 		return
 	}
+	field := string(low)
 	if s.fields == nil {
 		s.fields = make(map[string]int)
 	}
