@@ -1,0 +1,179 @@
+package maildir
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// ErrNoBase is the error of a Place whose Base does not exist: a home that is
+// not there, or not mounted.
+var ErrNoBase = errors.New("the directory that the mailbox is below does not exist")
+
+// ErrOwner is the error of a Maildir that belongs to somebody else than Place
+// says.
+var ErrOwner = errors.New("the mailbox belongs to another user")
+
+// A Place says where a Maildir is: Path below Base. Base must exist; what is
+// missing of Path is made.
+type Place struct {
+	Base string
+	Path string
+	// Beneath confines Path to Base: a link that leads out of it is an error
+	// (os.Root). Without it links are followed, with the rights of the thread.
+	Beneath bool
+	// Owned wants Owner to own the Maildir's directories. It is for a Base in
+	// which others may create entries too.
+	Owned bool
+	Owner int
+}
+
+// A base is a directory that names below it are opened and made in: an
+// *os.Root, or a linked.
+type base interface {
+	Open(name string) (*os.File, error)
+	Mkdir(name string, perm fs.FileMode) error
+	Close() error
+}
+
+// linked is the base in which links are followed.
+type linked string
+
+func (l linked) Open(name string) (*os.File, error) { return os.Open(filepath.Join(string(l), name)) }
+
+func (l linked) Mkdir(name string, perm fs.FileMode) error {
+	return os.Mkdir(filepath.Join(string(l), name), perm)
+}
+
+func (l linked) Close() error { return nil }
+
+func (p *Place) open() (base, error) {
+	if !p.Beneath {
+		return linked(p.Base), nil
+	}
+	r, err := os.OpenRoot(p.Base)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("open %s: %w", p.Base, ErrNoBase)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// path returns Path in the one form that os.Root takes too: relative and
+// without a slash at its end.
+func (p *Place) path() string { return path.Clean(strings.TrimLeft(p.Path, "/")) }
+
+// A box is an open Maildir.
+type box struct {
+	base     base
+	path     string
+	tmp, new *os.File
+	made     []*os.File // directories in which something was made
+}
+
+// openBox opens the Maildir at p, and makes it first where it is missing.
+func openBox(p *Place) (*box, error) {
+	in, err := p.open()
+	if err != nil {
+		return nil, err
+	}
+	b := &box{base: in, path: p.path()}
+	err = b.enter()
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = b.build(p.Base); err == nil {
+			err = b.enter()
+		}
+	}
+	if err == nil && p.Owned {
+		err = b.checkOwner(p.Owner)
+	}
+	if err != nil {
+		b.close()
+		return nil, err
+	}
+	return b, nil
+}
+
+// enter opens the directories that a delivery needs.
+func (b *box) enter() error {
+	closeAll(b.tmp)
+	var err error
+	if b.tmp, err = b.base.Open(path.Join(b.path, "tmp")); err != nil {
+		return err
+	}
+	b.new, err = b.base.Open(path.Join(b.path, "new"))
+	return err
+}
+
+// build creates what is missing of the Maildir. The directories that got an
+// entry, or may have got one from another delivery a moment ago, are kept open
+// for the flush.
+func (b *box) build(top string) error {
+	at, err := b.base.Open(".")
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("open %s: %w", top, ErrNoBase)
+	}
+	if err != nil {
+		return err
+	}
+	b.made = append(b.made, at)
+	dir := ""
+	for _, part := range strings.Split(b.path, "/") {
+		dir = path.Join(dir, part)
+		if err := b.mkdir(dir); err != nil {
+			return err
+		}
+		if at, err = b.base.Open(dir); err != nil {
+			return err
+		}
+		b.made = append(b.made, at)
+	}
+	for _, sub := range []string{"tmp", "new", "cur"} {
+		if err := b.mkdir(path.Join(b.path, sub)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *box) mkdir(name string) error {
+	if err := b.base.Mkdir(name, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}
+
+func (b *box) checkOwner(uid int) error {
+	for _, f := range []*os.File{b.tmp, b.new} {
+		info, err := f.Stat()
+		if err != nil {
+			return err
+		}
+		if st, ok := info.Sys().(*syscall.Stat_t); !ok || int(st.Uid) != uid {
+			return fmt.Errorf("open %s: %w", f.Name(), ErrOwner)
+		}
+	}
+	return nil
+}
+
+// close closes what a Delivery does not keep.
+func (b *box) close() {
+	closeAll(b.tmp, b.new)
+	closeAll(b.made...)
+	b.base.Close()
+}
+
+func closeAll(files ...*os.File) {
+	for _, f := range files {
+		if f != nil {
+			f.Close()
+		}
+	}
+}
