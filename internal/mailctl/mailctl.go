@@ -22,12 +22,18 @@ type subcommand struct {
 
 // subcommands is every subcommand, in the order of the help text.
 func subcommands() []subcommand {
-	return []subcommand{}
+	return []subcommand{
+		{"start", "", "start the mail system in the background", start},
+		{"stop", "", "stop the mail system and wait until it has ended", stop},
+		{"reload", "", "have the mail system read its configuration again", reload},
+		{"status", "", "say whether the mail system runs", status},
+	}
 }
 
 // Command is mailctl(8).
 var Command = &cli.Command{
 	Name: "mailctl", Section: 8,
+	Params: runParams,
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error { return run },
 }
 
