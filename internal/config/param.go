@@ -1,7 +1,10 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,9 +14,19 @@ import (
 // `mailctl config` and main.cf(5) need to know of a parameter.
 type Def struct {
 	Name    string
-	Default string // in main.cf syntax, before expansion
+	Default string // in main.cf syntax, before expansion; see Config.Default
+	Type    string // what values look like, for a reader: "yes or no"
 	Doc     string
-	check   func(value string) (any, error) // parses an expanded value
+	// Computed says in words what the default follows from, when it is not
+	// a constant.
+	Computed string
+
+	computed func(*Config) string // the default, when it is not a constant
+	check    func(value string) (any, error)
+	verbatim bool     // the consumer expands the value, with names of its own
+	suffix   string   // of TRANSPORT_..., the same parameter of one transport
+	postfix  []string // values that stand for the default: what they name is Postfix's
+	index    int
 }
 
 // Typed parameters. Of returns the value in c; a program declares the
@@ -25,6 +38,7 @@ type (
 	Size     struct{ *Def } // octets
 	Duration struct{ *Def }
 	List     struct{ *Def } // elements apart by commas and white space, braces protect
+	Template struct{ *Def } // text whose $names the program fills in for each use
 )
 
 // Of returns the expanded value.
@@ -42,40 +56,126 @@ func (p Size) Of(c *Config) int64 { return c.value(p.Def).(int64) }
 // Of returns the value.
 func (p Duration) Of(c *Config) time.Duration { return c.value(p.Def).(time.Duration) }
 
-// Of returns the elements.
+// Of returns the elements. The caller does not change them.
 func (p List) Of(c *Config) []string { return c.value(p.Def).([]string) }
 
+// Of returns the value as it is written.
+func (p Template) Of(c *Config) string { return c.value(p.Def).(string) }
+
+// For returns the value for one transport: that of the parameter with the
+// transport's name in place of "default" when it is set, else p's.
+func (p Int) For(c *Config, transport string) int {
+	return must(c.parseFor(p.Def, transport)).(int)
+}
+
+// perTransport makes p the default of a family: TRANSPORT_destination_....
+func (p Int) perTransport() Int {
+	p.suffix = strings.TrimPrefix(p.Name, "default")
+	return p
+}
+
+// registry is the table; it is filled while params.go initialises.
+type registry struct {
+	rows   []*Def
+	byName map[string]*Def
+}
+
+var table = registry{byName: make(map[string]*Def, 256)}
+
+func register(d *Def) *Def {
+	if table.byName[d.Name] != nil {
+		panic("parameter defined twice: " + d.Name)
+	}
+	d.index = len(table.rows)
+	table.rows = append(table.rows, d)
+	table.byName[d.Name] = d
+	return d
+}
+
+// Defs returns the rows of the table, by name.
+func Defs() []*Def {
+	return slices.SortedFunc(slices.Values(table.rows), func(a, b *Def) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// Lookup returns the row of a parameter, or nil.
+func Lookup(name string) *Def { return table.byName[name] }
+
 func str(name, def, doc string) String {
-	return String{register(&Def{Name: name, Default: def, Doc: doc, check: func(v string) (any, error) { return v, nil }})}
+	return String{register(&Def{Name: name, Default: def, Type: "text", Doc: doc, check: text})}
+}
+
+// computed is str with a default that follows from the system.
+func computed(name, inWords string, f func(*Config) string, doc string) String {
+	d := str(name, "", doc)
+	d.Computed, d.computed = inWords, f
+	return d
+}
+
+func text(v string) (any, error) { return v, nil }
+
+// path is a str that holds an absolute path. theirs are the places of
+// Postfix's own files, whose stock configuration means ours here.
+func path(name, def, doc string, theirs ...string) String {
+	return String{register(&Def{Name: name, Default: def, Type: "absolute path", Doc: doc, postfix: theirs, check: func(v string) (any, error) {
+		if v != "" && !filepath.IsAbs(v) || v == "" && def != "" {
+			return nil, errors.New("want an absolute path")
+		}
+		return v, nil
+	}})}
+}
+
+// account is a str that names a user or a group; theirs as in path.
+func account(name, def, doc string, theirs ...string) String {
+	p := str(name, def, doc)
+	p.Type, p.postfix = "account", theirs
+	return p
+}
+
+// choice is a str with a few legal values.
+func choice(name, def string, values []string, doc string) String {
+	want := "one of " + strings.Join(values, ", ")
+	return String{register(&Def{Name: name, Default: def, Type: want, Doc: doc, check: func(v string) (any, error) {
+		v = strings.ToLower(strings.Trim(v, blanks))
+		if !slices.Contains(values, v) {
+			return nil, errors.New("want " + want)
+		}
+		return v, nil
+	}})}
+}
+
+func template(name, def, doc string) Template {
+	return Template{register(&Def{Name: name, Default: def, Type: "text, expanded for each use", Doc: doc, verbatim: true, check: text})}
 }
 
 func boolean(name, def, doc string) Bool {
-	return Bool{register(&Def{Name: name, Default: def, Doc: doc, check: func(v string) (any, error) {
-		switch strings.ToLower(v) {
+	return Bool{register(&Def{Name: name, Default: def, Type: "yes or no", Doc: doc, check: func(v string) (any, error) {
+		switch strings.ToLower(strings.Trim(v, blanks)) {
 		case "yes":
 			return true, nil
 		case "no":
 			return false, nil
 		}
-		return nil, fmt.Errorf("want yes or no")
+		return nil, errors.New("want yes or no")
 	}})}
 }
 
 func integer(name string, def, low, high int, doc string) Int {
-	return Int{register(&Def{Name: name, Default: strconv.Itoa(def), Doc: doc, check: func(v string) (any, error) {
-		n, err := strconv.Atoi(v)
+	want := fmt.Sprintf("an integer in %d..%d", low, high)
+	return Int{register(&Def{Name: name, Default: strconv.Itoa(def), Type: want, Doc: doc, check: func(v string) (any, error) {
+		n, err := strconv.Atoi(strings.Trim(v, blanks))
 		if err != nil || n < low || n > high {
-			return nil, fmt.Errorf("want an integer in %d..%d", low, high)
+			return nil, errors.New("want " + want)
 		}
 		return n, nil
 	}})}
 }
 
 func size(name string, def, low int64, doc string) Size {
-	return Size{register(&Def{Name: name, Default: strconv.FormatInt(def, 10), Doc: doc, check: func(v string) (any, error) {
-		n, err := strconv.ParseInt(v, 10, 64)
+	want := fmt.Sprintf("a number of octets, at least %d", low)
+	return Size{register(&Def{Name: name, Default: strconv.FormatInt(def, 10), Type: want, Doc: doc, check: func(v string) (any, error) {
+		n, err := strconv.ParseInt(strings.Trim(v, blanks), 10, 64)
 		if err != nil || n < low {
-			return nil, fmt.Errorf("want a number of octets, at least %d", low)
+			return nil, errors.New("want " + want)
 		}
 		return n, nil
 	}})}
@@ -84,41 +184,62 @@ func size(name string, def, low int64, doc string) Size {
 // duration takes s, m, h, d, w behind a number; the unit of a bare number is
 // that of the default value.
 func duration(name, def string, low time.Duration, doc string) Duration {
-	unit := def[len(def)-1:]
-	return Duration{register(&Def{Name: name, Default: def, Doc: doc, check: func(v string) (any, error) {
-		d, err := parseDuration(v, unit)
-		if err != nil || d < low {
-			return nil, fmt.Errorf("want a time such as 30s, 5m, 2h, 1d, 1w, at least %v", low)
+	unit := def[len(def)-1]
+	kind := "a time such as 30s, 5m, 2h, 1d or 1w"
+	if low > 0 {
+		kind += ", at least " + low.String()
+	}
+	return Duration{register(&Def{Name: name, Default: def, Type: fmt.Sprintf("%s; without a unit, %c", kind, unit), Doc: doc, check: func(v string) (any, error) {
+		d, ok := parseDuration(strings.Trim(v, blanks), unit)
+		if !ok || d < low {
+			return nil, errors.New("want " + kind)
 		}
 		return d, nil
 	}})}
 }
 
 func list(name, def, doc string) List {
-	return List{register(&Def{Name: name, Default: def, Doc: doc, check: func(v string) (any, error) {
-		return strings.FieldsFunc(v, func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) }), nil
+	return List{register(&Def{Name: name, Default: def, Type: "list", Doc: doc, check: func(v string) (any, error) {
+		words, err := splitBraces(v, ","+blanks)
+		return words, err
 	}})}
 }
 
-func parseDuration(v, unit string) (time.Duration, error) {
-	units := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour}
-	if v != "" && units[v[len(v)-1:]] != 0 {
-		v, unit = v[:len(v)-1], v[len(v)-1:]
-	}
-	n, err := strconv.Atoi(v)
-	if err != nil || n < 0 || n > 1<<30 {
-		return 0, fmt.Errorf("bad time")
-	}
-	return time.Duration(n) * units[unit], nil
+// computedList is list with a default that follows from the system.
+func computedList(name, inWords string, f func(*Config) string, doc string) List {
+	d := list(name, "", doc)
+	d.Computed, d.computed = inWords, f
+	return d
 }
 
-// table holds every row by name; it is filled while params.go initialises.
-var table = map[string]*Def{}
+// maxDuration is far beyond any use, and far from overflow.
+const maxDuration = 100 * 365 * 24 * time.Hour
 
-func register(d *Def) *Def {
-	if table[d.Name] != nil {
-		panic("parameter defined twice: " + d.Name)
+func parseDuration(v string, unit byte) (d time.Duration, ok bool) {
+	if v == "" {
+		return 0, false
 	}
-	table[d.Name] = d
-	return d
+	if last := v[len(v)-1]; last < '0' || last > '9' {
+		v, unit = v[:len(v)-1], last
+	}
+	var u time.Duration
+	switch unit {
+	case 's':
+		u = time.Second
+	case 'm':
+		u = time.Minute
+	case 'h':
+		u = time.Hour
+	case 'd':
+		u = 24 * time.Hour
+	case 'w':
+		u = 7 * 24 * time.Hour
+	default:
+		return 0, false
+	}
+	n, err := strconv.ParseUint(v, 10, 63)
+	if err != nil || n > uint64(maxDuration/u) {
+		return 0, false
+	}
+	return time.Duration(n) * u, true
 }

@@ -6,107 +6,221 @@ import "time"
 // wherever the meaning is the same; ours begin with the program that reads them.
 var (
 	// Where things are.
-	QueueDirectory   = str("queue_directory", "/var/spool/yubin", `The queue directory: maildrop, pool, incoming, deferred, hold, corrupt and the sockets.`)
-	DataDirectory    = str("data_directory", "/var/lib/yubin", `What daemons keep between runs.`)
-	DaemonDirectory  = str("daemon_directory", "/usr/libexec/yubin", `Where master finds the daemons that master.cf names.`)
-	CommandDirectory = str("command_directory", "/usr/sbin", `Where the administrator's commands are.`)
-	SendmailPath     = str("sendmail_path", "/usr/sbin/sendmail", `The sendmail command.`)
-	MailqPath        = str("mailq_path", "/usr/bin/mailq", `The mailq command, which sendmail -bp runs.`)
-	NewaliasesPath   = str("newaliases_path", "/usr/bin/newaliases", `The newaliases command, which sendmail -bi runs.`)
-	MaillogFile      = str("maillog_file", "", `Log to this file instead of syslog. master opens it and hands it to the daemons.`)
+	QueueDirectory = path("queue_directory", "/var/spool/yubin", `
+		The queue directory: maildrop, pool, incoming, deferred, hold, corrupt and the sockets of services. It is prepared when
+		the system first starts. A directory that holds Postfix's queue is refused.`)
+	DataDirectory = path("data_directory", "/var/lib/yubin", `
+		What daemons keep between runs, apart from mail.`, "/var/lib/postfix")
+	DaemonDirectory = path("daemon_directory", "/usr/libexec/yubin", `
+		Where master(8) finds the daemons that master.cf names.`,
+		"/usr/libexec/postfix", "/usr/lib/postfix/sbin", "/usr/lib/postfix")
+	CommandDirectory = path("command_directory", "/usr/sbin", `
+		Where the administrator's commands are.`)
+	SendmailPath = path("sendmail_path", "/usr/sbin/sendmail", `
+		The sendmail(8) command, where programs of the system look for it.`, "/usr/sbin/sendmail.postfix")
+	MailqPath = path("mailq_path", "/usr/bin/mailq", `
+		The mailq(1) command, which sendmail -bp runs.`, "/usr/bin/mailq.postfix")
+	NewaliasesPath = path("newaliases_path", "/usr/bin/newaliases", `
+		The newaliases(1) command, which sendmail -bi runs.`, "/usr/bin/newaliases.postfix")
+	MaillogFile = path("maillog_file", "", `
+		Log to this file instead of syslog. master(8) opens it and hands it to the daemons.`)
 
 	// Who runs what.
-	MailOwner    = str("mail_owner", "yubin", `The user that owns the queue and runs pickup and qmgr.`)
-	SmtpdUser    = str("smtpd_user", "yubinsmtpd", `The user that smtpd(8) runs as; it owns no file.`)
-	SmtpUser     = str("smtp_user", "yubinsmtp", `The user that smtp(8) runs as; it owns no file.`)
-	LoginUser    = str("login_user", "yubinnull", `The user of the login role of imapd(8) and pop3d(8); it owns no file.`)
-	SetgidGroup  = str("setgid_group", "maildrop", `The group of the maildrop directory and of the sendmail command.`)
-	DefaultPrivs = str("default_privs", "nobody", `The user for deliveries to commands and files that no user asked for.`)
+	MailOwner = account("mail_owner", "yubin", `
+		The user that owns the queue and runs pickup(8) and qmgr(8). It owns nothing else and nobody logs in as it.`, "postfix")
+	SmtpdUser = account("smtpd_user", "yubinsmtpd", `
+		The user that smtpd(8) runs as. It owns no file: whoever takes over an SMTP session gains nothing by it.`)
+	SmtpUser = account("smtp_user", "yubinsmtp", `
+		The user that smtp(8) runs as. It owns no file.`)
+	LoginUser = account("login_user", "yubinnull", `
+		The user of the login role of imapd(8) and pop3d(8). It owns no file.`)
+	SetgidGroup = account("setgid_group", "maildrop", `
+		The group of the maildrop directory and of the sendmail(8) command. No user is a member of it.`, "postdrop")
+	DefaultPrivs = account("default_privs", "nobody", `
+		The user for deliveries to commands and files that no user asked for.`)
 
 	// Names.
-	MailName           = str("mail_name", "Yubin", `The name in banners, Received headers and notices.`)
-	SyslogName         = str("syslog_name", "postfix", `The first part of the tag of every log line.`)
-	SyslogFacility     = str("syslog_facility", "mail", `The syslog facility.`)
-	Myhostname         = str("myhostname", "localhost.localdomain", `The name of this host, fully qualified. The default is the system's host name.`)
-	Mydomain           = str("mydomain", "localdomain", `The domain of this host. The default is myhostname less its first label.`)
-	Myorigin           = str("myorigin", "$myhostname", `The domain that is added to an address without one.`)
-	Mydestination      = list("mydestination", "$myhostname, localhost.$mydomain, localhost", `Domains whose mail is delivered to users of this system.`)
-	InetInterfaces     = list("inet_interfaces", "all", `The addresses that inet services listen on: all, loopback-only, names or addresses.`)
-	InetProtocols      = list("inet_protocols", "all", `all, ipv4, ipv6.`)
-	Mynetworks         = list("mynetworks", "", `Clients that may relay. The default follows mynetworks_style.`)
-	MynetworksStyle    = str("mynetworks_style", "host", `host, subnet or class: what mynetworks holds when it is not set.`)
-	RecipientDelimiter = str("recipient_delimiter", "", `Characters that part a user name from its extension (user+foo).`)
+	CompatibilityLevel = str("compatibility_level", "0", `
+		The version of Postfix whose defaults the configuration was written for. Defaults do not change with it here; it can
+		be compared in values, as in ${{$compatibility_level} <level {3.6} ? {no} : {yes}}.`)
+	MailName = str("mail_name", "Yubin", `
+		The name of the mail system in banners, Received headers and notices.`)
+	SyslogName = str("syslog_name", "postfix", `
+		The first part of the tag of every log line. Programs that read mail logs look for postfix.`)
+	SyslogFacility = str("syslog_facility", "mail", `
+		The facility of log lines that go to syslog.`)
+	Myhostname = computed("myhostname", "the name of the system; if that has no dot, mydomain is added", systemName, `
+		The name of this host on the Internet, fully qualified. Other parameters, and the names that other hosts see, follow
+		from it.`)
+	Mydomain = computed("mydomain", "myhostname without its first label", parentDomain, `
+		The domain of this host.`)
+	Myorigin = str("myorigin", "$myhostname", `
+		The domain that is added to an address without one.`)
+	Mydestination = list("mydestination", "$myhostname, localhost.$mydomain, localhost", `
+		Domains whose mail is delivered to the users and aliases of this system: names, /file, type:table. Never list a
+		domain that is in virtual_mailbox_domains.`)
+	InetInterfaces = list("inet_interfaces", "all", `
+		The addresses that services of type inet listen on when master.cf names none: all, loopback-only, or names and
+		addresses.`)
+	InetProtocols = list("inet_protocols", "all", `
+		The protocols that services of type inet listen on: all, ipv4, ipv6.`)
+	Mynetworks = computedList("mynetworks", "mynetworks_style decides", ownNetworks, `
+		Clients that may relay mail through this host: addresses, networks (192.0.2.0/24, [2001:db8::]/32), /file, type:table;
+		! before an element excludes what it matches. The first match decides.`)
+	MynetworksStyle = choice("mynetworks_style", "host", []string{"host", "subnet", "class"}, `
+		What mynetworks holds when it is not set: this host, the networks of its interfaces, or those rounded to the classes
+		of old. Loopback is always there.`)
+	RecipientDelimiter = str("recipient_delimiter", "", `
+		Characters each of which parts a user's name from an extension: with +, mail for user+list@domain is the user's.`)
 
 	// master and services.
-	DefaultProcessLimit = integer("default_process_limit", 100, 1, 100000, `The maxproc of services whose master.cf field is "-".`)
-	MaxIdle             = duration("max_idle", "100s", time.Second, `A daemon without work ends after this time.`)
-	ServiceThrottleTime = duration("service_throttle_time", "60s", time.Second, `The longest wait before a service that dies young is started again.`)
-	SessionDrainTime    = duration("session_drain_time", "1h", 0, `How long an old process may keep its sessions after a reload.`)
+	DefaultProcessLimit = integer("default_process_limit", 100, 1, 100000, `
+		The most connections at once (for delivery agents: deliveries) of a service whose maxproc field in master.cf is "-".`)
+	MaxIdle = duration("max_idle", "100s", time.Second, `
+		A daemon that has had no work for this time ends. It is started again when there is some.`)
+	ServiceThrottleTime = duration("service_throttle_time", "60s", time.Second, `
+		The longest wait before a service that dies young is started again.`)
+	SessionDrainTime = duration("session_drain_time", "1h", 0, `
+		How long an old process may keep its sessions after a reload.`)
 
 	// The queue.
-	MessageSizeLimit       = size("message_size_limit", 10240000, 0, `The largest message, octets, envelope included. 0 means no limit.`)
-	QueueMinfree           = size("queue_minfree", 0, 0, `Below this many free octets in the queue file system no mail is taken. 0 means 1.5 times message_size_limit.`)
-	IncomingLimit          = integer("incoming_limit", 20000, 1, 10000000, `No mail is taken while this many messages wait for their first delivery attempt.`)
-	QmgrMessageActiveLimit = integer("qmgr_message_active_limit", 20000, 1, 10000000, `The most messages that qmgr(8) holds in memory.`)
-	QueueRunDelay          = duration("queue_run_delay", "300s", time.Second, `The granularity of retries.`)
-	MinimalBackoffTime     = duration("minimal_backoff_time", "300s", time.Second, `The shortest time between attempts to deliver a message.`)
-	MaximalBackoffTime     = duration("maximal_backoff_time", "4000s", time.Second, `The longest time between attempts to deliver a message.`)
-	MaximalQueueLifetime   = duration("maximal_queue_lifetime", "5d", 0, `A message older than this goes back to its sender. 0: one attempt.`)
-	BounceQueueLifetime    = duration("bounce_queue_lifetime", "5d", 0, `The same for messages from the null sender.`)
-	BounceSizeLimit        = size("bounce_size_limit", 50000, 1, `A notice holds the whole message up to this size, octets, and the header of a larger one.`)
-	DeferTransports        = list("defer_transports", "", `Transports whose mail waits until this is changed and the queue flushed.`)
-	DestinationConcurrency = integer("default_destination_concurrency_limit", 20, 1, 100000, `Deliveries at once to one destination.`)
-	LocalConcurrency       = integer("local_destination_concurrency_limit", 2, 1, 100000, `Deliveries at once to one local mailbox.`)
-	VirtualConcurrency     = integer("virtual_destination_concurrency_limit", 20, 1, 100000, `Deliveries at once to one virtual mailbox.`)
-	DestinationRecipients  = integer("default_destination_recipient_limit", 50, 1, 50, `Recipients in one delivery request.`)
-	AgentWindow            = integer("agent_window", 64, 1, 10000, `Delivery requests outstanding at one delivery agent.`)
-	FlushSlow              = duration("flush_slow", "1s", 0, `After a shared flush slower than this the next one is made of parallel fsyncs.`)
-	MaildropUIDLimit       = integer("maildrop_uid_limit", 10000, 1, 10000000, `Files that one user may have waiting in maildrop.`)
-	HopcountLimit          = integer("hopcount_limit", 50, 1, 1000, `A message with more Received headers than this loops.`)
-	AuthorizedMailqUsers   = list("authorized_mailq_users", "static:anyone", `Users who may list the queue.`)
-	AuthorizedFlushUsers   = list("authorized_flush_users", "static:anyone", `Users who may flush the queue.`)
-	AuthorizedSubmitUsers  = list("authorized_submit_users", "static:anyone", `Users who may submit mail with sendmail(1).`)
-	AlternateConfigDirs    = list("alternate_config_directories", "", `Configuration directories, besides the default, that setgid sendmail(1) accepts.`)
-	ImportEnvironment      = list("import_environment", "MAIL_CONFIG MAIL_DEBUG MAIL_LOGTAG TZ XAUTHORITY DISPLAY LANG=C", `Environment that programs keep.`)
+	MessageSizeLimit = size("message_size_limit", 10240000, 0, `
+		The largest message. 0 means no limit.`)
+	QueueMinfree = size("queue_minfree", 0, 0, `
+		No mail is taken while the file system of the queue has less room than this. 0 means 1.5 times message_size_limit.`)
+	IncomingLimit = integer("incoming_limit", 20000, 1, 10000000, `
+		No mail is taken while this many messages wait for their first delivery attempt.`)
+	QmgrMessageActiveLimit = integer("qmgr_message_active_limit", 20000, 1, 10000000, `
+		The most messages that qmgr(8) holds in memory. More may wait in the queue.`)
+	QueueRunDelay = duration("queue_run_delay", "300s", time.Second, `
+		The time between two looks at deferred mail that is due.`)
+	MinimalBackoffTime = duration("minimal_backoff_time", "300s", time.Second, `
+		The shortest time between two attempts to deliver a message. The time grows with the age of the message.`)
+	MaximalBackoffTime = duration("maximal_backoff_time", "4000s", time.Second, `
+		The longest time between two attempts to deliver a message.`)
+	MaximalQueueLifetime = duration("maximal_queue_lifetime", "5d", 0, `
+		A message that could not be delivered for this time goes back to its sender. 0 means one attempt.`)
+	BounceQueueLifetime = duration("bounce_queue_lifetime", "5d", 0, `
+		A notice that could not be delivered for this time is dropped. 0 means one attempt.`)
+	BounceSizeLimit = size("bounce_size_limit", 50000, 1, `
+		A notice to a sender holds the whole message up to this size, and only the header of a larger one.`)
+	DeferTransports = list("defer_transports", "", `
+		Transports whose mail waits until they are no longer named here and the queue is flushed.`)
+	TransportRetryTime = duration("transport_retry_time", "60s", time.Second, `
+		How long a delivery agent that cannot be reached is left alone.`)
+	DestinationConcurrency = integer("default_destination_concurrency_limit", 20, 1, 100000, `
+		The most deliveries at once to one destination. TRANSPORT_destination_concurrency_limit sets it for one transport.`).perTransport()
+	LocalConcurrency = integer("local_destination_concurrency_limit", 2, 1, 100000, `
+		The most deliveries at once to one mailbox of a user of this system.`)
+	VirtualConcurrency = integer("virtual_destination_concurrency_limit", 20, 1, 100000, `
+		The most deliveries at once to one virtual mailbox.`)
+	DestinationRecipients = integer("default_destination_recipient_limit", 50, 1, 50, `
+		The most recipients in one delivery. TRANSPORT_destination_recipient_limit sets it for one transport.`).perTransport()
+	AgentWindow = integer("agent_window", 64, 1, 10000, `
+		The most delivery requests that wait for an answer of one delivery agent.`)
+	FlushSlow = duration("flush_slow", "1s", 0, `
+		After a flush of the whole file system that took longer than this, the next one flushes file by file.`)
+	MaildropUIDLimit = integer("maildrop_uid_limit", 10000, 1, 10000000, `
+		The most files that one user may have waiting in maildrop.`)
+	HopcountLimit = integer("hopcount_limit", 50, 1, 1000, `
+		A message with more Received headers than this is in a loop and goes back.`)
+	AuthorizedMailqUsers = list("authorized_mailq_users", "static:anyone", `
+		Users who may list the queue. root and mail_owner always may.`)
+	AuthorizedFlushUsers = list("authorized_flush_users", "static:anyone", `
+		Users who may flush the queue. root and mail_owner always may.`)
+	AuthorizedSubmitUsers = list("authorized_submit_users", "static:anyone", `
+		Users who may submit mail with sendmail(8). root and mail_owner always may.`)
+	AlternateConfigDirs = list("alternate_config_directories", "", `
+		Configuration directories, besides the default one, with which sendmail(8) keeps its group. It is read from the default
+		directory.`)
+	ImportEnvironment = list("import_environment", "MAIL_CONFIG MAIL_DEBUG MAIL_LOGTAG TZ XAUTHORITY DISPLAY LANG=C", `
+		Environment that programs keep: a name, or name=value to set one. Everything else is dropped.`)
 
 	// Routing and delivery.
-	LocalRecipientMaps    = list("local_recipient_maps", "proxy:unix:passwd.byname $alias_maps", `Who exists in mydestination; empty switches the check off.`)
-	AliasMaps             = list("alias_maps", "hash:/etc/aliases", `Aliases of local(8).`)
-	AliasDatabase         = list("alias_database", "hash:/etc/aliases", `What newaliases(1) checks.`)
-	LocalTransport        = str("local_transport", "local:$myhostname", `How mail for mydestination is delivered.`)
-	VirtualTransport      = str("virtual_transport", "virtual", `How mail for virtual_mailbox_domains is delivered.`)
-	RelayTransport        = str("relay_transport", "relay", `How mail for relay_domains is delivered.`)
-	DefaultTransport      = str("default_transport", "smtp", `How mail for all other domains is delivered.`)
-	RelayDomains          = list("relay_domains", "", `Domains that this host relays mail to.`)
-	VirtualMailboxDomains = list("virtual_mailbox_domains", "$virtual_mailbox_maps", `Domains whose mailboxes are in virtual_mailbox_maps.`)
-	VirtualMailboxMaps    = list("virtual_mailbox_maps", "", `Address to mailbox path, below virtual_mailbox_base.`)
-	VirtualMailboxBase    = str("virtual_mailbox_base", "", `The directory that virtual mailboxes are below.`)
-	VirtualUIDMaps        = list("virtual_uid_maps", "", `Address to the uid that owns the mailbox.`)
-	VirtualGIDMaps        = list("virtual_gid_maps", "", `Address to the gid that owns the mailbox.`)
-	VirtualMinimumUID     = integer("virtual_minimum_uid", 100, 0, 1<<31-1, `The lowest uid that virtual_uid_maps may give.`)
-	HomeMailbox           = str("home_mailbox", "", `The mailbox below a user's home; Maildir/ for a Maildir.`)
-	MailSpoolDirectory    = str("mail_spool_directory", "/var/mail", `The directory of mailboxes named by user when home_mailbox is empty; a final / makes them Maildirs.`)
-	MailboxSizeLimit      = size("mailbox_size_limit", 51200000, 0, `The largest mbox, octets.`)
+	LocalRecipientMaps = list("local_recipient_maps", "proxy:unix:passwd.byname $alias_maps", `
+		Tables of all who exist in mydestination. smtpd(8) refuses others at RCPT. Empty switches the check off.`)
+	AliasMaps = list("alias_maps", "hash:/etc/aliases", `
+		Tables of the aliases of users in mydestination. They are text files, read as they are.`)
+	AliasDatabase = list("alias_database", "hash:/etc/aliases", `
+		The alias tables that newaliases(1) checks.`)
+	LocalTransport = str("local_transport", "local:$myhostname", `
+		How mail for mydestination is delivered: transport:nexthop.`)
+	VirtualTransport = str("virtual_transport", "virtual", `
+		How mail for virtual_mailbox_domains is delivered.`)
+	RelayTransport = str("relay_transport", "relay", `
+		How mail for relay_domains is delivered.`)
+	DefaultTransport = str("default_transport", "smtp", `
+		How mail for all other domains is delivered.`)
+	RelayDomains = list("relay_domains", "", `
+		Domains that this host relays mail to, from any client: names, /file, type:table.`)
+	RelayRecipientMaps = list("relay_recipient_maps", "", `
+		Tables of all who exist in relay_domains. smtpd(8) refuses others at RCPT. Empty switches the check off.`)
+	ParentDomainMatchesSubdomains = list("parent_domain_matches_subdomains",
+		"debug_peer_list, fast_flush_domains, mynetworks, permit_mx_backup_networks, qmqpd_authorized_clients, relay_domains, smtpd_access_maps", `
+		Parameters in whose value example.com stands for its subdomains too. In others .example.com does.`)
+	VirtualMailboxDomains = list("virtual_mailbox_domains", "$virtual_mailbox_maps", `
+		Domains whose mailboxes are in virtual_mailbox_maps: names, /file, type:table.`)
+	VirtualMailboxMaps = list("virtual_mailbox_maps", "", `
+		Tables from an address (user@domain, or @domain for all others in it) to a mailbox below virtual_mailbox_base. The
+		name of a Maildir ends in /.`)
+	VirtualMailboxBase = path("virtual_mailbox_base", "", `
+		The directory that all virtual mailboxes are below.`)
+	VirtualUIDMaps = list("virtual_uid_maps", "", `
+		Tables from an address to the number of the user that owns the mailbox; static:5000 gives one for all.`)
+	VirtualGIDMaps = list("virtual_gid_maps", "", `
+		Tables from an address to the number of the group that owns the mailbox.`)
+	VirtualMinimumUID = integer("virtual_minimum_uid", 100, 0, 1<<31-1, `
+		The lowest user number that virtual_uid_maps may give.`)
+	HomeMailbox = str("home_mailbox", "", `
+		The mailbox of a user, below the home directory; with a final / it is a Maildir. Empty means a mailbox in
+		mail_spool_directory.`)
+	MailSpoolDirectory = path("mail_spool_directory", "/var/mail", `
+		The directory of mailboxes named by user, when home_mailbox is empty; with a final / they are Maildirs.`)
+	MailboxSizeLimit = size("mailbox_size_limit", 51200000, 0, `
+		The largest mailbox that is one file. 0 means no limit.`)
 
 	// smtpd.
-	SmtpdBanner                  = str("smtpd_banner", "$myhostname ESMTP $mail_name", `The text after 220.`)
-	SmtpdTimeout                 = duration("smtpd_timeout", "300s", time.Second, `The time a client has for its next command or line (RFC 5321, 4.5.3.2.7: at least 5 minutes).`)
-	SmtpdRecipientLimit          = integer("smtpd_recipient_limit", 1000, 1, 50000, `The most recipients smtpd(8) accepts for one message (RFC 5321, 4.5.3.1.8).`)
-	SmtpdRecipientOvershootLimit = integer("smtpd_recipient_overshoot_limit", 1000, 0, 1000000, `Recipients beyond smtpd_recipient_limit that are refused with 452 before they count as errors.`)
-	SmtpdErrorSleepTime          = duration("smtpd_error_sleep_time", "1s", 0, `The pause before an error reply once a client has made smtpd_soft_error_limit errors.`)
-	SmtpdSoftErrorLimit          = integer("smtpd_soft_error_limit", 10, 0, 1000000, `Errors before replies slow down.`)
-	SmtpdHardErrorLimit          = integer("smtpd_hard_error_limit", 20, 1, 1000000, `Errors before the client is disconnected.`)
-	SmtpdJunkCommandLimit        = integer("smtpd_junk_command_limit", 100, 1, 1000000, `NOOP, VRFY, RSET and HELP commands without mail before they count as errors.`)
-	SmtpdConnectionCountLimit    = integer("smtpd_client_connection_count_limit", 50, 0, 1000000, `Connections at once from one client address; 0 means no limit.`)
-	SmtpdClientEventExceptions   = list("smtpd_client_event_limit_exceptions", "$mynetworks", `Clients that connection limits do not apply to.`)
-	SmtpdForbidBareNewline       = str("smtpd_forbid_bare_newline", "normalize", `yes, normalize, note, reject or no: what happens to lines that end in LF alone.`)
-	SmtpdForbidBareNewlineExcl   = list("smtpd_forbid_bare_newline_exclusions", "$mynetworks", `Clients that smtpd_forbid_bare_newline does not apply to.`)
-	SmtpdHeloRequired            = boolean("smtpd_helo_required", "no", `MAIL needs HELO or EHLO first.`)
-	SmtpdRelayRestrictions       = list("smtpd_relay_restrictions", "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination", `Who may relay, asked before smtpd_recipient_restrictions.`)
-	SmtpdRecipientRestrictions   = list("smtpd_recipient_restrictions", "", `Asked at RCPT.`)
-	SmtpdRejectUnlistedRecipient = boolean("smtpd_reject_unlisted_recipient", "yes", `Unknown recipients are refused at RCPT.`)
-	DisableVrfyCommand           = boolean("disable_vrfy_command", "no", `VRFY is answered 502.`)
-	UnknownLocalRejectCode       = integer("unknown_local_recipient_reject_code", 550, 400, 599, `The reply to a recipient that local_recipient_maps does not know.`)
-	LineLengthLimit              = integer("line_length_limit", 2048, 512, 1<<20, `The longest command line, octets.`)
-	HeaderSizeLimit              = size("header_size_limit", 102400, 1, `The largest header field, octets.`)
+	SmtpdBanner = str("smtpd_banner", "$myhostname ESMTP $mail_name", `
+		The text of the greeting after 220. It begins with the host name (RFC 5321, 4.3.1).`)
+	SmtpdTimeout = duration("smtpd_timeout", "300s", time.Second, `
+		The time a client has for its next command or line; RFC 5321, 4.5.3.2.7 asks for 5 minutes at least.`)
+	SmtpdRecipientLimit = integer("smtpd_recipient_limit", 1000, 1, 50000, `
+		The most recipients smtpd(8) accepts for one message (RFC 5321, 4.5.3.1.8).`)
+	SmtpdRecipientOvershootLimit = integer("smtpd_recipient_overshoot_limit", 1000, 0, 1000000, `
+		Recipients beyond smtpd_recipient_limit that are refused with 452 before they count as errors.`)
+	SmtpdErrorSleepTime = duration("smtpd_error_sleep_time", "1s", 0, `
+		The pause before an error reply once a client has made more than smtpd_soft_error_limit errors.`)
+	SmtpdSoftErrorLimit = integer("smtpd_soft_error_limit", 10, 0, 1000000, `
+		Errors that a client may make before replies slow down.`)
+	SmtpdHardErrorLimit = integer("smtpd_hard_error_limit", 20, 1, 1000000, `
+		Errors after which a client is disconnected.`)
+	SmtpdJunkCommandLimit = integer("smtpd_junk_command_limit", 100, 1, 1000000, `
+		NOOP, VRFY, RSET and HELP commands without mail before each counts as an error.`)
+	SmtpdConnectionCountLimit = integer("smtpd_client_connection_count_limit", 50, 0, 1000000, `
+		Connections at once from one client address. 0 means no limit.`)
+	SmtpdClientEventExceptions = list("smtpd_client_event_limit_exceptions", "$mynetworks", `
+		Clients that smtpd_client_connection_count_limit does not apply to, as in mynetworks.`)
+	SmtpdForbidBareNewline = choice("smtpd_forbid_bare_newline", "normalize", []string{"normalize", "reject", "note", "yes", "no"}, `
+		What happens to lines of a message that end in LF alone, which smugglers of mail use. normalize: they count as lines,
+		but only CR LF . CR LF ends a message; yes is the same; reject: the client is refused; note: the log mentions it;
+		no: they are left alone.`)
+	SmtpdForbidBareNewlineExcl = list("smtpd_forbid_bare_newline_exclusions", "$mynetworks", `
+		Clients that smtpd_forbid_bare_newline does not apply to, as in mynetworks.`)
+	SmtpdHeloRequired = boolean("smtpd_helo_required", "no", `
+		MAIL is refused before HELO or EHLO.`)
+	SmtpdRelayRestrictions = list("smtpd_relay_restrictions", "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination", `
+		Restrictions at RCPT that decide who may relay. They come before smtpd_recipient_restrictions.`)
+	SmtpdRecipientRestrictions = list("smtpd_recipient_restrictions", "", `
+		Restrictions at RCPT, in order: the first that permits or rejects decides.`)
+	SmtpdRejectUnlistedRecipient = boolean("smtpd_reject_unlisted_recipient", "yes", `
+		Recipients that do not exist are refused at RCPT, when no restriction has decided before.`)
+	DisableVrfyCommand = boolean("disable_vrfy_command", "no", `
+		VRFY is answered 502, so that nobody collects addresses with it.`)
+	UnknownLocalRejectCode = integer("unknown_local_recipient_reject_code", 550, 400, 599, `
+		The reply code for a recipient that local_recipient_maps does not know. 450 makes clients keep the mail while a new
+		configuration is tried.`)
+	LineLengthLimit = integer("line_length_limit", 2048, 512, 1<<20, `
+		The longest command line, in octets, and the longest line that is kept in one piece.`)
+	HeaderSizeLimit = size("header_size_limit", 102400, 1, `
+		The largest header field.`)
 )

@@ -33,3 +33,6 @@ func (p Problem) String() string {
 	}
 	return b.String()
 }
+
+// Error makes a Problem that stops a program its error.
+func (p Problem) Error() string { return p.String() }

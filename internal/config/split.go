@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// splitBraces splits text at runs of the separators. A word that begins with {
-// goes to the } that ends it and loses both; what is inside is not split.
+// splitBraces splits text at runs of the separators that no braces enclose. A
+// word that is one pair of braces loses it: "a, {b c}, x:{d e}" is "a", "b c"
+// and "x:{d e}".
 func splitBraces(text, separators string) ([]string, error) {
 	var words []string
 	for {
@@ -14,36 +15,50 @@ func splitBraces(text, separators string) ([]string, error) {
 		if text == "" {
 			return words, nil
 		}
-		if text[0] == '{' {
-			end := closing(text)
-			if end < 0 {
-				return nil, errors.New("'{' without '}'")
-			}
-			rest := text[end+1:]
-			if rest != "" && strings.IndexByte(separators, rest[0]) < 0 {
-				return nil, errors.New("text after '}'")
-			}
-			words = append(words, strings.Trim(text[1:end], blanks))
-			text = rest
-			continue
+		end, err := wordEnd(text, separators)
+		if err != nil {
+			return nil, err
 		}
-		end := strings.IndexAny(text, separators)
-		if end < 0 {
-			end = len(text)
+		word := text[:end]
+		if word[0] == '{' && closing(word) == len(word)-1 {
+			word = strings.Trim(word[1:len(word)-1], blanks)
 		}
-		words = append(words, text[:end])
+		words = append(words, word)
 		text = text[end:]
 	}
 }
 
-// closing returns the index of the } that belongs to the { at text[0], or -1.
+func wordEnd(text, separators string) (int, error) {
+	depth := 0
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c == '{':
+			depth++
+		case c == '}':
+			depth = max(depth-1, 0)
+		case depth == 0 && strings.IndexByte(separators, c) >= 0:
+			return i, nil
+		}
+	}
+	if depth > 0 {
+		return 0, errors.New("'{' without '}'")
+	}
+	return len(text), nil
+}
+
+// closing returns the index of the bracket that belongs to the { or ( at
+// text[0], or -1.
 func closing(text string) int {
+	left, right := text[0], byte('}')
+	if left == '(' {
+		right = ')'
+	}
 	depth := 0
 	for i := range len(text) {
 		switch text[i] {
-		case '{':
+		case left:
 			depth++
-		case '}':
+		case right:
 			if depth--; depth == 0 {
 				return i
 			}
@@ -54,12 +69,8 @@ func closing(text string) int {
 
 // isName reports whether s can be the name of a parameter.
 func isName(s string) bool {
-	for i := range len(s) {
-		if !isNameByte(s[i]) {
-			return false
-		}
-	}
-	return s != ""
+	name, rest := cutName(s)
+	return name != "" && rest == ""
 }
 
 func isNameByte(c byte) bool {
