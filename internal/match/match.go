@@ -1,0 +1,109 @@
+// Package match is Postfix's match lists: the values of parameters such as
+// mydestination, mynetworks and authorized_mailq_users. It does no name
+// service.
+//
+// A list is searched from left to right and the first element that matches
+// decides. The elements are
+//
+//	word          the same name, in any letter case
+//	example.com   that domain, and its subdomains where the parameter is listed
+//	              in parent_domain_matches_subdomains
+//	.example.com  the subdomains of example.com
+//	192.0.2.0/24  the addresses in that network; [2001:db8::]/32 likewise
+//	192.0.2.1     that address; [2001:db8::1] likewise
+//	type:name     whatever is a key of that lookup table
+//	/file         the elements in that file, read again when it changes
+//	!element      the opposite: what matches element is not in the list
+//
+// A table or file that cannot be read makes the answer a temporary error,
+// unless an element before it has decided.
+package match
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"yubin/internal/config"
+)
+
+// unknown is how a user without a name is matched.
+const unknown = "unknown"
+
+// A List is one match list. Its methods are safe for concurrent use.
+type List struct {
+	elements sequence
+}
+
+// A query is what is looked for: a name, an address, or either.
+type query struct {
+	name   string     // in lower case, "" for none
+	domain bool       // name is a domain: the domains above it count
+	addr   netip.Addr // IPv4 when it is IPv4, not valid for none
+}
+
+// New compiles the patterns of the parameter called name. Subdomains match as
+// Postfix's default of parent_domain_matches_subdomains says.
+func New(name string, patterns []string) (*List, error) {
+	return compile(name, patterns, slices.Contains(strings.Split(config.ParentDomainMatchesSubdomains.Default, ", "), name))
+}
+
+// Of compiles the value that p has in c.
+func Of(c *config.Config, p config.List) (*List, error) {
+	parents := config.ParentDomainMatchesSubdomains.Of(c)
+	return compile(p.Name, p.Of(c), slices.Contains(parents, p.Name))
+}
+
+func compile(name string, patterns []string, subdomains bool) (*List, error) {
+	elements, err := compiler{subdomains: subdomains}.all(patterns)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return &List{elements}, nil
+}
+
+// Domain tells whether the domain or host name d is in the list.
+func (l *List) Domain(d string) (bool, error) {
+	return l.match(query{name: strings.ToLower(d), domain: true})
+}
+
+// Address tells whether addr is in the list.
+func (l *List) Address(addr netip.Addr) (bool, error) {
+	return l.Client("", addr)
+}
+
+// Client tells whether a host is in the list by its name or by its address,
+// whichever an element speaks of. The name is "" when nothing vouches for it.
+func (l *List) Client(name string, addr netip.Addr) (bool, error) {
+	return l.match(query{strings.ToLower(name), true, addr.Unmap().WithZone("")})
+}
+
+// User tells whether a user is in the list. The superuser always is. A uid
+// without a name ("") matches as "unknown".
+func (l *List) User(name string, uid int) (bool, error) {
+	if uid == 0 {
+		return true, nil
+	}
+	if name == "" {
+		name = unknown
+	}
+	return l.match(query{name: strings.ToLower(name)})
+}
+
+func (l *List) match(q query) (bool, error) {
+	v, err := l.elements.match(q)
+	return v == in, err
+}
+
+// Names returns the plain names and domains of the list, for the checks that
+// compare lists. Tables and files are left out.
+func (l *List) Names() []string {
+	var names []string
+	for _, e := range l.elements {
+		if d, ok := e.(domain); ok {
+			names = append(names, d.name)
+		}
+	}
+	return names
+}
