@@ -34,7 +34,7 @@ func subcommands() []subcommand {
 var Command = &cli.Command{
 	Name: "mailctl", Section: 8,
 	Params: runParams,
-	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error { return run },
+	Setup:  func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error { return run },
 }
 
 func run(ctx context.Context, env *cli.Env) error {

@@ -299,4 +299,3 @@ func (m *master) stop(children <-chan os.Signal) {
 	}
 	m.plan.close()
 }
-

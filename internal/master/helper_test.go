@@ -1,0 +1,298 @@
+package master_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"yubin/internal/cli"
+	"yubin/internal/config"
+	"yubin/internal/master"
+	"yubin/internal/service"
+)
+
+// The test binary stands in for master and for every daemon: it is what its
+// name says.
+func TestMain(m *testing.M) {
+	switch name := filepath.Base(os.Args[0]); name {
+	case "master":
+		cli.Main(master.Command)
+	case "smtpd", "local", "qmgr", "pickup":
+		cli.Main(helper(name))
+	}
+	os.Exit(m.Run())
+}
+
+// helper is a daemon. On each connection it says "PID MAIL_NAME OPEN", where
+// OPEN is how many connections it has, and then does what the lines it reads
+// say. It reports what becomes of it on the instance's event socket.
+//
+// mail_name carries orders too: "broken" has it die before it is ready.
+func helper(name string) *cli.Command {
+	var options *service.Options
+	return &cli.Command{
+		Name: name, Section: 8,
+		Params: append([]*config.Def{config.MailName.Def}, service.Params...),
+		Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
+			options = service.Flags(fs)
+			return func(ctx context.Context, env *cli.Env) error {
+				return service.Run(ctx, env, options, helperHandler(env))
+			}
+		},
+	}
+}
+
+func helperHandler(env *cli.Env) service.Handler {
+	say := func(format string, args ...any) {
+		c, err := net.Dial("unix", filepath.Join(env.Config.Dir, "events"))
+		if err != nil {
+			return // the test is over
+		}
+		defer c.Close()
+		fmt.Fprintf(c, "%s %d %s", env.Program, os.Getpid(), fmt.Sprintf(format, args...))
+	}
+	var open atomic.Int32
+	h := service.Handler{
+		Conn: func(ctx context.Context, c net.Conn) {
+			defer open.Add(-1)
+			fmt.Fprintf(c, "%d %s %d\n", os.Getpid(), config.MailName.Of(env.Config), open.Add(1))
+			lines := bufio.NewScanner(c)
+			for lines.Scan() {
+				switch lines.Text() {
+				case "die":
+					syscall.Kill(os.Getpid(), syscall.SIGKILL)
+				case "panic":
+					panic("as asked")
+				case "complain":
+					fmt.Fprintln(os.Stderr, "something is wrong")
+				}
+				if strings.HasPrefix(lines.Text(), "{") {
+					say("heard %s", lines.Text())
+				}
+				fmt.Fprintln(c, "done")
+			}
+		},
+		Start: func(ctx context.Context, s *service.Service) error {
+			say("started")
+			if config.MailName.Of(env.Config) == "broken" {
+				return errors.New("as asked")
+			}
+			return nil
+		},
+		Stop: func(ctx context.Context) { say("stopped") },
+	}
+	if env.Program == "qmgr" {
+		h.Idle = func() (bool, time.Time) { return true, time.Now().Add(300 * time.Millisecond) }
+		h.Reload = func(c *config.Config) { say("reloaded %s", config.MailName.Of(c)) }
+	}
+	return h
+}
+
+// An instance is a master under test, a process of its own.
+type testInstance struct {
+	t      *testing.T
+	dir    string
+	master *os.Process
+	events chan string
+}
+
+const (
+	deadline = 20 * time.Second
+	oneSmtpd = "smtpd unix n - n - 0 smtpd"
+)
+
+// newInstance writes a configuration whose daemon_directory has programs, and
+// listens for events.
+func newInstance(t *testing.T, masterCF string, programs ...string) *testInstance {
+	t.Helper()
+	// Not t.TempDir: its name, which is the test's, may be too long for a socket.
+	dir, err := os.MkdirTemp("", "yubin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "lib"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(programs, "master") {
+		if err := os.Symlink(self, filepath.Join(dir, "lib", name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	in := &testInstance{t: t, dir: dir, events: make(chan string, 1000)}
+	in.write("master.cf", masterCF+"\n")
+	in.main("first", "1s")
+	l, err := net.Listen("unix", filepath.Join(dir, "events"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go in.collect(l)
+	return in
+}
+
+func (in *testInstance) collect(l net.Listener) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		b := make([]byte, 1024)
+		n, _ := c.Read(b)
+		c.Close()
+		in.events <- string(b[:n])
+	}
+}
+
+func (in *testInstance) write(name, text string) {
+	in.t.Helper()
+	if err := os.WriteFile(filepath.Join(in.dir, name), []byte(text), 0o644); err != nil {
+		in.t.Fatal(err)
+	}
+}
+
+// main writes main.cf. Root's private instance runs everything as root.
+func (in *testInstance) main(mailName, maxIdle string) {
+	in.t.Helper()
+	in.write("main.cf", fmt.Sprintf(`queue_directory = %[1]s/q
+daemon_directory = %[1]s/lib
+maillog_file = %[1]s/log
+mail_owner = root
+smtpd_user = root
+smtp_user = root
+setgid_group = root
+myhostname = mx.example
+inet_protocols = ipv4
+mail_name = %[2]s
+max_idle = %[3]s
+service_throttle_time = 2s
+`, in.dir, mailName, maxIdle))
+}
+
+// start starts master and returns when it is ready.
+func (in *testInstance) start() {
+	in.t.Helper()
+	ready, tell, err := os.Pipe()
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	defer ready.Close()
+	in.master, err = os.StartProcess(filepath.Join(in.dir, "lib", "master"), []string{"master", "-c", in.dir, "--ready-fd", "3"},
+		&os.ProcAttr{Files: []*os.File{os.Stdin, os.Stdout, os.Stderr, tell}})
+	tell.Close()
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	in.t.Cleanup(func() { in.stop() })
+	ready.SetReadDeadline(time.Now().Add(deadline))
+	if _, err := ready.Read(make([]byte, 10)); err != nil {
+		in.t.Fatalf("master is not ready: %v\n%s", err, in.log())
+	}
+}
+
+// stop ends master, if it runs, and returns its exit status.
+func (in *testInstance) stop() int {
+	in.t.Helper()
+	if in.master == nil {
+		return -1
+	}
+	in.master.Signal(syscall.SIGTERM)
+	state, err := in.master.Wait()
+	in.master = nil
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	return state.ExitCode()
+}
+
+func (in *testInstance) log() string {
+	b, err := os.ReadFile(filepath.Join(in.dir, "log"))
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
+
+// event waits for an event that begins with program and ends with text, and
+// returns the process ID in it. Others before it are dropped.
+func (in *testInstance) event(program, text string) (pid string) {
+	in.t.Helper()
+	timer := time.NewTimer(deadline)
+	defer timer.Stop()
+	for {
+		select {
+		case e := <-in.events:
+			f := strings.SplitN(e, " ", 3)
+			if len(f) == 3 && f[0] == program && strings.HasPrefix(f[2], text) {
+				return f[1]
+			}
+		case <-timer.C:
+			in.t.Fatalf("no event %q of %s; the log:\n%s", text, program, in.log())
+		}
+	}
+}
+
+// A client is a connection to a helper.
+type client struct {
+	net.Conn
+	pid, name, open string
+}
+
+// dial connects to the socket public/NAME and reads the greeting.
+func (in *testInstance) dial(name string) (*client, error) {
+	c, err := net.Dial("unixpacket", filepath.Join(in.dir, "q", "public", name))
+	if err != nil {
+		return nil, err
+	}
+	return greeted(c)
+}
+
+func greeted(c net.Conn) (*client, error) {
+	c.SetDeadline(time.Now().Add(deadline))
+	b := make([]byte, 200)
+	n, err := c.Read(b)
+	if err != nil {
+		c.Close()
+		return nil, fmt.Errorf("read greeting: %w", err)
+	}
+	f := strings.Fields(string(b[:n]))
+	if len(f) != 3 {
+		c.Close()
+		return nil, fmt.Errorf("greeting %q", b[:n])
+	}
+	return &client{c, f[0], f[1], f[2]}, nil
+}
+
+func (in *testInstance) mustDial(name string) *client {
+	in.t.Helper()
+	c, err := in.dial(name)
+	if err != nil {
+		in.t.Fatalf("%v; the log:\n%s", err, in.log())
+	}
+	in.t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// ask sends a line and waits for the answer, or for the end.
+func (c *client) ask(line string) error {
+	if _, err := fmt.Fprintln(c, line); err != nil {
+		return err
+	}
+	_, err := c.Read(make([]byte, 100))
+	return err
+}
