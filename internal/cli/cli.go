@@ -39,6 +39,12 @@ type Command struct {
 	// ConfigFlag is the letter of the flag that names the configuration
 	// directory; "" is c.
 	ConfigFlag string
+	// NoOverrides leaves out -o NAME=VALUE: the letter means something else, or
+	// the caller has no say in the parameters (sendmail).
+	NoOverrides bool
+	// Early is called with the configuration directory before anything in it is
+	// read: a setgid program gives up there what it must not use with it.
+	Early func(dir string) error
 	// Args rewrites the command line before flags are parsed; nil leaves it.
 	Args func(args []string) ([]string, error)
 	// Setup defines the flags and returns what runs when they are parsed.
@@ -107,7 +113,10 @@ func run(c *Command, args []string) error {
 		letter = "c"
 	}
 	dir := fs.StringP("config", letter, "", "read main.cf and master.cf in this `directory`")
-	overrides := fs.StringArrayP("option", "o", nil, "set a parameter: `name=value`, over main.cf")
+	overrides := new([]string)
+	if !c.NoOverrides {
+		fs.StringArrayVarP(overrides, "option", "o", nil, "set a parameter: `name=value`, over main.cf")
+	}
 	body := c.Setup(fs)
 	if c.Args != nil {
 		var err error
@@ -128,6 +137,11 @@ func run(c *Command, args []string) error {
 	d, err := filepath.Abs(d)
 	if err != nil {
 		return err
+	}
+	if c.Early != nil {
+		if err := c.Early(d); err != nil {
+			return err
+		}
 	}
 	load := func() (*config.Config, error) {
 		cfg, err := config.Load(d, *overrides)
