@@ -1,0 +1,128 @@
+package local
+
+import (
+	"context"
+	"net"
+	"os"
+	"os/user"
+	"strconv"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
+
+	"yubin/internal/cli"
+	"yubin/internal/config"
+	"yubin/internal/durable"
+	"yubin/internal/maillog"
+	"yubin/internal/match"
+	"yubin/internal/service"
+	"yubin/internal/table"
+)
+
+// Command is local(8).
+var Command = &cli.Command{
+	Name: "local", Section: 8,
+	Params: append([]*config.Def{
+		config.Myhostname.Def, config.Myorigin.Def, config.Mydestination.Def, config.MailOwner.Def,
+		config.AliasMaps.Def, config.RecipientDelimiter.Def, config.HomeMailbox.Def, config.MailSpoolDirectory.Def,
+		config.VirtualMailboxMaps.Def, config.VirtualMailboxBase.Def, config.VirtualUIDMaps.Def,
+		config.VirtualGIDMaps.Def, config.VirtualMinimumUID.Def, config.FlushSlow.Def,
+	}, service.Params...),
+	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
+		o := service.Flags(fs)
+		return func(ctx context.Context, env *cli.Env) error {
+			var a *agent
+			return service.Run(ctx, env, o, service.Handler{
+				Start: func(_ context.Context, s *service.Service) (err error) {
+					a, err = newAgent(s)
+					return err
+				},
+				Conn: func(ctx context.Context, c net.Conn) { a.serve(ctx, c) },
+			})
+		}
+	},
+}
+
+// maxWorkers is the most deliveries that write at once when master.cf sets no
+// smaller maxproc.
+const maxWorkers = 100
+
+func newAgent(s *service.Service) (*agent, error) {
+	ids, err := newSwitcher(func(err error) {
+		s.Log.Fatal("%v", err)
+		os.Exit(cli.ExOSErr)
+	})
+	if err != nil {
+		return nil, err
+	}
+	var files unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
+		return nil, os.NewSyscallError("getrlimit", err)
+	}
+	workers := maxWorkers
+	if s.MaxConns > 0 {
+		workers = min(workers, s.MaxConns)
+	}
+	c := s.Config
+	transports, err := openTransports(c, s.Log)
+	if err != nil {
+		return nil, err
+	}
+	return &agent{
+		log: s.Log, host: config.Myhostname.Of(c), trusted: trusted(c), transports: transports, ids: ids,
+		flush: durable.New(durable.Options{Slow: config.FlushSlow.Of(c)}),
+		work:  make(chan struct{}, workers), open: newBudget(descriptorBudget(files.Cur, workers)),
+	}, nil
+}
+
+// trusted are the users who may send delivery requests: root, this process's
+// own, and mail_owner, as whom qmgr runs.
+func trusted(c *config.Config) map[uint32]bool {
+	t := map[uint32]bool{0: true, uint32(os.Geteuid()): true}
+	if u, err := user.Lookup(config.MailOwner.Of(c)); err == nil {
+		if id, err := strconv.ParseUint(u.Uid, 10, 32); err == nil {
+			t[uint32(id)] = true
+		}
+	}
+	return t
+}
+
+// openTransports opens the tables. Files that are missing or wrong fail in the
+// lookups, which defers the mail that needs them.
+func openTransports(c *config.Config, log *maillog.Logger) (map[string]transport, error) {
+	report := table.Report(func(p config.Problem) { log.Warn("%v", p) })
+	aliases, err := table.OpenAliases(config.AliasMaps.Of(c), report)
+	if err != nil {
+		return nil, err
+	}
+	passwd, err := table.Open("unix:passwd.byname", report)
+	if err != nil {
+		return nil, err
+	}
+	destinations, err := match.Of(c, config.Mydestination)
+	if err != nil {
+		return nil, err
+	}
+	v := &virtual{
+		base: config.VirtualMailboxBase.Of(c), delimiter: config.RecipientDelimiter.Of(c),
+		minimumUID: config.VirtualMinimumUID.Of(c),
+	}
+	for _, m := range []struct {
+		to    *lookup
+		param config.List
+	}{{&v.mailboxes, config.VirtualMailboxMaps}, {&v.uids, config.VirtualUIDMaps}, {&v.gids, config.VirtualGIDMaps}} {
+		maps, err := table.OpenMaps(m.param.Of(c), report)
+		if err != nil {
+			return nil, err
+		}
+		*m.to = maps
+	}
+	return map[string]transport{
+		relayVirtual: v,
+		relayLocal: &users{
+			aliases: aliases, passwd: passwd, destinations: destinations,
+			origin: config.Myorigin.Of(c), delimiter: config.RecipientDelimiter.Of(c),
+			homeMailbox: config.HomeMailbox.Of(c), spool: config.MailSpoolDirectory.Of(c),
+		},
+	}, nil
+}

@@ -1,0 +1,87 @@
+package local
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"yubin/internal/header"
+	"yubin/internal/ipc"
+	"yubin/internal/maildir"
+	"yubin/internal/smtp"
+)
+
+// maxHeld is the largest content that is read once and kept for all recipients
+// of a request, octets; longer ones are read again for each.
+const maxHeld = 256 << 10
+
+// maxHeader is how much of a long message is searched for its header.
+const maxHeader = maxHeld
+
+// A letter is the message of one request.
+type letter struct {
+	req     *ipc.Request
+	content io.ReaderAt
+	offset  int64 // of the content in it
+
+	header      sync.Once
+	deliveredTo []string // values of Delivered-To, in external form
+	headerErr   error
+}
+
+// newLetter checks what came with a request and takes hold of the content.
+func newLetter(req *ipc.Request, files []*os.File) (*letter, error) {
+	switch {
+	case req.Version != ipc.DeliverVersion:
+		return nil, deferred(smtp.LocalProcessing, nil, "delivery request of version %d, want %d", req.Version, ipc.DeliverVersion)
+	case len(files) != 1 || req.Offset < 0 || req.Length < 0:
+		return nil, deferred(smtp.LocalProcessing, nil, "delivery request without a message")
+	}
+	l := &letter{req: req, content: files[0], offset: req.Offset}
+	if req.Length > maxHeld {
+		return l, nil
+	}
+	b := make([]byte, req.Length)
+	if _, err := files[0].ReadAt(b, req.Offset); err != nil && len(b) > 0 {
+		return nil, mailboxFailure(fmt.Errorf("%w: %w", maildir.ErrContent, err))
+	}
+	l.content, l.offset = bytes.NewReader(b), 0
+	return l, nil
+}
+
+// passed tells whether the message has been delivered to addr before: one of
+// its Delivered-To fields names it.
+func (l *letter) passed(addr string) (bool, error) {
+	l.header.Do(func() {
+		var in header.Inspector
+		part := io.NewSectionReader(l.content, l.offset, min(l.req.Length, maxHeader))
+		if _, err := io.Copy(&in, part); err != nil && !errors.Is(err, io.EOF) {
+			l.headerErr = fmt.Errorf("%w: %w", maildir.ErrContent, err)
+		}
+		in.Close()
+		l.deliveredTo = in.DeliveredTo
+	})
+	external := smtp.Quote(addr)
+	return slices.ContainsFunc(l.deliveredTo, func(v string) bool { return strings.EqualFold(v, external) }), l.headerErr
+}
+
+// message is what is written into the mailbox of r. The trace fields are those
+// of RFC 5321, 4.4 (Return-Path) and Postfix, in its order.
+func (l *letter) message(r *ipc.Recipient, host string) *maildir.Message {
+	original := r.Original
+	if original == "" {
+		original = r.Address
+	}
+	h := fmt.Appendf(nil, "Return-Path: <%s>\nX-Original-To: %s\nDelivered-To: %s\n",
+		smtp.Quote(l.req.Sender), smtp.Quote(original), smtp.Quote(r.Address))
+	return &maildir.Message{
+		Name:   maildir.Name(time.UnixMicro(l.req.Arrival), l.req.ID, r.Index, host),
+		Header: h, Content: l.content, Offset: l.offset, Length: l.req.Length, Unsure: l.req.Unsure,
+	}
+}
