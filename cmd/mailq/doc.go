@@ -1,0 +1,48 @@
+// mailq - list the mail queue
+//
+// # Description
+//
+// mailq prints the messages that wait in the queue, as qmgr(8) knows them, in
+// the format of Postfix's mailq: for each message its queue ID, the size of
+// its content, the time when it arrived, its sender, and each recipient who
+// has not got it yet. A line in parentheses says why the last delivery to the
+// recipients below it failed. The last line gives the sum.
+//
+// An asterisk behind a queue ID says that the message is being delivered, an
+// exclamation mark that it is on hold. MAILER-DAEMON stands for the null
+// sender. With nothing in the queue mailq prints "Mail queue is empty".
+//
+// Everyone may list the queue, unless authorized_mailq_users says otherwise;
+// root always may.
+//
+// # Files
+//
+//	queue_directory/public/qmgr
+//	    where qmgr answers
+//	/etc/yubin/main.cf
+//	    the configuration
+//
+// # Security
+//
+// mailq runs with the rights of its caller. qmgr learns who that is from the
+// kernel. Text that came from the network is shown without control characters.
+//
+// # Diagnostics
+//
+// When the system is down, a caller who may read the queue directory (root and
+// mail_owner) gets the list as it stands on disk, with a warning on standard
+// error; others get a message that the queue report is unavailable.
+//
+// # Exit status
+//
+//	0   the queue was listed
+//	64  wrong usage
+//	69  the mail system is down
+//	74  the list could not be written
+//	77  authorized_mailq_users does not have the caller
+//	78  the configuration is wrong
+//
+// # See also
+//
+// mailctl(8), sendmail(8), qmgr(8), main.cf(5)
+package main

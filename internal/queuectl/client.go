@@ -1,0 +1,95 @@
+package queuectl
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"yubin/internal/config"
+	"yubin/internal/fdpass"
+	"yubin/internal/ipc"
+	"yubin/internal/queue"
+)
+
+// Errors of Do, wrapped.
+var (
+	// ErrDown: nobody answers at qmgr's socket.
+	ErrDown = errors.New("mail system is down")
+	// ErrDenied: qmgr does not do this for the caller.
+	ErrDenied = errors.New("not allowed")
+)
+
+// Params are the parameters that this package reads.
+func Params() []*config.Def {
+	return []*config.Def{config.QueueDirectory.Def, config.IpcTimeout.Def}
+}
+
+// A Client asks qmgr.
+type Client struct {
+	path    string
+	program string
+	timeout time.Duration
+}
+
+// New returns a client for the system that c configures. program is the name
+// of the command, for qmgr's log.
+func New(c *config.Config, program string) *Client {
+	return &Client{
+		path:    filepath.Join(config.QueueDirectory.Of(c), queue.DirPublic, "qmgr"),
+		program: program,
+		timeout: config.IpcTimeout.Of(c),
+	}
+}
+
+// Do has one request carried out and gives visit each reply to it, as they
+// come, with the files beside it, which visit owns. An error of visit ends the
+// conversation and is returned.
+func (c *Client) Do(req ipc.ControlRequest, visit func(*ipc.ControlReply, []*os.File) error) error {
+	conn, err := fdpass.Dial(c.path)
+	if err != nil {
+		return fmt.Errorf("%w (%w)", ErrDown, err)
+	}
+	defer conn.Close()
+	if err := conn.Unix().SetDeadline(time.Now().Add(c.timeout)); err != nil {
+		return err
+	}
+	// A peer that hangs up early has often said why before: read that first.
+	sent := conn.Send(ipc.Hello{Version: ipc.ControlVersion, Role: ipc.RoleControl, Program: c.program})
+	if sent == nil {
+		sent = conn.Send(req)
+	}
+	for {
+		var reply ipc.ControlReply
+		files, err := conn.Recv(&reply)
+		if err != nil {
+			if err == io.EOF {
+				err = io.ErrUnexpectedEOF
+			}
+			return fmt.Errorf("%w (ask qmgr: %w)", ErrDown, errors.Join(sent, err))
+		}
+		if err := conn.Unix().SetDeadline(time.Now().Add(c.timeout)); err != nil {
+			fdpass.CloseAll(files)
+			return err
+		}
+		if reply.Error != "" {
+			fdpass.CloseAll(files)
+			return refusal(&reply)
+		}
+		if err := visit(&reply, files); err != nil {
+			return err
+		}
+		if reply.End {
+			return nil
+		}
+	}
+}
+
+func refusal(reply *ipc.ControlReply) error {
+	if reply.Denied {
+		return fmt.Errorf("%w: %s", ErrDenied, reply.Error)
+	}
+	return errors.New(reply.Error)
+}
