@@ -80,6 +80,8 @@ var (
 		A daemon that has had no work for this time ends. It is started again when there is some.`)
 	ServiceThrottleTime = duration("service_throttle_time", "60s", time.Second, `
 		The longest wait before a service that dies young is started again.`)
+	IpcTimeout = duration("ipc_timeout", "3600s", time.Second, `
+		How long a program waits for an answer of another program of this system.`)
 	SessionDrainTime = duration("session_drain_time", "1h", 0, `
 		How long an old process may keep its sessions after a reload.`)
 
@@ -210,6 +212,50 @@ var (
 		MAIL is refused before HELO or EHLO.`)
 	SmtpdRelayRestrictions = list("smtpd_relay_restrictions", "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination", `
 		Restrictions at RCPT that decide who may relay. They come before smtpd_recipient_restrictions.`)
+	SmtpdDelayReject = boolean("smtpd_delay_reject", "yes", `
+		Client, HELO and sender restrictions wait for RCPT, so that the log shows who was meant.`)
+	SmtpdClientRestrictions = list("smtpd_client_restrictions", "", `
+		What smtpd(8) asks of a client's address.`)
+	SmtpdHeloRestrictions = list("smtpd_helo_restrictions", "", `
+		What smtpd(8) asks of the name in HELO or EHLO.`)
+	SmtpdSenderRestrictions = list("smtpd_sender_restrictions", "", `
+		What smtpd(8) asks of the sender's address.`)
+	SmtpdDataRestrictions = list("smtpd_data_restrictions", "", `
+		Asked at DATA.`)
+	SmtpdEndOfDataRestrictions = list("smtpd_end_of_data_restrictions", "", `
+		Asked when the whole message has come.`)
+	SmtpdRejectUnlistedSender = boolean("smtpd_reject_unlisted_sender", "no", `
+		Senders in our domains that do not exist are refused.`)
+	SmtpdForbidUnauthPipelining = boolean("smtpd_forbid_unauth_pipelining", "yes", `
+		A client that sends commands ahead where RFC 2920 does not allow it is disconnected.`)
+	SmtpdForbidBareNewlineCode = integer("smtpd_forbid_bare_newline_reject_code", 550, 400, 599, `
+		The reply where smtpd_forbid_bare_newline is reject; 521 and 421 disconnect.`)
+	SmtpdMinDataRate = integer("smtpd_min_data_rate", 500, 1, 1<<30, `
+		Octets a second that a client must send of a message once smtpd_timeout is used up.`)
+	StrictRFC821Envelopes = boolean("strict_rfc821_envelopes", "no", `
+		Addresses in MAIL and RCPT must have RFC 5321's exact form.`)
+	ShowUserUnknownTableName = boolean("show_user_unknown_table_name", "yes", `
+		The refusal of an unknown recipient names the table that was asked.`)
+	AccessMapRejectCode = integer("access_map_reject_code", 554, 400, 599, `
+		The reply to REJECT in an access table.`)
+	AccessMapDeferCode = integer("access_map_defer_code", 450, 400, 499, `
+		The reply to DEFER in an access table.`)
+	RejectCode = integer("reject_code", 554, 400, 599, `
+		The reply of the restriction reject.`)
+	DeferCode = integer("defer_code", 450, 400, 499, `
+		The reply of the restriction defer.`)
+	RelayDomainsRejectCode = integer("relay_domains_reject_code", 554, 400, 599, `
+		The reply to a client that may not relay.`)
+	InvalidHostnameRejectCode = integer("invalid_hostname_reject_code", 501, 400, 599, `
+		The reply of reject_invalid_helo_hostname.`)
+	NonFQDNRejectCode = integer("non_fqdn_reject_code", 504, 400, 599, `
+		The reply of reject_non_fqdn_helo_hostname and its like.`)
+	SmtpdNullAccessLookupKey = str("smtpd_null_access_lookup_key", "<>", `
+		What stands for the null sender in an access table.`)
+	UnknownVirtualRejectCode = integer("unknown_virtual_mailbox_reject_code", 550, 400, 599, `
+		The reply to a recipient that virtual_mailbox_maps does not know.`)
+	UnknownRelayRejectCode = integer("unknown_relay_recipient_reject_code", 550, 400, 599, `
+		The reply to a recipient that relay_recipient_maps does not know.`)
 	SmtpdRecipientRestrictions = list("smtpd_recipient_restrictions", "", `
 		Restrictions at RCPT, in order: the first that permits or rejects decides.`)
 	SmtpdRejectUnlistedRecipient = boolean("smtpd_reject_unlisted_recipient", "yes", `
