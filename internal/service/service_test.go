@@ -324,6 +324,21 @@ func TestDrainInternal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer l.Close()
+	accepted, shut := make(chan struct{}), make(chan struct{})
+	a := newAcceptor([]net.Listener{l}, 0, func(_ context.Context, c net.Conn) {
+		close(accepted)
+		<-shut
+		b := make([]byte, 10)
+		for {
+			n, err := c.Read(b)
+			if err != nil {
+				return
+			}
+			c.Write(b[:n])
+		}
+	}, nil)
+	a.start(t.Context())
 	c, err := net.Dial("unixpacket", path)
 	if err != nil {
 		t.Fatal(err)
@@ -335,39 +350,23 @@ func TestDrainInternal(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	accepted, shut := make(chan struct{}), make(chan struct{})
-	s, _ := testService(t, Handler{Conn: func(ctx context.Context, c net.Conn) {
-		close(accepted)
-		<-shut
-		b := make([]byte, 10)
-		for {
-			n, err := c.Read(b)
-			if err != nil {
-				return
-			}
-			c.Write(b[:n])
-		}
-	}})
-	signals := make(chan os.Signal)
-	ended := make(chan error, 1)
-	go func() { ended <- s.run(t.Context(), []net.Listener{l}, signals) }()
 	<-accepted
-	signals <- syscall.SIGHUP
-	// The socket is shut when sending fails.
-	for err == nil {
-		_, err = io.WriteString(c, "late")
-	}
-	close(shut)
-	if !errors.Is(err, syscall.EPIPE) {
+	a.stop()
+	a.closeReading()
+	if _, err := io.WriteString(c, "late"); !errors.Is(err, syscall.EPIPE) {
 		t.Errorf("a late request: %v, want EPIPE", err)
 	}
+	close(shut)
 	b := make([]byte, 10)
 	for _, want := range []string{"one", "two"} {
 		if n, err := c.Read(b); err != nil || string(b[:n]) != want {
 			t.Errorf("got %q, %v, want the reply %q", b[:n], err, want)
 		}
 	}
-	if err := <-ended; err != nil {
-		t.Error(err)
+	if _, err := c.Read(b); !errors.Is(err, io.EOF) {
+		t.Errorf("after the replies: %v, want the end", err)
+	}
+	if !a.wait(10 * time.Second) {
+		t.Error("the connection is still open")
 	}
 }
