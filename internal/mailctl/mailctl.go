@@ -5,11 +5,13 @@ package mailctl
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
 
 	"yubin/internal/cli"
+	"yubin/internal/queuectl"
 )
 
 // A subcommand is a row of the table: `mailctl NAME ARGS`.
@@ -27,13 +29,14 @@ func subcommands() []subcommand {
 		{"stop", "", "stop the mail system and wait until it has ended", stop},
 		{"reload", "", "have the mail system read its configuration again", reload},
 		{"status", "", "say whether the mail system runs", status},
+		{"queue", "list|show|cat|flush|hold|release|delete [ID...]", "look at and manage the queue", queueCommand},
 	}
 }
 
 // Command is mailctl(8).
 var Command = &cli.Command{
 	Name: "mailctl", Section: 8,
-	Params: runParams,
+	Params: slices.Concat(runParams, queuectl.Params()),
 	Setup:  func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error { return run },
 }
 
