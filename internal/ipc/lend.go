@@ -48,3 +48,8 @@ type Done struct {
 	ID    string `json:"id,omitempty"`    // the message's queue ID; "" when it was refused
 	Error string `json:"error,omitempty"` // why it was refused, for the log; try again later
 }
+
+// ErrorIDInUse is the Error of a Commit whose As is the ID of another message
+// in the queue. The writer writes the message again, without As, and then
+// removes the maildrop file itself.
+const ErrorIDInUse = "id-in-use"

@@ -162,24 +162,53 @@ func (s *Store) Refuse(c *Commit, damaged bool) error {
 	return s.recycle(s.incoming, c.Header.ID, c.Size)
 }
 
-// InQueue returns the message of that ID in incoming/, deferred/ or hold/, as
-// its header says, and the directory; "" when there is none.
-func (s *Store) InQueue(id string) (Header, string, error) {
+// InQueue returns the directory that holds the message id: incoming/, deferred/
+// or hold/; "" when none does.
+func (s *Store) InQueue(id string) string {
 	for _, d := range []*dir{s.incoming, s.deferred, s.hold} {
-		f, err := s.calls.open(d, id, unix.O_RDONLY)
+		if exists(d, id) {
+			return d.name
+		}
+	}
+	return ""
+}
+
+// Same tells whether the message on b, which stays a blank, is the one that is
+// in the queue under id: submitted at the same microsecond, with content of the same
+// length. Envelopes may differ in what a second attempt to take it noted there. It
+// returns the queue's file, open for a flush.
+func (s *Store) Same(b Blank, id string) (bool, *os.File, error) {
+	f, err := s.calls.open(s.pool, b.ID, unix.O_RDONLY)
+	if err != nil {
+		return false, nil, err
+	}
+	defer f.Close()
+	fresh, err := readHeader(f)
+	if err != nil {
+		return false, nil, err
+	}
+	for _, d := range []*dir{s.incoming, s.deferred, s.hold} {
+		old, err := s.calls.open(d, id, unix.O_RDONLY)
 		if errors.Is(err, os.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return Header{}, d.name, err
+			return false, nil, err
 		}
-		defer f.Close()
-		b := make([]byte, HeaderSize)
-		if _, err := f.ReadAt(b, 0); err != nil {
-			return Header{}, d.name, err
+		h, err := readHeader(old)
+		if err != nil || h.ID != fresh.ID || h.Arrival != fresh.Arrival || h.Content != fresh.Content {
+			old.Close()
+			return false, nil, err
 		}
-		h, err := ParseHeader(b)
-		return h, d.name, err
+		return true, old, nil
 	}
-	return Header{}, "", nil
+	return false, nil, fmt.Errorf("look for message %s: %w", id, os.ErrNotExist)
+}
+
+func readHeader(f *os.File) (Header, error) {
+	b := make([]byte, HeaderSize)
+	if _, err := f.ReadAt(b, 0); err != nil {
+		return Header{}, err
+	}
+	return ParseHeader(b)
 }

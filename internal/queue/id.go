@@ -73,3 +73,7 @@ func IDTime(id string) time.Time {
 	}
 	return time.UnixMicro(us)
 }
+
+// CounterName is the file in maildrop/ whose length counts what a user has
+// submitted since pickup last removed it; it is no queue ID.
+func CounterName(uid int) string { return fmt.Sprintf(".uid-%d", uid) }

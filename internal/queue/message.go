@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"io"
 	"strconv"
+	"time"
 )
 
 // AttrCovers is the attribute of a notice that names the recipients of its
@@ -37,11 +38,12 @@ type Result struct {
 type Message struct {
 	Header
 	Env     *Envelope
-	Results []Result // by the number of the recipient; nil when there are no records
-	Tail    int64    // where the next record goes
-	Torn    bool     // what is at Tail is a torn record, to be cut first
-	Notices int      // the number of the next notice
-	Size    int64    // of the file
+	Results []Result  // by the number of the recipient; nil when there are no records
+	Tail    int64     // where the next record goes
+	Torn    bool      // what is at Tail is a torn record, to be cut first
+	Notices int       // the number of the next notice
+	Size    int64     // of the file
+	Changed time.Time // when the file was last written or put away; set by Store.Load
 }
 
 // Result returns the outcome of recipient n.

@@ -16,6 +16,18 @@ func (s *Store) Finish(id, from string, size int64) error {
 	return s.recycle(s.dir(from), id, size)
 }
 
+// Delete is Finish for a message whose size is not known.
+func (s *Store) Delete(id, from string) error {
+	var st unix.Stat_t
+	if err := unix.Fstatat(s.dir(from).fd(), id, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return &os.PathError{Op: "stat", Path: s.dir(from).path(id), Err: err}
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return s.SetAside(id, from)
+	}
+	return s.Finish(id, from, st.Size)
+}
+
 // Remove ends a message whose file must not be written again.
 func (s *Store) Remove(id, from string) error { return s.unlink(s.dir(from), id) }
 

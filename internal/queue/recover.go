@@ -6,15 +6,19 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"yubin/internal/durable"
 )
 
 // A Waiter is a deferred message as the directory tells it.
 type Waiter struct {
-	ID   string
-	Next time.Time // of its next attempt
+	ID      string
+	Next    time.Time // of its next attempt
+	Changed time.Time // when the file was last put away
 }
 
 // Recover reads the names in all directories, which is all that happens before
@@ -71,20 +75,14 @@ func (s *Store) Scan(ids []string) []Waiter {
 	for _, id := range ids {
 		var st unix.Stat_t
 		if unix.Fstatat(s.deferred.fd(), id, &st, unix.AT_SYMLINK_NOFOLLOW) == nil {
-			w = append(w, Waiter{id, time.Unix(st.Mtim.Unix())})
+			w = append(w, Waiter{id, time.Unix(st.Mtim.Unix()), time.Unix(st.Ctim.Unix())})
 		}
 	}
 	return w
 }
 
-// DeferredIDs returns the names in deferred/. It may be called by any goroutine.
-func (s *Store) DeferredIDs() ([]string, error) { return readNames(s.deferred) }
-
-// IncomingIDs is DeferredIDs for incoming/.
-func (s *Store) IncomingIDs() ([]string, error) { return readNames(s.incoming) }
-
-// MaildropIDs is DeferredIDs for maildrop/.
-func (s *Store) MaildropIDs() ([]string, error) { return readNames(s.maildrop) }
+// IDs returns the names in one directory. It may be called by any goroutine.
+func (s *Store) IDs(name string) ([]string, error) { return readNames(s.dir(name)) }
 
 // readNames reads a directory through a descriptor of its own, whose position
 // no other reader moves.
@@ -134,6 +132,9 @@ func load(f *os.File, id string) (*Message, error) {
 		return nil, &fs.PathError{Op: "read", Path: f.Name(), Err: err}
 	}
 	m.Size = info.Size()
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		m.Changed = time.Unix(st.Ctim.Unix())
+	}
 	return m, nil
 }
 
@@ -151,4 +152,44 @@ func (s *Store) Unreadable(id, from string, cause error) (what string, err error
 		}
 	}
 	return "moved to " + DirCorrupt, s.SetAside(id, from)
+}
+
+// Reunite writes the parent's record of a child in incoming/, if it lacks one,
+// flushes it, and tells whether it did. The flusher blocks.
+func (s *Store) Reunite(flusher *durable.Flusher, id, parent, dir string) (bool, error) {
+	c, cf, err := s.Load(id, DirIncoming)
+	if err != nil {
+		return false, err
+	}
+	defer cf.Close()
+	p, pf, err := s.Load(parent, dir)
+	if err != nil {
+		return false, err
+	}
+	defer pf.Close()
+	r := Record{Time: s.now().UnixMicro(), Child: id, State: Expanded, Code: "2.0.0"}
+	n, ok := childNumber(id), false
+	switch Child(id[len(parent)]) {
+	case ChildForward:
+		r.Recipients, ok = []int{n}, n < len(p.Env.Recipients)
+	case ChildBounce:
+		r.State, r.Code = Returned, ""
+		r.Recipients, ok = parseNumbers(c.Env.Attrs[AttrCovers], len(p.Env.Recipients))
+	}
+	if !ok || len(r.Recipients) == 0 {
+		return false, nil
+	}
+	lacks := false
+	for _, n := range r.Recipients {
+		lacks = lacks || !p.Result(n).State.Done()
+	}
+	if !lacks {
+		return false, nil
+	}
+	f, err := s.Append(p, dir, []Record{r})
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	return true, flusher.Flush(durable.Item{File: f})
 }

@@ -128,6 +128,9 @@ func (s *Store) Close() error {
 	return errors.Join(errs...)
 }
 
+// Path returns where the queue directory is.
+func (s *Store) Path() string { return s.path }
+
 // NewID returns an ID that was never given, even before a restart or a step of
 // the clock.
 func (s *Store) NewID() string {

@@ -1,0 +1,226 @@
+package qmgr
+
+import (
+	"os"
+	"time"
+
+	"yubin/internal/fdpass"
+	"yubin/internal/ipc"
+	"yubin/internal/maillog"
+)
+
+const (
+	// agentIdle is how long a connection to an agent without work is kept, so
+	// that the agent, and then qmgr, can end.
+	agentIdle = 10 * time.Second
+	// maxDeaths is how many agents may die with a message before it is taken for
+	// the cause.
+	maxDeaths = 3
+)
+
+// A link is the connection to an agent.
+type link interface {
+	Send(v any, files ...*os.File) error
+	Recv(v any) ([]*os.File, error)
+	Close() error
+}
+
+// An agent is one connected delivery agent. The scheduler owns it; a sender and
+// a receiver goroutine move its packets.
+type agent struct {
+	link        link
+	outstanding map[uint64]*request
+	next        uint64
+	out         chan *request // room for every request that may be outstanding
+}
+
+// connect dials the transport's agent.
+func (s *scheduler) connect(t *transport) {
+	t.dialling = true
+	window := s.p.window
+	go func() {
+		l, err := s.dial(t.name)
+		if !s.post(func() { s.connected(t, l, err, window) }) && err == nil {
+			l.Close()
+		}
+	}()
+}
+
+func (s *scheduler) connected(t *transport, l link, err error, window int) {
+	t.dialling = false
+	if err != nil {
+		s.lost(t, err)
+		return
+	}
+	if s.stopping {
+		l.Close()
+		return
+	}
+	a := &agent{link: l, outstanding: map[uint64]*request{}, out: make(chan *request, 10_000)}
+	t.agent, t.reason, t.deadUntil = a, "", time.Time{}
+	t.idleAt = s.now().Add(agentIdle)
+	go s.receive(t, a)
+}
+
+// close ends a connection on which nothing is outstanding.
+func (a *agent) close() { a.link.Close() }
+
+// send hands a request to the agent's sender.
+func (s *scheduler) send(t *transport, r *request) {
+	a := t.agent
+	if r.j.m.file == nil {
+		f, err := s.store.OpenMessage(r.j.m.ID, r.j.m.dir)
+		if err != nil {
+			s.cannotOpen(t, r, err)
+			return
+		}
+		r.j.m.file = f
+	}
+	a.next++
+	r.n, r.begun, r.msg.N, r.file = a.next, s.now(), a.next, r.j.m.file
+	a.outstanding[r.n] = r
+	r.j.out++
+	a.out <- r
+}
+
+// cannotOpen defers a request's recipients, which no agent has seen.
+func (s *scheduler) cannotOpen(t *transport, r *request, err error) {
+	for _, rc := range r.rcpt {
+		s.decide(r.j.m, rc, t.name, result{outcome: deferred, code: "4.3.0", text: "queue file: " + maillog.Clean(err.Error())})
+	}
+	for _, p := range r.held {
+		t.leave(p)
+	}
+	s.settle(r.j.m)
+}
+
+// deliver is the sender's goroutine: it ends when the connection has.
+func (a *agent) deliver(ended <-chan struct{}) {
+	for {
+		select {
+		case <-ended:
+			return
+		case r := <-a.out:
+			if a.link.Send(r.msg, r.file) != nil {
+				a.link.Close() // the receiver finds out
+				<-ended
+				return
+			}
+			close(r.sent)
+		}
+	}
+}
+
+// receive is the receiver's goroutine; it starts the sender and waits for it.
+func (s *scheduler) receive(t *transport, a *agent) {
+	ended, sender := make(chan struct{}), make(chan struct{})
+	go func() { defer close(sender); a.deliver(ended) }()
+	var err error
+	for err == nil {
+		var p ipc.Reply
+		var files []*os.File
+		if files, err = a.link.Recv(&p); err == nil {
+			fdpass.CloseAll(files)
+			s.post(func() { s.reply(t, a, &p) })
+		}
+	}
+	a.link.Close()
+	close(ended)
+	<-sender // it may still hold a message's descriptor
+	s.post(func() { s.died(t, a, err) })
+}
+
+// reply takes an agent's answer.
+func (s *scheduler) reply(t *transport, a *agent, p *ipc.Reply) {
+	r := a.outstanding[p.N]
+	if r == nil {
+		s.log.warn("agent %s answers request %d, which it does not have", t.name, p.N)
+		return
+	}
+	select {
+	case <-r.sent:
+	default:
+		s.log.warn("agent %s answers request %d before it has got it: connection closed", t.name, p.N)
+		a.link.Close()
+		return
+	}
+	for i := range p.Results {
+		s.outcome(t, r, &p.Results[i])
+	}
+	if len(p.Results) == 0 {
+		// It will not say more, and nothing says that it has delivered.
+		for _, rc := range r.rcpt {
+			s.outcome(t, r, &ipc.Result{Index: rc.number, Status: ipc.Deferred, Code: "4.3.0", Text: "delivery agent gave no result"})
+		}
+	}
+	if r.left > 0 {
+		return
+	}
+	delete(a.outstanding, p.N)
+	t.deaths = 0
+	s.returned(t, r)
+}
+
+// returned gives back what an ended request held.
+func (s *scheduler) returned(t *transport, r *request) {
+	for _, p := range r.held {
+		t.leave(p)
+	}
+	r.j.out--
+	t.queue(r.j)
+	t.forget(r.j)
+	s.settle(r.j.m)
+}
+
+// died takes back what an agent had that is gone.
+func (s *scheduler) died(t *transport, a *agent, err error) {
+	if t.agent == a {
+		t.agent = nil
+	}
+	if len(a.outstanding) == 0 {
+		return
+	}
+	t.deaths++
+	t.retryAt = s.now().Add(min(time.Duration(t.deaths-1)*time.Second, s.p.transportRetry))
+	s.log.warn("agent %s is gone with %d requests under way: %v; they are tried again", t.name, len(a.outstanding), err)
+	counted := map[*message]bool{}
+	for _, r := range a.outstanding {
+		if m := r.j.m; !counted[m] {
+			counted[m] = true
+			if m.deaths++; m.deaths == maxDeaths {
+				s.log.warn("%s: %d agents died with this message under way: it is suspect, and deferred", m.ID, m.deaths)
+			}
+		}
+	}
+	for _, r := range a.outstanding {
+		for _, rc := range r.rcpt {
+			s.orphan(t, r, rc)
+		}
+		s.returned(t, r)
+	}
+	clear(a.outstanding)
+}
+
+// orphan finds the next step of a recipient whose agent has died.
+func (s *scheduler) orphan(t *transport, r *request, rc *recipient) {
+	if rc.outcome != pending || rc.forward != nil && rc.forward.complete {
+		return
+	}
+	rc.unsure, rc.forward = true, nil
+	if m := r.j.m; m.deaths < maxDeaths && !s.stopping {
+		i, _ := m.index(rc.number)
+		t.enqueue(m, i)
+		return
+	}
+	s.decide(r.j.m, rc, t.name, result{outcome: deferred, code: "4.3.0", text: "delivery agent died", begun: r.begun})
+}
+
+// dropAgents ends the wait for replies.
+func (s *scheduler) dropAgents() {
+	for _, t := range s.transports {
+		if t.agent != nil {
+			t.agent.link.Close()
+			clear(t.agent.outstanding)
+		}
+	}
+}

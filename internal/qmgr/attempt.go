@@ -1,0 +1,292 @@
+package qmgr
+
+import (
+	"os"
+	"strings"
+	"time"
+
+	"yubin/internal/durable"
+	"yubin/internal/maillog"
+	"yubin/internal/queue"
+)
+
+// begin starts an attempt to deliver m, which is safe on disk.
+func (s *scheduler) begin(m *message) {
+	m.active = s.now()
+	s.messages[m.ID] = m
+	s.log.active(m)
+	for i := range m.rcpt {
+		if m.rcpt[i].outcome == pending {
+			s.place(m, &m.rcpt[i], i)
+		}
+	}
+	s.settle(m)
+}
+
+// place finds the way of one recipient: to an agent, or to an outcome at once.
+func (s *scheduler) place(m *message, r *recipient, i int) {
+	name := r.to.transport
+	switch {
+	case r.err != nil:
+		s.decide(m, r, "", result{outcome: deferred, code: "4.3.0", text: "cannot find out how to deliver: " + maillog.Clean(r.err.Error())})
+	case s.p.deferred[name]:
+		s.decide(m, r, name, result{outcome: deferred, code: "4.3.2", text: "deferred transport"})
+	case name == "discard":
+		s.decide(m, r, name, result{outcome: sent, code: "2.0.0", text: textOr(r.to.nexthop, "discarded")})
+	case name == "error":
+		code, text := splitCode(textOr(r.to.nexthop, "address is not deliverable"), "5.0.0")
+		s.decide(m, r, name, result{outcome: bounced, code: code, text: text})
+	case name == "retry":
+		code, text := splitCode(textOr(r.to.nexthop, "address is temporarily not deliverable"), "4.0.0")
+		s.decide(m, r, name, result{outcome: deferred, code: code, text: text})
+	default:
+		t := s.transport(name)
+		if s.now().Before(t.deadUntil) {
+			s.decide(m, r, name, t.unavailable())
+			return
+		}
+		t.enqueue(m, i)
+	}
+}
+
+func textOr(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// splitCode takes an enhanced status code off the front of an error transport's
+// text, if it is of the class of the default.
+func splitCode(text, code string) (string, string) {
+	first, rest, ok := strings.Cut(text, " ")
+	if ok && len(first) >= 5 && first[:2] == code[:2] && strings.Count(first, ".") == 2 {
+		return first, rest
+	}
+	return code, text
+}
+
+// A result is the outcome of one recipient, from an agent or our own.
+type result struct {
+	outcome         outcome
+	code, text      string
+	relay, host     string
+	begun           time.Time // when it was sent to the agent; zero: never
+	setup, transfer int64     // microseconds
+}
+
+var statusNames = [...]string{sent: "sent", deferred: "deferred", bounced: "bounced", expanded: "sent", untried: ""}
+
+// decide gives a recipient its outcome. It is written down by recordResults, or
+// by the message's end.
+func (s *scheduler) decide(m *message, r *recipient, transport string, res result) {
+	if r.outcome != pending {
+		return
+	}
+	now := s.now()
+	r.outcome, r.code, r.text, r.host, r.tried = res.outcome, res.code, res.text, res.host, now.UnixMicro()
+	m.left--
+	if m.fresh++; m.fresh == 1 {
+		s.results = append(s.results, m)
+	}
+	if res.outcome == untried {
+		return
+	}
+	d := delivery{
+		transport: transport, relay: textOr(res.relay, "none"), code: res.code, text: res.text,
+		status: statusNames[res.outcome],
+		before: max(m.active.UnixMicro()-m.Arrival, 0), setup: res.setup, transfer: res.transfer,
+	}
+	if d.transport == "" {
+		d.transport = "error"
+	}
+	end := now
+	if !res.begun.IsZero() {
+		end = res.begun
+		if d.setup == 0 && d.transfer == 0 {
+			d.transfer = now.Sub(res.begun).Microseconds()
+		}
+	}
+	d.inside = end.Sub(m.active).Microseconds()
+	s.log.delivery(m, r, &d)
+}
+
+// recordResults writes down what has become known of messages that are still
+// being tried, so that a crash does not deliver it again. One record serves all
+// recipients since the last flush.
+func (s *scheduler) recordResults() {
+	for _, m := range s.results {
+		if !m.closed && m.left > 0 {
+			s.checkpoint(m)
+		}
+	}
+	clear(s.results)
+	s.results = s.results[:0]
+}
+
+func (s *scheduler) checkpoint(m *message) {
+	if f := s.record(m, m.records()); f != nil {
+		s.flush(durable.Item{File: f}, func(err error) {
+			f.Close()
+			s.flushFailed(m.ID, err)
+		})
+	}
+}
+
+// record appends records to m's file and returns it for the flush; nil when
+// there is nothing to flush.
+func (s *scheduler) record(m *message, records []queue.Record) *os.File {
+	if len(records) == 0 {
+		return nil
+	}
+	if s.sick[m.ID] {
+		m.unrecord(records)
+		return nil
+	}
+	f, err := s.store.Append(m.Message, m.dir, records)
+	if err != nil {
+		s.log.warn("%s: %v", m.ID, err)
+		m.unrecord(records)
+		return nil
+	}
+	return f
+}
+
+// flushFailed notes that a message's file must not be written again.
+func (s *scheduler) flushFailed(id string, err error) {
+	if err == nil || s.sick[id] {
+		return
+	}
+	s.sick[id] = true
+	s.log.warn("%s: %v: nothing more is written to this file", id, err)
+}
+
+// settle takes the next step of a message for which nothing is under way: notice,
+// end, or deferral.
+func (s *scheduler) settle(m *message) {
+	if m.closed || m.left > 0 || m.making > 0 {
+		return
+	}
+	now := s.now()
+	if m.remove {
+		s.end(m)
+		return
+	}
+	s.expire(m, now)
+	if n := m.bounces(); len(n) > 0 && !m.hold {
+		if m.Env.Sender == "" {
+			s.drop(m, n)
+		} else if s.notice(m, n) {
+			return // and comes back
+		}
+	}
+	for i := range m.rcpt {
+		if !m.rcpt[i].outcome.done() {
+			s.postpone(m, now)
+			return
+		}
+	}
+	s.end(m)
+}
+
+// expire turns the deferrals of a message that is too old into bounces.
+func (s *scheduler) expire(m *message, now time.Time) {
+	if !s.p.expired(m.Env.Sender, now.Sub(m.arrival())) {
+		return
+	}
+	some := false
+	for i := range m.rcpt {
+		if r := &m.rcpt[i]; r.outcome == deferred {
+			r.outcome, some = bounced, true
+		}
+	}
+	if some {
+		s.log.info(m.ID, "from=<"+m.Env.Sender+">, status=expired, returned to sender")
+	}
+}
+
+// end finishes a message that is accounted for.
+func (s *scheduler) end(m *message) {
+	s.forget(m)
+	var err error
+	if s.sick[m.ID] {
+		delete(s.sick, m.ID)
+		err = s.store.Remove(m.ID, m.dir)
+	} else {
+		err = s.store.Finish(m.ID, m.dir, m.Size)
+	}
+	if err != nil {
+		// It stays, all done, and is removed at its next attempt.
+		s.log.warn("%s: %v", m.ID, err)
+		s.keep(m, s.now().Add(s.p.minimal))
+		return
+	}
+	s.log.info(m.ID, "removed")
+}
+
+// forget takes a message out of memory.
+func (s *scheduler) forget(m *message) {
+	m.closed = true
+	delete(s.messages, m.ID)
+	if m.first {
+		s.inFlight--
+	}
+	if m.file != nil {
+		m.file.Close()
+		m.file = nil
+	}
+}
+
+// keep lets a message wait in memory, because the disk does not hold what is
+// known of it.
+func (s *scheduler) keep(m *message, next time.Time) {
+	s.kept[m.ID] = m
+	s.waiting.put(m.ID, m.dir, next)
+}
+
+// postpone puts a message away until its next attempt, or into hold.
+func (s *scheduler) postpone(m *message, now time.Time) {
+	next := now.Add(s.p.backoff(now.Sub(m.arrival())))
+	if m.deaths > 0 && m.deaths < maxDeaths {
+		next = now.Add(time.Second) // an agent died: soon again
+	}
+	f := s.record(m, m.records())
+	s.forget(m)
+	if m.doubtful() {
+		s.unsure[m.ID] = true
+	}
+	var err error
+	if m.hold {
+		err = s.store.Hold(m.ID, m.dir)
+	} else if err = s.store.Defer(m.ID, m.dir, next); err == nil {
+		m.dir = queue.DirDeferred
+	}
+	if err != nil {
+		s.log.warn("%s: %v", m.ID, err)
+	}
+	if err != nil || m.fresh > 0 {
+		s.keep(m, next)
+	} else if !m.hold {
+		s.await(queue.Waiter{ID: m.ID, Next: next})
+	}
+	item := s.store.Names()
+	item.File = f
+	s.flush(item, func(err error) {
+		if f != nil {
+			f.Close()
+			s.flushFailed(m.ID, err)
+		}
+	})
+}
+
+// await puts a deferred message into the calendar if it belongs to the earliest.
+func (s *scheduler) await(w queue.Waiter) {
+	if s.more && s.waiting.len() >= s.p.active {
+		return // read again from the directory when there is room
+	}
+	s.waiting.put(w.ID, queue.DirDeferred, w.Next)
+	if s.waiting.len() > 2*s.p.active {
+		s.waiting.keepEarliest(s.p.active)
+		s.more, s.rescan = true, s.now().Add(s.p.queueRun)
+	}
+}

@@ -1,0 +1,143 @@
+package qmgr
+
+import (
+	"os"
+	"time"
+
+	"yubin/internal/fdpass"
+	"yubin/internal/ipc"
+	"yubin/internal/queue"
+)
+
+// Sizes of the packets of a listing.
+const (
+	entriesAtOnce    = 64
+	recipientsAtOnce = 100
+	listOctets       = 64 << 10 // of strings; JSON may double them
+	// readTime is what a client has to take a packet.
+	readTime = time.Minute
+)
+
+// listed are the directories in the order of a listing.
+var listed = [...]string{queue.DirMaildrop, queue.DirIncoming, queue.DirDeferred, queue.DirHold}
+
+// list sends the whole queue. It reads the directories itself: the scheduler
+// only says what is being tried.
+func (s *scheduler) list(c *fdpass.Conn) error {
+	active := map[string]bool{}
+	s.ask(func() {
+		for id := range s.messages {
+			active[id] = true
+		}
+	})
+	l := lister{c: c}
+	for _, dir := range listed {
+		err := queue.List(s.store.Path(), dir, func(m *queue.Listed) bool {
+			name := dir
+			if active[m.ID] {
+				name = "active"
+			}
+			l.message(name, m)
+			return l.err == nil
+		})
+		if l.err != nil {
+			return l.err
+		}
+		if err != nil && !os.IsPermission(err) {
+			return c.Send(&ipc.ControlReply{Error: err.Error(), End: true})
+		}
+	}
+	l.send()
+	if l.err != nil {
+		return l.err
+	}
+	return c.Send(&ipc.ControlReply{End: true})
+}
+
+// A lister gathers entries into packets.
+type lister struct {
+	c       *fdpass.Conn
+	entries []ipc.Entry
+	octets  int
+	err     error
+}
+
+func (l *lister) send() {
+	if l.err == nil && len(l.entries) > 0 {
+		l.c.Unix().SetWriteDeadline(time.Now().Add(readTime))
+		l.err = l.c.Send(&ipc.ControlReply{Entries: l.entries})
+	}
+	l.entries, l.octets = l.entries[:0], 0
+}
+
+// message adds a message, in as many entries as its recipients need.
+func (l *lister) message(name string, m *queue.Listed) {
+	if m.Err != nil {
+		return // incomplete in maildrop, or a blank's turn
+	}
+	e := head(name, m)
+	for n := range m.Message.Env.Recipients {
+		r := m.Message.Result(n)
+		if r.State.Done() {
+			continue
+		}
+		env := &m.Message.Env.Recipients[n]
+		e.Recipients = append(e.Recipients, ipc.EntryRecipient{
+			Address: env.Address, Original: env.Original, Reason: r.Text, Code: r.Code, Tried: r.Time,
+		})
+		l.octets += len(env.Address) + len(env.Original) + len(r.Text)
+		if len(e.Recipients) == recipientsAtOnce || l.octets > listOctets {
+			l.entries = append(l.entries, e)
+			l.send()
+			e = head(name, m)
+		}
+	}
+	if len(e.Recipients) > 0 {
+		l.entries = append(l.entries, e)
+		l.octets += len(e.Sender)
+	}
+	if len(l.entries) >= entriesAtOnce || l.octets > listOctets {
+		l.send()
+	}
+}
+
+func head(name string, m *queue.Listed) ipc.Entry {
+	e := ipc.Entry{
+		Queue: name, ID: m.ID, Arrival: m.Message.Arrival, Size: int64(m.Message.Content), Sender: m.Message.Env.Sender,
+	}
+	if name == queue.DirDeferred {
+		e.Next = m.Mtime.UnixMicro()
+	}
+	return e
+}
+
+// show sends one message whole, its file beside it.
+func (s *scheduler) show(c *fdpass.Conn, r *ipc.ControlRequest) error {
+	for _, id := range r.IDs {
+		if !queue.ValidID(id) {
+			continue
+		}
+		dir, name := "", ""
+		s.ask(func() {
+			dir = s.store.InQueue(id)
+			if name = dir; s.messages[id] != nil {
+				name = "active"
+			}
+		})
+		if dir == "" {
+			continue
+		}
+		m, f, err := s.store.Load(id, dir)
+		if err != nil {
+			return c.Send(&ipc.ControlReply{Error: err.Error(), End: true})
+		}
+		defer f.Close()
+		info, err := f.Stat()
+		if err != nil {
+			return c.Send(&ipc.ControlReply{Error: err.Error(), End: true})
+		}
+		e := head(name, &queue.Listed{ID: id, Dir: dir, Mtime: info.ModTime(), Message: m})
+		return c.Send(&ipc.ControlReply{Entries: []ipc.Entry{e}, End: true}, f)
+	}
+	return c.Send(&ipc.ControlReply{Missing: r.IDs, End: true})
+}

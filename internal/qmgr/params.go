@@ -1,0 +1,72 @@
+package qmgr
+
+import (
+	"time"
+
+	"yubin/internal/config"
+)
+
+// params is what qmgr reads of a configuration.
+type params struct {
+	hostname, mailName string
+
+	incoming, active, window int
+	concurrency              map[string]int // by transport; "" is the default
+	perRequest               int
+
+	minimal, maximal          time.Duration // back-off
+	lifetime, bounceLifetime  time.Duration
+	transportRetry, queueRun  time.Duration
+	deferred                  map[string]bool // defer_transports
+	minfree, bounceSize       int64
+	mailqUsers, flushUsers    []string
+	mailOwner, smtpdUser, dir string
+}
+
+func readParams(c *config.Config) *params {
+	p := &params{
+		hostname: config.Myhostname.Of(c), mailName: config.MailName.Of(c),
+		incoming: config.IncomingLimit.Of(c), active: config.QmgrMessageActiveLimit.Of(c),
+		window: config.AgentWindow.Of(c), perRequest: config.DestinationRecipients.Of(c),
+		concurrency: map[string]int{
+			"":        config.DestinationConcurrency.Of(c),
+			"local":   config.LocalConcurrency.Of(c),
+			"virtual": config.VirtualConcurrency.Of(c),
+		},
+		minimal: config.MinimalBackoffTime.Of(c), maximal: config.MaximalBackoffTime.Of(c),
+		lifetime: config.MaximalQueueLifetime.Of(c), bounceLifetime: config.BounceQueueLifetime.Of(c),
+		transportRetry: config.TransportRetryTime.Of(c), queueRun: config.QueueRunDelay.Of(c),
+		deferred: map[string]bool{},
+		minfree:  config.QueueMinfree.Of(c), bounceSize: config.BounceSizeLimit.Of(c),
+		mailqUsers: config.AuthorizedMailqUsers.Of(c), flushUsers: config.AuthorizedFlushUsers.Of(c),
+		mailOwner: config.MailOwner.Of(c), smtpdUser: config.SmtpdUser.Of(c), dir: config.QueueDirectory.Of(c),
+	}
+	for _, t := range config.DeferTransports.Of(c) {
+		p.deferred[t] = true
+	}
+	if p.minfree == 0 {
+		p.minfree = config.MessageSizeLimit.Of(c) * 3 / 2
+	}
+	return p
+}
+
+// limit is how many deliveries a transport makes to one destination at once.
+func (p *params) limit(transport string) int {
+	if n, ok := p.concurrency[transport]; ok {
+		return n
+	}
+	return p.concurrency[""]
+}
+
+// backoff is the wait before the next attempt of a message of this age.
+func (p *params) backoff(age time.Duration) time.Duration {
+	return min(max(age, p.minimal), max(p.maximal, p.minimal))
+}
+
+// expired tells whether a message of this age goes back to its sender.
+func (p *params) expired(sender string, age time.Duration) bool {
+	if sender == "" {
+		return age >= p.bounceLifetime
+	}
+	return age >= p.lifetime
+}

@@ -1,0 +1,110 @@
+package qmgr
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"yubin/internal/ipc"
+	"yubin/internal/maillog"
+)
+
+// Bounds on what an agent may say; more is cut.
+const (
+	maxText    = 1000 // octets of a reason
+	maxHost    = 300
+	maxHeader  = 64 << 10 // octets of header before a forward
+	maxTargets = 100_000  // addresses that a recipient expands to
+)
+
+// outcome takes one result of a request.
+func (s *scheduler) outcome(t *transport, r *request, res *ipc.Result) {
+	var rc *recipient
+	for _, c := range r.rcpt {
+		if c.number == res.Index {
+			rc = c
+		}
+	}
+	switch {
+	case rc == nil:
+		s.log.warn("%s: agent %s gives a result for recipient %d, which it was not asked for", r.j.m.ID, t.name, res.Index)
+		return
+	case rc.outcome != pending || rc.forward != nil && rc.forward.complete:
+		return // it has said so before
+	}
+	out := result{
+		text: line(res.Text, maxText), relay: line(res.Relay, maxHost), host: line(res.Host, maxHost),
+		begun: r.begun, setup: max(res.Setup, 0), transfer: max(res.Transfer, 0),
+	}
+	switch res.Status {
+	case ipc.Sent:
+		out.outcome, out.code = sent, code(res.Code, "2.0.0")
+	case ipc.Bounced:
+		out.outcome, out.code = bounced, code(res.Code, "5.0.0")
+	case ipc.Expanded:
+		s.gather(t, r, rc, res, out)
+		return
+	case ipc.Deferred:
+		out.outcome, out.code = deferred, code(res.Code, "4.0.0")
+	default: // unknown means try later
+		s.log.warn("%s: agent %s gives a result %.40q, which means nothing", r.j.m.ID, t.name, res.Status)
+		out.outcome, out.code = deferred, "4.3.0"
+	}
+	r.left--
+	s.decide(r.j.m, rc, t.name, out)
+}
+
+// line makes remote text one clean line of at most n octets.
+func line(s string, n int) string {
+	if len(s) > n {
+		for n > 0 && !utf8.RuneStart(s[n]) {
+			n--
+		}
+		s = s[:n]
+	}
+	return maillog.Clean(s)
+}
+
+// code returns an enhanced status code (RFC 3463, 2) if it is one and of the
+// class of the default, else the default: outcome and class never disagree.
+func code(c, otherwise string) string {
+	if len(c) < 5 || len(c) > 9 || c[:2] != otherwise[:2] || strings.Trim(c, "0123456789.") != "" ||
+		strings.Count(c, ".") != 2 || strings.Contains(c, "..") || c[len(c)-1] == '.' {
+		return otherwise
+	}
+	return c
+}
+
+// A forward is what a recipient is expanded to.
+type forward struct {
+	targets  []ipc.Target
+	sender   *string
+	header   string
+	complete bool
+	res      result // for the log
+}
+
+// gather takes a part of an expansion; after the last one the child is made.
+func (s *scheduler) gather(t *transport, r *request, rc *recipient, res *ipc.Result, out result) {
+	if rc.forward == nil {
+		rc.forward = &forward{}
+	}
+	fw := rc.forward
+	fw.targets = append(fw.targets, res.To...)
+	if res.Sender != nil {
+		fw.sender = res.Sender
+	}
+	fw.header += res.Header
+	if len(fw.targets) > maxTargets || len(fw.header) > maxHeader {
+		rc.forward = nil
+		r.left--
+		out.outcome, out.code, out.text = bounced, "5.4.6", "expands to too many addresses"
+		s.decide(r.j.m, rc, t.name, out)
+		return
+	}
+	if res.More {
+		return
+	}
+	fw.complete, fw.res = true, out
+	r.left--
+	s.expand(t.name, r.j.m, rc)
+}

@@ -1,0 +1,210 @@
+package qmgr
+
+import (
+	"context"
+	"time"
+
+	"yubin/internal/durable"
+	"yubin/internal/maillog"
+	"yubin/internal/queue"
+)
+
+// A resolver says how an address is delivered. An error is temporary. Several
+// goroutines call it at once.
+type resolver func(address string) (destination, error)
+
+// dialer connects to the agent of a transport.
+type dialer func(transport string) (link, error)
+
+// A scheduler is the queue manager's mind: one goroutine, run, owns all of it.
+// Others reach it by post. It waits for nothing but events: sockets, flushes and
+// the reading of large files are other goroutines' work.
+type scheduler struct {
+	p       *params
+	resolve resolver
+	dial    dialer
+	store   *queue.Store
+	flusher *durable.Flusher
+	log     *logs
+	now     func() time.Time
+
+	events chan func()
+	done   chan struct{} // closed when run has returned
+
+	messages map[string]*message // in memory, by ID
+	loading  map[string]*intent  // being read
+	inFlight int                 // messages whose first attempt has not ended
+	backlog  []string            // of those, still to be read from incoming/
+	waiting  calendar            // deferred, the earliest
+	more     bool                // deferred/ holds later ones that are not in waiting
+	scanning bool
+	rescan   time.Time // when deferred/ is to be read again
+	flushed  time.Time // when everything deferred was last told to be tried now
+	kept     map[string]*message
+	sick     map[string]bool // files that a flush failed for: never written again
+	unsure   map[string]bool // deferred messages that an agent may have delivered
+	begun    time.Time       // of this process: what was on disk before may have been under way
+
+	writers    map[*writer]bool
+	lent       int
+	full       string    // why nothing is taken, "" when it is
+	spaceAt    time.Time // when the file system is asked next
+	noSpace    string    // what it said
+	trimAt     time.Time
+	transports map[string]*transport
+
+	jobs     []flushJob
+	flushing bool
+	batches  chan batch
+	results  []*message // with outcomes that should be recorded
+	making   int        // children being written
+
+	stopping bool
+}
+
+func newScheduler(p *params, store *queue.Store, log *maillog.Logger, slow time.Duration) *scheduler {
+	return &scheduler{
+		p: p, store: store, log: newLogs(log), now: time.Now,
+		flusher: durable.New(durable.Options{Slow: slow}),
+		events:  make(chan func(), 1024), done: make(chan struct{}),
+		messages: map[string]*message{}, loading: map[string]*intent{}, unsure: map[string]bool{}, begun: time.Now(),
+		waiting: newCalendar(), kept: map[string]*message{}, sick: map[string]bool{},
+		writers: map[*writer]bool{}, transports: map[string]*transport{},
+		batches: make(chan batch, 1),
+	}
+}
+
+// post has f called by the scheduler's goroutine. It tells whether it will be.
+func (s *scheduler) post(f func()) bool {
+	select {
+	case s.events <- f:
+		return true
+	case <-s.done:
+		return false
+	}
+}
+
+// ask has f called by the scheduler's goroutine and waits for it.
+func (s *scheduler) ask(f func()) bool {
+	ready := make(chan struct{})
+	if !s.post(func() { defer close(ready); f() }) {
+		return false
+	}
+	select {
+	case <-ready:
+		return true
+	case <-s.done:
+		return false
+	}
+}
+
+// burst is how many events are taken together: what can be done once for many
+// is done after them.
+const burst = 256
+
+// run is the scheduler's goroutine. It returns when stop has had its way.
+func (s *scheduler) run() {
+	defer close(s.done)
+	flushing := make(chan struct{})
+	go func() { defer close(flushing); s.commitLoop() }()
+	defer func() { close(s.batches); <-flushing }()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case f := <-s.events:
+			f()
+			s.takeMore()
+		case <-timer.C:
+		}
+		s.endBurst()
+		if s.stopping && s.quiet() {
+			return
+		}
+		timer.Reset(s.untilNext())
+	}
+}
+
+func (s *scheduler) takeMore() {
+	for range burst {
+		select {
+		case f := <-s.events:
+			f()
+		default:
+			return
+		}
+	}
+}
+
+// endBurst does what many events have in common.
+func (s *scheduler) endBurst() {
+	s.fill()
+	for _, t := range s.transports {
+		s.dispatch(t)
+	}
+	s.lend()
+	s.kick()
+	for w := range s.writers {
+		w.out.wake()
+	}
+}
+
+// untilNext is the time until something is due although nothing happens.
+func (s *scheduler) untilNext() time.Duration {
+	now := s.now()
+	next := now.Add(time.Hour)
+	earlier := func(t time.Time) {
+		if !t.IsZero() && t.Before(next) {
+			next = t
+		}
+	}
+	if t, ok := s.waiting.next(); ok && s.room() > 0 && !s.stopping {
+		earlier(t)
+	}
+	if s.more && !s.scanning {
+		earlier(s.rescan)
+	}
+	if len(s.writers) > 0 {
+		earlier(s.spaceAt)
+	}
+	earlier(s.trimAt)
+	for _, t := range s.transports {
+		earlier(t.due())
+	}
+	return max(next.Sub(now), 0)
+}
+
+// room is how many more messages memory has place for.
+func (s *scheduler) room() int { return s.p.active - len(s.messages) - len(s.loading) }
+
+// quiet tells whether a stopping scheduler has nothing under way.
+func (s *scheduler) quiet() bool {
+	if s.flushing || len(s.jobs) > 0 || s.making > 0 || len(s.loading) > 0 || s.scanning {
+		return false
+	}
+	for _, t := range s.transports {
+		if t.agent != nil && len(t.agent.outstanding) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// stop ends run: nothing new is begun, what is under way has until ctx ends.
+func (s *scheduler) stop(ctx context.Context) {
+	s.post(func() {
+		s.stopping = true
+		for _, m := range s.messages {
+			s.checkpoint(m)
+		}
+	})
+	select {
+	case <-s.done:
+	case <-ctx.Done():
+		// Requests that no agent answers are unsure after the restart.
+		s.post(func() { s.dropAgents() })
+		<-s.done
+	}
+	s.ask(func() {})
+	s.log.close()
+}
