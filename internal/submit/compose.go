@@ -1,0 +1,242 @@
+package submit
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"strconv"
+	"strings"
+	"time"
+
+	"yubin/internal/cli"
+	"yubin/internal/config"
+	"yubin/internal/header"
+	"yubin/internal/queue"
+	"yubin/internal/smtp"
+)
+
+// nobody stands in for an empty address.
+const nobody = "MAILER-DAEMON"
+
+// An account is a line of the password file.
+type account struct{ login, name string }
+
+func lookupUser(uid int) (account, error) {
+	u, err := user.LookupId(strconv.Itoa(uid))
+	if err != nil {
+		return account{}, err
+	}
+	// The first part of the GECOS field; & stands for the login name.
+	name, _, _ := strings.Cut(u.Name, ",")
+	if u.Username != "" {
+		capital := strings.ToUpper(u.Username[:1]) + u.Username[1:]
+		name = strings.ReplaceAll(name, "&", capital)
+	}
+	return account{u.Username, name}, nil
+}
+
+// A letter is what is written into the file, less its body.
+type letter struct {
+	env      queue.Envelope
+	head     []byte
+	look     *header.Inspector
+	fullName string
+	origin   string // myorigin
+	hostname string
+}
+
+// compose makes envelope and header of what the command line and the header
+// say. name is the caller's $NAME.
+func compose(env *cli.Env, o *options, name string, in *input) (*letter, error) {
+	l := &letter{
+		origin: config.Myorigin.Of(env.Config), hostname: config.Myhostname.Of(env.Config),
+		env: queue.Envelope{Attrs: o.attrs()},
+	}
+	uid := os.Getuid()
+	who, whoErr := lookupUser(uid)
+	if err := l.sender(env, o, who, whoErr, uid); err != nil {
+		return nil, err
+	}
+	switch {
+	case o.fullName != "":
+		l.fullName = o.fullName
+	case name != "":
+		l.fullName = name
+	default:
+		l.fullName = who.name
+	}
+	var err error
+	if l.head, l.look, err = in.header(); err != nil {
+		return nil, &readError{err}
+	}
+	return l, l.recipients(env, o, who, uid)
+}
+
+// sender finds the envelope sender.
+func (l *letter) sender(env *cli.Env, o *options, who account, whoErr error, uid int) error {
+	if !o.fs.Changed("sender") {
+		if whoErr != nil {
+			return fail(cli.ExOSErr, "no login name found for user ID %d: name a sender with -f", uid)
+		}
+		l.env.Sender = l.complete(who.login)
+		return checkAddress("sender", l.env.Sender)
+	}
+	list, err := header.ParseAddressList(o.sender)
+	if err != nil {
+		return fail(cli.ExDataErr, "sender: %w", err)
+	}
+	if len(list) > 1 {
+		warn(env, "-f option specified malformed sender: %.100q; taking the first address", o.sender)
+	}
+	if len(list) > 0 && list[0].Addr != "" {
+		l.env.Sender = l.complete(list[0].Addr)
+	}
+	return checkAddress("sender", l.env.Sender)
+}
+
+// checkAddress sees to it that nothing which is not an address gets into a
+// queue file, whoever it came from.
+func checkAddress(what, addr string) error {
+	if err := smtp.Check(addr); err != nil {
+		return fail(cli.ExDataErr, "%s %.100q: %w", what, addr, err)
+	}
+	return nil
+}
+
+// complete adds myorigin to an address without a domain.
+func (l *letter) complete(addr string) string {
+	if strings.Contains(addr, "@") {
+		return addr
+	}
+	return addr + "@" + l.origin
+}
+
+// recipients collects those of the command line and with -t those of the
+// header, each once.
+func (l *letter) recipients(env *cli.Env, o *options, who account, uid int) error {
+	var attrs map[string]string
+	if n := dsnNotify(o.notify); n != "" {
+		attrs = map[string]string{queue.AttrNotify: n}
+	}
+	seen := map[string]bool{}
+	add := func(addr string) error {
+		addr = l.complete(addr)
+		if key := smtp.FoldDomain(addr); !seen[key] {
+			seen[key] = true
+			l.env.Recipients = append(l.env.Recipients, queue.Recipient{Address: addr, Attrs: attrs})
+		}
+		return checkAddress("recipient", addr)
+	}
+	for _, arg := range env.Args {
+		list, err := header.ParseAddressList(arg)
+		if err != nil {
+			return fail(cli.ExDataErr, "recipient: %w", err)
+		}
+		if len(list) == 0 {
+			list = []header.Address{{}}
+		}
+		for _, a := range list {
+			if a.Addr == "" {
+				a.Addr = nobody
+			}
+			if err := add(a.Addr); err != nil {
+				return err
+			}
+		}
+	}
+	if o.extract {
+		if err := l.extract(add); err != nil {
+			return err
+		}
+	}
+	if len(l.env.Recipients) > 0 {
+		return nil
+	}
+	if o.extract {
+		return usage("%s(%d): No recipient addresses found in message header", who.login, uid)
+	}
+	return usage("%s(%d): Recipient addresses must be specified on the command line or via the -t option", who.login, uid)
+}
+
+// extract adds the recipients that the header names: those of the Resent-
+// fields when there are any (RFC 5322, 3.6.6).
+func (l *letter) extract(add func(string) error) error {
+	prefix := ""
+	if l.look.Count("resent-to")+l.look.Count("resent-cc")+l.look.Count("resent-bcc") > 0 {
+		prefix = "resent-"
+	}
+	var failed error
+	header.Each(l.head, func(name string, value []byte) {
+		field, ok := strings.CutPrefix(name, prefix)
+		if !ok || field != "to" && field != "cc" && field != "bcc" || failed != nil {
+			return
+		}
+		list, err := header.ParseAddressList(string(value))
+		if err != nil {
+			failed = fail(cli.ExDataErr, "%s field: %w", name, err)
+			return
+		}
+		for _, a := range list {
+			if a.Addr != "" && failed == nil {
+				failed = add(a.Addr)
+			}
+		}
+	})
+	return failed
+}
+
+// dropped are the fields that no letter keeps.
+func dropped(name string) bool {
+	switch name {
+	case "bcc", "resent-bcc", "return-path", "content-length":
+		return true
+	}
+	return false
+}
+
+// write writes header and body to w; id is the queue ID.
+func (l *letter) write(w io.Writer, id string, now time.Time, in *input) error {
+	f := header.NewFilter(w, dropped, func(w io.Writer) error { return l.missing(w, id, now) })
+	if _, err := f.Write(l.head); err != nil {
+		return err
+	}
+	if err := in.rest(f); err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// missing adds the fields that a letter must have (RFC 5322, 3.6), and their
+// Resent- companions when it has been resent (3.6.6).
+func (l *letter) missing(w io.Writer, id string, now time.Time) error {
+	sender := l.env.Sender
+	if sender == "" {
+		sender = nobody + "@" + l.origin
+	}
+	from := smtp.Quote(sender)
+	if l.fullName != "" {
+		from = header.EncodeName(l.fullName) + " <" + from + ">"
+	}
+	messageID := fmt.Sprintf("<%s.%s@%s>", now.UTC().Format("20060102150405"), id, l.hostname)
+	values := [...][2]string{{"Date", header.FormatDate(now)}, {"From", from}, {"Message-Id", messageID}}
+	prefixes := []string{""}
+	for _, name := range []string{"to", "cc", "bcc", "from", "sender", "date", "message-id"} {
+		if l.look.Count("resent-"+name) > 0 {
+			prefixes = []string{"Resent-", ""}
+			break
+		}
+	}
+	for _, prefix := range prefixes {
+		for _, v := range values {
+			name := prefix + v[0]
+			if l.look.Count(strings.ToLower(name)) > 0 {
+				continue
+			}
+			if _, err := io.WriteString(w, name+": "+v[1]+"\n"); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
