@@ -84,7 +84,8 @@ func helperHandler(env *cli.Env) service.Handler {
 			}
 		},
 		Start: func(ctx context.Context, s *service.Service) error {
-			say("started")
+			groups, _ := os.Getgroups()
+			say("started uid=%d gid=%d groups=%v env=%q", os.Getuid(), os.Getgid(), groups, os.Environ())
 			if config.MailName.Of(env.Config) == "broken" {
 				return errors.New("as asked")
 			}
@@ -228,9 +229,15 @@ func (in *testInstance) log() string {
 	return string(b)
 }
 
-// event waits for an event that begins with program and ends with text, and
-// returns the process ID in it. Others before it are dropped.
+// event waits for an event of program that begins with text, and returns the
+// process ID in it. Others before it are dropped.
 func (in *testInstance) event(program, text string) (pid string) {
+	in.t.Helper()
+	pid, _ = in.wholeEvent(program, text)
+	return pid
+}
+
+func (in *testInstance) wholeEvent(program, text string) (pid, whole string) {
 	in.t.Helper()
 	timer := time.NewTimer(deadline)
 	defer timer.Stop()
@@ -239,7 +246,7 @@ func (in *testInstance) event(program, text string) (pid string) {
 		case e := <-in.events:
 			f := strings.SplitN(e, " ", 3)
 			if len(f) == 3 && f[0] == program && strings.HasPrefix(f[2], text) {
-				return f[1]
+				return f[1], f[2]
 			}
 		case <-timer.C:
 			in.t.Fatalf("no event %q of %s; the log:\n%s", text, program, in.log())

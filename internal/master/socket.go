@@ -95,7 +95,7 @@ func portNumber(ctx context.Context, port string) (uint16, error) {
 		return n, nil
 	}
 	n, err := net.DefaultResolver.LookupPort(ctx, "tcp", port)
-	if err != nil {
+	if err != nil || port == "" {
 		return 0, fmt.Errorf("port %q: want a number or a name from /etc/services", port)
 	}
 	return uint16(n), nil
