@@ -30,13 +30,16 @@ func (e *expansion) comparison(text string) error {
 		if !ok {
 			continue
 		}
-		compare := compareValues
-		if level, ok := strings.CutPrefix(after, "level"); ok {
-			after, compare = level, compareLevels
-		}
+		after, levels := strings.CutPrefix(after, "level")
 		right, rest, err := e.operand(strings.TrimLeft(after, blanks))
 		if err != nil {
 			return err
+		}
+		compare := compareValues
+		if levels {
+			if compare = compareLevels; !isLevel(left) || !isLevel(right) {
+				return fmt.Errorf("want versions such as 3.6 in ${%s}, have %q and %q", text, left, right)
+			}
 		}
 		if rest == "" || rest[0] != '?' && rest[0] != ':' {
 			return fmt.Errorf("want ? or : after the comparison in ${%s}", text)
@@ -52,7 +55,7 @@ func (e *expansion) operand(text string) (value, rest string, err error) {
 		return "", "", err
 	}
 	value, err = e.apart(func() error { return e.text(inside) })
-	return strings.Trim(value, blanks), rest, err
+	return value, rest, err
 }
 
 // compareValues orders numbers as numbers, everything else as text.
@@ -80,6 +83,15 @@ func compareLevels(a, b string) int {
 func compareDigits(a, b string) int {
 	a, b = strings.TrimLeft(a, "0"), strings.TrimLeft(b, "0")
 	return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b))
+}
+
+func isLevel(s string) bool {
+	for part := range strings.SplitSeq(s, ".") {
+		if !isDigits(part) {
+			return false
+		}
+	}
+	return true
 }
 
 func isDigits(s string) bool {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -73,6 +74,11 @@ func read(dir, file, text string, overrides []string) *Config {
 		}
 		c.raw[name] = entry{value, file, l.number}
 	}
+	c.override(overrides)
+	return c
+}
+
+func (c *Config) override(overrides []string) {
 	for _, o := range overrides {
 		name, value, err := nameValue(o)
 		if err != nil {
@@ -81,7 +87,13 @@ func read(dir, file, text string, overrides []string) *Config {
 		}
 		c.raw[name] = entry{value, overrideFile, 0}
 	}
-	return c
+}
+
+// with returns c as it would be with further overrides.
+func (c *Config) with(overrides []string) *Config {
+	n := &Config{Dir: c.Dir, raw: maps.Clone(c.raw), parsed: make([]atomic.Pointer[any], len(table.rows))}
+	n.override(overrides)
+	return n
 }
 
 func (c *Config) fail(p Problem) {
@@ -138,13 +150,24 @@ func (c *Config) text(name string) (string, bool) {
 	if v, ok := c.Raw(name); ok {
 		return v, true
 	}
-	if name == "config_directory" {
+	switch name {
+	case "config_directory":
 		return c.Dir, true
+	case "mail_version":
+		return Version(), true
 	}
 	if d := table.byName[name]; d != nil {
 		return c.Default(d), true
 	}
 	return "", false
+}
+
+// Version is the version of this system, as the program was built.
+func Version() string {
+	if b, ok := debug.ReadBuildInfo(); ok && b.Main.Version != "" {
+		return strings.Trim(b.Main.Version, "()")
+	}
+	return "devel"
 }
 
 // Expand replaces $name and its relatives in text.
@@ -203,18 +226,12 @@ func (c *Config) parseFor(d *Def, transport string) (any, error) {
 	return c.parse(d)
 }
 
-func (c *Config) parseText(d *Def, name, text string) (any, error) {
-	var err error
-	if !d.verbatim {
-		var expanded string
-		if expanded, err = c.Expand(text); err == nil {
-			text = expanded
-		}
+func (c *Config) parseText(d *Def, name, raw string) (any, error) {
+	text, err := c.Expand(raw)
+	if err != nil {
+		return nil, c.problem(name, fmt.Sprintf("%v, have %q", err, raw))
 	}
-	var v any
-	if err == nil {
-		v, err = d.check(text)
-	}
+	v, err := d.check(text)
 	if err != nil {
 		return nil, c.problem(name, fmt.Sprintf("%v, have %q", err, text))
 	}
@@ -232,6 +249,10 @@ func (c *Config) problem(name, what string) Problem {
 	}
 	return Problem{File: e.file, Line: e.line, What: name + ": " + what}
 }
+
+// Fault is an error about the value of d that the program which reads it has
+// found, with file and line.
+func (c *Config) Fault(d *Def, what string) error { return c.problem(d.Name, what) }
 
 func (c *Config) value(d *Def) any { return must(c.parse(d)) }
 

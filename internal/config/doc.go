@@ -14,8 +14,8 @@
 // name may be defined and used in the value of another:
 //
 //	$name ${name} $(name)      the value of name, or nothing
-//	${name?text}               text, if the value is not empty
-//	${name:text}               text, if the value is empty
+//	${name?text}               text, if a value is written for name
+//	${name:text}               text, if none is
 //	${name?{text}:{text}}      the one or the other
 //	${{text} OP {text} ? {text} : {text}}
 //	                           OP is == != < <= > >= on numbers or strings;

@@ -104,10 +104,9 @@ func (e *expansion) body(text string) error {
 	case rest[0] == '{':
 		return e.call(name, rest)
 	case rest[0] == '?' || rest[0] == ':':
-		value, err := e.apart(func() error { return e.name(name) })
-		if err != nil {
-			return err
-		}
+		// What counts is the value as it is written, as in Postfix: $x is
+		// not empty even where x is.
+		value, _ := e.lookup(name)
 		return e.choose(value != "", rest)
 	}
 	return fmt.Errorf("want ?, : or } after the name in ${%s}", text)

@@ -23,7 +23,6 @@ type Def struct {
 
 	computed func(*Config) string // the default, when it is not a constant
 	check    func(value string) (any, error)
-	verbatim bool     // the consumer expands the value, with names of its own
 	suffix   string   // of TRANSPORT_..., the same parameter of one transport
 	postfix  []string // values that stand for the default: what they name is Postfix's
 	index    int
@@ -38,7 +37,6 @@ type (
 	Size     struct{ *Def } // octets
 	Duration struct{ *Def }
 	List     struct{ *Def } // elements apart by commas and white space, braces protect
-	Template struct{ *Def } // text whose $names the program fills in for each use
 )
 
 // Of returns the expanded value.
@@ -58,9 +56,6 @@ func (p Duration) Of(c *Config) time.Duration { return c.value(p.Def).(time.Dura
 
 // Of returns the elements. The caller does not change them.
 func (p List) Of(c *Config) []string { return c.value(p.Def).([]string) }
-
-// Of returns the value as it is written.
-func (p Template) Of(c *Config) string { return c.value(p.Def).(string) }
 
 // For returns the value for one transport: that of the parameter with the
 // transport's name in place of "default" when it is set, else p's.
@@ -141,10 +136,6 @@ func choice(name, def string, values []string, doc string) String {
 		}
 		return v, nil
 	}})}
-}
-
-func template(name, def, doc string) Template {
-	return Template{register(&Def{Name: name, Default: def, Type: "text, expanded for each use", Doc: doc, verbatim: true, check: text})}
 }
 
 func boolean(name, def, doc string) Bool {
