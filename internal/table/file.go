@@ -77,8 +77,8 @@ func (f *File[T]) Get() (T, error) {
 
 // refresh returns old if it is still true, else a new reading.
 func (f *File[T]) refresh(old *reading[T], now time.Time) *reading[T] {
-	if old != nil && old.settled {
-		if info, err := os.Stat(f.path); err == nil && identify(info) == old.id {
+	if old != nil {
+		if info, err := os.Stat(f.path); err == nil && old.standsFor(info, now) {
 			old.looked.Store(now.UnixNano())
 			return old
 		}
@@ -87,6 +87,17 @@ func (f *File[T]) refresh(old *reading[T], now time.Time) *reading[T] {
 	r.looked.Store(now.UnixNano())
 	f.current.Store(r)
 	return r
+}
+
+// standsFor tells whether r counts while the file is as info says. That is so
+// too while the file is being written in place: half of it would deny users
+// who exist.
+func (r *reading[T]) standsFor(info os.FileInfo, now time.Time) bool {
+	id := identify(info)
+	if id == r.id {
+		return r.settled
+	}
+	return r.err == nil && id.dev == r.id.dev && id.ino == r.id.ino && now.Sub(info.ModTime()).Abs() < lookEvery
 }
 
 // read reads the file. Problems are reported unless old is of the same content.
@@ -138,7 +149,7 @@ func contents(file *os.File) ([]byte, os.FileInfo, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if identify(after) != identify(info) {
+	if after.Size() != info.Size() || !after.ModTime().Equal(info.ModTime()) {
 		return nil, nil, errors.New("file changed while it was read")
 	}
 	if bytes.IndexByte(data, 0) >= 0 {
