@@ -26,7 +26,7 @@
 //
 // A file is looked at again at most once a second, and read again when it has
 // changed; the new content replaces the old at once and whole. A file that is
-written in place counts once it has been quiet for a second. A file that
+// written in place counts once it has been quiet for a second. A file that
 // cannot be read, or whose content cannot be a table, makes every lookup fail
 // with a temporary error until it is mended: an unknown answer is never "not
 // found". A single line that makes no sense is left out, as Postfix does, and
