@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/pflag"
 
@@ -34,6 +33,10 @@ const (
 type Command struct {
 	Name    string
 	Section int // of the manual: 1, 8
+	// Synopsis is what may follow the options, as in a manual: "[NAME...]".
+	Synopsis string
+	// Help returns what --help prints after the options; nil: nothing.
+	Help func() string
 	// Params are the parameters that the program reads. Main checks them.
 	Params []*config.Def
 	// ConfigFlag is the letter of the flag that names the configuration
@@ -42,6 +45,9 @@ type Command struct {
 	// NoOverrides leaves out -o NAME=VALUE: the letter means something else, or
 	// the caller has no say in the parameters (sendmail).
 	NoOverrides bool
+	// Tolerant runs the program with a main.cf that has faults too: it asks
+	// Config.Err, and checks Params, when it needs to.
+	Tolerant bool
 	// Early is called with the configuration directory before anything in it is
 	// read: a setgid program gives up there what it must not use with it.
 	Early func(dir string) error
@@ -102,60 +108,4 @@ func Run(c *Command, args []string) int {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", c.Name, err)
 	}
 	return code
-}
-
-func run(c *Command, args []string) error {
-	fs := pflag.NewFlagSet(c.Name, pflag.ContinueOnError)
-	fs.SetInterspersed(false)
-	fs.Usage = func() {}
-	letter := c.ConfigFlag
-	if letter == "" {
-		letter = "c"
-	}
-	dir := fs.StringP("config", letter, "", "read main.cf and master.cf in this `directory`")
-	overrides := new([]string)
-	if !c.NoOverrides {
-		fs.StringArrayVarP(overrides, "option", "o", nil, "set a parameter: `name=value`, over main.cf")
-	}
-	body := c.Setup(fs)
-	if c.Args != nil {
-		var err error
-		if args, err = c.Args(args); err != nil {
-			return &Status{ExUsage, err}
-		}
-	}
-	if err := fs.Parse(args); err != nil {
-		return &Status{ExUsage, err}
-	}
-	d := *dir
-	if d == "" {
-		d = os.Getenv("MAIL_CONFIG")
-	}
-	if d == "" {
-		d = config.DefaultDir
-	}
-	d, err := filepath.Abs(d)
-	if err != nil {
-		return err
-	}
-	if c.Early != nil {
-		if err := c.Early(d); err != nil {
-			return err
-		}
-	}
-	load := func() (*config.Config, error) {
-		cfg, err := config.Load(d, *overrides)
-		if err != nil {
-			return nil, err
-		}
-		return cfg, cfg.Check(c.Params)
-	}
-	cfg, err := load()
-	if err != nil {
-		return &Status{ExConfig, err}
-	}
-	return body(context.Background(), &Env{
-		Program: c.Name, Config: cfg, Args: fs.Args(), Overrides: *overrides, Reload: load,
-		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-	})
 }
