@@ -1,0 +1,75 @@
+package local
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestParseMembers(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{
+		"ann":                           "{0 ann}",
+		"ann, bob@example.org":          "{0 ann} {0 bob@example.org}",
+		"Ann A <ann@example.org>,bob":   "{0 ann@example.org} {0 bob}",
+		`"A, B" <ann@example.org>, bob`: "{0 ann@example.org} {0 bob}",
+		"ann (her, again), bob":         "{0 ann} {0 bob}",
+		`\ann, \bob@mx.example`:         "{1 ann} {1 bob@mx.example}",
+		"/dev/null":                     "{2 /dev/null}",
+		`"/var/mail/a b"`:               "{2 /var/mail/a b}",
+		"|/bin/cat":                     "{3 |/bin/cat}",
+		`"|/bin/sh -c 'a, b'", ann`:     "{3 |/bin/sh -c 'a, b'} {0 ann}",
+		":include:/etc/list, ann":       "{4 :include:/etc/list} {0 ann}",
+		`":INCLUDE:/etc/a list"`:        "{4 :INCLUDE:/etc/a list}",
+		`"ann b"@example.org`:           "{0 ann b@example.org}",
+		" , ann ,, ":                    "{0 ann}",
+		"":                              "",
+	} {
+		list, err := parseMembers(value)
+		got := strings.Trim(fmt.Sprint(list), "[]")
+		if err != nil || got != want {
+			t.Errorf("%q: %s, %v, want %s", value, got, err, want)
+		}
+	}
+	for _, value := range []string{"<>", "@", `\`, "ann, @"} {
+		if list, err := parseMembers(value); err == nil {
+			t.Errorf("%q: %v, want an error", value, list)
+		}
+	}
+}
+
+// FuzzMembers: cutting a value into members loses nothing but commas and blanks,
+// and no member is a file, command or include by anything but its first
+// character.
+func FuzzMembers(f *testing.F) {
+	f.Add(`ann, "|cmd a, b", :include:/x, \bob, A <a@b> (c, d)`)
+	f.Fuzz(func(t *testing.T, value string) {
+		const dropped = ", \t\r\n\v\f\u0085\u00a0"
+		without := func(s string) string {
+			return strings.Map(func(c rune) rune {
+				if strings.ContainsRune(dropped, c) {
+					return -1
+				}
+				return c
+			}, strings.ToValidUTF8(s, "?"))
+		}
+		members := splitMembers(value)
+		if got, want := without(strings.Join(members, ",")), without(value); got != want {
+			if strings.IndexFunc(want, func(c rune) bool { return c > 0x7f }) < 0 {
+				t.Errorf("members %q of %q", members, value)
+			}
+		}
+		list, err := parseMembers(value)
+		if err != nil {
+			return
+		}
+		for _, m := range list {
+			if special := strings.HasPrefix(m.text, "|"); m.form == command && !special {
+				t.Errorf("%q is a command", m.text)
+			}
+			if m.text == "" {
+				t.Errorf("%q has an empty member", value)
+			}
+		}
+	})
+}
