@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"runtime/debug"
 	"slices"
 
 	"github.com/spf13/pflag"
@@ -153,9 +152,5 @@ func duplicate(f *os.File) (*os.File, error) {
 
 // describe names the version and the configuration for the log.
 func describe(c *config.Config) string {
-	version := "unknown"
-	if b, ok := debug.ReadBuildInfo(); ok {
-		version = b.Main.Version
-	}
-	return fmt.Sprintf("version %s, configuration %s", version, c.Dir)
+	return fmt.Sprintf("version %s, configuration %s", config.Version(), c.Dir)
 }

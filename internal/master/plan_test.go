@@ -1,6 +1,7 @@
 package master
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -166,9 +167,16 @@ func TestBackOff(t *testing.T) {
 	}
 }
 
-func testMaster(t *testing.T) *master {
+// A loggedMaster is a master without services whose log is in a file.
+type loggedMaster struct {
+	*master
+	logPath string
+}
+
+func testMaster(t *testing.T) loggedMaster {
 	t.Helper()
-	f, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	path := filepath.Join(t.TempDir(), "log")
+	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +190,25 @@ func testMaster(t *testing.T) *master {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.close)
-	return &master{log: log, poller: p, procs: map[*process]struct{}{}}
+	return loggedMaster{&master{log: log, poller: p, procs: map[*process]struct{}{}}, path}
+}
+
+// A configuration that cannot be read is logged with its place and changes
+// nothing.
+func TestReloadError(t *testing.T) {
+	t.Parallel()
+	m := testMaster(t)
+	before := &plan{}
+	m.plan = before
+	m.reload = func() (*config.Config, error) { return nil, errors.New("/etc/yubin/main.cf:2: as asked") }
+	m.reconfigure(t.Context())
+	want := "error: reload: /etc/yubin/main.cf:2: as asked; the old configuration stays"
+	if b, err := os.ReadFile(m.logPath); err != nil || !strings.Contains(string(b), want) {
+		t.Errorf("log %q, %v, want %q", b, err, want)
+	}
+	if m.plan != before {
+		t.Error("the plan was replaced")
+	}
 }
 
 // nextTick is the earliest of all times, and never negative.

@@ -16,13 +16,15 @@ type PrepareOptions struct {
 	GID int // of setgid_group
 }
 
-// directories is the tree below queue_directory.
-var directories = [...]struct {
+// A directory is one of those below queue_directory.
+type directory struct {
 	name  string
 	mode  fs.FileMode
 	owned bool // by mail_owner, else by root
 	group bool // setgid_group, else root's
-}{
+}
+
+var directories = [...]directory{
 	{DirMaildrop, 0o730, true, true},
 	{DirPool, 0o700, true, false},
 	{DirIncoming, 0o700, true, false},
@@ -40,7 +42,6 @@ var directories = [...]struct {
 // but the format file, which it gives to mail_owner, and refuses a directory
 // that holds another program's queue.
 func Prepare(dir string, o PrepareOptions) error {
-	root := os.Geteuid() == 0
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}
@@ -51,21 +52,54 @@ func Prepare(dir string, o PrepareOptions) error {
 		return err
 	}
 	for _, d := range directories {
-		mode, uid, gid := d.mode, os.Geteuid(), os.Getegid()
-		if root && d.owned {
-			uid = o.UID
-		}
-		if root && d.group {
-			gid = o.GID
-		}
-		if !root {
-			mode &^= 0o070 // the user's group has no part in a private instance
-		}
+		mode, uid, gid := d.want(o)
 		if err := prepare(filepath.Join(dir, d.name), mode, uid, gid); err != nil {
 			return err
 		}
 	}
 	return CreateFormat(dir, o.UID)
+}
+
+// want returns mode and owners of d for the user who runs the system.
+func (d directory) want(o PrepareOptions) (mode fs.FileMode, uid, gid int) {
+	mode, uid, gid = d.mode, os.Geteuid(), os.Getegid()
+	if uid != 0 {
+		return mode &^ 0o070, uid, gid // the user's group has no part in a private instance
+	}
+	if d.owned {
+		uid = o.UID
+	}
+	if d.group {
+		gid = o.GID
+	}
+	return mode, uid, gid
+}
+
+// Inspect says what Prepare would change or refuse, and changes nothing. What
+// is not there yet is no error.
+func Inspect(dir string, o PrepareOptions) []error {
+	var errs []error
+	for _, d := range directories {
+		path := filepath.Join(dir, d.name)
+		info, err := os.Lstat(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			continue
+		case err != nil:
+			errs = append(errs, err)
+			continue
+		case !info.IsDir():
+			errs = append(errs, fmt.Errorf("%s is not a directory", path))
+			continue
+		}
+		mode, uid, gid := d.want(o)
+		st := info.Sys().(*syscall.Stat_t)
+		if int(st.Uid) != uid || int(st.Gid) != gid || info.Mode().Perm() != mode {
+			errs = append(errs, fmt.Errorf("%s has owner %d:%d and mode %#o, want %d:%d and %#o",
+				path, st.Uid, st.Gid, info.Mode().Perm(), uid, gid, mode))
+		}
+	}
+	return errs
 }
 
 // prepare makes one directory and gives it mode and owners. It works on a
