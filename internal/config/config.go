@@ -229,17 +229,17 @@ func (c *Config) parseFor(d *Def, transport string) (any, error) {
 func (c *Config) parseText(d *Def, name, raw string) (any, error) {
 	text, err := c.Expand(raw)
 	if err != nil {
-		return nil, c.problem(name, fmt.Sprintf("%v, have %q", err, raw))
+		return nil, c.Problem(name, fmt.Sprintf("%v, have %q", err, raw))
 	}
 	v, err := d.check(text)
 	if err != nil {
-		return nil, c.problem(name, fmt.Sprintf("%v, have %q", err, text))
+		return nil, c.Problem(name, fmt.Sprintf("%v, have %q", err, text))
 	}
 	return v, nil
 }
 
-// problem says something of the value of name, with the place it is set at.
-func (c *Config) problem(name, what string) Problem {
+// Problem says something of the value of name, with the place it is set at.
+func (c *Config) Problem(name, what string) Problem {
 	e, ok := c.raw[name]
 	switch {
 	case !ok:
@@ -252,7 +252,7 @@ func (c *Config) problem(name, what string) Problem {
 
 // Fault is an error about the value of d that the program which reads it has
 // found, with file and line.
-func (c *Config) Fault(d *Def, what string) error { return c.problem(d.Name, what) }
+func (c *Config) Fault(d *Def, what string) error { return c.Problem(d.Name, what) }
 
 func (c *Config) value(d *Def) any { return must(c.parse(d)) }
 

@@ -1,0 +1,179 @@
+package smtpd
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"yubin/internal/config"
+	"yubin/internal/route"
+	"yubin/internal/smtp"
+	"yubin/internal/table"
+)
+
+// An accessTable is an access(5) table and how it is asked.
+type accessTable struct {
+	t          table.Table
+	what       subject
+	parents    string // what stands before a parent domain: "" or "."
+	delimiters string
+	null       string // the key of the null sender
+	rejectCode int
+	deferCode  int
+}
+
+func checkAccess(what subject) func(*compiler, string) (func(*query) verdict, error) {
+	return func(k *compiler, spec string) (func(*query) verdict, error) {
+		t, err := table.Open(spec, table.Report(func(p config.Problem) { k.log.Warn("%v", p) }))
+		if err != nil {
+			return nil, err
+		}
+		a := &accessTable{
+			t: t, what: what, parents: ".", delimiters: config.RecipientDelimiter.Of(k.c),
+			null:       config.SmtpdNullAccessLookupKey.Of(k.c),
+			rejectCode: config.AccessMapRejectCode.Of(k.c), deferCode: config.AccessMapDeferCode.Of(k.c),
+		}
+		if slices.Contains(config.ParentDomainMatchesSubdomains.Of(k.c), "smtpd_access_maps") {
+			a.parents = ""
+		}
+		return a.ask, nil
+	}
+}
+
+func (a *accessTable) ask(q *query) verdict {
+	for _, key := range a.keys(q) {
+		switch value, found, err := a.t.Lookup(key); {
+		case err != nil:
+			return q.unsure(a.what, err)
+		case found:
+			return a.verdict(q, value)
+		}
+	}
+	return verdict{}
+}
+
+// keys are what the table is asked for, in order: access(5).
+func (a *accessTable) keys(q *query) []string {
+	switch a.what {
+	case aboutClient:
+		return append(a.domainKeys(q.s.peer.known()), addressKeys(q.s.peer.ip)...)
+	case aboutHelo:
+		return a.domainKeys(q.s.helo)
+	case aboutSender:
+		if !q.s.inTransaction() {
+			return nil
+		}
+		if q.s.msg.original == "" {
+			return []string{a.null}
+		}
+	}
+	addr := q.name(a.what)
+	if addr == "" {
+		return nil
+	}
+	return a.mailKeys(addr)
+}
+
+// mailKeys are user+ext@domain, user@domain, domain, parents, user+ext@, user@.
+func (a *accessTable) mailKeys(addr string) []string {
+	local, domain := smtp.SplitAddress(addr)
+	locals := []string{local}
+	if base, _ := route.SplitExtension(local, a.delimiters); base != local {
+		locals = append(locals, base)
+	}
+	var keys []string
+	if domain != "" {
+		for _, l := range locals {
+			keys = append(keys, l+"@"+domain)
+		}
+		keys = append(keys, a.domainKeys(domain)...)
+	}
+	for _, l := range locals {
+		keys = append(keys, l+"@")
+	}
+	return keys
+}
+
+// domainKeys are a name and the domains above it.
+func (a *accessTable) domainKeys(name string) []string {
+	if name == "" {
+		return nil
+	}
+	keys := []string{name}
+	for rest := name; ; {
+		_, parent, ok := strings.Cut(rest, ".")
+		if !ok || parent == "" {
+			return keys
+		}
+		keys = append(keys, a.parents+parent)
+		rest = parent
+	}
+}
+
+// addressKeys are an address and the networks above it, at octets (IPv4) or
+// groups (IPv6).
+func addressKeys(ip netip.Addr) []string {
+	if !ip.IsValid() {
+		return nil
+	}
+	sep := "."
+	if ip.Is6() {
+		sep = ":"
+	}
+	var keys []string
+	for text := ip.String(); ; {
+		if text != "" && !strings.HasSuffix(text, sep) {
+			keys = append(keys, text)
+		}
+		i := strings.LastIndex(text, sep)
+		if i < 0 {
+			return keys
+		}
+		text = text[:i]
+	}
+}
+
+// verdict reads the right-hand side of a table: OK, digits, DUNNO, REJECT,
+// DEFER, 4NN, 5NN, each with a text where that makes sense.
+func (a *accessTable) verdict(q *query, value string) verdict {
+	word, text, _ := strings.Cut(strings.TrimSpace(value), " ")
+	text = strings.TrimSpace(text)
+	switch strings.ToUpper(word) {
+	case "OK":
+		return verdict{action: permit}
+	case "DUNNO":
+		return verdict{}
+	case "REJECT":
+		return a.refuse(q, a.rejectCode, text)
+	case "DEFER":
+		return a.refuse(q, a.deferCode, text)
+	}
+	switch n, err := strconv.Atoi(word); {
+	case err == nil && len(word) == 3 && n >= 400 && n <= 599:
+		return a.refuse(q, n, text)
+	case err == nil && text == "" && n >= 0:
+		return verdict{action: permit} // pop-before-smtp tables have times
+	}
+	// Guessing what was meant could let in or lose mail.
+	q.s.srv.log.Warn("access table of %s: action %q is not known or not supported yet", classes[a.what], value)
+	return verdict{refuse, smtp.Reply{Code: 451, Detail: smtp.Detail{Subject: 3, Detail: 5}, Text: "Server configuration error"}}
+}
+
+// refuse is a refusal in the words of the table. An enhanced status code in
+// front of the text counts, if its class fits the reply's (RFC 2034, 4).
+func (a *accessTable) refuse(q *query, code int, text string) verdict {
+	d := smtp.NotAuthorized
+	if first, rest, _ := strings.Cut(text, " "); first != "" {
+		if class, detail, ok := smtp.ParseCode(first); ok {
+			text = strings.TrimSpace(rest)
+			if class == code/100 {
+				d = detail
+			}
+		}
+	}
+	if text == "" {
+		text = "Access denied"
+	}
+	return q.rejected(a.what, code, d, text)
+}

@@ -1,0 +1,65 @@
+package smtpd
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"yubin/internal/smtp"
+)
+
+// maxHelo is the longest name a client may give itself (RFC 5321, 4.5.3.1.2).
+const maxHelo = 255
+
+func (s *session) cmdHelo(_ context.Context, args string) smtp.Reply {
+	return s.hello(args, false)
+}
+
+func (s *session) cmdEhlo(_ context.Context, args string) smtp.Reply {
+	return s.hello(args, true)
+}
+
+// hello starts the session anew (RFC 5321, 4.1.4).
+func (s *session) hello(args string, extended bool) smtp.Reply {
+	if args == "" || len(args) > maxHelo || strings.ContainsAny(args, " \t") {
+		return s.fault(501, smtp.BadArguments, "Syntax: "+s.where+" hostname")
+	}
+	s.helo, s.esmtp = cleanHelo(args), extended
+	s.reset()
+	if !s.srv.p.delayReject {
+		if r, refused := s.check(stageHelo, ""); refused {
+			s.helo = ""
+			s.reset()
+			return r
+		}
+	}
+	text := s.srv.p.hostname
+	if extended {
+		text = strings.Join(append([]string{text}, s.keywords()...), "\n")
+	}
+	return smtp.Reply{Code: 250, Text: text, Plain: true}
+}
+
+// keywords are the extensions on offer.
+func (s *session) keywords() []string {
+	size := "SIZE"
+	if s.srv.p.messageLimit > 0 {
+		size = fmt.Sprintf("SIZE %d", s.srv.p.messageLimit)
+	}
+	words := []string{"PIPELINING", size}
+	if !s.srv.p.noVrfy {
+		words = append(words, "VRFY")
+	}
+	return append(words, "ENHANCEDSTATUSCODES", "8BITMIME")
+}
+
+// cleanHelo makes a name fit to stand in log lines, in the envelope, and in a
+// Received field, where it must be one word (RFC 5321, 4.4).
+func cleanHelo(name string) string {
+	return strings.Map(func(c rune) rune {
+		if c <= ' ' || c > '~' || strings.ContainsRune(`<>()\";@`, c) {
+			return '?'
+		}
+		return c
+	}, name)
+}

@@ -1,0 +1,27 @@
+// Package smtpd is the SMTP server: it talks to strangers, decides what may
+// come in, and writes it onto blank queue files that qmgr lends (package
+// intake). It opens no file of the queue, holds no key and delivers nothing.
+//
+// One goroutine owns a session; its code is synchronous, with a deadline on
+// every wait. Commands are rows of a table (command.go), each in a cmd_*.go;
+// restrictions are rows of another (keyword.go). Reading order: server.go,
+// session.go, command.go, cmd_data.go.
+//
+// # End of data
+//
+// Only CR LF . CR LF ends a message, for every client and whatever
+// smtpd_forbid_bare_newline says; that parameter rules over lines which end in
+// LF alone. A CR that no LF follows is data and ends nothing. decoder.go has
+// the states.
+//
+// # Standards
+//
+//	RFC 5321, 4.1, 4.3  commands and their order       command.go, cmd_*.go
+//	RFC 5321, 4.4       Received                       message.go
+//	RFC 5321, 4.5.2     dots                           decoder.go
+//	RFC 5321, 4.5.3     limits and timeouts            wire.go, cmd_rcpt.go
+//	RFC 1870            SIZE                           cmd_mail.go
+//	RFC 2034            enhanced status codes          package smtp
+//	RFC 2920            PIPELINING                     wire.go, command.go
+//	RFC 6152            8BITMIME                       cmd_mail.go
+package smtpd

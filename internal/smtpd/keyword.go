@@ -1,0 +1,210 @@
+package smtpd
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"yubin/internal/config"
+	"yubin/internal/smtp"
+)
+
+// A keyword is a restriction that main.cf may name.
+type keyword struct {
+	name   string
+	table  bool // a lookup table follows
+	closes bool // no stranger's mail for elsewhere gets past it
+	build  func(k *compiler, arg string) (func(*query) verdict, error)
+}
+
+// keywords are the restrictions. Those of Postfix that are missing need DNS,
+// SASL, TLS or a policy server, which smtpd does not have yet.
+var keywords = [...]keyword{
+	{name: "permit", build: plain(func(*query) verdict { return verdict{action: permit} })},
+	{name: "reject", closes: true, build: rejectAll(config.RejectCode, smtp.NotAuthorized, "Access denied")},
+	{name: "defer", closes: true, build: rejectAll(config.DeferCode, smtp.SystemShutdown, "Try again later")},
+	{name: "permit_mynetworks", build: plain(permitNetworks)},
+	{name: "permit_sasl_authenticated", build: plain(pass)}, // nobody is, yet
+	{name: "permit_auth_destination", build: plain(permitDestination)},
+	{name: "reject_unauth_destination", closes: true, build: relayDenied(config.RelayDomainsRejectCode)},
+	{name: "defer_unauth_destination", closes: true, build: relayDeferred},
+	{name: "reject_unauth_pipelining", build: plain(pass)}, // smtpd_forbid_unauth_pipelining is for everybody
+	{name: "reject_unlisted_recipient", build: about(aboutRecipient, rejectUnlisted)},
+	{name: "check_recipient_maps", build: about(aboutRecipient, rejectUnlisted)}, // its old name
+	{name: "reject_unlisted_sender", build: about(aboutSender, rejectUnlisted)},
+	{name: "reject_invalid_helo_hostname", build: rejectInvalidHelo},
+	{name: "reject_invalid_hostname", build: rejectInvalidHelo}, // its old name
+	{name: "reject_non_fqdn_helo_hostname", build: rejectBareHelo},
+	{name: "reject_non_fqdn_hostname", build: rejectBareHelo}, // its old name
+	{name: "reject_non_fqdn_sender", build: rejectBareAddress(aboutSender)},
+	{name: "reject_non_fqdn_recipient", build: rejectBareAddress(aboutRecipient)},
+	{name: "reject_multi_recipient_bounce", build: rejectBounces},
+	{name: "check_client_access", table: true, build: checkAccess(aboutClient)},
+	{name: "check_helo_access", table: true, build: checkAccess(aboutHelo)},
+	{name: "check_sender_access", table: true, build: checkAccess(aboutSender)},
+	{name: "check_recipient_access", table: true, build: checkAccess(aboutRecipient)},
+}
+
+// lookUp finds the restriction of that name.
+func lookUp(name string) (*keyword, error) {
+	folded := strings.ToLower(name)
+	i := slices.IndexFunc(keywords[:], func(k keyword) bool { return k.name == folded })
+	if i < 0 {
+		var known []string
+		for _, k := range keywords {
+			known = append(known, k.name)
+		}
+		return nil, fmt.Errorf("restriction %q is not known or not supported yet, want warn_if_reject, %s", name, strings.Join(known, ", "))
+	}
+	return &keywords[i], nil
+}
+
+// plain is a restriction without parameters.
+func plain(ask func(*query) verdict) func(*compiler, string) (func(*query) verdict, error) {
+	return func(*compiler, string) (func(*query) verdict, error) { return ask, nil }
+}
+
+func about(what subject, ask func(*query, subject) verdict) func(*compiler, string) (func(*query) verdict, error) {
+	return plain(func(q *query) verdict { return ask(q, what) })
+}
+
+func pass(*query) verdict { return verdict{} }
+
+func rejectAll(code config.Int, d smtp.Detail, why string) func(*compiler, string) (func(*query) verdict, error) {
+	return func(k *compiler, _ string) (func(*query) verdict, error) {
+		n := code.Of(k.c)
+		return func(q *query) verdict { return q.rejected(subjects[q.stage], n, d, why) }, nil
+	}
+}
+
+func permitNetworks(q *query) verdict {
+	switch ours, err := q.s.srv.networks.Client(q.s.peer.known(), q.s.peer.ip); {
+	case err != nil:
+		return q.unsure(aboutClient, err)
+	case ours:
+		return verdict{action: permit}
+	}
+	return verdict{}
+}
+
+func permitDestination(q *query) verdict {
+	if q.recipient == "" {
+		return verdict{}
+	}
+	switch r, err := q.resolve(); {
+	case err != nil:
+		return q.unsure(aboutRecipient, err)
+	case r.Authorized:
+		return verdict{action: permit}
+	}
+	return verdict{}
+}
+
+func relayDenied(code config.Int) func(*compiler, string) (func(*query) verdict, error) {
+	return func(k *compiler, _ string) (func(*query) verdict, error) { return denyRelay(code.Of(k.c)), nil }
+}
+
+func relayDeferred(*compiler, string) (func(*query) verdict, error) { return denyRelay(454), nil }
+
+func denyRelay(code int) func(*query) verdict {
+	return func(q *query) verdict {
+		if q.recipient == "" {
+			return verdict{}
+		}
+		switch r, err := q.resolve(); {
+		case err != nil:
+			return q.unsure(aboutRecipient, err)
+		case r.Authorized:
+			return verdict{}
+		}
+		return verdict{refuse, smtp.Reply{
+			Code: code, Detail: smtp.NotAuthorized, Text: "<" + q.recipient + ">: Relay access denied",
+		}}
+	}
+}
+
+// rejectUnlisted refuses addresses in our domains that nobody has.
+func rejectUnlisted(q *query, what subject) verdict {
+	addr := q.name(what)
+	if addr == "" {
+		return verdict{}
+	}
+	exists, table, err := q.s.srv.router.Known(addr)
+	switch {
+	case err != nil:
+		return q.unsure(what, err)
+	case exists:
+		return verdict{}
+	}
+	return q.unknownUser(what, table)
+}
+
+// unknownUser says that an address does not exist, in the words that senders'
+// systems look for.
+func (q *query) unknownUser(what subject, table string) verdict {
+	p := &q.s.srv.p
+	why := "User unknown"
+	if p.showTable && table != "" {
+		why += " in " + table
+	}
+	if what == aboutSender {
+		return q.rejected(what, p.unknownCode(table), smtp.Detail{Subject: 1}, why)
+	}
+	return q.rejected(what, p.unknownCode(table), smtp.BadMailbox, why)
+}
+
+// rejectInvalidHelo refuses names that cannot be a host's.
+func rejectInvalidHelo(k *compiler, _ string) (func(*query) verdict, error) {
+	code := config.InvalidHostnameRejectCode.Of(k.c)
+	return func(q *query) verdict {
+		if q.s.helo == "" || validHost(q.s.helo) {
+			return verdict{}
+		}
+		return q.rejected(aboutHelo, code, smtp.BadSyntax, "Invalid name")
+	}, nil
+}
+
+// rejectBareHelo refuses names without a domain.
+func rejectBareHelo(k *compiler, _ string) (func(*query) verdict, error) {
+	code := config.NonFQDNRejectCode.Of(k.c)
+	return func(q *query) verdict {
+		if q.s.helo == "" || validHost(q.s.helo) && qualified(q.s.helo) {
+			return verdict{}
+		}
+		return q.rejected(aboutHelo, code, smtp.BadSyntax, "need fully-qualified hostname")
+	}, nil
+}
+
+func validHost(name string) bool {
+	_, literal := smtp.ParseLiteral(name)
+	return literal || smtp.ValidDomain(name)
+}
+
+// qualified tells whether a valid host name has a domain.
+func qualified(host string) bool {
+	return strings.Contains(host, ".") || strings.HasPrefix(host, "[")
+}
+
+func rejectBareAddress(what subject) func(*compiler, string) (func(*query) verdict, error) {
+	return func(k *compiler, _ string) (func(*query) verdict, error) {
+		code := config.NonFQDNRejectCode.Of(k.c)
+		return func(q *query) verdict {
+			addr := q.name(what)
+			_, domain := smtp.SplitAddress(addr)
+			if addr == "" || qualified(domain) || what == aboutRecipient && strings.EqualFold(addr, "postmaster") {
+				return verdict{}
+			}
+			return q.rejected(what, code, smtp.BadSyntax, "need fully-qualified address")
+		}, nil
+	}
+}
+
+// rejectBounces refuses a notice to several recipients: no system makes one.
+func rejectBounces(k *compiler, _ string) (func(*query) verdict, error) {
+	return func(q *query) verdict {
+		if !q.s.inTransaction() || q.s.msg.original != "" || len(q.s.msg.recipients) < 2 {
+			return verdict{}
+		}
+		return q.rejected(subjects[q.stage], 550, smtp.TooManyRecipients, "Multi-recipient bounce")
+	}, nil
+}

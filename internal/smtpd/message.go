@@ -1,0 +1,193 @@
+package smtpd
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"yubin/internal/header"
+	"yubin/internal/intake"
+	"yubin/internal/queue"
+	"yubin/internal/smtp"
+)
+
+// A message is one on its way onto a blank. Once it is refused, the rest of it
+// is read and dropped: the client hears why when it has said everything.
+type message struct {
+	depot   depot
+	blank   *intake.Blank
+	out     *queue.Writer
+	data    decoder
+	look    header.Inspector
+	field   fieldMeter
+	size    int64 // octets of content that the client sent
+	limit   int64 // of size; 0: none
+	hops    int   // limit
+	refusal *smtp.Reply
+	cause   error // of a refusal that is our own fault
+}
+
+// newMessage takes a blank and writes what comes in front of the content.
+func (s *session) newMessage(ctx context.Context) (*message, error) {
+	ctx, cancel := context.WithTimeout(ctx, blankPatience)
+	defer cancel()
+	b, err := s.srv.depot.Blank(ctx)
+	if err != nil {
+		return nil, err
+	}
+	env := s.envelope()
+	w, err := queue.NewWriter(b.File, b.ID, b.Size, env)
+	if err != nil {
+		s.srv.depot.Return(b)
+		return nil, err
+	}
+	s.msg.id = b.ID
+	s.srv.log.Info("%s: client=%v", b.ID, s.peer)
+	m := &message{
+		depot: s.srv.depot, blank: b, out: w, limit: s.srv.p.messageLimit, hops: s.srv.p.hops,
+		field: fieldMeter{limit: s.srv.p.fieldLimit},
+	}
+	// An error stays with w until the end of the message.
+	w.Write([]byte(s.received(env, time.Now())))
+	return m, nil
+}
+
+// envelope is what the queue keeps of the session.
+func (s *session) envelope() *queue.Envelope {
+	env := &queue.Envelope{
+		Sender:     s.msg.sender,
+		Recipients: unique(s.msg.recipients),
+		Attrs: map[string]string{
+			queue.AttrOrigin:        "smtpd",
+			queue.AttrClientName:    s.peer.name,
+			queue.AttrClientAddress: s.peer.address(),
+			queue.AttrClientPort:    strconv.Itoa(int(s.peer.port)),
+			queue.AttrProtocol:      s.proto(),
+		},
+	}
+	if s.helo != "" {
+		env.Attrs[queue.AttrHelo] = s.helo
+	}
+	if s.msg.body != "" {
+		env.Attrs[queue.AttrBody] = s.msg.body
+	}
+	return env
+}
+
+// unique drops recipients that were given before.
+func unique(list []queue.Recipient) []queue.Recipient {
+	if len(list) < 2 {
+		return list
+	}
+	seen := make(map[string]bool, len(list))
+	kept := make([]queue.Recipient, 0, len(list))
+	for _, r := range list {
+		if !seen[r.Address] {
+			seen[r.Address] = true
+			kept = append(kept, r)
+		}
+	}
+	return kept
+}
+
+// received is the trace field (RFC 5321, 4.4). It names the recipient only
+// when there is no other who would learn of it (RFC 5321, 7.6).
+func (s *session) received(env *queue.Envelope, now time.Time) string {
+	helo := s.helo
+	if helo == "" {
+		helo = s.peer.name
+	}
+	literal := s.peer.address()
+	if s.peer.ip.Is6() {
+		literal = "IPv6:" + literal
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "Received: from %s (%s [%s])\n\tby %s (%s) with %s id %s",
+		helo, s.peer.name, literal, s.srv.p.hostname, s.srv.p.mailName, s.proto(), s.msg.id)
+	if len(env.Recipients) == 1 {
+		fmt.Fprintf(&b, "\n\tfor <%s>", smtp.Quote(env.Recipients[0].Address))
+	}
+	fmt.Fprintf(&b, "; %s\n", header.FormatDate(now))
+	return b.String()
+}
+
+// take gets the next octets of the content.
+func (m *message) take(p []byte) {
+	if m.refusal != nil {
+		return
+	}
+	if m.size += int64(len(p)); m.limit > 0 && m.size > m.limit {
+		m.refuse(552, smtp.TooBig, "Error: message file too big")
+		return
+	}
+	if !m.look.Ended {
+		m.look.Write(p)
+		if !m.field.feed(p) {
+			m.refuse(552, smtp.TooBig, "Error: header field too large")
+			return
+		}
+	}
+	if _, err := m.out.Write(p); err != nil {
+		m.refusal, m.cause = &writeError, err
+	}
+}
+
+// end tells that all the content has come.
+func (m *message) end() {
+	m.look.Close()
+	// Our own Received field is one hop more (RFC 5321, 6.3).
+	if m.refusal == nil && m.look.Received+1 > m.hops {
+		m.refuse(554, smtp.Detail{Subject: 4}, "Error: too many hops")
+	}
+}
+
+func (m *message) refuse(code int, d smtp.Detail, text string) {
+	m.refusal = &smtp.Reply{Code: code, Detail: d, Text: text}
+}
+
+// messageID is what the log shows.
+func (m *message) messageID() string {
+	if m.look.MessageID == "" {
+		return "<>"
+	}
+	return m.look.MessageID
+}
+
+// abandon gives the blank back.
+func (m *message) abandon() {
+	m.out.Abandon()
+	m.depot.Return(m.blank)
+}
+
+// A fieldMeter measures header fields. It needs not know where the header
+// ends: whoever feeds it does.
+type fieldMeter struct {
+	limit int64
+	n     int64 // octets of the field at hand
+	start bool  // at the start of a line that is not the first
+}
+
+// feed takes the next octets; it is false when a field is too large.
+func (f *fieldMeter) feed(p []byte) bool {
+	for len(p) > 0 {
+		if f.start && p[0] != ' ' && p[0] != '\t' {
+			f.n = 0
+		}
+		line := p
+		f.start = false
+		if i := bytes.IndexByte(p, '\n'); i >= 0 {
+			line, f.start = p[:i+1], true
+		}
+		if f.start && len(line) == 1 && f.n == 0 {
+			return true // the empty line behind the header
+		}
+		if f.n += int64(len(line)); f.n > f.limit {
+			return false
+		}
+		p = p[len(line):]
+	}
+	return true
+}

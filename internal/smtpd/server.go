@@ -1,0 +1,239 @@
+package smtpd
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"yubin/internal/config"
+	"yubin/internal/fdpass"
+	"yubin/internal/intake"
+	"yubin/internal/maillog"
+	"yubin/internal/match"
+	"yubin/internal/queue"
+	"yubin/internal/route"
+	"yubin/internal/smtp"
+)
+
+// A depot is where messages go: an *intake.Client.
+type depot interface {
+	Blank(ctx context.Context) (*intake.Blank, error)
+	Commit(ctx context.Context, b *intake.Blank, as string) (id string, err error)
+	Return(b *intake.Blank)
+	Full() bool
+}
+
+// A server is what the sessions of a process share. Its exported state does
+// not change after newServer.
+type server struct {
+	service string // master.cf's name
+	log     *maillog.Logger
+	cleanup *maillog.Logger // Postfix logs message-id under this name
+	depot   depot
+	router  *route.Router
+	rules   rulebook
+	p       settings
+
+	networks   *match.List // mynetworks
+	unlimited  *match.List // smtpd_client_event_limit_exceptions
+	bareNoted  *match.List // smtpd_forbid_bare_newline_exclusions
+	delimiters string
+
+	mu      sync.Mutex // guards clients
+	clients map[netip.Addr]int
+}
+
+// settings are the parameters in the form that sessions use.
+type settings struct {
+	hostname, mailName, banner, origin             string
+	timeout, errorSleep                            time.Duration
+	recipients, overshoot                          int
+	softErrors, hardErrors, junk                   int
+	perClient, lineLimit, dataRate, hops           int
+	messageLimit, fieldLimit                       int64
+	heloRequired, noVrfy, strict, synchronized     bool
+	delayReject, unlistedRecipient, unlistedSender bool
+	showTable                                      bool
+	unknown                                        map[string]int // reply codes by table, see unknownCode
+	bareNewline                                    string
+	bareNewlineCode                                int
+}
+
+func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (*server, error) {
+	s := &server{
+		service: service, log: log, cleanup: log.As("cleanup"), depot: d, p: read(c),
+		delimiters: config.RecipientDelimiter.Of(c), clients: map[netip.Addr]int{},
+	}
+	var err error
+	if s.router, err = route.New(c, func(p config.Problem) { log.Warn("%v", p) }); err != nil {
+		return nil, err
+	}
+	for _, l := range []struct {
+		list  **match.List
+		param config.List
+	}{
+		{&s.networks, config.Mynetworks},
+		{&s.unlimited, config.SmtpdClientEventExceptions},
+		{&s.bareNoted, config.SmtpdForbidBareNewlineExcl},
+	} {
+		if *l.list, err = match.Of(c, l.param); err != nil {
+			return nil, c.Fault(l.param.Def, err.Error())
+		}
+	}
+	s.rules, err = compileRules(c, log)
+	return s, err
+}
+
+func read(c *config.Config) settings {
+	return settings{
+		hostname: config.Myhostname.Of(c), mailName: config.MailName.Of(c),
+		banner: config.SmtpdBanner.Of(c), origin: config.Myorigin.Of(c),
+		timeout: config.SmtpdTimeout.Of(c), errorSleep: config.SmtpdErrorSleepTime.Of(c),
+		recipients: config.SmtpdRecipientLimit.Of(c), overshoot: config.SmtpdRecipientOvershootLimit.Of(c),
+		softErrors: config.SmtpdSoftErrorLimit.Of(c), hardErrors: config.SmtpdHardErrorLimit.Of(c),
+		junk: config.SmtpdJunkCommandLimit.Of(c), perClient: config.SmtpdConnectionCountLimit.Of(c),
+		lineLimit: config.LineLengthLimit.Of(c), dataRate: config.SmtpdMinDataRate.Of(c),
+		hops: config.HopcountLimit.Of(c), messageLimit: config.MessageSizeLimit.Of(c),
+		fieldLimit: config.HeaderSizeLimit.Of(c), heloRequired: config.SmtpdHeloRequired.Of(c),
+		noVrfy: config.DisableVrfyCommand.Of(c), strict: config.StrictRFC821Envelopes.Of(c),
+		synchronized: config.SmtpdForbidUnauthPipelining.Of(c), delayReject: config.SmtpdDelayReject.Of(c),
+		unlistedRecipient: config.SmtpdRejectUnlistedRecipient.Of(c), unlistedSender: config.SmtpdRejectUnlistedSender.Of(c),
+		showTable: config.ShowUserUnknownTableName.Of(c),
+		unknown: map[string]int{
+			"local recipient table": config.UnknownLocalRejectCode.Of(c),
+			"virtual mailbox table": config.UnknownVirtualRejectCode.Of(c),
+			"relay recipient table": config.UnknownRelayRejectCode.Of(c),
+		},
+		bareNewline: config.SmtpdForbidBareNewline.Of(c), bareNewlineCode: config.SmtpdForbidBareNewlineCode.Of(c),
+	}
+}
+
+// unknownCode is the reply to a recipient that is not in one of package route's
+// tables.
+func (p *settings) unknownCode(table string) int {
+	if code := p.unknown[table]; code != 0 {
+		return code
+	}
+	return 550
+}
+
+// newDepot returns the way to qmgr.
+func newDepot(c *config.Config, log *maillog.Logger) *intake.Client {
+	socket := filepath.Join(config.QueueDirectory.Of(c), queue.DirPublic, "qmgr")
+	return intake.New(intake.Options{
+		Dial:    func() (*fdpass.Conn, error) { return fdpass.Dial(socket) },
+		Program: "smtpd", Log: log,
+	})
+}
+
+// A peer is the client of a session.
+type peer struct {
+	name string // "unknown" without a name
+	ip   netip.Addr
+	port uint16
+}
+
+// String is how the log shows a client.
+func (p peer) String() string { return p.name + "[" + p.address() + "]" }
+
+func (p peer) address() string {
+	if !p.ip.IsValid() {
+		return "unknown"
+	}
+	return p.ip.String()
+}
+
+// known is the name, if something vouches for it.
+func (p peer) known() string {
+	if p.name == "unknown" {
+		return ""
+	}
+	return p.name
+}
+
+func peerOf(c net.Conn) peer {
+	p := peer{name: "unknown"}
+	if a, ok := c.RemoteAddr().(*net.TCPAddr); ok {
+		ap := a.AddrPort()
+		p.ip, p.port = ap.Addr().Unmap().WithZone(""), ap.Port()
+	}
+	if p.ip.IsLoopback() {
+		p.name = "localhost"
+	}
+	return p
+}
+
+// serve is the handler of a connection.
+func (s *server) serve(ctx context.Context, c net.Conn) {
+	s.session(ctx, c, peerOf(c))
+}
+
+func (s *server) session(ctx context.Context, c net.Conn, who peer) {
+	s.log.Info("connect from %v", who)
+	n := newSession(s, c, who)
+	if !s.admit(who) {
+		n.w.reply(n.hangUp(421, smtp.SecurityOther, "too many connections from "+who.address()))
+		n.w.flush()
+		n.logDisconnect()
+		return
+	}
+	defer s.release(who)
+	// An idle session hears of the end of the service at once.
+	stop := context.AfterFunc(ctx, func() { c.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	n.run(ctx)
+}
+
+// clientKey is what counts as one client: an IPv6 site has at least a /64.
+func clientKey(ip netip.Addr) netip.Addr {
+	if ip.Is6() {
+		p, err := ip.Prefix(64)
+		if err == nil {
+			return p.Addr()
+		}
+	}
+	return ip
+}
+
+// admit counts a connection; it is false when its client has too many.
+func (s *server) admit(who peer) bool {
+	if s.p.perClient == 0 || !who.ip.IsValid() {
+		return true
+	}
+	key := clientKey(who.ip)
+	s.mu.Lock()
+	s.clients[key]++
+	n := s.clients[key]
+	s.mu.Unlock()
+	if n <= s.p.perClient {
+		return true
+	}
+	// A list that cannot be read lifts no limit.
+	if free, err := s.unlimited.Client(who.known(), who.ip); err == nil && free {
+		return true
+	}
+	s.log.Warn("Connection concurrency limit exceeded: %d from %v for service %s", n, who, s.service)
+	s.release(who)
+	return false
+}
+
+func (s *server) release(who peer) {
+	if s.p.perClient == 0 || !who.ip.IsValid() {
+		return
+	}
+	key := clientKey(who.ip)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.clients[key]--; s.clients[key] == 0 {
+		delete(s.clients, key)
+	}
+}
+
+// lastWord is what the client of a session that panicked hears.
+func (s *server) lastWord(c net.Conn) {
+	fmt.Fprintf(c, "421 4.3.0 %s Error: internal error, closing connection\r\n", s.p.hostname)
+}

@@ -1,0 +1,274 @@
+package smtpd
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"yubin/internal/maillog"
+	"yubin/internal/queue"
+	"yubin/internal/smtp"
+)
+
+// A state is how far a session has come.
+type state uint8
+
+const (
+	connected state = 1 << iota // no HELO or EHLO yet
+	greeted
+	inMail // a sender, no recipient yet
+	inRcpt
+	always = connected | greeted | inMail | inRcpt
+)
+
+// A session is one connection. Its goroutine owns it.
+type session struct {
+	srv  *server
+	w    *wire
+	peer peer
+
+	st     state
+	esmtp  bool
+	helo   string // clean
+	where  string // the last command, for the log
+	tally  [len(verbs) + 1]tally
+	errors int
+	junk   int // commands without mail
+	bareLF bool
+	over   bool // the reply at hand is the last
+	broken bool // the connection failed within a command
+	msg    transaction
+}
+
+// A tally counts the commands of one kind.
+type tally struct{ ok, all int }
+
+// A transaction is one message (RFC 5321, 3.3).
+type transaction struct {
+	id         string // queue ID, "" until DATA
+	sender     string
+	original   string // the sender as it was given, for replies
+	body       string
+	size       int64
+	recipients []queue.Recipient
+	refused    int // recipients
+	overshoot  int // recipients beyond the limit
+	received   int64
+}
+
+func newSession(s *server, c net.Conn, who peer) *session {
+	return &session{
+		srv: s, peer: who, st: connected, where: "CONNECT",
+		w: newWire(c, s.p.timeout, s.p.dataRate, s.p.lineLimit),
+	}
+}
+
+// proto is the name of the protocol (RFC 3848).
+func (s *session) proto() string {
+	if s.esmtp {
+		return "ESMTP"
+	}
+	return "SMTP"
+}
+
+// reset forgets the message at hand.
+func (s *session) reset() {
+	s.msg = transaction{}
+	if s.st = greeted; s.helo == "" {
+		s.st = connected
+	}
+}
+
+// inTransaction tells whether there is a sender.
+func (s *session) inTransaction() bool { return s.st&(inMail|inRcpt) != 0 }
+
+// run is the life of a session.
+func (s *session) run(ctx context.Context) {
+	defer s.logDisconnect()
+	r := s.greet()
+	for {
+		if err := s.answer(ctx, r); err != nil {
+			s.lost(err)
+			return
+		}
+		if s.over {
+			if err := s.w.flush(); err != nil {
+				s.lost(err)
+			}
+			return
+		}
+		s.w.trim()
+		line, bare, err := s.w.line(ctx)
+		if errors.Is(err, errLong) {
+			r = s.fault(500, smtp.BadSyntax, "Error: line too long")
+			s.count(unknown, r)
+			continue
+		}
+		if err != nil {
+			s.lost(err)
+			return
+		}
+		r = s.execute(ctx, line, bare)
+		if s.broken {
+			return
+		}
+		if s.errors >= s.srv.p.hardErrors && !s.over {
+			s.srv.log.Info("%s: too many errors after %s from %v", s.queueID(), s.where, s.peer)
+			s.w.reply(r)
+			r = s.hangUp(421, smtp.SecurityOther, "too many errors")
+		}
+	}
+}
+
+// greet is the reply to the connection itself.
+func (s *session) greet() smtp.Reply {
+	if !s.srv.p.delayReject {
+		if r, refused := s.check(stageClient, ""); refused {
+			return r
+		}
+	}
+	return smtp.Reply{Code: 220, Text: s.srv.p.banner, Plain: true}
+}
+
+// answer queues a reply. Clients that make many errors wait for it.
+func (s *session) answer(ctx context.Context, r smtp.Reply) error {
+	if r.Code >= 400 && s.errors > s.srv.p.softErrors && s.srv.p.errorSleep > 0 {
+		if err := s.w.flush(); err != nil {
+			return err
+		}
+		pause := time.NewTimer(s.srv.p.errorSleep)
+		defer pause.Stop()
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+		}
+	}
+	if r.Code == 421 || r.Code == 521 {
+		s.over = true
+	}
+	return s.w.reply(r)
+}
+
+// execute runs one command line.
+func (s *session) execute(ctx context.Context, line []byte, bare bool) smtp.Reply {
+	if bare {
+		if r, refused := s.bareNewline(); refused {
+			return r
+		}
+	}
+	verb, args := split(line)
+	i := find(verb)
+	s.where = "UNKNOWN"
+	if i != unknown {
+		s.where = verbs[i]
+	}
+	r := s.dispatch(ctx, i, args)
+	s.count(i, r)
+	return r
+}
+
+// split parts a command line into the verb, in upper case, and its arguments.
+func split(line []byte) (verb, args string) {
+	text := strings.Trim(string(line), " \t")
+	if i := strings.IndexAny(text, " \t"); i >= 0 {
+		text, args = text[:i], strings.TrimLeft(text[i:], " \t")
+	}
+	return strings.ToUpper(text), args
+}
+
+func (s *session) dispatch(ctx context.Context, i int, args string) smtp.Reply {
+	var c command
+	if i != unknown {
+		c = commands[i]
+	}
+	if r, refused := s.synchronize(c.last || i == unknown); refused {
+		return r
+	}
+	if i == unknown {
+		return s.fault(500, smtp.BadSyntax, "Error: command not recognized")
+	}
+	if c.junk {
+		if s.junk++; s.junk > s.srv.p.junk {
+			s.errors++
+		}
+	}
+	if !utf8.ValidString(args) {
+		return s.fault(500, smtp.BadSyntax, "Error: bad UTF-8 syntax")
+	}
+	if s.st&c.in == 0 {
+		return s.fault(503, smtp.BadCommand, c.wrong)
+	}
+	return c.run(s, ctx, args)
+}
+
+// synchronize finds clients that send ahead where they may not: behind a
+// command that must be the last of a group, or when they did not say EHLO
+// (RFC 2920, 3.1).
+func (s *session) synchronize(last bool) (r smtp.Reply, refused bool) {
+	ahead := s.w.buffered()
+	if len(ahead) == 0 || s.esmtp && !last {
+		return r, false
+	}
+	const shown = 100
+	s.srv.log.Info("improper command pipelining after %s from %v: %s",
+		s.where, s.peer, maillog.Clean(string(ahead[:min(len(ahead), shown)])))
+	if !s.srv.p.synchronized {
+		return r, false
+	}
+	s.over = true
+	return s.fault(554, smtp.Detail{Subject: 5}, "Error: SMTP protocol synchronization"), true
+}
+
+// bareNewline looks at a line that ended in LF alone.
+func (s *session) bareNewline() (r smtp.Reply, refused bool) {
+	if s.srv.p.bareNewline == "no" {
+		return r, false
+	}
+	if free, err := s.srv.bareNoted.Client(s.peer.known(), s.peer.ip); err == nil && free {
+		return r, false
+	}
+	s.bareLF = true
+	if s.srv.p.bareNewline != "reject" {
+		return r, false
+	}
+	r = s.fault(s.srv.p.bareNewlineCode, smtp.BadSyntax, s.srv.p.hostname+" Error: bare <LF> received")
+	s.logRefusal("reject", s.where, r)
+	return r, true
+}
+
+// fault is a refusal that counts as an error of the client.
+func (s *session) fault(code int, d smtp.Detail, text string) smtp.Reply {
+	s.errors++
+	return smtp.Reply{Code: code, Detail: d, Text: text}
+}
+
+// faultOf is fault for an error of package smtp.
+func (s *session) faultOf(err error) smtp.Reply {
+	s.errors++
+	return smtp.ReplyTo(err)
+}
+
+// hangUp is the last reply of a session.
+func (s *session) hangUp(code int, d smtp.Detail, text string) smtp.Reply {
+	s.over = true
+	return smtp.Reply{Code: code, Detail: d, Text: s.srv.p.hostname + " Error: " + text}
+}
+
+// lost ends a session whose client is gone, silent, or has to go because the
+// service ends.
+func (s *session) lost(err error) {
+	switch {
+	case errors.Is(err, errShutdown):
+		s.w.reply(s.hangUp(421, smtp.SystemShutdown, "server is shutting down"))
+		s.w.flush()
+	case errors.Is(err, errTimeout):
+		s.srv.log.Info("%s: timeout after %s from %v", s.queueID(), s.place(), s.peer)
+		s.w.reply(s.hangUp(421, smtp.BadConnection, "timeout exceeded"))
+		s.w.flush()
+	default:
+		s.srv.log.Info("%s: lost connection after %s from %v", s.queueID(), s.place(), s.peer)
+	}
+}

@@ -1,0 +1,72 @@
+package smtpd
+
+import (
+	"context"
+	"net"
+	"slices"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"yubin/internal/cli"
+	"yubin/internal/config"
+	"yubin/internal/intake"
+	"yubin/internal/route"
+	"yubin/internal/service"
+)
+
+// Command is smtpd(8).
+var Command = &cli.Command{
+	Name: "smtpd", Section: 8,
+	Params: slices.Concat(service.Params, route.Params(), []*config.Def{
+		config.QueueDirectory.Def, config.Myhostname.Def, config.MailName.Def, config.Myorigin.Def,
+		config.Mynetworks.Def, config.RecipientDelimiter.Def, config.ParentDomainMatchesSubdomains.Def,
+		config.MessageSizeLimit.Def, config.HopcountLimit.Def, config.LineLengthLimit.Def, config.HeaderSizeLimit.Def,
+		config.SmtpdBanner.Def, config.SmtpdTimeout.Def, config.SmtpdMinDataRate.Def,
+		config.SmtpdRecipientLimit.Def, config.SmtpdRecipientOvershootLimit.Def,
+		config.SmtpdErrorSleepTime.Def, config.SmtpdSoftErrorLimit.Def, config.SmtpdHardErrorLimit.Def,
+		config.SmtpdJunkCommandLimit.Def, config.SmtpdConnectionCountLimit.Def, config.SmtpdClientEventExceptions.Def,
+		config.SmtpdForbidBareNewline.Def, config.SmtpdForbidBareNewlineExcl.Def, config.SmtpdForbidBareNewlineCode.Def,
+		config.SmtpdForbidUnauthPipelining.Def, config.SmtpdHeloRequired.Def, config.DisableVrfyCommand.Def,
+		config.StrictRFC821Envelopes.Def, config.SmtpdDelayReject.Def,
+		config.SmtpdClientRestrictions.Def, config.SmtpdHeloRestrictions.Def, config.SmtpdSenderRestrictions.Def,
+		config.SmtpdRelayRestrictions.Def, config.SmtpdRecipientRestrictions.Def,
+		config.SmtpdDataRestrictions.Def, config.SmtpdEndOfDataRestrictions.Def,
+		config.SmtpdRejectUnlistedRecipient.Def, config.SmtpdRejectUnlistedSender.Def, config.ShowUserUnknownTableName.Def,
+		config.UnknownLocalRejectCode.Def, config.UnknownVirtualRejectCode.Def, config.UnknownRelayRejectCode.Def,
+		config.AccessMapRejectCode.Def, config.AccessMapDeferCode.Def, config.RejectCode.Def, config.DeferCode.Def,
+		config.RelayDomainsRejectCode.Def, config.InvalidHostnameRejectCode.Def, config.NonFQDNRejectCode.Def,
+		config.SmtpdNullAccessLookupKey.Def,
+	}),
+	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
+		o := service.Flags(fs)
+		return func(ctx context.Context, env *cli.Env) error { return run(ctx, env, o) }
+	},
+}
+
+func run(ctx context.Context, env *cli.Env, o *service.Options) error {
+	var d *daemon
+	return service.Run(ctx, env, o, service.Handler{
+		Start: func(_ context.Context, s *service.Service) (err error) {
+			d, err = newDaemon(s)
+			return err
+		},
+		Conn:  func(ctx context.Context, c net.Conn) { d.server.serve(ctx, c) },
+		Panic: func(c net.Conn) { d.server.lastWord(c) },
+		// Mail for qmgr to look at later is qmgr's to remember: no wake-up.
+		Idle: func() (bool, time.Time) { return d.depot.Idle(), time.Time{} },
+		Stop: func(context.Context) { d.depot.Close() },
+	})
+}
+
+// A daemon is the server and what it holds open.
+type daemon struct {
+	server *server
+	depot  *intake.Client
+}
+
+func newDaemon(s *service.Service) (*daemon, error) {
+	depot := newDepot(s.Config, s.Log)
+	srv, err := newServer(s.Config, s.Name, s.Log, depot)
+	return &daemon{srv, depot}, err
+}
