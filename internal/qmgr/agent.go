@@ -37,16 +37,15 @@ type agent struct {
 // connect dials the transport's agent.
 func (s *scheduler) connect(t *transport) {
 	t.dialling = true
-	window := s.p.window
-	go func() {
+	s.helpers.Go(func() {
 		l, err := s.dial(t.name)
-		if !s.post(func() { s.connected(t, l, err, window) }) && err == nil {
+		if !s.post(func() { s.connected(t, l, err) }) && err == nil {
 			l.Close()
 		}
-	}()
+	})
 }
 
-func (s *scheduler) connected(t *transport, l link, err error, window int) {
+func (s *scheduler) connected(t *transport, l link, err error) {
 	t.dialling = false
 	if err != nil {
 		s.lost(t, err)
@@ -59,7 +58,7 @@ func (s *scheduler) connected(t *transport, l link, err error, window int) {
 	a := &agent{link: l, outstanding: map[uint64]*request{}, out: make(chan *request, 10_000)}
 	t.agent, t.reason, t.deadUntil = a, "", time.Time{}
 	t.idleAt = s.now().Add(agentIdle)
-	go s.receive(t, a)
+	s.helpers.Go(func() { s.receive(t, a) })
 }
 
 // close ends a connection on which nothing is outstanding.

@@ -43,10 +43,10 @@ func (s *scheduler) make(m *message, c *child) {
 	s.making++
 	m.making++
 	parent, arrival, flags := m.file, m.arrival(), m.Flags
-	go func() {
+	s.helpers.Go(func() {
 		err := c.fill(f, b.Size, parent, arrival, flags)
 		s.post(func() { s.written(m, c, b, err) })
-	}()
+	})
 }
 
 // fill writes the child onto its blank.

@@ -52,7 +52,7 @@ func (s *scheduler) fill() {
 func (s *scheduler) load(id, dir string) {
 	s.loading[id] = &intent{}
 	resolve := s.resolve
-	go func() {
+	s.helpers.Go(func() {
 		q, f, err := s.store.Load(id, dir)
 		var m *message
 		var changed time.Time
@@ -63,7 +63,7 @@ func (s *scheduler) load(id, dir string) {
 		if !s.post(func() { s.loaded(id, dir, m, changed, err) }) && f != nil {
 			f.Close()
 		}
-	}()
+	})
 }
 
 func (s *scheduler) loaded(id, dir string, m *message, changed time.Time, err error) {
@@ -114,7 +114,7 @@ func (s *scheduler) unloadable(id, dir string, err error) {
 func (s *scheduler) scan(ids []string) {
 	s.scanning, s.rescan = true, s.now().Add(s.p.queueRun)
 	limit := s.p.active
-	go func() {
+	s.helpers.Go(func() {
 		var err error
 		if ids == nil {
 			ids, err = s.store.IDs(queue.DirDeferred)
@@ -122,7 +122,7 @@ func (s *scheduler) scan(ids []string) {
 		w := s.store.Scan(ids)
 		slices.SortFunc(w, func(a, b queue.Waiter) int { return cmp.Or(a.Next.Compare(b.Next), cmp.Compare(a.ID, b.ID)) })
 		s.post(func() { s.scanned(w, limit, err) })
-	}()
+	})
 }
 
 // scanned puts the earliest into the calendar.

@@ -2,6 +2,7 @@ package qmgr
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"yubin/internal/durable"
@@ -60,6 +61,7 @@ type scheduler struct {
 	making   int        // children being written
 
 	stopping bool
+	helpers  sync.WaitGroup // the goroutines that post
 }
 
 func newScheduler(p *params, store *queue.Store, log *maillog.Logger, slow time.Duration) *scheduler {
@@ -104,10 +106,11 @@ const burst = 256
 
 // run is the scheduler's goroutine. It returns when stop has had its way.
 func (s *scheduler) run() {
+	s.helpers.Go(s.commitLoop)
+	defer s.helpers.Wait()
 	defer close(s.done)
-	flushing := make(chan struct{})
-	go func() { defer close(flushing); s.commitLoop() }()
-	defer func() { close(s.batches); <-flushing }()
+	defer s.dropAgents()
+	defer close(s.batches)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -205,6 +208,6 @@ func (s *scheduler) stop(ctx context.Context) {
 		s.post(func() { s.dropAgents() })
 		<-s.done
 	}
-	s.ask(func() {})
+	s.helpers.Wait()
 	s.log.close()
 }

@@ -1,0 +1,178 @@
+package qmgr
+
+import (
+	"strings"
+	"testing"
+
+	"yubin/internal/ipc"
+	"yubin/internal/queue"
+)
+
+func TestDeliver(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	var seen string
+	r.deliver = func(q *ipc.Request, content string) *ipc.Reply { seen = content; return deliverAll(q, content) }
+	r.start()
+	d := r.writer().commit(envelope("ann@example.com", "bob@example.org"), "Subject: hi\n\nhello\n")
+	if d.Error != "" || d.ID == "" {
+		t.Fatalf("commit: %+v", d)
+	}
+	r.settled()
+	r.stopAll()
+	if seen != "Subject: hi\n\nhello\n" {
+		t.Errorf("agent read %q", seen)
+	}
+	if n := r.names(queue.DirIncoming); len(n) != 0 {
+		t.Errorf("incoming holds %v", n)
+	}
+	r.logged("postfix/qmgr[", d.ID+": from=<ann@example.com>, size=19, nrcpt=1 (queue active)")
+	r.logged("postfix/local[", d.ID+": to=<bob@example.org>, relay=local, delay=0", "dsn=2.0.0, status=sent (delivered to maildir)")
+	r.logged("postfix/qmgr[", d.ID+": removed")
+}
+
+func TestDeferAndRestart(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.deliver = outcomes(map[string]ipc.Result{"bob@example.org": {Status: ipc.Deferred, Code: "4.2.2", Text: "mailbox full", Relay: "local"}})
+	r.start()
+	d := r.writer().commit(envelope("ann@example.com", "al@example.org", "bob@example.org"), "text\n")
+	r.settled()
+	r.stopAll()
+	if n := r.names(queue.DirDeferred); len(n) != 1 || n[0] != d.ID {
+		t.Fatalf("deferred holds %v, want %s", n, d.ID)
+	}
+	r.logged(d.ID, "status=deferred (mailbox full)", "dsn=4.2.2")
+
+	var again []ipc.Request
+	r.deliver = func(q *ipc.Request, content string) *ipc.Reply { again = append(again, *q); return deliverAll(q, content) }
+	r.start()
+	r.s.ask(func() { r.s.flushAll() })
+	r.wait("delivery", func(*scheduler) bool { return len(r.got("bob@example.org")) > 0 })
+	r.settled()
+	r.stopAll()
+	if len(again) != 1 || len(again[0].Recipients) != 1 || again[0].Recipients[0].Index != 1 || !again[0].Unsure {
+		t.Errorf("after the restart: %+v, want recipient 1 alone, unsure", again)
+	}
+	if got := r.got("al@example.org"); len(got) != 1 {
+		t.Errorf("al was delivered to %d times", len(got))
+	}
+}
+
+func TestBounce(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	var notice string
+	r.deliver = func(q *ipc.Request, content string) *ipc.Reply {
+		if q.Sender == "" {
+			notice = content
+		}
+		return outcomes(map[string]ipc.Result{"bob@example.org": {Status: ipc.Bounced, Code: "5.1.1", Text: `unknown user: "bob"`, Relay: "local"}})(q, content)
+	}
+	r.start()
+	d := r.writer().commit(envelope("ann@example.com", "bob@example.org", "al@example.org"), "Subject: hi\n\nhello\n")
+	r.wait("notice", func(*scheduler) bool { return len(r.got("ann@example.com")) > 0 })
+	r.settled()
+	r.stopAll()
+	id, _ := queue.ChildID(d.ID, queue.ChildBounce, 0)
+	if got := r.got("ann@example.com"); len(got) != 1 || got[0] != id {
+		t.Errorf("notices %v, want %s", got, id)
+	}
+	for _, want := range []string{"bob@example.org", "5.1.1", "Subject: hi"} {
+		if !strings.Contains(notice, want) {
+			t.Errorf("notice lacks %q:\n%s", want, notice)
+		}
+	}
+	r.logged("postfix/bounce[", d.ID+": sender non-delivery notification: "+id)
+	r.logged(d.ID + ": removed")
+	r.logged(id + ": removed")
+	for _, dir := range []string{queue.DirIncoming, queue.DirDeferred} {
+		if n := r.names(dir); len(n) != 0 {
+			t.Errorf("%s holds %v", dir, n)
+		}
+	}
+}
+
+func TestNullSenderIsNotAnswered(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.deliver = outcomes(map[string]ipc.Result{"bob@example.org": {Status: ipc.Bounced, Code: "5.1.1", Text: "unknown user"}})
+	r.start()
+	d := r.writer().commit(envelope("", "bob@example.org"), "text\n")
+	r.settled()
+	r.stopAll()
+	r.logged(d.ID+": from=<>, not delivered")
+	r.logged(d.ID + ": removed")
+	if strings.Contains(r.lines(), "notification") {
+		t.Error("a notice was made")
+	}
+}
+
+func TestExpand(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	owner := "owner@example.org"
+	var forwarded ipc.Request
+	var content string
+	r.deliver = func(q *ipc.Request, c string) *ipc.Reply {
+		if q.Recipients[0].Address != "list@example.org" {
+			forwarded, content = *q, c
+			return deliverAll(q, c)
+		}
+		return &ipc.Reply{N: q.N, Results: []ipc.Result{
+			{Status: ipc.Expanded, To: []ipc.Target{{Address: "x@example.org", Exact: true}}, More: true, Relay: "local"},
+			{Status: ipc.Expanded, To: []ipc.Target{{Address: "y@example.org"}}, Sender: &owner, Header: "Delivered-To: list@example.org\n", Relay: "local"},
+		}}
+	}
+	r.start()
+	d := r.writer().commit(envelope("ann@example.com", "list@example.org"), "Subject: hi\n\nhello\n")
+	r.wait("both", func(*scheduler) bool { return len(r.got("x@example.org"))+len(r.got("y@example.org")) == 2 })
+	r.settled()
+	r.stopAll()
+	id, _ := queue.ChildID(d.ID, queue.ChildForward, 0)
+	if forwarded.ID != id || forwarded.Sender != owner || content != "Delivered-To: list@example.org\nSubject: hi\n\nhello\n" {
+		t.Errorf("forward %+v with content %q", forwarded, content)
+	}
+	if forwarded.Recipients[0].Original != "list@example.org" {
+		t.Errorf("original recipient: %+v", forwarded.Recipients[0])
+	}
+	r.logged("postfix/local[", d.ID+": to=<list@example.org>", "status=sent (forwarded as "+id+")", "dsn=2.0.0")
+}
+
+func TestMissingAgent(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.missing = map[string]bool{"local": true}
+	r.start()
+	w := r.writer()
+	d := w.commit(envelope("ann@example.com", "bob@example.org"), "text\n")
+	r.settled()
+	d2 := w.commit(envelope("ann@example.com", "al@example.org"), "text\n")
+	r.settled()
+	r.stopAll()
+	for _, id := range []string{d.ID, d2.ID} {
+		r.logged(id, "relay=none", "dsn=4.3.2, status=deferred (mail transport local is not available: no such service in master.cf, or its program is not installed)")
+	}
+	if n := r.names(queue.DirDeferred); len(n) != 2 {
+		t.Errorf("deferred holds %v", n)
+	}
+	if n := strings.Count(r.lines(), "warning: "); n != 1 {
+		t.Errorf("%d warnings, want one:\n%s", n, r.lines())
+	}
+}
+
+func TestManyRecipients(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.start()
+	all := addresses(1000)
+	d := r.writer().commit(envelope("ann@example.com", all...), "text\n")
+	r.wait("all", func(s *scheduler) bool { return len(s.messages) == 0 })
+	r.settled()
+	r.stopAll()
+	for _, a := range all {
+		if got := r.got(a); len(got) != 1 || got[0] != d.ID {
+			t.Fatalf("%s: delivered %v", a, got)
+		}
+	}
+}
