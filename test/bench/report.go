@@ -141,7 +141,7 @@ func figure(v float64, unit string) string {
 
 // commandLine is how this run can be repeated.
 func commandLine() string {
-	return strings.TrimSpace("go run ./test/bench " + strings.Join(os.Args[1:], " "))
+	return strings.TrimSpace("test/bench/run.sh " + strings.Join(os.Args[1:], " "))
 }
 
 func kernel() string {
