@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// builtinNames have their values from the program; setting them is harmless.
+var builtinNames = [...]string{"config_directory", "mail_version", "service_name"}
+
 // Lint returns all that can be said against main.cf and the overrides of
 // services without looking at anything else: wrong values, names that nothing
 // knows, comments taken for values; and, as notices, what Postfix knows and
@@ -24,6 +27,16 @@ func (c *Config) Lint(services []MasterService) []Problem {
 		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
 	})
 	return problems
+}
+
+// Unused returns the names that main.cf sets and that nothing knows or refers
+// to, sorted.
+func (c *Config) Unused(services []MasterService) []string {
+	used := c.references(services)
+	return slices.DeleteFunc(c.Names(), func(name string) bool {
+		transport, _ := isTransportName(name)
+		return used[name] || transport || Lookup(name) != nil || IsPostfix(name)
+	})
 }
 
 // lintService checks the overrides of a service as they stand over main.cf.
@@ -52,7 +65,7 @@ func (c *Config) lintService(s MasterService, used map[string]bool) []Problem {
 func (c *Config) lint(name string, used map[string]bool) []Problem {
 	var problems []Problem
 	note := func(notice bool, mend, format string, args ...any) {
-		p := c.problem(name, fmt.Sprintf(format, args...))
+		p := c.Problem(name, fmt.Sprintf(format, args...))
 		p.Mend, p.Notice = mend, notice
 		problems = append(problems, p)
 	}
@@ -66,14 +79,14 @@ func (c *Config) lint(name string, used map[string]bool) []Problem {
 	}
 	transport, inUse := isTransportName(name)
 	switch {
-	case name == "config_directory" || name == "mail_version" || name == "service_name":
+	case slices.Contains(builtinNames[:], name):
 	case d != nil:
 		if _, err := c.parse(d); err != nil {
 			problems = append(problems, asProblem(err))
 		}
 	case transport && inUse:
 		problems = append(problems, c.lintTransport(name)...)
-	case transport || isPostfixName(name):
+	case transport || IsPostfix(name):
 		note(true, "", "known to Postfix, no effect here yet")
 	case !used[name]:
 		mend := "remove it"

@@ -136,7 +136,7 @@ func readService(file string, l line, limit int) (s MasterService, problems []Pr
 	}
 	if t := translate(s.Command); t != nil {
 		if t.note != "" {
-			note("%s %s is not started, %s is not needed or not here: %s", s.Name, s.Type, t.theirs, t.note)
+			note("%s %s is not started: %s", s.Name, s.Type, t.note)
 		}
 		if s.Command = t.ours; s.Command == "" {
 			return s, problems, false

@@ -11,7 +11,8 @@ import (
 //go:embed postfix.txt
 var postfixNames string
 
-func isPostfixName(name string) bool {
+// IsPostfix reports whether Postfix has a parameter of this name.
+func IsPostfix(name string) bool {
 	return name != "" && strings.Contains("\n"+postfixNames, "\n"+name+"\n")
 }
 

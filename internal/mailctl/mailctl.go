@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"yubin/internal/cli"
+	"yubin/internal/config"
 	"yubin/internal/queuectl"
 )
 
@@ -25,37 +26,77 @@ type subcommand struct {
 // subcommands is every subcommand, in the order of the help text.
 func subcommands() []subcommand {
 	return []subcommand{
-		{"start", "", "start the mail system in the background", start},
-		{"stop", "", "stop the mail system and wait until it has ended", stop},
-		{"reload", "", "have the mail system read its configuration again", reload},
-		{"status", "", "say whether the mail system runs", status},
-		{"queue", "list|show|cat|flush|hold|release|delete [ID...]", "look at and manage the queue", queueCommand},
+		{"check", "", "say what is wrong with the configuration, and how to mend it", check},
+		{"config", configSynopsis, "print parameters, as postconf does", showConfig},
+		{"start", "", "start the mail system in the background", sound(start)},
+		{"stop", "", "stop the mail system and wait until it has ended", sound(stop)},
+		{"reload", "", "have the mail system read its configuration again", sound(reload)},
+		{"status", "", "say whether the mail system runs", sound(status)},
+		{"queue", "list|show|cat|flush|hold|release|delete [ID...]", "look at and manage the queue", sound(queueCommand)},
 	}
 }
+
+// params are the parameters that subcommands other than check read.
+var params = slices.Concat(runParams, queuectl.Params())
 
 // Command is mailctl(8).
 var Command = &cli.Command{
-	Name: "mailctl", Section: 8,
-	Params: slices.Concat(runParams, queuectl.Params()),
-	Setup:  func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error { return run },
+	Name: "mailctl", Section: 8, Synopsis: "COMMAND [ARGUMENT...]",
+	Params:   slices.Concat(params, checkParams, defsOf(mapLists), defsOf(matchLists)),
+	Tolerant: true,
+	Help:     help,
+	Setup:    func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error { return run },
+}
+
+func defsOf(lists []config.List) []*config.Def {
+	var defs []*config.Def
+	for _, l := range lists {
+		defs = append(defs, l.Def)
+	}
+	return defs
+}
+
+// sound is run for a subcommand that does not bear a faulty main.cf.
+func sound(run func(context.Context, *cli.Env, []string) error) func(context.Context, *cli.Env, []string) error {
+	return func(ctx context.Context, env *cli.Env, args []string) error {
+		err := env.Config.Err()
+		if err == nil {
+			err = env.Config.Check(params)
+		}
+		if err != nil {
+			return &cli.Status{Code: cli.ExConfig, Err: err}
+		}
+		return run(ctx, env, args)
+	}
 }
 
 func run(ctx context.Context, env *cli.Env) error {
-	if len(env.Args) == 0 {
-		return cli.Fail(cli.ExUsage, "want a command: %s", names())
-	}
+	var names []string
 	for _, s := range subcommands() {
-		if s.name == env.Args[0] {
+		if len(env.Args) > 0 && s.name == env.Args[0] {
 			return s.run(ctx, env, env.Args[1:])
 		}
+		names = append(names, s.name)
 	}
-	return cli.Fail(cli.ExUsage, "%s is no command: want %s", env.Args[0], names())
+	want := strings.Join(names, ", ")
+	if len(env.Args) == 0 {
+		return cli.Fail(cli.ExUsage, "want a command: %s", want)
+	}
+	return cli.Fail(cli.ExUsage, "%s is no command: want %s", env.Args[0], want)
 }
 
-func names() string {
-	var out []string
+// help is the table of subcommands for --help.
+func help() string {
+	var b strings.Builder
+	b.WriteString("commands:\n")
 	for _, s := range subcommands() {
-		out = append(out, s.name)
+		if s.name == "queue" {
+			for _, q := range queueCommands() {
+				fmt.Fprintf(&b, "  %s\n        %s\n", strings.TrimSpace("queue "+q.name+" "+q.synopsis), q.summary)
+			}
+			continue
+		}
+		fmt.Fprintf(&b, "  %s\n        %s\n", strings.TrimSpace(s.name+" "+s.synopsis), s.summary)
 	}
-	return fmt.Sprint(strings.Join(out, ", "))
+	return b.String()
 }

@@ -1,0 +1,68 @@
+// mailctl - run the mail system
+//
+// # Description
+//
+// Mailctl shows and checks the configuration, starts and stops the system, and
+// manages the queue:
+//
+//	mailctl check
+//	    Say what is wrong with main.cf, master.cf and what they name: files,
+//	    tables, programs, accounts, directories. Each line names file and line,
+//	    the problem, and how to mend it. Lines that begin with "note:" need no
+//	    repair; they say what becomes of entries of Postfix's.
+//	mailctl config [-n|-d] [-h|-H] [-x] [NAME...]
+//	    Print parameters as postconf does: all, or those named. -n: only what
+//	    main.cf sets; -d: defaults; -h: values only; -H: names only; -x: with
+//	    $name replaced.
+//	mailctl start
+//	    Start the system and wait until it is ready.
+//	mailctl stop
+//	    Stop the system and wait until it has ended.
+//	mailctl reload
+//	    Have the system read its configuration again. No connection is refused
+//	    or cut off meanwhile.
+//	mailctl status
+//	    Say whether the system runs; the exit status is 0 if it does.
+//	mailctl queue list
+//	    List the queue, as mailq(1) does.
+//	mailctl queue show ID
+//	mailctl queue cat ID
+//	    Show envelope and recipients, or the content, of a message.
+//	mailctl queue flush [ID...]
+//	    Try to deliver messages now; without IDs, all.
+//	mailctl queue hold ID...
+//	mailctl queue release ID...
+//	mailctl queue delete ID...
+//	    Keep messages from being delivered; end that; remove them for good,
+//	    without a notice to anybody. ALL stands for every message, - for IDs on
+//	    standard input.
+//
+// # Files
+//
+//	/etc/yubin/main.cf    parameters; see main.cf(5)
+//	/etc/yubin/master.cf  services; see master.cf(5)
+//
+// # Security
+//
+// Mailctl runs with its caller's rights, which decide what it can do. Qmgr(8)
+// asks the kernel who the caller is. What is printed of messages and tables is
+// as its authors wrote it.
+//
+// # Diagnostics
+//
+// Problems of the command go to standard error as "mailctl: text"; what check
+// and config find goes to standard output.
+//
+// # Exit status
+//
+//	0   done; check: nothing is wrong
+//	1   check: something is wrong; status: the system does not run
+//	64  wrong usage
+//	69  the system cannot be reached or started
+//	77  not allowed
+//	78  main.cf cannot be used
+//
+// # See also
+//
+// main.cf(5), master.cf(5), master(8), qmgr(8), mailq(1)
+package main

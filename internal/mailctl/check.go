@@ -1,0 +1,222 @@
+package mailctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"yubin/internal/cli"
+	"yubin/internal/config"
+	"yubin/internal/match"
+	"yubin/internal/queue"
+	"yubin/internal/table"
+)
+
+var (
+	// mapLists are the parameters whose elements are tables.
+	mapLists = []config.List{
+		config.AliasMaps, config.AliasDatabase, config.LocalRecipientMaps, config.RelayRecipientMaps,
+		config.VirtualMailboxMaps, config.VirtualUIDMaps, config.VirtualGIDMaps,
+	}
+	// matchLists are the parameters whose elements may be tables and files.
+	matchLists = []config.List{
+		config.Mydestination, config.RelayDomains, config.VirtualMailboxDomains, config.Mynetworks,
+		config.AuthorizedMailqUsers, config.AuthorizedFlushUsers, config.AuthorizedSubmitUsers,
+	}
+)
+
+// checkParams are the parameters that check reads, besides looking at all.
+var checkParams = []*config.Def{
+	config.CompatibilityLevel.Def, config.QueueDirectory.Def, config.DaemonDirectory.Def,
+	config.MailOwner.Def, config.SetgidGroup.Def, config.SmtpdUser.Def,
+}
+
+// check prints all that is wrong with the configuration, and what it names
+// on this system, a line each. Notices do not make it fail.
+func check(_ context.Context, env *cli.Env, args []string) error {
+	if err := noOperands(args); err != nil {
+		return err
+	}
+	bad := false
+	for _, p := range inspect(env.Config) {
+		kind := ""
+		if p.Notice {
+			kind = "note: "
+		} else {
+			bad = true
+		}
+		if _, err := fmt.Fprintln(env.Stdout, kind+p.String()); err != nil {
+			return err
+		}
+	}
+	if bad {
+		return &cli.Status{Code: 1}
+	}
+	return nil
+}
+
+// inspect collects the problems. What depends on values is looked at only
+// when the values are right.
+func inspect(c *config.Config) []config.Problem {
+	services, problems, err := config.LoadMaster(c.Dir, c)
+	var wrong config.Problem
+	if err != nil && !errors.As(err, &wrong) {
+		problems = append(problems, config.Problem{What: err.Error(), Mend: "write one; the package has an example"})
+	}
+	problems = append(c.Lint(services), problems...)
+	problems = append(problems, inspectModes(c)...)
+	if c.Check(checkParams) == nil {
+		problems = append(problems, inspectPrograms(c, services)...)
+		problems = append(problems, inspectQueue(c)...)
+	}
+	return append(problems, inspectTables(c)...)
+}
+
+// inspectModes finds configuration files that others than their owner can
+// change: what they hold is done as root.
+func inspectModes(c *config.Config) []config.Problem {
+	var problems []config.Problem
+	for _, path := range []string{c.Dir, filepath.Join(c.Dir, "main.cf"), filepath.Join(c.Dir, "master.cf")} {
+		info, err := os.Stat(path)
+		if err == nil && info.Mode().Perm()&0o022 != 0 {
+			problems = append(problems, config.Problem{File: path,
+				What: fmt.Sprintf("others than the owner can change it (mode %#o)", info.Mode().Perm()), Mend: "chmod go-w " + path})
+		}
+	}
+	return problems
+}
+
+// inspectPrograms finds services whose program is not there.
+func inspectPrograms(c *config.Config, services []config.MasterService) []config.Problem {
+	dir := config.DaemonDirectory.Of(c)
+	commands := []config.MasterService{{Command: "master"}}
+	var problems []config.Problem
+	for _, s := range append(commands, services...) {
+		path := filepath.Join(dir, s.Command)
+		info, err := os.Stat(path)
+		switch {
+		case err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0:
+			continue
+		case err == nil:
+			err = fmt.Errorf("%s is no program", path)
+		}
+		p := config.Problem{File: s.File, Line: s.Line, What: err.Error(), Mend: "install it, correct daemon_directory, or remove the service"}
+		if !slices.Contains(problems, p) {
+			problems = append(problems, p)
+		}
+	}
+	return problems
+}
+
+// inspectQueue looks at the accounts of the system, when it runs as root, and
+// at the owners and modes of its directories.
+func inspectQueue(c *config.Config) []config.Problem {
+	var problems []config.Problem
+	note := func(name, mend string, err error) {
+		p := c.Problem(name, err.Error())
+		p.Mend = mend
+		problems = append(problems, p)
+	}
+	o := queue.PrepareOptions{UID: os.Geteuid(), GID: os.Getegid()}
+	if os.Geteuid() == 0 {
+		for _, p := range []config.String{config.MailOwner, config.SmtpdUser} {
+			u, err := user.Lookup(p.Of(c))
+			if err != nil {
+				note(p.Name, "create the account with systemd-sysusers or useradd --system", err)
+				continue
+			}
+			if p == config.MailOwner {
+				o.UID, err = strconv.Atoi(u.Uid)
+			}
+			if err != nil {
+				note(p.Name, "", err)
+			}
+		}
+		g, err := user.LookupGroup(config.SetgidGroup.Of(c))
+		if err == nil {
+			o.GID, err = strconv.Atoi(g.Gid)
+		}
+		if err != nil {
+			note(config.SetgidGroup.Name, "create the group with systemd-sysusers or groupadd --system", err)
+		}
+	}
+	if len(problems) > 0 {
+		return problems // owners mean nothing yet
+	}
+	dir := config.QueueDirectory.Of(c)
+	if err := queue.CheckFormat(dir); err != nil {
+		note(config.QueueDirectory.Name, "", err)
+		return problems
+	}
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		p := c.Problem(config.QueueDirectory.Name, dir+" is not there; it is made when the system first starts")
+		p.Notice = true
+		return append(problems, p)
+	}
+	for _, err := range queue.Inspect(dir, o) {
+		note(config.QueueDirectory.Name, "correct it, or let the start of the system do so", err)
+	}
+	return problems
+}
+
+// inspectTables reads every table and file that a list names.
+func inspectTables(c *config.Config) []config.Problem {
+	var problems []config.Problem
+	aliases := table.Aliases()
+	if c.Check([]*config.Def{config.AliasMaps.Def, config.AliasDatabase.Def}) == nil {
+		aliases = table.Aliases(slices.Concat(config.AliasMaps.Of(c), config.AliasDatabase.Of(c))...)
+	}
+	seen := map[string]bool{}
+	look := func(name, spec string) {
+		if seen[spec] {
+			return
+		}
+		seen[spec] = true
+		for _, p := range table.Check(spec, aliases) {
+			if p.File == "" {
+				at := c.Problem(name, p.What)
+				p.File, p.Line, p.What = at.File, at.Line, at.What
+			}
+			if p.Mend == "" {
+				p.Mend = "correct the table, or take it out of " + name
+			}
+			problems = append(problems, p)
+		}
+	}
+	for _, p := range mapLists {
+		if c.Check([]*config.Def{p.Def}) != nil {
+			continue
+		}
+		for _, spec := range p.Of(c) {
+			look(p.Name, spec)
+		}
+	}
+	for _, p := range matchLists {
+		if c.Check([]*config.Def{p.Def}) != nil {
+			continue
+		}
+		_, err := match.Of(c, p)
+		for _, spec := range p.Of(c) {
+			spec = strings.TrimPrefix(spec, "!")
+			if kind, _, ok := strings.Cut(spec, ":"); ok && slices.Contains(table.Types(), kind) {
+				look(p.Name, spec)
+			}
+			if strings.HasPrefix(spec, "/") && err == nil {
+				_, err = os.ReadFile(spec)
+			}
+		}
+		if err != nil {
+			wrong := c.Problem(p.Name, err.Error())
+			wrong.Mend = "correct the list"
+			problems = append(problems, wrong)
+		}
+	}
+	return problems
+}
