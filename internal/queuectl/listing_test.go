@@ -1,0 +1,119 @@
+package queuectl
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"yubin/internal/cli"
+	"yubin/internal/ipc"
+)
+
+func at(t *testing.T, clock string) int64 {
+	t.Helper()
+	when, err := time.Parse("2006-01-02 15:04:05", "2026-11-"+clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return when.UnixMicro()
+}
+
+func rcpt(address, reason string) ipc.EntryRecipient {
+	return ipc.EntryRecipient{Address: address, Reason: reason}
+}
+
+const head = "-Queue ID-  --Size-- ----Arrival Time---- -Sender/Recipient-------\n"
+
+// The expected texts are Postfix's, to the column.
+func TestListing(t *testing.T) {
+	t.Parallel()
+	timeout := "connect to mx.example.org[192.0.2.9]:25: Connection timed out"
+	long := strings.Repeat("x", 90)
+	tests := []struct {
+		name    string
+		entries []ipc.Entry
+		want    string
+	}{
+		{"empty", nil, "Mail queue is empty\n"},
+		{"two messages", []ipc.Entry{
+			{Queue: "active", ID: "1D8CC1CA0A7F", Size: 1432, Arrival: at(t, "23 08:00:01"), Sender: "alice@example.net",
+				Recipients: []ipc.EntryRecipient{rcpt("bob@example.com", "")}},
+			{Queue: "deferred", ID: "2E9DD2DB1B8F", Size: 2048, Arrival: at(t, "23 07:10:44"),
+				Recipients: []ipc.EntryRecipient{rcpt("carol@example.org", timeout)}},
+		}, head +
+			"1D8CC1CA0A7F*    1432 Mon Nov 23 08:00:01  alice@example.net\n" +
+			"                                         bob@example.com\n" +
+			"\n" +
+			"2E9DD2DB1B8F    2048 Mon Nov 23 07:10:44  MAILER-DAEMON\n" +
+			"               (connect to mx.example.org[192.0.2.9]:25: Connection timed out)\n" +
+			"                                         carol@example.org\n" +
+			"\n" +
+			"-- 3 Kbytes in 2 Requests.\n"},
+		{"short and long", []ipc.Entry{
+			{Queue: "hold", ID: "ABC", Size: 5, Arrival: at(t, "03 07:00:00"), Sender: "a b@example.net",
+				Recipients: []ipc.EntryRecipient{rcpt("b", long)}},
+			{Queue: "incoming", ID: "00062A3B4C5D6E0B00001", Size: 123456789, Arrival: at(t, "03 07:00:00"), Sender: "a\x1b@example.net",
+				Recipients: []ipc.EntryRecipient{rcpt("c@d", "tab\there")}},
+		}, head +
+			"ABC!              5 Tue Nov  3 07:00:00  \"a b\"@example.net\n" +
+			"(" + long + ")\n" +
+			"                                         b\n" +
+			"\n" +
+			"00062A3B4C5D6E0B00001 123456789 Tue Nov  3 07:00:00  \"a?\"@example.net\n" +
+			strings.Repeat(" ", 68) + "(tab?here)\n" +
+			"                                         c@d\n" +
+			"\n" +
+			"-- 120563 Kbytes in 2 Requests.\n"},
+		{"reasons in several entries", []ipc.Entry{
+			{Queue: "deferred", ID: "A1", Size: 1024, Arrival: at(t, "23 07:00:00"), Sender: "a@b",
+				Recipients: []ipc.EntryRecipient{rcpt("1@x", "full"), rcpt("2@x", "full")}},
+			{Queue: "deferred", ID: "A1", Size: 1024, Arrival: at(t, "23 07:00:00"), Sender: "a@b",
+				Recipients: []ipc.EntryRecipient{rcpt("3@x", "full"), rcpt("4@x", ""), rcpt("5@x", "busy")}},
+		}, head +
+			"A1             1024 Mon Nov 23 07:00:00  a@b\n" +
+			strings.Repeat(" ", 72) + "(full)\n" +
+			strings.Repeat(" ", 41) + "1@x\n" +
+			strings.Repeat(" ", 41) + "2@x\n" +
+			strings.Repeat(" ", 41) + "3@x\n" +
+			strings.Repeat(" ", 58) + "(reason unavailable)\n" +
+			strings.Repeat(" ", 41) + "4@x\n" +
+			strings.Repeat(" ", 72) + "(busy)\n" +
+			strings.Repeat(" ", 41) + "5@x\n" +
+			"\n" +
+			"-- 1 Kbytes in 1 Request.\n"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			var out strings.Builder
+			l := NewListing(&out, time.UTC)
+			for i := range test.entries {
+				if err := l.Entry(&test.entries[i]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if out.String() != test.want {
+				t.Errorf("got\n%s\nwant\n%s", out.String(), test.want)
+			}
+		})
+	}
+}
+
+type fullDisk struct{}
+
+var errFull = errors.New("no space left on device")
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errFull }
+
+func TestListingWriteError(t *testing.T) {
+	t.Parallel()
+	err := NewListing(fullDisk{}, time.UTC).Close()
+	var s *cli.Status
+	if !errors.As(err, &s) || s.Code != cli.ExIOErr || !errors.Is(err, errFull) {
+		t.Errorf("got %v, want exit status %d", err, cli.ExIOErr)
+	}
+}
