@@ -16,14 +16,14 @@ import (
 	"yubin/internal/ipc"
 )
 
-// real is the flusher of production.
-func real() flusher { return durable.New(durable.Options{}) }
+// production is the flusher that the program uses.
+func production() flusher { return durable.New(durable.Options{}) }
 
 // A delivered file is header lines and content, byte for byte.
 func TestDelivery(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	a, _ := newTestAgent(t, map[string]transport{relayLocal: into(dir)}, real())
+	a, _ := newTestAgent(t, map[string]transport{relayLocal: into(dir)}, production())
 	c := dial(t, a)
 	req, f := request(t, content, "ann@mx.example", "bob@mx.example")
 	req.Recipients[1].Original = "Robert <b>@mx.example"
@@ -59,7 +59,7 @@ func TestLengths(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{0, 1, maxHeld - 1, maxHeld, maxHeld + 1, 1 << 20} {
 		dir := t.TempDir()
-		a, _ := newTestAgent(t, map[string]transport{relayLocal: into(dir)}, real())
+		a, _ := newTestAgent(t, map[string]transport{relayLocal: into(dir)}, production())
 		c := dial(t, a)
 		text := strings.Repeat("x", n)
 		req, f := request(t, text, "ann@mx.example", "bob@mx.example")
@@ -133,7 +133,7 @@ func TestFailedFlush(t *testing.T) {
 func TestUnsureRequest(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	a, _ := newTestAgent(t, map[string]transport{relayLocal: into(dir)}, real())
+	a, _ := newTestAgent(t, map[string]transport{relayLocal: into(dir)}, production())
 	c := dial(t, a)
 	req, f := request(t, content, "ann@mx.example")
 	ask(t, c, req, f)
@@ -160,7 +160,7 @@ func TestUnsureRequest(t *testing.T) {
 // Requests that cannot be carried out are answered for every recipient.
 func TestBadRequests(t *testing.T) {
 	t.Parallel()
-	a, _ := newTestAgent(t, map[string]transport{relayLocal: into(t.TempDir())}, real())
+	a, _ := newTestAgent(t, map[string]transport{relayLocal: into(t.TempDir())}, production())
 	c := dial(t, a)
 	for want, change := range map[string]func(*ipc.Request){
 		"deferred 4.3.0 delivery request of version 99, want 1":       func(r *ipc.Request) { r.Version = 99 },
@@ -195,7 +195,7 @@ func TestHang(t *testing.T) {
 			<-release
 		}
 		return into(dir)(r)
-	})}, real())
+	})}, production())
 	c := dial(t, a)
 	req, f := request(t, content, "ann@mx.example", "hung@mx.example", "bob@mx.example")
 	if err := c.Send(req, f); err != nil {
@@ -241,7 +241,7 @@ func TestManyRequests(t *testing.T) {
 	t.Parallel()
 	const clients, requests, users = 3, 20, 10
 	dir := t.TempDir()
-	a, _ := newTestAgent(t, map[string]transport{relayLocal: into(dir)}, real())
+	a, _ := newTestAgent(t, map[string]transport{relayLocal: into(dir)}, production())
 	a.open = newBudget(2 * (filesPerRequest + users*filesPerRecipient))
 	a.work = make(chan struct{}, 4)
 	var addrs []string
@@ -290,7 +290,7 @@ func TestManyRequests(t *testing.T) {
 // Somebody else's requests are not even read.
 func TestStranger(t *testing.T) {
 	t.Parallel()
-	a, log := newTestAgent(t, nil, real())
+	a, log := newTestAgent(t, nil, production())
 	a.trusted = map[uint32]bool{uint32(os.Geteuid()) + 1: true}
 	c := dial(t, a)
 	if _, err := c.Recv(new(ipc.Reply)); err == nil {
@@ -310,7 +310,7 @@ func TestClientDies(t *testing.T) {
 		close(begun)
 		<-release
 		return into(dir)(r)
-	})}, real())
+	})}, production())
 	t.Cleanup(func() { // after the connection's end, which dial waits for
 		if list := files(t, filepath.Join(dir, "ann", "Maildir")); len(list) != 1 {
 			t.Errorf("new/: %q, want the delivery finished", list)

@@ -54,7 +54,7 @@ func load(b *testing.B, c *fdpass.Conn, f *os.File, n, window int, request func(
 // included.
 func BenchmarkMailboxes(b *testing.B) {
 	const mailboxes = 10_000
-	a, _ := newTestAgent(b, map[string]transport{relayLocal: into(b.TempDir())}, real())
+	a, _ := newTestAgent(b, map[string]transport{relayLocal: into(b.TempDir())}, production())
 	a.open = newBudget(descriptorBudget(1<<16, maxWorkers))
 	c := dial(b, a)
 	template, f := request(b, strings.Repeat("0123456789abcde\n", 64))
@@ -83,7 +83,7 @@ func BenchmarkMailboxes(b *testing.B) {
 func BenchmarkMessages(b *testing.B) {
 	for _, window := range []int{1, 20, 100} {
 		b.Run(fmt.Sprintf("at once=%d", window), func(b *testing.B) {
-			a, _ := newTestAgent(b, map[string]transport{relayLocal: into(b.TempDir())}, real())
+			a, _ := newTestAgent(b, map[string]transport{relayLocal: into(b.TempDir())}, production())
 			a.open = newBudget(descriptorBudget(1<<16, maxWorkers))
 			c := dial(b, a)
 			template, f := request(b, strings.Repeat("0123456789abcde\n", 64))

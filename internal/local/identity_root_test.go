@@ -173,7 +173,7 @@ func TestRootDelivery(t *testing.T) {
 	needRoot(t)
 	const users = 20
 	dir := homes(t, users)
-	a, _ := newTestAgent(t, map[string]transport{relayLocal: owners(dir)}, real())
+	a, _ := newTestAgent(t, map[string]transport{relayLocal: owners(dir)}, production())
 	c := dial(t, a)
 	var addrs []string
 	for i := range users {
@@ -245,7 +245,7 @@ func TestRootTraps(t *testing.T) {
 		box, err := u.mailbox(&account{name: name, as: identity{someUID + r.Index, someUID + r.Index}})
 		return box, nil, err
 	})
-	a, _ := newTestAgent(t, map[string]transport{relayLocal: owners(dir), "spool": inSpool}, real())
+	a, _ := newTestAgent(t, map[string]transport{relayLocal: owners(dir), "spool": inSpool}, production())
 	c := dial(t, a)
 	req, f := request(t, content, "u0@mx.example")
 	if got := brief(ask(t, c, req, f)[0]); got != "deferred 4.2.0 cannot write to the mailbox: permission denied" {

@@ -127,7 +127,7 @@ func (a *agent) results(req *ipc.Request, k *task) []ipc.Result {
 		r := result(req.Transport, k.r, k.err)
 		r.Transfer = took
 		if r.Status == ipc.Deferred {
-			a.log.Warn("%s: to=<%s>: %v", req.ID, k.r.Address, k.err)
+			a.log.As(req.Transport).Warn("%s: to=<%s>: %v", req.ID, k.r.Address, k.err)
 		}
 		return []ipc.Result{r}
 	}
