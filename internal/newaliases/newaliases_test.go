@@ -1,0 +1,51 @@
+package newaliases
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"yubin/internal/cli"
+	"yubin/internal/config"
+)
+
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, aliases, want string }{
+		{"fine", "postmaster: root\nroot: ann,\n\tbob\n", ""},
+		{"empty", "", ""},
+		{"problems", "a: b\nnonsense\na: c\n", "newaliases: DIR/aliases:2: want \"name: value\", the line is ignored\n" +
+			"newaliases: DIR/aliases:3: \"a\" is there already, the first entry counts\n"},
+		{"missing", "-", "newaliases: open DIR/aliases: no such file or directory\n"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			files := map[string]string{"main.cf": "alias_database = lmdb:" + dir + "/aliases\n", "aliases": test.aliases}
+			if test.aliases == "-" {
+				delete(files, "aliases")
+			}
+			for name, text := range files {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c, err := config.Load(dir, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out, stderr strings.Builder
+			err = check(&cli.Env{Program: "newaliases", Config: c, Stdout: &out, Stderr: &stderr})
+			if got := strings.ReplaceAll(stderr.String(), dir, "DIR"); got != test.want || out.String() != "" {
+				t.Errorf("got %q and %q, want %q", got, out.String(), test.want)
+			}
+			var s *cli.Status
+			if failed := errors.As(err, &s) && s.Code == 1; failed != (test.want != "") {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
