@@ -109,7 +109,9 @@ func status(err error) error {
 		return fail(cli.ExDataErr, "%w", err)
 	case errors.Is(err, errTooBig):
 		return fail(cli.ExUnavailable, "%w", err)
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+	case errors.Is(err, fs.ErrPermission):
+		return fail(cli.ExUnavailable, "cannot leave the letter in the queue: %w (is sendmail set-gid, and a configuration directory other than the default in alternate_config_directories?)", err)
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 		return fail(cli.ExUnavailable, "cannot leave the letter in the queue: %w", err)
 	}
 	// Unknown means temporary: the caller keeps the letter.

@@ -62,6 +62,8 @@ var Command = &cli.Command{
 func run(ctx context.Context, env *cli.Env, o *options, argv0 string) error {
 	name := os.Getenv("NAME")
 	cleanEnvironment(config.ImportEnvironment.Of(env.Config))
+	// Whatever the caller's mask, the user's next sendmail can write the counter.
+	syscall.Umask(0o22)
 	// The reader of our output may go; the letter stays. A file size limit is an
 	// error like any other (EFBIG).
 	signal.Ignore(syscall.SIGPIPE, syscall.SIGXFSZ)
