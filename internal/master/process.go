@@ -2,6 +2,7 @@ package master
 
 import (
 	"bufio"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -162,6 +163,8 @@ func (p *process) relay(r *os.File, log *maillog.Logger) {
 			log.Warn("%s[%d]: %s", p.path, p.pid, lines.Text())
 		}
 	}
+	// An endless line ends the scan; closing now would kill the writer.
+	io.Copy(io.Discard, r)
 }
 
 // signal sends sig, unless the process has been waited for and its ID may be
