@@ -77,6 +77,8 @@ func (s *system) bySMTP(token string) error {
 	letter := "From: Demo <demo@" + domain + ">\n" +
 		"To: Bob <bob@" + domain + ">\n" +
 		"Subject: a letter from the network\n" +
+		"Date: " + time.Now().Format(time.RFC1123Z) + "\n" +
+		"Message-ID: <" + token + "@demo." + domain + ">\n" +
 		"X-Demo: " + token + "\n\n" +
 		"Dear Bob,\n\nthis one came by SMTP.\n."
 	for _, step := range []struct{ say, want string }{

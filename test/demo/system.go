@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/textproto"
 	"os"
 	"os/exec"
 	"os/user"
@@ -136,7 +137,7 @@ func choosePort(file string) (string, error) {
 	return "", errors.New("no free port at 127.0.0.1")
 }
 
-// start starts master and waits until it listens. Ctrl-C at the terminal is
+// start starts master and waits until smtpd answers. Ctrl-C at the terminal is
 // for the demo, which then stops master in order: hence a process group.
 func (s *system) start(ctx context.Context) error {
 	c := exec.Command(filepath.Join(s.bin, "master"), "-c", s.path("etc"))
@@ -147,18 +148,26 @@ func (s *system) start(ctx context.Context) error {
 	}
 	s.master, s.exited = c, make(chan error, 1)
 	go func() { s.exited <- c.Wait() }()
-	err := until(ctx, "master listens on "+s.addr, func() (bool, error) {
+	err := until(ctx, "smtpd answers at "+s.addr, func() (bool, error) {
 		select {
 		case err := <-s.exited:
 			s.exited <- err
 			return false, fmt.Errorf("master ended: %w", err)
 		default:
 		}
-		conn, err := net.Dial("tcp", s.addr)
+		c, err := textproto.Dial("tcp", s.addr)
 		if err != nil {
 			return false, nil
 		}
-		return true, conn.Close()
+		defer c.Close()
+		if _, _, err := c.ReadResponse(220); err != nil {
+			return false, err
+		}
+		if err := c.PrintfLine("QUIT"); err != nil {
+			return false, err
+		}
+		_, _, err = c.ReadResponse(221)
+		return err == nil, err
 	})
 	if err != nil {
 		return errors.Join(err, s.stop())

@@ -56,7 +56,7 @@ func TestGitSendEmail(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			dir, patch := repository(t)
 			argv := append([]string{"git", "-C", dir, "send-email", "--quiet", "--confirm=never", "--suppress-cc=all",
-				"--from=Ann <ann@peer.test>", "--to=" + c.box + "@" + instance.Domain}, c.door...)
+				"--from=Ann <ann@peer.test>", "--envelope-sender=ann@peer.test", "--to=" + c.box + "@" + instance.Domain}, c.door...)
 			succeed(t, "", append(argv, patch)...)
 			m := one(t, i, c.box)
 			wantText(t, m, "Return-Path: <ann@peer.test>\n", "Subject: [PATCH] letter: write it\n", "X-Mailer: git-send-email")

@@ -108,12 +108,11 @@ func wantBody(t *testing.T, message, body string) {
 	}
 }
 
-// wantEmpty fails the test when the queue holds anything.
+// wantEmpty waits until the queue is empty: a message leaves it just after it
+// has arrived.
 func wantEmpty(t *testing.T, i *instance.Instance) {
 	t.Helper()
-	if got := i.Mailq(); got != "Mail queue is empty\n" {
-		t.Errorf("mailq prints %q; want an empty queue", got)
-	}
+	i.Until("the queue is empty", func() bool { return i.Mailq() == "Mail queue is empty\n" })
 }
 
 // writeFile writes a file that a peer reads.
