@@ -49,7 +49,7 @@ type master struct {
 const (
 	// young is how long a process must live for its death not to count
 	// towards throttling.
-	young = 2 * time.Second
+	young = time.Second
 	// firstDelay is the first wait of the back-off.
 	firstDelay = time.Second
 	// killAfter is how long services have to end at SIGTERM; their own grace
@@ -254,8 +254,11 @@ func (m *master) buryIfGone(p *process, now time.Time) {
 	case !p.ready || now.Sub(p.started) < young && (died || accepted):
 		m.log.Warn("%s: bad command startup -- throttling", p.path)
 		m.backOff(s, now)
-	case accepted && s.selfStarting():
-		s.delay, s.wakeAt = 0, now
+	case accepted:
+		s.delay = 0
+		if s.selfStarting() {
+			s.wakeAt = now
+		}
 	}
 	if accepted {
 		m.watch(s, now)

@@ -81,7 +81,6 @@ func TestDeath(t *testing.T) {
 	in.stop()
 	for _, want := range []string{
 		"warning: process " + in.dir + "/lib/smtpd pid " + c.pid + " killed by signal 9",
-		"warning: " + in.dir + "/lib/smtpd: bad command startup -- throttling",
 		"warning: " + in.dir + "/lib/smtpd[" + c.pid + "]: something is wrong",
 	} {
 		if !strings.Contains(in.log(), want) {
