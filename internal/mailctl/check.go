@@ -16,6 +16,7 @@ import (
 	"yubin/internal/config"
 	"yubin/internal/match"
 	"yubin/internal/queue"
+	"yubin/internal/route"
 	"yubin/internal/table"
 )
 
@@ -32,10 +33,16 @@ var (
 	}
 )
 
-// checkParams are the parameters that check reads, besides looking at all.
+// commandPaths are the parameters that hold the place of a command.
+var commandPaths = []config.String{config.SendmailPath, config.MailqPath, config.NewaliasesPath}
+
+// checkParams are the parameters that check reads, besides looking at all; the
+// last ones only serve in the values of others.
 var checkParams = []*config.Def{
-	config.CompatibilityLevel.Def, config.QueueDirectory.Def, config.DaemonDirectory.Def,
+	config.QueueDirectory.Def, config.DaemonDirectory.Def, config.CommandDirectory.Def, config.DataDirectory.Def,
+	config.SendmailPath.Def, config.MailqPath.Def, config.NewaliasesPath.Def,
 	config.MailOwner.Def, config.SetgidGroup.Def, config.SmtpdUser.Def,
+	config.Mydomain.Def, config.MynetworksStyle.Def, config.CompatibilityLevel.Def,
 }
 
 // check prints all that is wrong with the configuration, and what it names
@@ -76,14 +83,24 @@ func inspect(c *config.Config) []config.Problem {
 		problems = append(problems, inspectPrograms(c, services)...)
 		problems = append(problems, inspectQueue(c)...)
 	}
-	return append(problems, inspectTables(c)...)
+	problems = append(problems, inspectTables(c)...)
+	if c.Check(route.Params()) == nil {
+		if r, err := route.New(c, nil); err == nil { // its errors are among those of the tables
+			problems = append(problems, r.Problems()...)
+		}
+	}
+	return problems
 }
 
-// inspectModes finds configuration files that others than their owner can
-// change: what they hold is done as root.
+// inspectModes finds configuration, and data of daemons, that others than
+// their owner can change: what it says is done as root.
 func inspectModes(c *config.Config) []config.Problem {
 	var problems []config.Problem
-	for _, path := range []string{c.Dir, filepath.Join(c.Dir, "main.cf"), filepath.Join(c.Dir, "master.cf")} {
+	paths := []string{c.Dir, filepath.Join(c.Dir, "main.cf"), filepath.Join(c.Dir, "master.cf")}
+	if c.Check([]*config.Def{config.DataDirectory.Def}) == nil {
+		paths = append(paths, config.DataDirectory.Of(c))
+	}
+	for _, path := range paths {
 		info, err := os.Stat(path)
 		if err == nil && info.Mode().Perm()&0o022 != 0 {
 			problems = append(problems, config.Problem{File: path,
@@ -93,26 +110,41 @@ func inspectModes(c *config.Config) []config.Problem {
 	return problems
 }
 
-// inspectPrograms finds services whose program is not there.
+// inspectPrograms finds services and commands whose program is not there.
 func inspectPrograms(c *config.Config, services []config.MasterService) []config.Problem {
-	dir := config.DaemonDirectory.Of(c)
-	commands := []config.MasterService{{Command: "master"}}
 	var problems []config.Problem
-	for _, s := range append(commands, services...) {
-		path := filepath.Join(dir, s.Command)
-		info, err := os.Stat(path)
-		switch {
-		case err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0:
-			continue
-		case err == nil:
-			err = fmt.Errorf("%s is no program", path)
-		}
-		p := config.Problem{File: s.File, Line: s.Line, What: err.Error(), Mend: "install it, correct daemon_directory, or remove the service"}
-		if !slices.Contains(problems, p) {
+	note := func(p config.Problem, mend string) {
+		if p.Mend = mend; !slices.Contains(problems, p) {
 			problems = append(problems, p)
 		}
 	}
+	dir := config.DaemonDirectory.Of(c)
+	if err := program(filepath.Join(dir, "master")); err != nil {
+		note(c.Problem(config.DaemonDirectory.Name, err.Error()), "install it, or correct daemon_directory")
+	}
+	for _, s := range services {
+		if err := program(filepath.Join(dir, s.Command)); err != nil {
+			note(config.Problem{File: s.File, Line: s.Line, What: err.Error()}, "install it, correct daemon_directory, or remove the service")
+		}
+	}
+	for _, p := range commandPaths {
+		if err := program(p.Of(c)); err != nil {
+			note(c.Problem(p.Name, err.Error()), "install it, or correct "+p.Name)
+		}
+	}
+	if err := program(filepath.Join(config.CommandDirectory.Of(c), "mailctl")); err != nil {
+		note(c.Problem(config.CommandDirectory.Name, err.Error()), "correct command_directory")
+	}
 	return problems
+}
+
+// program returns nil if path is a file that can be executed.
+func program(path string) error {
+	info, err := os.Stat(path)
+	if err == nil && (!info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0) {
+		err = fmt.Errorf("%s is no program", path)
+	}
+	return err
 }
 
 // inspectQueue looks at the accounts of the system, when it runs as root, and

@@ -46,7 +46,8 @@ func New(c *config.Config, program string) *Client {
 
 // Do has one request carried out and gives visit each reply to it, as they
 // come, with the files beside it, which visit owns. An error of visit ends the
-// conversation and is returned.
+// conversation and is returned; the first that qmgr tells of is returned at
+// its end.
 func (c *Client) Do(req ipc.ControlRequest, visit func(*ipc.ControlReply, []*os.File) error) error {
 	conn, err := fdpass.Dial(c.path)
 	if err != nil {
@@ -61,28 +62,32 @@ func (c *Client) Do(req ipc.ControlRequest, visit func(*ipc.ControlReply, []*os.
 	if sent == nil {
 		sent = conn.Send(req)
 	}
+	var refused error
 	for {
 		var reply ipc.ControlReply
 		files, err := conn.Recv(&reply)
-		if err != nil {
-			if err == io.EOF {
-				err = io.ErrUnexpectedEOF
-			}
+		switch {
+		case err != nil && refused != nil:
+			return refused
+		case err == io.EOF:
+			err = io.ErrUnexpectedEOF
+			fallthrough
+		case err != nil:
 			return fmt.Errorf("%w (ask qmgr: %w)", ErrDown, errors.Join(sent, err))
 		}
 		if err := conn.Unix().SetDeadline(time.Now().Add(c.timeout)); err != nil {
 			fdpass.CloseAll(files)
 			return err
 		}
-		if reply.Error != "" {
-			fdpass.CloseAll(files)
-			return refusal(&reply)
-		}
+		// One message of many may fail: what was done is told all the same.
 		if err := visit(&reply, files); err != nil {
 			return err
 		}
+		if reply.Error != "" && refused == nil {
+			refused = refusal(&reply)
+		}
 		if reply.End {
-			return nil
+			return refused
 		}
 	}
 }

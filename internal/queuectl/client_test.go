@@ -106,6 +106,7 @@ func TestList(t *testing.T) {
 		{"empty", []ipc.ControlReply{{End: true}}, 0, "Mail queue is empty\n", ""},
 		{"some", []ipc.ControlReply{oneEntry("A1"), oneEntry("A2"), {End: true}}, 0, "-- 0 Kbytes in 2 Requests.\n", ""},
 		{"denied", []ipc.ControlReply{denied}, cli.ExNoPerm, "", "not allowed to view"},
+		{"fails in part", []ipc.ControlReply{{Error: "cannot read deferred"}, oneEntry("A1"), {End: true}}, 1, " c@d\n", "cannot read deferred"},
 		{"refused", []ipc.ControlReply{{Error: "out of order", End: true}}, 1, "", "out of order"},
 		{"dies half way", []ipc.ControlReply{oneEntry("A1")}, cli.ExUnavailable, " c@d\n", "Queue report unavailable - mail system is down"},
 	}
