@@ -118,7 +118,7 @@ const (
 func newInstance(t *testing.T, masterCF string, programs ...string) *testInstance {
 	t.Helper()
 	// Not t.TempDir: its name, which is the test's, may be too long for a socket.
-	dir, err := os.MkdirTemp("", "yubin")
+	dir, err := os.MkdirTemp("", "yubin-master")
 	if err != nil {
 		t.Fatal(err)
 	}
