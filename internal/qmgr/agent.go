@@ -2,6 +2,7 @@ package qmgr
 
 import (
 	"os"
+	"sync"
 	"time"
 
 	"yubin/internal/fdpass"
@@ -32,6 +33,10 @@ type agent struct {
 	outstanding map[uint64]*request
 	next        uint64
 	out         chan *request // room for every request that may be outstanding
+
+	// sending is held while a request is sent and marked so, and taken by the
+	// receiver before it hands a reply on: no reply overtakes the mark.
+	sending sync.Mutex
 }
 
 // connect dials the transport's agent.
@@ -100,14 +105,29 @@ func (a *agent) deliver(ended <-chan struct{}) {
 		case <-ended:
 			return
 		case r := <-a.out:
-			if a.link.Send(r.msg, r.file) != nil {
+			if a.pass(r) != nil {
 				a.link.Close() // the receiver finds out
 				<-ended
 				return
 			}
-			close(r.sent)
 		}
 	}
+}
+
+func (a *agent) pass(r *request) error {
+	a.sending.Lock()
+	defer a.sending.Unlock()
+	err := a.link.Send(r.msg, r.file)
+	if err == nil {
+		close(r.sent)
+	}
+	return err
+}
+
+// settle waits until what the agent may have got is marked as sent.
+func (a *agent) settle() {
+	a.sending.Lock()
+	defer a.sending.Unlock()
 }
 
 // receive is the receiver's goroutine; it starts the sender and waits for it.
@@ -120,6 +140,7 @@ func (s *scheduler) receive(t *transport, a *agent) {
 		var files []*os.File
 		if files, err = a.link.Recv(&p); err == nil {
 			fdpass.CloseAll(files)
+			a.settle()
 			s.post(func() { s.reply(t, a, &p) })
 		}
 	}

@@ -11,13 +11,13 @@ import (
 // logs writes lines in the order they are given, in a goroutine of its own: the
 // scheduler never waits for syslog.
 type logs struct {
-	out  *maillog.Logger
-	tags map[string]*maillog.Logger // the goroutine's
+	out *maillog.Logger
 
-	mu    sync.Mutex // guards lines
-	lines []logLine
-	more  chan struct{}
-	done  chan struct{}
+	mu     sync.Mutex // guards lines and closed
+	lines  []logLine
+	closed bool
+	more   chan struct{} // lines has some, or closed is set
+	done   chan struct{}
 }
 
 // maxLines bounds what waits; a line beyond it waits for room.
@@ -30,14 +30,14 @@ type logLine struct {
 }
 
 func newLogs(out *maillog.Logger) *logs {
-	l := &logs{out: out, tags: map[string]*maillog.Logger{}, more: make(chan struct{}, 1), done: make(chan struct{})}
+	l := &logs{out: out, more: make(chan struct{}, 1), done: make(chan struct{})}
 	go l.run()
 	return l
 }
 
 func (l *logs) put(line logLine) {
 	l.mu.Lock()
-	full := len(l.lines) >= maxLines
+	full := l.closed || len(l.lines) >= maxLines
 	if !full {
 		l.lines = append(l.lines, line)
 	}
@@ -55,19 +55,21 @@ func (l *logs) put(line logLine) {
 func (l *logs) run() {
 	defer close(l.done)
 	for range l.more {
-		l.drain()
+		if l.drain() {
+			return
+		}
 	}
-	l.drain()
 }
 
-func (l *logs) drain() {
+func (l *logs) drain() (closed bool) {
 	l.mu.Lock()
 	lines := l.lines
-	l.lines = nil
+	l.lines, closed = nil, l.closed
 	l.mu.Unlock()
 	for _, line := range lines {
 		l.write(line)
 	}
+	return closed
 }
 
 func (l *logs) write(line logLine) {
@@ -82,9 +84,15 @@ func (l *logs) write(line logLine) {
 	out.Info("%s", line.text)
 }
 
-// close writes what waits; nothing may be put afterwards.
+// close writes what waits. Later lines are written by those who put them.
 func (l *logs) close() {
-	close(l.more)
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	select {
+	case l.more <- struct{}{}:
+	default:
+	}
 	<-l.done
 }
 

@@ -45,7 +45,10 @@ func TestDeferAndRestart(t *testing.T) {
 	r.logged(d.ID, "status=deferred (mailbox full)", "dsn=4.2.2")
 
 	var again []ipc.Request
-	r.deliver = func(q *ipc.Request, content string) *ipc.Reply { again = append(again, *q); return deliverAll(q, content) }
+	r.deliver = func(q *ipc.Request, content string) *ipc.Reply {
+		again = append(again, *q)
+		return deliverAll(q, content)
+	}
 	r.start()
 	r.s.ask(func() { r.s.flushAll() })
 	r.wait("delivery", func(*scheduler) bool { return len(r.got("bob@example.org")) > 0 })
@@ -101,7 +104,7 @@ func TestNullSenderIsNotAnswered(t *testing.T) {
 	d := r.writer().commit(envelope("", "bob@example.org"), "text\n")
 	r.settled()
 	r.stopAll()
-	r.logged(d.ID+": from=<>, not delivered")
+	r.logged(d.ID + ": from=<>, not delivered")
 	r.logged(d.ID + ": removed")
 	if strings.Contains(r.lines(), "notification") {
 		t.Error("a notice was made")

@@ -33,6 +33,7 @@ type rig struct {
 	users *users
 	log   string // file
 
+	machine *machine // of a crash test
 	opts    queue.Options
 	flush   durable.Options
 	params  func(*params)
@@ -249,19 +250,20 @@ func (c *client) recv() error {
 	return nil
 }
 
-func (c *client) blank() blank {
+// blank returns a blank, nil when the conversation ends before there is one.
+func (c *client) blank() *blank {
 	c.r.t.Helper()
 	if len(c.blanks) == 0 {
 		c.send(&ipc.WriterPacket{Want: 1})
 	}
 	for len(c.blanks) == 0 {
-		if err := c.recv(); err != nil {
-			c.r.t.Fatal(err)
+		if c.recv() != nil {
+			return nil
 		}
 	}
 	b := c.blanks[0]
 	c.blanks = c.blanks[1:]
-	return b
+	return &b
 }
 
 func envelope(sender string, recipients ...string) *queue.Envelope {
@@ -273,7 +275,7 @@ func envelope(sender string, recipients ...string) *queue.Envelope {
 }
 
 // write fills a blank under an ID, which may be its own.
-func (b blank) write(t testing.TB, id string, env *queue.Envelope, content string) {
+func (b *blank) write(t testing.TB, id string, env *queue.Envelope, content string) {
 	t.Helper()
 	w, err := queue.NewWriter(b.f, id, b.Size, env)
 	if err != nil {
@@ -289,6 +291,9 @@ func (b blank) write(t testing.TB, id string, env *queue.Envelope, content strin
 func (c *client) commit(env *queue.Envelope, content string) ipc.Done {
 	c.r.t.Helper()
 	b := c.blank()
+	if b == nil {
+		return ipc.Done{Error: "no blank"}
+	}
 	b.write(c.r.t, b.ID, env, content)
 	return c.finish(ipc.Commit{Blank: b.ID})
 }
@@ -386,15 +391,27 @@ func addresses(n int) []string {
 	return a
 }
 
-// stopAll ends the writers' connections with the queue manager.
-func (r *rig) stopAll() {
-	r.t.Helper()
+// closeAll ends the test's connections with the queue manager.
+func (r *rig) closeAll() {
 	r.mu.Lock()
-	open := r.open
-	r.open = nil
-	r.mu.Unlock()
-	for _, c := range open {
+	defer r.mu.Unlock()
+	for _, c := range r.open {
 		c.Close()
 	}
+	r.open = nil
+}
+
+// hangUp ends what the test says on its connections; it still hears.
+func (r *rig) hangUp() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range r.open {
+		c.Unix().CloseWrite()
+	}
+}
+
+func (r *rig) stopAll() {
+	r.t.Helper()
+	r.closeAll()
 	r.stop()
 }
