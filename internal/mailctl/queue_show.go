@@ -46,8 +46,9 @@ func find(env *cli.Env, id string) (*foundMessage, error) {
 			return nil
 		})
 	path := config.QueueDirectory.Of(env.Config)
+	var down *queuectl.Down
 	switch {
-	case errors.Is(err, queuectl.ErrDown) && queuectl.MayRead(path):
+	case errors.As(err, &down) && queuectl.MayRead(path):
 		return findDirect(path, id)
 	case err != nil:
 		if found != nil {

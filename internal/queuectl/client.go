@@ -14,13 +14,15 @@ import (
 	"yubin/internal/queue"
 )
 
-// Errors of Do, wrapped.
-var (
-	// ErrDown: nobody answers at qmgr's socket.
-	ErrDown = errors.New("mail system is down")
-	// ErrDenied: qmgr does not do this for the caller.
-	ErrDenied = errors.New("not allowed")
-)
+// ErrDenied is wrapped by errors of Do: qmgr does not do this for the caller.
+var ErrDenied = errors.New("not allowed")
+
+// Down is the error of Do when nobody answers at qmgr's socket, or no longer.
+type Down struct{ Cause error }
+
+func (d *Down) Error() string { return fmt.Sprintf("mail system is down (%v)", d.Cause) }
+
+func (d *Down) Unwrap() error { return d.Cause }
 
 // Params are the parameters that this package reads.
 func Params() []*config.Def {
@@ -51,7 +53,7 @@ func New(c *config.Config, program string) *Client {
 func (c *Client) Do(req ipc.ControlRequest, visit func(*ipc.ControlReply, []*os.File) error) error {
 	conn, err := fdpass.Dial(c.path)
 	if err != nil {
-		return fmt.Errorf("%w (%w)", ErrDown, err)
+		return &Down{err}
 	}
 	defer conn.Close()
 	if err := conn.Unix().SetDeadline(time.Now().Add(c.timeout)); err != nil {
@@ -73,7 +75,7 @@ func (c *Client) Do(req ipc.ControlRequest, visit func(*ipc.ControlReply, []*os.
 			err = io.ErrUnexpectedEOF
 			fallthrough
 		case err != nil:
-			return fmt.Errorf("%w (ask qmgr: %w)", ErrDown, errors.Join(sent, err))
+			return &Down{fmt.Errorf("ask qmgr: %w", errors.Join(sent, err))}
 		}
 		if err := conn.Unix().SetDeadline(time.Now().Add(c.timeout)); err != nil {
 			fdpass.CloseAll(files)

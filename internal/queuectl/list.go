@@ -28,9 +28,10 @@ func List(env *cli.Env) error {
 			return nil
 		})
 	path := config.QueueDirectory.Of(env.Config)
+	var down *Down
 	switch {
-	case errors.Is(err, ErrDown) && l.messages == 0 && MayRead(path):
-		fmt.Fprintf(env.Stderr, "%s: warning: Mail system is down -- accessing queue directly (%v)\n", env.Program, err)
+	case errors.As(err, &down) && l.messages == 0 && MayRead(path):
+		fmt.Fprintf(env.Stderr, "%s: warning: Mail system is down -- accessing queue directly (%v)\n", env.Program, down.Cause)
 		err = Read(path, l.Entry)
 		return errors.Join(l.Close(), err)
 	case err != nil:
@@ -42,8 +43,9 @@ func List(env *cli.Env) error {
 
 // Failure gives an error of Do its exit status. what is what could not be done.
 func Failure(what string, err error) error {
+	var down *Down
 	switch {
-	case errors.Is(err, ErrDown):
+	case errors.As(err, &down):
 		return cli.Fail(cli.ExUnavailable, "%s - %w", what, err)
 	case errors.Is(err, ErrDenied):
 		return cli.Fail(cli.ExNoPerm, "%s - %w", what, err)
