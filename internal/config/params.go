@@ -32,12 +32,8 @@ var (
 		The user that smtpd(8) runs as. It owns no file: whoever takes over an SMTP session gains nothing by it.`)
 	SmtpUser = account("smtp_user", "yubinsmtp", `
 		The user that smtp(8) runs as. It owns no file.`)
-	LoginUser = account("login_user", "yubinnull", `
-		The user of the login role of imapd(8) and pop3d(8). It owns no file.`)
 	SetgidGroup = account("setgid_group", "maildrop", `
 		The group of the maildrop directory and of the sendmail(8) command. No user is a member of it.`, "postdrop")
-	DefaultPrivs = account("default_privs", "nobody", `
-		The user for deliveries to commands and files that no user asked for.`)
 
 	// Names.
 	CompatibilityLevel = str("compatibility_level", "0", `
@@ -178,8 +174,6 @@ var (
 		mail_spool_directory.`)
 	MailSpoolDirectory = path("mail_spool_directory", "/var/mail", `
 		The directory of mailboxes named by user, when home_mailbox is empty; with a final / they are Maildirs.`)
-	MailboxSizeLimit = size("mailbox_size_limit", 51200000, 0, `
-		The largest mailbox that is one file. 0 means no limit.`)
 
 	// smtpd.
 	SmtpdBanner = str("smtpd_banner", "$myhostname ESMTP $mail_name", `

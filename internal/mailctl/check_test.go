@@ -11,7 +11,7 @@ import (
 // with, below dir.
 func healthy(t *testing.T, dir string) string {
 	t.Helper()
-	for _, name := range []string{"master", "pickup", "qmgr", "local", "smtpd"} {
+	for _, name := range []string{"master", "pickup", "qmgr", "local", "smtpd", "sendmail", "mailq", "newaliases", "mailctl"} {
 		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -22,6 +22,11 @@ func healthy(t *testing.T, dir string) string {
 	// Accounts that every system has: the test may run as root.
 	return strings.ReplaceAll(`queue_directory = DIR/queue
 daemon_directory = DIR
+command_directory = DIR
+data_directory = DIR/data
+sendmail_path = DIR/sendmail
+mailq_path = DIR/mailq
+newaliases_path = DIR/newaliases
 mail_owner = root
 smtpd_user = root
 setgid_group = root
@@ -42,16 +47,16 @@ func TestCheck(t *testing.T) {
 		want               string // part of a line; "": only notes
 	}{
 		{"healthy", "", smtpd, nil, ""},
-		{"syntax", "myhostname mx.example", smtpd, nil, "main.cf:10: missing '='"},
-		{"misspelt", "myhostnam = mx.example", smtpd, nil, "main.cf:10: myhostnam: unknown parameter that no value refers to; write myhostname if that is meant"},
-		{"wrong value", "max_idle = never", smtpd, nil, "main.cf:10: max_idle: want a time"},
-		{"wrong directory", "queue_directory = queue", smtpd, nil, "main.cf:10: queue_directory: want an absolute path"},
+		{"syntax", "myhostname mx.example", smtpd, nil, "main.cf:15: missing '='"},
+		{"misspelt", "myhostnam = mx.example", smtpd, nil, "main.cf:15: myhostnam: unknown parameter that no value refers to; write myhostname if that is meant"},
+		{"wrong value", "max_idle = never", smtpd, nil, "main.cf:15: max_idle: want a time"},
+		{"wrong directory", "queue_directory = queue", smtpd, nil, "main.cf:15: queue_directory: want an absolute path"},
 		{"master.cf line", "", "smtp inet n - n - smtpd\n", nil, "master.cf:1: service  left out: want eight fields"},
 		{"override", "", "smtp inet n - n - - smtpd -o max_idle=x\n", nil, "master.cf:1: -o max_idle: want a time"},
 		{"no master.cf", "", "", func(t *testing.T, dir string) { os.Remove(filepath.Join(dir, "etc/master.cf")) }, "master.cf: no such file"},
 		{"no program", "", "x unix - - n - - nosuch\n", nil, "master.cf:1: stat DIR/nosuch: no such file"},
 		{"not a program", "", smtpd, func(t *testing.T, dir string) { os.Chmod(filepath.Join(dir, "smtpd"), 0o644) }, "DIR/smtpd is no program"},
-		{"no table", "virtual_mailbox_maps = hash:DIR/vmail", smtpd, nil, "main.cf:10: virtual_mailbox_maps: open DIR/vmail: no such file"},
+		{"no table", "virtual_mailbox_maps = hash:DIR/vmail", smtpd, nil, "main.cf:15: virtual_mailbox_maps: open DIR/vmail: no such file"},
 		{"kind of table", "virtual_mailbox_maps = ldap:x", smtpd, nil, "type \"ldap\" is not supported"},
 		{"no list", "", smtpd, func(t *testing.T, dir string) { os.Remove(filepath.Join(dir, "domains")) }, "DIR/domains: no such file"},
 		{"writable", "", smtpd, func(t *testing.T, dir string) { os.Chmod(filepath.Join(dir, "etc/main.cf"), 0o666) }, "main.cf: others than the owner can change it"},

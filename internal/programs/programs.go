@@ -1,5 +1,5 @@
 // Package programs is the list of all programs, for tests and manuals. No
-// program imports it.
+// program imports it: each would carry all the others.
 package programs
 
 import (
@@ -15,15 +15,9 @@ import (
 	"yubin/internal/submit"
 )
 
-// All has every program, by name.
+// All is every program: daemons in the order a letter meets them, then
+// commands.
 var All = []*cli.Command{
-	local.Command,
-	mailctl.Command,
-	mailq.Command,
-	master.Command,
-	newaliases.Command,
-	pickup.Command,
-	qmgr.Command,
-	submit.Command,
-	smtpd.Command,
+	master.Command, smtpd.Command, pickup.Command, qmgr.Command, local.Command,
+	submit.Command, mailq.Command, newaliases.Command, mailctl.Command,
 }
