@@ -26,6 +26,7 @@ type system struct {
 	shown  string // the same as the user gave it
 	bin    string
 	addr   string
+	lock   *os.File
 	master *exec.Cmd
 	exited chan error
 }
@@ -57,6 +58,9 @@ func prepare(dir, bin string) (*system, error) {
 			return nil, err
 		}
 	}
+	if s.lock, err = takeLock(s.path("lock")); err != nil {
+		return nil, err
+	}
 	if s.addr, err = choosePort(s.path("port")); err != nil {
 		return nil, err
 	}
@@ -80,6 +84,19 @@ func prepare(dir, bin string) (*system, error) {
 		}
 	}
 	return s, nil
+}
+
+// takeLock keeps a second demo from writing a configuration under the first.
+func takeLock(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock %s: %w: does make run already run?", path, err)
+	}
+	return f, nil
 }
 
 // mainCF is main.cf of a system that runs as me alone.
@@ -177,6 +194,7 @@ func (s *system) start(ctx context.Context) error {
 
 // stop ends the system as an administrator would.
 func (s *system) stop() error {
+	defer s.lock.Close()
 	s.master.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-s.exited:
