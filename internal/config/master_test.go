@@ -132,6 +132,26 @@ func TestStock(t *testing.T) {
 	}
 }
 
+// There is nothing to say of the files that we ship.
+func TestShipped(t *testing.T) {
+	t.Parallel()
+	const dir = "../../etc"
+	c, err := Load(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	services, problems, err := LoadMaster(dir, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range append(problems, c.Lint(services)...) {
+		t.Errorf("%s", p)
+	}
+	if len(services) != 5 || services[4].Line == 0 {
+		t.Errorf("services %v, want the five of master.cf", services)
+	}
+}
+
 // Any text can be read; a service that comes of it has a name that stays in
 // its directory, a program without a path, and options that Load takes.
 func FuzzMaster(f *testing.F) {
