@@ -41,9 +41,9 @@ func (s *session) cmdData(ctx context.Context, args string) smtp.Reply {
 		return s.noMessage(err)
 	}
 	defer s.reset()
+	defer m.abandon() // even when something panics: others need the blank
 	s.w.reply(smtp.Reply{Code: 354, Text: "End data with <CR><LF>.<CR><LF>", Plain: true})
 	if err := s.receive(m); err != nil {
-		m.abandon()
 		s.broken = true
 		s.lost(err) // before reset forgets the queue ID
 		return smtp.Reply{Code: 421}
@@ -98,10 +98,10 @@ func (s *session) receive(m *message) error {
 // the message is safe.
 func (s *session) finish(ctx context.Context, m *message) smtp.Reply {
 	if r, refused := s.judge(m); refused {
-		m.abandon()
 		return r
 	}
 	s.srv.cleanup.Info("%s: message-id=%s", s.msg.id, m.messageID())
+	m.settled = true
 	if err := m.out.Close(); err != nil {
 		s.srv.depot.Return(m.blank)
 		return s.notWritten(err)

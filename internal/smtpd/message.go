@@ -28,6 +28,7 @@ type message struct {
 	hops    int   // limit
 	refusal *smtp.Reply
 	cause   error // of a refusal that is our own fault
+	settled bool  // the blank is not ours any more
 }
 
 // newMessage takes a blank and writes what comes in front of the content.
@@ -156,8 +157,12 @@ func (m *message) messageID() string {
 	return m.look.MessageID
 }
 
-// abandon gives the blank back.
+// abandon gives the blank back, unless it was committed or given back before.
 func (m *message) abandon() {
+	if m.settled {
+		return
+	}
+	m.settled = true
 	m.out.Abandon()
 	m.depot.Return(m.blank)
 }

@@ -1,6 +1,7 @@
 package smtpd
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -157,6 +158,46 @@ func TestLostConnection(t *testing.T) {
 		"disconnect from unknown[192.0.2.1] mail=1 rcpt=1 data=0/1 commands=2/3",
 		"NOQUEUE: lost connection after HELO from unknown[192.0.2.1]",
 	})
+}
+
+// A session that panics keeps no blank, and its client hears 421.
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	near, far := net.Pipe()
+	c := &client{t: t, c: near, in: bufio.NewReader(near), done: make(chan struct{})}
+	go func() {
+		defer close(c.done)
+		defer far.Close()
+		// As package service does.
+		defer func() {
+			recover()
+			r.srv.lastWord(far)
+		}()
+		r.srv.session(context.Background(), panicConn{far}, stranger)
+	}()
+	c.play(toData)
+	c.send("panic\r\n")
+	if got := c.reply(); got != "421 4.3.0 mx.example Error: internal error, closing connection" {
+		t.Errorf("got %q", got)
+	}
+	c.c.Close()
+	<-c.done
+	r.taken()
+	if len(r.srv.clients) != 0 {
+		t.Errorf("still counted: %v", r.srv.clients)
+	}
+}
+
+// A panicConn panics when it reads the word.
+type panicConn struct{ net.Conn }
+
+func (c panicConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if strings.Contains(string(b[:n]), "panic") {
+		panic("as told")
+	}
+	return n, err
 }
 
 // When the service ends, an idle session hears of it, and a message under way
