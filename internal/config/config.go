@@ -47,7 +47,7 @@ func Load(dir string, overrides []string) (*Config, error) {
 }
 
 // Read is Load for a program that wants to see a faulty main.cf too: only a
-// file that cannot be read is an error. Err and Problems tell of the rest.
+// file that cannot be read is an error. Err and Lint tell of the rest.
 func Read(dir string, overrides []string) (*Config, error) {
 	file := filepath.Join(dir, "main.cf")
 	b, err := os.ReadFile(file)
@@ -118,10 +118,6 @@ func nameValue(text string) (name, value string, err error) {
 // Err returns the first fault of the syntax of main.cf, or nil. A Config from
 // Load has none.
 func (c *Config) Err() error { return c.fatal }
-
-// Problems returns what reading main.cf met: faults, and entries that a later
-// one replaces.
-func (c *Config) Problems() []Problem { return slices.Clone(c.problems) }
 
 // Names returns the names that main.cf and the overrides set, sorted.
 func (c *Config) Names() []string { return slices.Sorted(maps.Keys(c.raw)) }

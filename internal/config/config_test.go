@@ -90,7 +90,7 @@ func TestReadProblems(t *testing.T) {
 				t.Fatal(err)
 			}
 			var got []string
-			for _, p := range c.Problems() {
+			for _, p := range c.problems {
 				got = append(got, strings.TrimPrefix(p.String(), dir+"/"))
 			}
 			if !slices.EqualFunc(got, tt.want, strings.HasPrefix) {
