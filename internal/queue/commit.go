@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -28,7 +29,18 @@ type Commit struct {
 	File   *os.File
 	Size   int64 // of the file
 
-	first []byte
+	first []byte // from firstReads
+}
+
+// firstReads are buffers of FirstRead octets, one for each commit under way.
+var firstReads = sync.Pool{New: func() any { return new([FirstRead]byte) }}
+
+// release gives the buffer back. Nothing refers to it: what is kept of it was copied.
+func (c *Commit) release() {
+	if c.first != nil {
+		firstReads.Put((*[FirstRead]byte)(c.first[:FirstRead]))
+		c.first = nil
+	}
 }
 
 // Commit moves the message that was written on b to incoming/, under the ID in
@@ -43,6 +55,7 @@ func (s *Store) Commit(b Blank, want string) (*Commit, error) {
 	if err != nil {
 		if c != nil {
 			c.File.Close()
+			c.release()
 		}
 		s.Return(b)
 		return nil, fmt.Errorf("commit %s: %w", want, err)
@@ -56,7 +69,7 @@ func (s *Store) inspect(b Blank, want string) (*Commit, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Commit{Blank: b, File: f, first: make([]byte, FirstRead)}
+	c := &Commit{Blank: b, File: f, first: firstReads.Get().(*[FirstRead]byte)[:]}
 	switch alone, err := unshared(f, unix.F_RDLCK); {
 	case err != nil:
 		return c, err
@@ -98,6 +111,7 @@ func (s *Store) admit(c *Commit, want string) error {
 // nothing of an earlier one is left behind it. It may be called by another
 // goroutine than the store's, and beside the flush.
 func (c *Commit) Verify() (*Message, error) {
+	defer c.release()
 	b := body{f: c.File, first: c.first, h: c.Header}
 	m, err := b.read(true)
 	if err != nil {
@@ -110,7 +124,6 @@ func (c *Commit) Verify() (*Message, error) {
 		return nil, err
 	}
 	m.Size = c.Size
-	c.first = nil
 	return m, nil
 }
 

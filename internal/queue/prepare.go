@@ -33,7 +33,7 @@ var directories = [...]directory{
 	{DirCorrupt, 0o700, true, false},
 	{DirPrivate, 0o700, true, false},
 	{DirPublic, 0o755, true, true},
-	{DirPID, 0o755, false, false},
+	{DirPID, 0o700, false, false},
 }
 
 // Prepare creates what is missing of the queue directory dir and sets owners

@@ -1,0 +1,466 @@
+package queue
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// newStore opens a store in a new directory.
+func newStore(t testing.TB, o Options) *Store {
+	t.Helper()
+	dir := t.TempDir()
+	if err := Prepare(dir, PrepareOptions{UID: os.Geteuid(), GID: os.Getegid()}); err != nil {
+		t.Fatal(err)
+	}
+	return reopen(t, dir, o)
+}
+
+func reopen(t testing.TB, dir string, o Options) *Store {
+	t.Helper()
+	s, err := Open(dir, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// fill writes a message onto a blank and closes it.
+func fill(t testing.TB, b Blank, f *os.File, id, content string) {
+	t.Helper()
+	w, err := NewWriter(f, id, b.Size, &Envelope{Sender: "a@example.com", Recipients: []Recipient{{Address: "b@example.org"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(w, content)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// put brings a message into incoming/.
+func put(t testing.TB, s *Store, content string) *Message {
+	t.Helper()
+	b, f, err := s.Lend()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(t, b, f, b.ID, content)
+	c, err := s.Commit(b, b.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.File.Close()
+	m, err := c.Verify()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func TestCommitRefused(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		do   func(t *testing.T, s *Store, b Blank, f *os.File)
+		want error
+	}{
+		{"nothing written", func(_ *testing.T, _ *Store, _ Blank, f *os.File) { f.Close() }, ErrBlank},
+		{"still open", func(t *testing.T, s *Store, b Blank, f *os.File) {
+			keep, err := os.OpenFile(filepath.Join(s.path, DirPool, b.ID), os.O_WRONLY, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { keep.Close() })
+			fill(t, b, f, b.ID, "text\n")
+		}, ErrOpen},
+		{"another ID", func(t *testing.T, s *Store, b Blank, f *os.File) { fill(t, b, f, s.NewID(), "text\n") }, ErrBlank},
+		{"cut short", func(t *testing.T, s *Store, b Blank, f *os.File) {
+			fill(t, b, f, b.ID, strings.Repeat("text\n", 5000))
+			os.Truncate(filepath.Join(s.path, DirPool, b.ID), 4096)
+		}, ErrBlank},
+		{"content changed", func(t *testing.T, s *Store, b Blank, f *os.File) {
+			fill(t, b, f, b.ID, "text\n")
+			patch(t, filepath.Join(s.path, DirPool, b.ID), 160, "X")
+		}, ErrBlank},
+		{"bytes behind it", func(t *testing.T, s *Store, b Blank, f *os.File) {
+			fill(t, b, f, b.ID, "text\n")
+			patch(t, filepath.Join(s.path, DirPool, b.ID), 3000, "left behind")
+		}, ErrTail},
+		{"bytes far behind it", func(t *testing.T, s *Store, b Blank, f *os.File) {
+			fill(t, b, f, b.ID, "text\n")
+			patch(t, filepath.Join(s.path, DirPool, b.ID), 3*FirstRead, "left behind")
+		}, ErrTail},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStore(t, Options{})
+			b, f, err := s.Lend()
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.do(t, s, b, f)
+			qc, err := s.Commit(b, b.ID)
+			if err == nil {
+				_, err = qc.Verify()
+				if refuseErr := s.Refuse(qc, false); refuseErr != nil {
+					t.Error(refuseErr)
+				}
+			}
+			if !errors.Is(err, c.want) {
+				t.Errorf("got %v, want %v", err, c.want)
+			}
+			if names, _ := s.IDs(DirIncoming); len(names) != 0 {
+				t.Errorf("incoming holds %v", names)
+			}
+			if len(s.blanks) != 1 {
+				t.Errorf("%d blanks, want the refused one back", len(s.blanks))
+			}
+		})
+	}
+}
+
+func patch(t *testing.T, path string, off int64, text string) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteAt([]byte(text), off); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A file that went back to the pool is lent again only after a flush that began
+// after that, under an ID that is above the one it had, and with its size.
+func TestRecycle(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, Options{})
+	m := put(t, s, strings.Repeat("long\n", 3000))
+	if err := s.Finish(m.ID, DirIncoming, m.Size); err != nil {
+		t.Fatal(err)
+	}
+	early, f, err := s.Lend()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	if early.Size != 0 {
+		t.Error("a file was lent again before a flush")
+	}
+	mark := s.Mark()
+	if s.Dirty() == 0 {
+		t.Error("nothing waits for a flush")
+	}
+	s.Flushed(mark)
+	b, f, err := s.Lend()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.Size != m.Size || b.ID <= m.ID {
+		t.Errorf("lent %+v, want the file of %s, %d octets", b, m.ID, m.Size)
+	}
+	fill(t, b, f, b.ID, "short\n")
+	c, err := s.Commit(b, b.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.File.Close()
+	if _, err := c.Verify(); err != nil {
+		t.Errorf("a short message over a long one: %v", err)
+	}
+}
+
+// A file that somebody has open, for reading too, is not lent.
+func TestLendOnlyUnshared(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, Options{})
+	m := put(t, s, "text\n")
+	agent, err := s.OpenMessage(m.ID, DirIncoming)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Finish(m.ID, DirIncoming, m.Size); err != nil {
+		t.Fatal(err)
+	}
+	s.Flushed(s.Mark())
+	b, f, err := s.Lend()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	if b.Size != 0 {
+		t.Error("a file that an agent holds was lent")
+	}
+	agent.Close()
+	if b, f, err = s.Lend(); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	if b.Size != m.Size {
+		t.Error("the file was not lent when nobody held it any more")
+	}
+}
+
+// IDs rise over a restart and a clock that was set back.
+func TestIDsRise(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, Options{})
+	m := put(t, s, "text\n")
+	s.Close()
+	again := reopen(t, s.path, Options{Now: func() time.Time { return time.UnixMicro(1) }})
+	if _, _, _, err := again.Recover(); err != nil {
+		t.Fatal(err)
+	}
+	last := m.ID
+	for range 3 {
+		id := again.NewID()
+		if id <= last {
+			t.Errorf("%s follows %s", id, last)
+		}
+		last = id
+	}
+}
+
+func TestFormat(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, file, content, want string
+	}{
+		{"new", "", "", ""},
+		{"ours", FormatFile, formatLine, ""},
+		{"cut off", FormatFile, "", ""},
+		{"later", FormatFile, "yubin queue 2\n", `has format "yubin queue 2"`},
+		{"Postfix's", "active/x", "", "mailctl import"},
+		{"Postfix's, ours too", "defer/x", "", "mailctl import"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			if c.file != "" {
+				path := filepath.Join(dir, c.file)
+				os.MkdirAll(filepath.Dir(path), 0o700)
+				if err := os.WriteFile(path, []byte(c.content), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			err := Prepare(dir, PrepareOptions{UID: os.Geteuid(), GID: os.Getegid()})
+			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+// Records survive, a torn one is ignored, and what follows is written over it.
+func TestAppend(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, Options{})
+	m := put(t, s, "text\n")
+	add := func(text string) {
+		t.Helper()
+		f, err := s.Append(m, DirIncoming, []Record{{State: Deferred, Time: 7, Code: "4.2.2", Text: text, Recipients: []int{0}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+	}
+	add("first")
+	tail := m.Tail
+	add("second, which will be torn")
+	patch(t, filepath.Join(s.path, DirIncoming, m.ID), tail+12, "??")
+	load := func(text string, torn bool) {
+		t.Helper()
+		got, f, err := s.Load(m.ID, DirIncoming)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+		if got.Result(0).Text != text || got.Torn != torn {
+			t.Errorf("got %+v, torn %v; want %q, %v", got.Result(0), got.Torn, text, torn)
+		}
+		m = got
+	}
+	load("first", true)
+	add("third")
+	load("third", false)
+	if info, err := os.Stat(filepath.Join(s.path, DirIncoming, m.ID)); err != nil || info.Size() != m.Tail {
+		t.Errorf("the torn record was not cut: %v, %v", info.Size(), err)
+	}
+}
+
+func TestUnreadable(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, Options{})
+	for _, c := range []struct {
+		dir, in string
+		spoil   func(path string)
+	}{
+		{DirIncoming, DirPool, func(p string) { patch(t, p, 160, "X") }},
+		{DirDeferred, DirCorrupt, func(p string) { patch(t, p, 160, "X") }},
+		{DirDeferred, DirCorrupt, func(p string) { os.WriteFile(p, []byte("garbage"), 0o600) }},
+		{DirIncoming, DirCorrupt, func(p string) {
+			// A record of a later version, checksums right.
+			h := Header{ID: filepath.Base(p), Envelope: 5, Body: 0}
+			b := make([]byte, HeaderSize, 256)
+			b = append(b, "S\x00Z!\x00"...)
+			h.Body = crcOf(b[HeaderSize:])
+			h.encode(b[:HeaderSize])
+			os.WriteFile(p, b, 0o600)
+		}},
+	} {
+		m := put(t, s, "text\n")
+		if c.dir == DirDeferred {
+			if err := s.Defer(m.ID, DirIncoming, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.spoil(filepath.Join(s.path, c.dir, m.ID))
+		_, _, err := s.Load(m.ID, c.dir)
+		if err == nil {
+			t.Fatalf("%s: the spoilt file was read", c.dir)
+		}
+		before, _ := s.IDs(c.in)
+		if _, err := s.Unreadable(m.ID, c.dir, err); err != nil {
+			t.Error(err)
+		}
+		after, _ := s.IDs(c.in)
+		if len(after) != len(before)+1 {
+			t.Errorf("%s: not moved to %s", c.dir, c.in)
+		}
+	}
+}
+
+func crcOf(b []byte) uint32 { return recordSum("", b) }
+
+// An operation that the disk refuses leaves the message where it was.
+func TestDiskFull(t *testing.T) {
+	t.Parallel()
+	var refuse string
+	s := newStore(t, Options{Before: func(call, _ string) error {
+		if call == refuse {
+			return syscall.ENOSPC
+		}
+		return nil
+	}})
+	m := put(t, s, "text\n")
+	for _, c := range []struct {
+		call string
+		do   func() error
+	}{
+		{"create", func() error { _, _, err := s.Lend(); return err }},
+		{"rename", func() error { return s.Defer(m.ID, DirIncoming, time.Now()) }},
+		{"rename", func() error { return s.Finish(m.ID, DirIncoming, m.Size) }},
+		{"write", func() error {
+			_, err := s.Append(m, DirIncoming, []Record{{State: Sent, Recipients: []int{0}}})
+			return err
+		}},
+	} {
+		refuse = c.call
+		if err := c.do(); !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("%s: got %v, want no space", c.call, err)
+		}
+		refuse = ""
+		got, f, err := s.Load(m.ID, DirIncoming)
+		if err != nil {
+			t.Fatalf("after %s: %v", c.call, err)
+		}
+		f.Close()
+		if got.Results != nil {
+			t.Errorf("after %s: a record was written", c.call)
+		}
+	}
+}
+
+func TestListing(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, Options{})
+	const n = 3*listed + 1
+	want := make([]string, n)
+	for i := range want {
+		want[i] = put(t, s, "text\n").ID
+	}
+	var got []string
+	err := List(s.path, DirIncoming, func(l *Listed) bool {
+		if l.Err != nil || l.Message.Env.Sender != "a@example.com" {
+			t.Errorf("%s: %+v", l.ID, l)
+		}
+		got = append(got, l.ID)
+		return true
+	})
+	if err != nil || strings.Join(got, " ") != strings.Join(want, " ") {
+		t.Errorf("%v: got %d messages, want %d in order", err, len(got), n)
+	}
+	count := 0
+	if err := List(s.path, DirIncoming, func(*Listed) bool { count++; return count < 2 }); err != nil || count != 2 {
+		t.Errorf("stopped after %d: %v", count, err)
+	}
+}
+
+// FuzzRead: whatever bytes a file holds, reading them ends; what is accepted
+// has an envelope that encodes, and an outcome for every recipient or for none.
+func FuzzRead(f *testing.F) {
+	s := newStore(f, Options{})
+	m := put(f, s, "text\n")
+	file, err := s.Append(m, DirIncoming, []Record{{State: Deferred, Code: "4.0.0", Text: "why", Recipients: []int{0}}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	file.Close()
+	whole, err := os.ReadFile(filepath.Join(s.path, DirIncoming, m.ID))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(whole[:m.Tail])
+	f.Add(whole)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) >= HeaderSize { // reach what a checksum would keep away
+			if h, err := ParseHeader(b); err == nil && h.End() > 0 && h.End() <= int64(len(b)) {
+				h.Body = crcOf(b[HeaderSize:h.End()])
+				h.encode(b[:HeaderSize])
+			}
+		}
+		m, err := Read(bytes.NewReader(b))
+		if err != nil {
+			return
+		}
+		if _, err := m.Env.Encode(); err != nil {
+			t.Errorf("accepted an envelope that does not encode: %v", err)
+		}
+		if m.Results != nil && len(m.Results) != len(m.Env.Recipients) {
+			t.Errorf("%d results for %d recipients", len(m.Results), len(m.Env.Recipients))
+		}
+		if m.Tail < m.End() || m.Tail > int64(len(b)) {
+			t.Errorf("tail %d outside the file", m.Tail)
+		}
+	})
+}
+
+// FuzzRecord: a record that is read is the same when it is written and read
+// again.
+func FuzzRecord(f *testing.F) {
+	b, _ := AppendRecord(nil, "ID", &Record{State: Sent, Time: 5, Code: "2.0.0", Text: "ok", Host: "h", Recipients: []int{0, 1, 2, 7}})
+	f.Add(b[frame:])
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var r, again Record
+		if !r.parse(body, 1000) {
+			return
+		}
+		b, err := AppendRecord(nil, "ID", &r)
+		if err != nil {
+			return
+		}
+		again, n := nextRecord(b, "ID", 1000)
+		if n != len(b) || again.State != r.State || again.Text != r.Text || FormatNumbers(again.Recipients) != FormatNumbers(r.Recipients) {
+			t.Errorf("wrote %+v, read %+v", r, again)
+		}
+	})
+}
