@@ -152,7 +152,7 @@ func (r *rig) rest() {
 			return s.quiet()
 		default:
 		}
-		return len(s.messages)+len(s.loading)+len(s.backlog) == 0 && !s.scanning && s.quiet()
+		return s.atRest()
 	})
 }
 

@@ -43,9 +43,15 @@ func (s *scheduler) fill() {
 		}
 		s.load(e.id, e.dir)
 	}
-	if s.more && !s.scanning && !s.stopping && (!now.Before(s.rescan) || s.waiting.len() < s.p.active/4 && now.After(s.rescan.Add(rescanPause-s.p.queueRun))) {
+	if s.more && !s.scanning && !s.stopping && s.rescanDue(now) {
 		s.scan(nil)
 	}
+}
+
+// rescanDue tells whether deferred/ is to be read again: it is time, or memory
+// has room for what did not fit.
+func (s *scheduler) rescanDue(now time.Time) bool {
+	return !now.Before(s.rescan) || s.waiting.len() < s.p.active/4 && now.Sub(s.scanAt) >= rescanPause
 }
 
 // load reads one message, which then begins.
@@ -112,7 +118,8 @@ func (s *scheduler) unloadable(id, dir string, err error) {
 // scan reads when the messages in deferred/ are due, in a goroutine; ids are
 // their names if they are known.
 func (s *scheduler) scan(ids []string) {
-	s.scanning, s.rescan = true, s.now().Add(s.p.queueRun)
+	s.scanning, s.scanAt = true, s.now()
+	s.rescan = s.scanAt.Add(s.p.queueRun)
 	limit := s.p.active
 	s.helpers.Go(func() {
 		var err error

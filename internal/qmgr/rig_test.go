@@ -70,6 +70,13 @@ func deliverAll(r *ipc.Request, _ string) *ipc.Reply {
 	return p
 }
 
+// answer changes how agents answer from now on.
+func (r *rig) answer(deliver func(*ipc.Request, string) *ipc.Reply) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.deliver = deliver
+}
+
 // outcomes answers each recipient by its address.
 func outcomes(by map[string]ipc.Result) func(*ipc.Request, string) *ipc.Reply {
 	return func(r *ipc.Request, content string) *ipc.Reply {
@@ -160,7 +167,10 @@ func (r *rig) agent(c *fdpass.Conn) {
 			r.t.Errorf("%s: read content: %v", q.ID, err)
 			return
 		}
-		p := r.deliver(&q, string(content))
+		r.mu.Lock()
+		deliver := r.deliver
+		r.mu.Unlock()
+		p := deliver(&q, string(content))
 		if p == nil {
 			return
 		}
@@ -335,8 +345,15 @@ func (r *rig) wait(what string, ok func(s *scheduler) bool) {
 func (r *rig) settled() {
 	r.t.Helper()
 	r.wait("nothing under way", func(s *scheduler) bool {
-		return len(s.messages)+len(s.loading)+len(s.backlog) == 0 && !s.scanning && s.quiet()
+		return s.atRest()
 	})
+}
+
+// atRest tells whether nothing is under way and nothing is due.
+func (s *scheduler) atRest() bool {
+	next, ok := s.waiting.next()
+	due := ok && !next.After(s.now()) || s.more && !s.rescan.After(s.now())
+	return len(s.messages)+len(s.loading)+len(s.backlog) == 0 && !due && s.quiet()
 }
 
 func (r *rig) lines() string {

@@ -39,7 +39,8 @@ type scheduler struct {
 	waiting  calendar            // deferred, the earliest
 	more     bool                // deferred/ holds later ones that are not in waiting
 	scanning bool
-	rescan   time.Time // when deferred/ is to be read again
+	scanAt   time.Time // when deferred/ was last read
+	rescan   time.Time // when it is to be read again, if there is more
 	flushed  time.Time // when everything deferred was last told to be tried now
 	kept     map[string]*message
 	sick     map[string]bool // files that a flush failed for: never written again

@@ -1,0 +1,354 @@
+package qmgr
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"yubin/internal/durable"
+	"yubin/internal/ipc"
+	"yubin/internal/queue"
+)
+
+// A flush that fails refuses the message, and its file is never written again.
+func TestFlushFails(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	fail := atomic.Bool{}
+	flush := func(f *os.File) error {
+		if fail.Load() && !strings.HasSuffix(f.Name(), queue.DirPool) {
+			return &os.PathError{Op: "fsync", Path: f.Name(), Err: syscall.EIO}
+		}
+		return nil
+	}
+	r.flush = durable.Options{Fsync: flush, Syncfs: flush}
+	r.start()
+	w := r.writer()
+	fail.Store(true)
+	d := w.commit(envelope("ann@example.com", "bob@example.org"), "text\n")
+	fail.Store(false)
+	if d.ID != "" || !strings.Contains(d.Error, "input/output error") {
+		t.Errorf("commit: %+v, want an I/O error", d)
+	}
+	if d := w.commit(envelope("ann@example.com", "al@example.org"), "text\n"); d.Error != "" {
+		t.Errorf("the next commit: %+v", d)
+	}
+	r.settled()
+	r.stopAll()
+	if n := r.names(queue.DirCorrupt); len(n) != 1 {
+		t.Errorf("corrupt holds %v, want the refused file", n)
+	}
+	if got := r.got("bob@example.org"); len(got) != 0 {
+		t.Error("a refused message was delivered")
+	}
+}
+
+// A record that cannot be flushed: nothing more is written to the file, and it
+// is not recycled.
+func TestRecordFlushFails(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	fail := atomic.Bool{}
+	flush := func(f *os.File) error {
+		if fail.Load() {
+			return &os.PathError{Op: "fsync", Path: f.Name(), Err: syscall.EIO}
+		}
+		return nil
+	}
+	r.flush = durable.Options{Fsync: flush, Syncfs: flush}
+	r.deliver = func(q *ipc.Request, c string) *ipc.Reply {
+		fail.Store(true)
+		return outcomes(map[string]ipc.Result{"bob@example.org": {Status: ipc.Deferred, Code: "4.2.2", Text: "full"}})(q, c)
+	}
+	r.start()
+	d := r.writer().commit(envelope("ann@example.com", "bob@example.org"), "text\n")
+	r.settled()
+	r.wait("note of the failure", func(s *scheduler) bool { return s.sick[d.ID] })
+	r.answer(deliverAll)
+	r.s.ask(func() { r.s.tryNow(d.ID) })
+	r.wait("delivery", func(s *scheduler) bool { return len(r.got("bob@example.org")) == 1 && len(s.messages) == 0 })
+	pool := 0
+	r.s.ask(func() { pool = len(r.names(queue.DirPool)) })
+	r.stopAll()
+	if pool != 0 {
+		t.Errorf("%d files in the pool: a failed file was recycled", pool)
+	}
+	r.logged(d.ID + ": fsync")
+}
+
+func TestDiskFull(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	full := atomic.Bool{}
+	full.Store(true)
+	r.opts.Before = func(call, _ string) error {
+		if call == "create" && full.Load() {
+			return syscall.ENOSPC
+		}
+		return nil
+	}
+	r.start()
+	w := r.writer()
+	w.send(&ipc.WriterPacket{Want: 1})
+	for w.full == "" {
+		if err := w.recv(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !strings.Contains(w.full, "no space left") {
+		t.Errorf("full: %q", w.full)
+	}
+	full.Store(false)
+	r.s.ask(func() { r.s.spaceAt = time.Time{} })
+	for w.full != "" {
+		if err := w.recv(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if d := w.commit(envelope("", "bob@example.org"), "text\n"); d.Error != "" {
+		t.Errorf("commit after recovery: %+v", d)
+	}
+	r.settled()
+	r.stopAll()
+	r.logged("warning: no mail is taken")
+	r.logged("mail is taken again")
+}
+
+func TestTooManyInFlight(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.params = func(p *params) { p.incoming = 2 }
+	release := make(chan struct{})
+	r.deliver = func(q *ipc.Request, c string) *ipc.Reply { <-release; return deliverAll(q, c) }
+	r.start()
+	w := r.writer()
+	for range 2 {
+		if d := w.commit(envelope("", "bob@example.org"), "text\n"); d.Error != "" {
+			t.Fatal(d.Error)
+		}
+	}
+	w.send(&ipc.WriterPacket{Want: 1})
+	for w.full == "" {
+		if err := w.recv(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(w.blanks) != 0 {
+		t.Error("a blank was lent beyond incoming_limit")
+	}
+	close(release)
+	for w.full != "" || len(w.blanks) == 0 {
+		if err := w.recv(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.stopAll()
+}
+
+func TestUnreadableTableDefers(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.resolve = func(string) (destination, error) {
+		return destination{}, errors.New("open /etc/aliases: permission denied")
+	}
+	r.start()
+	d := r.writer().commit(envelope("ann@example.com", "bob@example.org"), "text\n")
+	r.settled()
+	r.stopAll()
+	r.logged(d.ID, "status=deferred (cannot find out how to deliver: open /etc/aliases: permission denied)", "dsn=4.3.0")
+	if n := r.names(queue.DirDeferred); len(n) != 1 {
+		t.Errorf("deferred holds %v", n)
+	}
+}
+
+// Transports inside qmgr, and deferral by configuration.
+func TestInnerTransports(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.params = func(p *params) { p.deferred["slow"] = true }
+	by := map[string]destination{
+		"e@example.org": {transport: "error", nexthop: "5.1.2 no such domain"},
+		"r@example.org": {transport: "retry", nexthop: "not yet"},
+		"d@example.org": {transport: "discard"},
+		"s@example.org": {transport: "slow"},
+	}
+	r.resolve = func(a string) (destination, error) {
+		if d, ok := by[a]; ok {
+			return d, nil
+		}
+		return destination{transport: "local", address: a, mailbox: a}, nil
+	}
+	r.start()
+	d := r.writer().commit(envelope("ann@example.com", "e@example.org", "r@example.org", "d@example.org", "s@example.org"), "text\n")
+	r.settled()
+	r.stopAll()
+	r.logged("postfix/error[", d.ID+": to=<e@example.org>", "dsn=5.1.2, status=bounced (no such domain)")
+	r.logged("postfix/retry[", d.ID+": to=<r@example.org>", "dsn=4.0.0, status=deferred (not yet)")
+	r.logged("postfix/discard[", d.ID+": to=<d@example.org>", "dsn=2.0.0, status=sent (discarded)")
+	r.logged("postfix/slow[", d.ID+": to=<s@example.org>", "dsn=4.3.2, status=deferred (deferred transport)")
+	if len(r.got("ann@example.com")) != 1 {
+		t.Error("no notice of the bounced recipient")
+	}
+}
+
+// An agent that dies with a message makes it unsure; after three deaths it is
+// taken for the cause, and deferred.
+func TestAgentDies(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.params = func(p *params) { p.transportRetry = time.Millisecond }
+	seen := make(chan bool, 10)
+	r.deliver = func(q *ipc.Request, _ string) *ipc.Reply { seen <- q.Unsure; return nil }
+	r.start()
+	d := r.writer().commit(envelope("ann@example.com", "bob@example.org"), "text\n")
+	r.settled()
+	if a, b, c := <-seen, <-seen, <-seen; a || !b || !c {
+		t.Errorf("attempts were unsure %v, %v, %v", a, b, c)
+	}
+	r.answer(func(q *ipc.Request, c string) *ipc.Reply { seen <- q.Unsure; return deliverAll(q, c) })
+	r.s.ask(func() { r.s.tryNow(d.ID) })
+	r.wait("delivery", func(*scheduler) bool { return len(r.got("bob@example.org")) == 1 })
+	r.stopAll()
+	if !<-seen {
+		t.Error("the attempt after the deferral was not unsure")
+	}
+	r.logged("warning: "+d.ID+": 3 agents died", "suspect")
+	r.logged(d.ID, "status=deferred (delivery agent died)")
+}
+
+// Whatever an agent says, a recipient without a sound result is deferred.
+func TestAgentTalksNonsense(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		results []ipc.Result
+		want    string
+	}{
+		{"nothing", nil, "status=deferred (delivery agent gave no result)"},
+		{"unknown status", []ipc.Result{{Index: 0, Status: "perhaps"}}, "dsn=4.3.0, status=deferred"},
+		{"class and status disagree", []ipc.Result{{Index: 0, Status: ipc.Sent, Code: "5.1.1"}}, "dsn=2.0.0, status=sent"},
+		{"another's index first", []ipc.Result{{Index: 7, Status: ipc.Sent}, {Index: 0, Status: ipc.Deferred, Code: "4.2.2"}}, "dsn=4.2.2, status=deferred"},
+		{"two results", []ipc.Result{{Index: 0, Status: ipc.Deferred, Code: "4.2.2"}, {Index: 0, Status: ipc.Sent}}, "dsn=4.2.2, status=deferred"},
+		{"lines in the text", []ipc.Result{{Index: 0, Status: ipc.Deferred, Code: "4.2.2", Text: "a\nb"}}, "status=deferred (a?b)"},
+		{"expanded to nothing", []ipc.Result{{Index: 0, Status: ipc.Expanded}}, "status=deferred (cannot make the forwarded message)"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.deliver = func(q *ipc.Request, _ string) *ipc.Reply { return &ipc.Reply{N: q.N, Results: c.results} }
+			r.start()
+			d := r.writer().commit(envelope("", "bob@example.org"), "text\n")
+			r.settled()
+			r.stopAll()
+			r.logged(d.ID+": to=<bob@example.org>", c.want)
+		})
+	}
+}
+
+// What a crash left in the directories.
+func TestGarbageAtStart(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.deliver = outcomes(map[string]ipc.Result{"bob@example.org": {Status: ipc.Deferred, Code: "4.2.2", Text: "full"}})
+	r.start()
+	w := r.writer()
+	torn := w.commit(envelope("", "bob@example.org"), "text\n")
+	whole := w.commit(envelope("", "bob@example.org"), "text\n")
+	r.settled()
+	r.stopAll()
+	now := time.Now()
+	for _, id := range []string{torn.ID, whole.ID} {
+		if err := os.Chtimes(filepath.Join(r.dir, queue.DirDeferred, id), now, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(r.dir, queue.DirDeferred, torn.ID), []byte("garbage"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	never := queue.FreshID(time.Now(), queue.OriginQmgr)
+	if err := os.WriteFile(filepath.Join(r.dir, queue.DirIncoming, never), make([]byte, 4096), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	taken := filepath.Join(r.dir, queue.DirMaildrop, whole.ID)
+	if err := os.WriteFile(taken, []byte("sendmail's"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.deliver = deliverAll
+	r.start()
+	r.wait("delivery", func(*scheduler) bool { return len(r.got("bob@example.org")) > 0 })
+	r.settled()
+	r.stopAll()
+	if n := r.names(queue.DirCorrupt); !slices.Equal(n, []string{torn.ID}) {
+		t.Errorf("corrupt holds %v, want %s", n, torn.ID)
+	}
+	if got := r.got("bob@example.org"); !slices.Equal(got, []string{whole.ID}) {
+		t.Errorf("delivered %v, want %s", got, whole.ID)
+	}
+	if _, err := os.Stat(taken); !errors.Is(err, os.ErrNotExist) {
+		t.Error("sendmail's file of a message in the queue was not removed")
+	}
+	r.logged("warning: "+never, "never completed")
+	r.logged("warning: "+torn.ID, "moved to corrupt")
+}
+
+// pickup comes again with a message that was taken before a crash.
+func TestTakenTwice(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.deliver = outcomes(map[string]ipc.Result{"bob@example.org": {Status: ipc.Deferred, Code: "4.2.2", Text: "full"}})
+	r.start()
+	w := r.writer()
+	id := r.maildrop()
+	at := time.Now()
+	take := func(arrival time.Time) ipc.Done {
+		b := w.blank()
+		qw, err := queue.NewWriter(b.f, id, b.Size, envelope("", "bob@example.org"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		qw.SetArrival(arrival)
+		if err := qw.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return w.finish(ipc.Commit{Blank: b.ID, As: id})
+	}
+	if d := take(at); d.ID != id {
+		t.Fatalf("first: %+v", d)
+	}
+	if d := take(at); d.ID != id {
+		t.Errorf("the same again: %+v, want %s", d, id)
+	}
+	if d := take(at.Add(time.Millisecond)); d.Error != ipc.ErrorIDInUse {
+		t.Errorf("another message: %+v, want %s", d, ipc.ErrorIDInUse)
+	}
+	r.settled()
+	r.stopAll()
+}
+
+// A writer that dies gives its blanks back, and its commits are carried out.
+func TestWriterDies(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.start()
+	w := r.writer()
+	w.send(&ipc.WriterPacket{Want: 5})
+	for len(w.blanks) < 5 {
+		if err := w.recv(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := w.blanks[0]
+	b.write(t, b.ID, envelope("", "bob@example.org"), "text\n")
+	w.send(&ipc.WriterPacket{Commit: []ipc.Commit{{Blank: b.ID}}})
+	r.closeAll()
+	r.wait("delivery", func(s *scheduler) bool {
+		return len(r.got("bob@example.org")) == 1 && s.lent == 0 && len(s.writers) == 0
+	})
+	r.stopAll()
+}
