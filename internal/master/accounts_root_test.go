@@ -68,7 +68,7 @@ func TestAccounts(t *testing.T) {
 		"incoming":     "drwx------ " + owner.Uid,
 		"private":      "drwx------ " + owner.Uid,
 		"public":       "drwxr-xr-x " + owner.Uid,
-		"pid":          "drwxr-xr-x 0",
+		"pid":          "drwx------ 0",
 		"public/smtpd": "Srw-rw-rw- " + owner.Uid,
 	} {
 		info, err := os.Lstat(filepath.Join(in.dir, "q", path))

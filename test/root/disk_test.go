@@ -19,14 +19,17 @@ import (
 // A full queue file system: 452 for clients, EX_TEMPFAIL for scripts, nothing
 // lost, and recovery without a restart.
 func TestFullQueueFileSystem(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o755); err != nil {
+	dir, err := os.MkdirTemp("", "yubin-tmpfs") // t.TempDir's parents are closed to other users
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4m,mode=755"); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { syscall.Unmount(dir, syscall.MNT_DETACH) })
+	t.Cleanup(func() {
+		syscall.Unmount(dir, syscall.MNT_DETACH)
+		os.Remove(dir)
+	})
 	i := newSystem(t, instance.Options{Main: []string{
 		"queue_directory = " + dir + "/queue", "message_size_limit = 500000", "queue_minfree = 1000000", "defer_transports = virtual", "minimal_backoff_time = 1s",
 	}})

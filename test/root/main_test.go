@@ -99,7 +99,7 @@ func addAccounts(dir string) error {
 			return err
 		}
 		cp := filepath.Join(dir, name)
-		if err := os.WriteFile(cp, append(b, more...), 0o644); err != nil {
+		if err := os.WriteFile(cp, []byte(without(string(b))+more), 0o644); err != nil {
 			return err
 		}
 		if err := syscall.Mount(cp, "/etc/"+name, "", syscall.MS_BIND, ""); err != nil {
@@ -107,6 +107,22 @@ func addAccounts(dir string) error {
 		}
 	}
 	return nil
+}
+
+// without drops the lines of accounts that the machine has under these names.
+func without(lines string) string {
+	var kept strings.Builder
+	for line := range strings.Lines(lines) {
+		name, _, _ := strings.Cut(line, ":")
+		ours := name == "maildrop"
+		for _, a := range accounts {
+			ours = ours || a.name == name
+		}
+		if !ours {
+			kept.WriteString(line)
+		}
+	}
+	return kept.String()
 }
 
 // home returns an account's home directory.
