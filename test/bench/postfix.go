@@ -215,8 +215,8 @@ virtual_destination_concurrency_limit = 20
 qmgr_message_active_limit = 100000
 qmgr_message_recipient_limit = 100000
 `, queue, p.dir, p.root, filepath.Join(p.dir, "etc"), domain, mailUID)
-	// Without a queue manager messages stay in incoming/: accepting them is then all
-	// that is done. Deferring them would cost Postfix more.
+	// Without a queue manager messages rest in incoming/: accepting them is then all
+	// that is done. Deferring them would cost more.
 	qmgr := "qmgr unix n - n 300 1 qmgr\n"
 	if s.held {
 		qmgr = ""

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,7 +14,8 @@ import (
 // installed one.
 type yubin struct {
 	private
-	bin string
+	bin   string
+	stuck *net.UnixListener // held: the delivery agent that never answers
 }
 
 func newYubin(dir, bin string) (*yubin, error) {
@@ -53,10 +55,50 @@ func (y *yubin) sendmail() []string {
 }
 
 func (y *yubin) start(s setup) error {
-	if err := y.configure(s, y.queue(s)); err != nil {
+	queue := y.queue(s)
+	if err := y.configure(s, queue); err != nil {
 		return err
 	}
-	return y.run(exec.Command(filepath.Join(y.bin, "master"), "-c", y.etc))
+	if err := y.run(exec.Command(filepath.Join(y.bin, "master"), "-c", y.etc)); err != nil || !s.held {
+		return err
+	}
+	return y.holdUp(filepath.Join(queue, "private", stuckTransport))
+}
+
+// stuckTransport is a transport whose agent takes requests and never answers,
+// so that messages rest in incoming/, as Postfix's do without its queue
+// manager. Deferring them would be more work than accepting.
+const stuckTransport = "stuck"
+
+func (y *yubin) holdUp(socket string) error {
+	l, err := net.ListenUnix("unixpacket", &net.UnixAddr{Name: socket, Net: "unixpacket"})
+	if err != nil {
+		return err
+	}
+	y.stuck = l
+	go func() {
+		var open []net.Conn // an agent that hangs up would be tried again
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				break
+			}
+			open = append(open, c)
+		}
+		for _, c := range open {
+			c.Close()
+		}
+	}()
+	return command("chown", "yubin", socket)
+}
+
+func (y *yubin) stop() error {
+	err := y.private.stop()
+	if y.stuck != nil {
+		y.stuck.Close()
+		y.stuck = nil
+	}
+	return err
 }
 
 // configure writes main.cf and master.cf: defaults, but for the limits that
@@ -84,7 +126,7 @@ virtual_gid_maps = static:%[5]d
 smtpd_recipient_limit = 20000
 `, queue, y.dir, y.bin, domain, mailUID)
 	if s.held {
-		main += "defer_transports = virtual\nincoming_limit = 1000000\n"
+		main += "virtual_transport = " + stuckTransport + "\nincoming_limit = 1000000\nqmgr_message_active_limit = 1000000\n"
 	}
 	master := fmt.Sprintf("%s inet n - n - %d smtpd\n", y.address, smtpProcesses)
 	return y.write(map[string]string{
