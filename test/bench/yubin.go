@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 )
 
@@ -40,14 +39,14 @@ func newYubin(dir, bin string) (*yubin, error) {
 
 func (y *yubin) name() string { return "yubin" }
 
+// version is the commit of the checkout; make bench has built the programs
+// from it.
 func (y *yubin) version() string {
-	if out, err := exec.Command("git", "rev-parse", "--short", "HEAD").Output(); err == nil {
-		return "yubin " + strings.TrimSpace(string(out))
+	out, err := exec.Command("git", "describe", "--always", "--dirty= and changes").Output()
+	if err != nil {
+		return "yubin"
 	}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		return "yubin " + info.Main.Version
-	}
-	return "yubin"
+	return "yubin " + strings.TrimSpace(string(out))
 }
 
 func (y *yubin) sendmail() []string {
