@@ -1,8 +1,10 @@
 package qmgr
 
 import (
+	"errors"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"yubin/internal/fdpass"
@@ -98,14 +100,18 @@ func (s *scheduler) cannotOpen(t *transport, r *request, err error) {
 	s.settle(r.j.m)
 }
 
-// deliver is the sender's goroutine: it ends when the connection has.
-func (a *agent) deliver(ended <-chan struct{}) {
+// deliver is the sender's goroutine: it ends when the connection has. A
+// draining agent takes no more requests, but still answers those that it has.
+func (a *agent) deliver(ended <-chan struct{}, unsent func(*request)) {
 	for {
 		select {
 		case <-ended:
 			return
 		case r := <-a.out:
-			if a.pass(r) != nil {
+			switch err := a.pass(r); {
+			case errors.Is(err, syscall.EPIPE):
+				unsent(r)
+			case err != nil:
 				a.link.Close() // the receiver finds out
 				<-ended
 				return
@@ -133,7 +139,10 @@ func (a *agent) settle() {
 // receive is the receiver's goroutine; it starts the sender and waits for it.
 func (s *scheduler) receive(t *transport, a *agent) {
 	ended, sender := make(chan struct{}), make(chan struct{})
-	go func() { defer close(sender); a.deliver(ended) }()
+	go func() {
+		defer close(sender)
+		a.deliver(ended, func(r *request) { s.post(func() { s.unsent(t, a, r) }) })
+	}()
 	var err error
 	for err == nil {
 		var p ipc.Reply
@@ -181,6 +190,24 @@ func (s *scheduler) reply(t *transport, a *agent, p *ipc.Reply) {
 	s.returned(t, r)
 }
 
+// unsent takes back a request that a draining agent did not take: the next
+// generation gets it.
+func (s *scheduler) unsent(t *transport, a *agent, r *request) {
+	if a.outstanding[r.n] == nil {
+		return // its end was found first
+	}
+	if t.agent == a {
+		t.agent = nil
+		t.draining[a] = true
+	}
+	delete(a.outstanding, r.n)
+	for _, rc := range r.rcpt {
+		i, _ := r.j.m.index(rc.number)
+		t.enqueue(r.j.m, i)
+	}
+	s.returned(t, r)
+}
+
 // returned gives back what an ended request held.
 func (s *scheduler) returned(t *transport, r *request) {
 	for _, p := range r.held {
@@ -197,6 +224,7 @@ func (s *scheduler) died(t *transport, a *agent, err error) {
 	if t.agent == a {
 		t.agent = nil
 	}
+	delete(t.draining, a)
 	if len(a.outstanding) == 0 {
 		return
 	}
@@ -239,8 +267,11 @@ func (s *scheduler) orphan(t *transport, r *request, rc *recipient) {
 func (s *scheduler) dropAgents() {
 	for _, t := range s.transports {
 		if t.agent != nil {
-			t.agent.link.Close()
-			clear(t.agent.outstanding)
+			t.draining[t.agent] = true
+		}
+		for a := range t.draining {
+			a.link.Close()
+			clear(a.outstanding)
 		}
 	}
 }

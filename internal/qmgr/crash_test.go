@@ -149,11 +149,21 @@ func (r *rig) rest() {
 	r.wait("rest", func(s *scheduler) bool {
 		select {
 		case <-r.machine.halt:
-			return s.quiet()
+			return s.quiet() && !s.dialling()
 		default:
 		}
 		return s.atRest()
 	})
+}
+
+// dialling tells whether an agent is about to get requests.
+func (s *scheduler) dialling() bool {
+	for _, t := range s.transports {
+		if t.dialling {
+			return true
+		}
+	}
+	return false
 }
 
 // crash runs an operation until the machine stops and says what is on the disk.
@@ -169,7 +179,7 @@ func (r *rig) crash(op *crashOperation, stopAt int) (disk string, acknowledged b
 		// A writer waits for ever for what the stopped machine cannot do.
 		select {
 		case <-r.machine.halt:
-			r.wait("the end of what was under way", func(s *scheduler) bool { return s.quiet() })
+			r.wait("the end of what was under way", func(s *scheduler) bool { return s.quiet() && !s.dialling() })
 			r.hangUp()
 		case <-over:
 		}

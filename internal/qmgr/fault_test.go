@@ -222,6 +222,41 @@ func TestAgentDies(t *testing.T) {
 	r.logged(d.ID, "status=deferred (delivery agent died)")
 }
 
+// An agent that drains answers the request that it has; the next request goes
+// to the next generation, and nothing becomes unsure.
+func TestAgentDrains(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	first, finish := make(chan struct{}, 1), make(chan struct{})
+	r.deliver = func(q *ipc.Request, c string) *ipc.Reply {
+		if q.Unsure {
+			t.Errorf("request for %s is unsure", q.Recipients[0].Address)
+		}
+		if q.Recipients[0].Address == "slow@example.org" {
+			first <- struct{}{}
+			<-finish
+		}
+		return deliverAll(q, c)
+	}
+	r.start()
+	w := r.writer()
+	w.commit(envelope("", "slow@example.org"), "text\n")
+	<-first
+	r.mu.Lock()
+	for _, c := range r.agents {
+		c.Unix().CloseRead()
+	}
+	r.mu.Unlock()
+	w.commit(envelope("", "next@example.org"), "text\n")
+	r.wait("delivery by the next generation", func(*scheduler) bool { return len(r.got("next@example.org")) == 1 })
+	close(finish)
+	r.settled()
+	r.stopAll()
+	if n := len(r.got("slow@example.org")); n != 1 {
+		t.Errorf("the draining agent delivered %d times, want 1", n)
+	}
+}
+
 // Whatever an agent says, a recipient without a sound result is deferred.
 func TestAgentTalksNonsense(t *testing.T) {
 	t.Parallel()

@@ -232,6 +232,9 @@ func (s *scheduler) checkFull() {
 	if now := s.now(); !now.Before(s.spaceAt) {
 		s.spaceAt = now.Add(spaceEvery)
 		s.noSpace = s.askSpace()
+		if s.noSpace != "" && s.store.FreeRoom() {
+			s.noSpace = s.askSpace()
+		}
 	}
 	s.tellFull()
 }

@@ -46,8 +46,9 @@ type rig struct {
 	delivered map[string][]string
 	news      chan struct{} // something was delivered
 
-	open  []*fdpass.Conn // the test's ends, guarded by mu
-	conns sync.WaitGroup
+	open   []*fdpass.Conn // the test's ends, guarded by mu
+	agents []*fdpass.Conn // the ends of agents, guarded by mu
+	conns  sync.WaitGroup
 }
 
 func newRig(t testing.TB) *rig {
@@ -148,6 +149,9 @@ func (r *rig) dial(transport string) (link, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.mu.Lock()
+	r.agents = append(r.agents, b)
+	r.mu.Unlock()
 	r.conns.Go(func() { r.agent(b) })
 	return a, nil
 }

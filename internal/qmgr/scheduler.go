@@ -190,6 +190,11 @@ func (s *scheduler) quiet() bool {
 		if t.agent != nil && len(t.agent.outstanding) > 0 {
 			return false
 		}
+		for a := range t.draining {
+			if len(a.outstanding) > 0 {
+				return false
+			}
+		}
 	}
 	return true
 }

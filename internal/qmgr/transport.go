@@ -18,7 +18,8 @@ const jobWindow = 8
 // A transport is the way to one kind of agent.
 type transport struct {
 	name      string
-	agent     *agent // nil: not connected
+	agent     *agent          // nil: not connected
+	draining  map[*agent]bool // take no requests any more, and answer those they have
 	dialling  bool
 	deadUntil time.Time // no agent: not tried before
 	reason    string    // why
@@ -68,7 +69,7 @@ type request struct {
 func (s *scheduler) transport(name string) *transport {
 	t := s.transports[name]
 	if t == nil {
-		t = &transport{name: name, jobs: map[*message]*job{}, dests: map[string]*place{}}
+		t = &transport{name: name, draining: map[*agent]bool{}, jobs: map[*message]*job{}, dests: map[string]*place{}}
 		s.transports[name] = t
 	}
 	return t

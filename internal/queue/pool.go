@@ -120,10 +120,23 @@ func (s *Store) Dirty() int {
 
 // Trim removes blanks that an idle system does not need, a few at a time, and
 // tells whether there are more.
-func (s *Store) Trim() (more bool) {
+func (s *Store) Trim() (more bool) { return s.shrink(idleFiles) }
+
+// FreeRoom removes all blanks that are not lent: on a full file system their
+// room is worth more than the speed of writing on them. It tells whether there
+// were any.
+func (s *Store) FreeRoom() bool {
+	had := len(s.blanks) > 0
+	for s.shrink(0) {
+	}
+	return had
+}
+
+// shrink removes a few blanks, down to keep, and tells whether there are more.
+func (s *Store) shrink(keep int) (more bool) {
 	const few = 64
 	for range few {
-		if len(s.blanks) <= idleFiles {
+		if len(s.blanks) <= keep {
 			return false
 		}
 		b := s.blanks[0]
@@ -133,5 +146,5 @@ func (s *Store) Trim() (more bool) {
 			return false
 		}
 	}
-	return len(s.blanks) > idleFiles
+	return len(s.blanks) > keep
 }

@@ -64,7 +64,7 @@ func Prepare(dir string, o PrepareOptions) error {
 func (d directory) want(o PrepareOptions) (mode fs.FileMode, uid, gid int) {
 	mode, uid, gid = d.mode, os.Geteuid(), os.Getegid()
 	if uid != 0 {
-		return mode &^ 0o070, uid, gid // the user's group has no part in a private instance
+		return mode &^ 0o020, uid, gid // nobody submits by the user's group in a private instance
 	}
 	if d.owned {
 		uid = o.UID
