@@ -182,6 +182,17 @@ func (a *acceptor) note(changed bool) {
 	}
 }
 
+// changed tells whether a change waits to be noticed: the last connection may
+// have ended this instant.
+func (a *acceptor) changed() bool {
+	select {
+	case <-a.change:
+		return true
+	default:
+		return false
+	}
+}
+
 // open is the number of open connections.
 func (a *acceptor) open() int {
 	a.mu.Lock()

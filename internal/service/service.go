@@ -234,7 +234,7 @@ func (s *Service) reconfigure() {
 // accepting; if so, it has stopped, and what connected meanwhile waits in the
 // socket's backlog.
 func (s *Service) mayEnd(sessions context.Context) (next time.Time, ok bool) {
-	if s.accepted.open() > 0 {
+	if s.accepted.open() > 0 || s.accepted.changed() {
 		return next, false
 	}
 	s.accepted.stop()
