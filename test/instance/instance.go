@@ -397,6 +397,27 @@ func (i *Instance) Log() string {
 	return string(b)
 }
 
+// Drained tells whether every accepted message has left the queue. What a
+// killed sendmail has left unfinished in maildrop was never accepted.
+func (i *Instance) Drained() bool {
+	i.T.Helper()
+	for _, queue := range []string{"incoming", "deferred", "hold", "corrupt"} {
+		entries, err := os.ReadDir(i.Path("queue", queue))
+		i.check(err)
+		if len(entries) > 0 {
+			return false
+		}
+	}
+	entries, err := os.ReadDir(i.Path("queue", "maildrop"))
+	i.check(err)
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && info.Mode()&0o100 != 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // Mail returns the messages in new/ and cur/ of a virtual mailbox, by file name.
 func (i *Instance) Mail(box string) map[string]string {
 	i.T.Helper()
