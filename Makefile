@@ -24,9 +24,9 @@ run: build
 # What a commit has to pass beside the tests.
 check:
 	test -z "$$(gofmt -l cmd internal test | tee /dev/stderr)"
-	$(GO) vet ./... && $(GO) vet -tags root ./test/root
+	$(GO) vet ./... && $(GO) vet -tags root,interop ./...
 	$(GO) mod verify
-	$(TOOL) staticcheck ./...
+	$(TOOL) staticcheck -tags root,interop ./...
 	mandoc -Tlint -Wwarning man/*.[158]
 
 race: build
@@ -38,7 +38,7 @@ fuzz:
 
 # What only root can show; run as root on a machine that may be changed.
 root-test: build
-	$(STATIC) test -tags root -count=1 ./test/root
+	$(STATIC) test -tags root -count=1 ./test/root ./internal/local ./internal/master
 
 bench: build
 	test/bench/run.sh

@@ -3,6 +3,6 @@
 // reads as it does on a user's desk, through a private instance of the
 // programs in bin/, and the files in the mailboxes are the witness.
 //
-// A program that is not installed skips its tests. run.sh (make interop)
-// installs them all and sets YUBIN_INTEROP, with which a missing one fails.
+// The tests are built with the tag interop; run.sh (make interop) installs the
+// programs and runs them.
 package interop

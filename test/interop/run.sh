@@ -43,4 +43,4 @@ if ! has smtp-source; then
 	PATH=$work/bin:$PATH
 fi
 
-YUBIN_INTEROP=1 PATH=$PATH go test -count=1 -v ./test/interop
+go test -tags interop -count=1 -v ./test/interop
