@@ -199,8 +199,18 @@ func (s *scheduler) quiet() bool {
 	return true
 }
 
-// stop ends run: nothing new is begun, what is under way has until ctx ends.
+// stopReserve is the part of a stop's time that is kept for writing down what
+// is known, when an agent does not answer.
+const stopReserve = 2 * time.Second
+
+// stop ends run: nothing new is begun, what is under way has until shortly
+// before ctx ends.
 func (s *scheduler) stop(ctx context.Context) {
+	if end, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, end.Add(-stopReserve))
+		defer cancel()
+	}
 	s.post(func() {
 		s.stopping = true
 		for _, m := range s.messages {
