@@ -32,7 +32,7 @@ check:
 race: build
 	$(GO) test -race -shuffle=on ./...
 
-# Each fuzz target for FUZZTIME.
+# Each fuzz target for FUZZTIME (a time, or a number of inputs such as 5000x).
 fuzz:
 	test/fuzz.sh $(FUZZTIME)
 

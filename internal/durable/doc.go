@@ -17,5 +17,5 @@
 // them again.
 //
 // The package starts goroutines only within a call, and waits for them. It never
-// opens a file by its path, except in FsyncDir.
+// opens a file by its path.
 package durable

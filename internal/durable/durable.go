@@ -96,16 +96,6 @@ func (f *Flusher) fileSystem(it Item) (*fileSystem, error) {
 	return fs, nil
 }
 
-// FsyncDir flushes the names in the directory at path.
-func FsyncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return fsync(d)
-}
-
 func fsync(f *os.File) error {
 	for {
 		err := unix.Fsync(int(f.Fd()))

@@ -211,17 +211,6 @@ func TestEmptyItem(t *testing.T) {
 	}
 }
 
-func TestFsyncDir(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	if err := FsyncDir(dir); err != nil {
-		t.Error(err)
-	}
-	if err := FsyncDir(filepath.Join(dir, "none")); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("got %v, want no such directory", err)
-	}
-}
-
 // BenchmarkFlush shows what one of n concurrent callers pays on the disk below
 // the temporary directory.
 func BenchmarkFlush(b *testing.B) {

@@ -11,8 +11,8 @@ type params struct {
 	hostname, mailName string
 
 	incoming, active, window int
-	concurrency              map[string]int // by transport; "" is the default
-	perRequest               int
+	limits                   map[string]limits // by transport, as far as they were asked for
+	limitsOf                 func(transport string) limits
 
 	minimal, maximal          time.Duration // back-off
 	lifetime, bounceLifetime  time.Duration
@@ -27,11 +27,17 @@ func readParams(c *config.Config) *params {
 	p := &params{
 		hostname: config.Myhostname.Of(c), mailName: config.MailName.Of(c),
 		incoming: config.IncomingLimit.Of(c), active: config.QmgrMessageActiveLimit.Of(c),
-		window: config.AgentWindow.Of(c), perRequest: config.DestinationRecipients.Of(c),
-		concurrency: map[string]int{
-			"":        config.DestinationConcurrency.Of(c),
-			"local":   config.LocalConcurrency.Of(c),
-			"virtual": config.VirtualConcurrency.Of(c),
+		window: config.AgentWindow.Of(c),
+		limits: map[string]limits{},
+		limitsOf: func(transport string) limits {
+			l := limits{config.DestinationConcurrency.For(c, transport), config.DestinationRecipients.For(c, transport)}
+			switch transport {
+			case "local":
+				l.concurrency = config.LocalConcurrency.Of(c)
+			case "virtual":
+				l.concurrency = config.VirtualConcurrency.Of(c)
+			}
+			return l
 		},
 		minimal: config.MinimalBackoffTime.Of(c), maximal: config.MaximalBackoffTime.Of(c),
 		lifetime: config.MaximalQueueLifetime.Of(c), bounceLifetime: config.BounceQueueLifetime.Of(c),
@@ -50,12 +56,20 @@ func readParams(c *config.Config) *params {
 	return p
 }
 
-// limit is how many deliveries a transport makes to one destination at once.
-func (p *params) limit(transport string) int {
-	if n, ok := p.concurrency[transport]; ok {
-		return n
+// limits are those of one transport.
+type limits struct {
+	concurrency int // deliveries to one destination at once
+	perRequest  int // recipients
+}
+
+// limit returns a transport's limits. It is the scheduler's alone.
+func (p *params) limit(transport string) limits {
+	l, ok := p.limits[transport]
+	if !ok {
+		l = p.limitsOf(transport)
+		p.limits[transport] = l
 	}
-	return p.concurrency[""]
+	return l
 }
 
 // backoff is the wait before the next attempt of a message of this age.

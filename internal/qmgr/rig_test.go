@@ -94,8 +94,8 @@ func outcomes(by map[string]ipc.Result) func(*ipc.Request, string) *ipc.Reply {
 
 func testParams(dir string) *params {
 	return &params{
-		hostname: "mx.example", mailName: "Yubin", incoming: 20000, active: 20000, window: 64, perRequest: 50,
-		concurrency: map[string]int{"": 20}, minimal: time.Hour, maximal: 2 * time.Hour,
+		hostname: "mx.example", mailName: "Yubin", incoming: 20000, active: 20000, window: 64,
+		limits: map[string]limits{}, limitsOf: func(string) limits { return limits{20, 50} }, minimal: time.Hour, maximal: 2 * time.Hour,
 		lifetime: 24 * time.Hour, bounceLifetime: 24 * time.Hour, transportRetry: time.Minute, queueRun: time.Minute,
 		deferred: map[string]bool{}, bounceSize: 50000, dir: dir,
 	}

@@ -158,7 +158,7 @@ func (s *scheduler) build(t *transport, j *job) *request {
 	rest := j.ready[:0:0]
 	for k, i := range j.ready {
 		rc := &j.m.rcpt[i]
-		if len(r.rcpt) >= s.p.perRequest {
+		if len(r.rcpt) >= limit.perRequest {
 			rest = append(rest, j.ready[k:]...)
 			break
 		}
@@ -168,7 +168,7 @@ func (s *scheduler) build(t *transport, j *job) *request {
 		}
 		if rc.to.mailbox != "" || len(r.rcpt) == 0 {
 			p := t.place(rc)
-			if p.busy >= limit {
+			if p.busy >= limit.concurrency {
 				p.wait = append(p.wait, waiter{j, i})
 				continue
 			}

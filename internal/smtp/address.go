@@ -95,17 +95,6 @@ func Quote(addr string) string {
 	return b.String()
 }
 
-// Unquote returns the internal form of an address in external form without
-// angle brackets. ok is false when it is not one address.
-func Unquote(addr string) (internal string, ok bool) {
-	p := scanner{s: addr}
-	internal, err := p.mailbox(false)
-	if err != nil || p.i != len(addr) {
-		return "", false
-	}
-	return internal, true
-}
-
 // dotString tells whether local needs no quotes: atoms with single dots between
 // (RFC 5321, 4.1.2; RFC 6531, 3.3 for octets above 127).
 func dotString(local string) bool {
