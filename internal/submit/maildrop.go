@@ -17,10 +17,11 @@ import (
 )
 
 // Modes of a file in maildrop/. The owner's execute bit is the mark of a
-// complete one; pickup, another user, reads it by the last bit, and nobody else
-// gets into the directory.
+// complete one. It is set after the flush, so a power failure may take it back;
+// pickup, another user, must then read a file without it. Nobody else gets into
+// the directory.
 const (
-	incomplete = 0o600
+	incomplete = 0o644
 	complete   = 0o744
 )
 

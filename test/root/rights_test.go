@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"yubin/test/instance"
 )
@@ -51,6 +52,35 @@ func TestSetgidSendmailAndDeliveryAsRecipient(t *testing.T) {
 	if r := as(i, annUID, "", "mailctl", "-c", i.Etc(), "queue", "delete", "ALL"); r.Code == 0 {
 		t.Errorf("ann may delete the queue: %+v", r)
 	}
+}
+
+// The mark of a complete letter is not durable: after a power failure sendmail
+// may have said 0 and the mark be gone. pickup, which is not the file's owner,
+// takes the letter all the same once it is a minute old.
+func TestLetterWithoutMark(t *testing.T) {
+	i := newSystem(t, instance.Options{})
+	allowConfig(t, i)
+	i.Stop()
+	if r := as(i, annUID, "Subject: unmarked\n\nx\n", "sendmail", "-C", i.Etc(), "alice@example.test"); r != (instance.Result{}) {
+		t.Fatalf("sendmail as ann: %+v", r)
+	}
+	letters, err := filepath.Glob(i.Path("queue", "maildrop", "[0-9A-F]*"))
+	if err != nil || len(letters) != 1 {
+		t.Fatalf("maildrop: %q, %v", letters, err)
+	}
+	info, err := os.Stat(letters[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(letters[0], info.Mode().Perm()&^0o100); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(letters[0], time.Time{}, time.Now().Add(-2*time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	i.Start()
+	i.Sendmail("Subject: wakes pickup\n\nx\n", "bob@example.test")
+	i.WaitMail("alice", 1)
 }
 
 // allowConfig names the instance's directory in the default main.cf's
