@@ -91,7 +91,8 @@ var (
 	QmgrMessageActiveLimit = integer("qmgr_message_active_limit", 20000, 1, 10000000, `
 		The most messages that qmgr(8) holds in memory. More may wait in the queue.`)
 	QueueRunDelay = duration("queue_run_delay", "300s", time.Second, `
-		The time between two looks at deferred mail that is due.`)
+		Deferred mail is tried when it is due. This is how often qmgr(8) looks through the deferred queue for what is due when
+		not all of it fits in memory.`)
 	MinimalBackoffTime = duration("minimal_backoff_time", "300s", time.Second, `
 		The shortest time between two attempts to deliver a message. The time grows with the age of the message.`)
 	MaximalBackoffTime = duration("maximal_backoff_time", "4000s", time.Second, `
