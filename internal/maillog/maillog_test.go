@@ -80,7 +80,7 @@ func TestFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// logwatch's and pflogsumm's idea of a line (COMPAT.md 9.3).
+	// logwatch's and pflogsumm's idea of a line.
 	line := regexp.MustCompile(`^[A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} \S+ (postfix/[^:[]+)\[\d+\]: (.*)$`)
 	want := [][2]string{
 		{"postfix/smtpd", "connect from mx?[192.0.2.1]"},

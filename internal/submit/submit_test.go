@@ -135,7 +135,7 @@ func me(t *testing.T) string {
 	return u.Username + "@example.com"
 }
 
-// The command lines of programs that people have (COMPAT.md 1.7).
+// The command lines of programs that people have.
 func TestCallers(t *testing.T) {
 	t.Parallel()
 	self := me(t)
@@ -237,7 +237,7 @@ type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, syscall.EIO }
 
-// Exit codes of COMPAT.md 1.6; nothing is left in maildrop but where 0 is said.
+// Exit codes of sysexits.h, as Postfix gives them; nothing is left in maildrop but where 0 is said.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	big := "Subject: x\n\n" + strings.Repeat("0123456789\n", 1000)

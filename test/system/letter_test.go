@@ -44,7 +44,7 @@ func TestLetterBySMTP(t *testing.T) {
 	if b := body(t, got); b != sent {
 		t.Errorf("content differs:\ngot  %q\nwant %q", b, sent)
 	}
-	// One letter's story, from connect to removed (COMPAT: Postfix's lines).
+	// One letter's story, from connect to removed, in the lines of Postfix.
 	i.WaitLog("qmgr[", id+": removed")
 	story := []string{
 		`postfix/smtpd\[\d+\]: connect from localhost\[127\.0\.0\.1\]`,
