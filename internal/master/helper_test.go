@@ -295,6 +295,18 @@ func (in *testInstance) mustDial(name string) *client {
 	return c
 }
 
+// until tries again what each process does in its own time, such as a reload.
+func (in *testInstance) until(what string, ok func() bool) {
+	in.t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(deadline); !ok(); <-tick.C {
+		if time.Now().After(end) {
+			in.t.Fatalf("waited %v: %s; the log:\n%s", deadline, what, in.log())
+		}
+	}
+}
+
 // ask sends a line and waits for the answer, or for the end.
 func (c *client) ask(line string) error {
 	if _, err := fmt.Fprintln(c, line); err != nil {

@@ -215,14 +215,18 @@ func TestReloadKeepsSessions(t *testing.T) {
 	if err := old.ask("hello"); err != nil {
 		t.Errorf("the session was cut: %v", err)
 	}
-	next, err := net.Dial("tcp", port)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer next.Close()
-	if c, err := greeted(next); err != nil || c.name != "second" {
-		t.Errorf("got %v, %v, want the new configuration", c, err)
-	}
+	in.until("the new configuration answers", func() bool {
+		next, err := net.Dial("tcp", port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer next.Close()
+		c, err := greeted(next)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.name == "second"
+	})
 }
 
 // A service whose line in master.cf changed gets a new process, even one that
@@ -366,14 +370,14 @@ func TestLogRotation(t *testing.T) {
 	in.main("first", "100s")
 	in.start()
 	in.event("qmgr", "started")
-	c := in.mustDial("qmgr")
 	if err := os.Rename(filepath.Join(in.dir, "log"), filepath.Join(in.dir, "log.1")); err != nil {
 		t.Fatal(err)
 	}
 	in.master.Signal(syscall.SIGHUP)
 	in.event("qmgr", "reloaded")
-	c.ask("panic")
-	if log := in.log(); !strings.Contains(log, "reload -- version") || !strings.Contains(log, "postfix/qmgr[") {
-		t.Errorf("the new log lacks lines of master and qmgr:\n%s", log)
-	}
+	in.until("the new log has lines of master and qmgr", func() bool {
+		in.mustDial("qmgr").ask("panic") // which is logged
+		log := in.log()
+		return strings.Contains(log, "reload -- version") && strings.Contains(log, "postfix/qmgr[")
+	})
 }

@@ -49,7 +49,7 @@ const (
 	aboutEndOfData
 )
 
-// classes are the words of replies: COMPAT with Postfix's, which people and
+// classes are the words of replies: the same as Postfix's, which people and
 // programs search logs for.
 var classes = [...]string{
 	aboutClient: "Client host", aboutHelo: "Helo command", aboutSender: "Sender address",
