@@ -212,12 +212,14 @@ func (i *Instance) WriteFile(name string, lines []string) {
 	i.check(os.WriteFile(i.Path(name), b.Bytes(), 0o644))
 }
 
-// AppendMain adds lines to main.cf; a reload makes them count.
+// AppendMain adds lines to main.cf; a reload makes them count. The file is
+// replaced as a whole: a daemon that starts meanwhile must not read half of it.
 func (i *Instance) AppendMain(lines ...string) {
 	i.T.Helper()
 	old, err := os.ReadFile(i.Path("etc", "main.cf"))
 	i.check(err)
-	i.WriteFile("etc/main.cf", []string{string(old) + strings.Join(lines, "\n")})
+	i.WriteFile("etc/main.cf.new", []string{string(old) + strings.Join(lines, "\n")})
+	i.check(os.Rename(i.Path("etc", "main.cf.new"), i.Path("etc", "main.cf")))
 }
 
 // Start starts master and waits until smtpd's port answers.
