@@ -76,21 +76,32 @@ func findDirect(path, id string) (*foundMessage, error) {
 	return found, nil
 }
 
-// queueCat prints the content as it is kept: lines end in LF.
-func queueCat(_ context.Context, env *cli.Env, args []string) error {
+// peek finds and reads the message that args name. The caller closes its file.
+func peek(env *cli.Env, args []string) (*foundMessage, *queue.Message, error) {
+	var none *foundMessage
 	id, err := oneID(args)
 	if err != nil {
-		return err
+		return none, nil, err
 	}
 	found, err := find(env, id)
+	if err != nil {
+		return none, nil, err
+	}
+	m, err := queue.Peek(found.file)
+	if err != nil {
+		found.file.Close()
+		return none, nil, fmt.Errorf("read %s: %w", id, err)
+	}
+	return found, m, nil
+}
+
+// queueCat prints the content as it is kept: lines end in LF.
+func queueCat(_ context.Context, env *cli.Env, args []string) error {
+	found, m, err := peek(env, args)
 	if err != nil {
 		return err
 	}
 	defer found.file.Close()
-	m, err := queue.Peek(found.file)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", id, err)
-	}
 	content := io.NewSectionReader(found.file, m.ContentOffset(), int64(m.Content))
 	if _, err := io.Copy(env.Stdout, content); err != nil {
 		return &cli.Status{Code: cli.ExIOErr, Err: err}
@@ -99,19 +110,11 @@ func queueCat(_ context.Context, env *cli.Env, args []string) error {
 }
 
 func queueShow(_ context.Context, env *cli.Env, args []string) error {
-	id, err := oneID(args)
-	if err != nil {
-		return err
-	}
-	found, err := find(env, id)
+	found, m, err := peek(env, args)
 	if err != nil {
 		return err
 	}
 	defer found.file.Close()
-	m, err := queue.Peek(found.file)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", id, err)
-	}
 	w := bufio.NewWriter(env.Stdout)
 	showMessage(w, found, m)
 	for i := range m.Env.Recipients {
