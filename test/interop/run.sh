@@ -16,6 +16,7 @@ for program in swaks msmtp mutt; do
 	has "$program" || missing="$missing $program"
 done
 [ -x "$(git --exec-path)/git-send-email" ] || missing="$missing git-email"
+perl -MMail::Address -e 1 2>/dev/null || missing="$missing libmailtools-perl" # git-send-email needs it
 has script || missing="$missing bsdutils"
 if [ -n "$missing" ]; then
 	has apt-get || { echo "interop: please install:$missing" >&2; exit 1; }
