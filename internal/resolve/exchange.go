@@ -1,0 +1,160 @@
+package resolve
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+const (
+	// udpSize is the largest message that is asked for over UDP: it fits in
+	// one packet of every network of today.
+	udpSize = 1232
+	// udpBuffer takes what careless servers send beyond that.
+	udpBuffer = 4096
+)
+
+// A malformedError is a reply to our question that cannot be read.
+type malformedError struct{ error }
+
+func (e malformedError) Error() string {
+	return "sends a reply that cannot be read: " + e.error.Error()
+}
+
+// query asks one server: over UDP with EDNS, over TCP when the reply does not
+// fit, without EDNS when the server does not know that (RFC 6891, 7).
+func query(ctx context.Context, server netip.AddrPort, q question, c conf) (*dns.Msg, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	send := overUDP
+	if c.tcp {
+		send = overTCP
+	}
+	m, err := send(ctx, server, newQuery(q, true))
+	if err == nil && m.IsEdns0() == nil && (m.Rcode == dns.RcodeFormatError || m.Rcode == dns.RcodeNotImplemented) {
+		m, err = send(ctx, server, newQuery(q, false))
+	}
+	if err == nil && m.Truncated && !c.tcp {
+		return overTCP(ctx, server, newQuery(q, m.IsEdns0() != nil))
+	}
+	return m, err
+}
+
+// newQuery is the message that asks q. Its ID is random, and so is the port
+// that it is sent from: the socket is new.
+func newQuery(q question, edns bool) *dns.Msg {
+	m := &dns.Msg{MsgHdr: dns.MsgHdr{
+		Id: dns.Id(), RecursionDesired: true,
+		// RFC 6840, 5.7: whether the server has validated interests us.
+		AuthenticatedData: true,
+	}}
+	m.Question = []dns.Question{{Name: dns.Fqdn(q.name), Qtype: q.rrtype, Qclass: dns.ClassINET}}
+	if edns {
+		m.SetEdns0(udpSize, false)
+	}
+	return m
+}
+
+// dial connects, and gives up when ctx does.
+func dial(ctx context.Context, network string, server netip.AddrPort) (conn net.Conn, stop func(), err error) {
+	var d net.Dialer
+	if conn, err = d.DialContext(ctx, network, server.String()); err != nil {
+		return nil, nil, err
+	}
+	if t, ok := ctx.Deadline(); ok {
+		err = conn.SetDeadline(t)
+	}
+	unhook := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	return conn, func() { unhook(); conn.Close() }, err
+}
+
+func overUDP(ctx context.Context, server netip.AddrPort, ask *dns.Msg) (*dns.Msg, error) {
+	out, err := ask.Pack()
+	if err != nil {
+		return nil, err
+	}
+	conn, stop, err := dial(ctx, "udp", server)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+	if _, err := conn.Write(out); err != nil {
+		return nil, err
+	}
+	buf := make([]byte, udpBuffer)
+	for {
+		n, err := conn.Read(buf)
+		if err != nil {
+			return nil, err
+		}
+		if m, err := reply(ask, buf[:n]); m != nil || err != nil {
+			return m, err
+		}
+		// Not for us, or somebody's guess: the server's reply may follow.
+	}
+}
+
+func overTCP(ctx context.Context, server netip.AddrPort, ask *dns.Msg) (*dns.Msg, error) {
+	out, err := ask.Pack()
+	if err != nil {
+		return nil, err
+	}
+	conn, stop, err := dial(ctx, "tcp", server)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+	// RFC 1035, 4.2.2: the length stands before a message.
+	if _, err := conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(out))), out...)); err != nil {
+		return nil, err
+	}
+	var length [2]byte
+	if _, err := io.ReadFull(conn, length[:]); err != nil {
+		return nil, fmt.Errorf("over TCP: %w", err)
+	}
+	in := make([]byte, binary.BigEndian.Uint16(length[:]))
+	if _, err := io.ReadFull(conn, in); err != nil {
+		return nil, fmt.Errorf("over TCP: %w", err)
+	}
+	m, err := reply(ask, in)
+	if m == nil && err == nil {
+		err = malformedError{fmt.Errorf("it answers another question")}
+	}
+	return m, err
+}
+
+// reply reads the reply to ask. It returns nil for a message that is not one;
+// an error for one whose header is right and whose rest is not.
+func reply(ask *dns.Msg, in []byte) (*dns.Msg, error) {
+	if len(in) < 12 || binary.BigEndian.Uint16(in) != ask.Id || in[2]&0x80 == 0 {
+		return nil, nil
+	}
+	var m dns.Msg
+	if err := m.Unpack(in); err != nil {
+		if in[2]&0x02 != 0 { // cut off in the middle of a record: TC says so
+			return &dns.Msg{MsgHdr: dns.MsgHdr{Id: ask.Id, Response: true, Truncated: true}, Extra: ask.Extra}, nil
+		}
+		return nil, malformedError{err}
+	}
+	if m.Opcode != dns.OpcodeQuery || !repeats(&m, ask.Question[0]) {
+		return nil, nil
+	}
+	return &m, nil
+}
+
+// repeats tells whether m is about q. A server that could not read the question
+// cannot repeat it.
+func repeats(m *dns.Msg, q dns.Question) bool {
+	if len(m.Question) == 0 {
+		return m.Rcode == dns.RcodeFormatError || m.Rcode == dns.RcodeNotImplemented
+	}
+	got := m.Question[0]
+	return len(m.Question) == 1 && got.Qtype == q.Qtype && got.Qclass == q.Qclass && strings.EqualFold(got.Name, q.Name)
+}
