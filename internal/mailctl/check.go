@@ -25,6 +25,7 @@ var (
 	mapLists = []config.List{
 		config.AliasMaps, config.AliasDatabase, config.LocalRecipientMaps, config.RelayRecipientMaps,
 		config.VirtualMailboxMaps, config.VirtualUIDMaps, config.VirtualGIDMaps,
+		config.TransportMaps, config.SenderRelayhostMaps, config.SenderTransportMaps,
 	}
 	// matchLists are the parameters whose elements may be tables and files.
 	matchLists = []config.List{
