@@ -100,15 +100,7 @@ func (a *accessTable) domainKeys(name string) []string {
 	if name == "" {
 		return nil
 	}
-	keys := []string{name}
-	for rest := name; ; {
-		_, parent, ok := strings.Cut(rest, ".")
-		if !ok || parent == "" {
-			return keys
-		}
-		keys = append(keys, a.parents+parent)
-		rest = parent
-	}
+	return route.Domains(name, a.parents)
 }
 
 // addressKeys are an address and the networks above it, at octets (IPv4) or
