@@ -184,7 +184,9 @@ var (
 		between, | or spaces between two.`)
 	SmtpTLSFingerprintDigest = both("tls_fingerprint_digest", `
 		The digest that fingerprints are made by.`,
-		func(n, d string) String { return choice(n, "sha256", []string{"sha1", "sha256", "sha384", "sha512"}, d) })
+		func(n, d string) String {
+			return choice(n, "sha256", []string{"sha1", "sha256", "sha384", "sha512"}, d)
+		})
 	SmtpTLSServername = bothString("tls_servername", "", `
 		The name that the server is told in the handshake (SNI): a name, hostname, nexthop; empty: none, but for DANE.`)
 	SmtpTLSLoglevel = bothInt("tls_loglevel", 0, 0, 4, `

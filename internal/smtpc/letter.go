@@ -81,8 +81,11 @@ type whole struct {
 func (w *whole) Read(p []byte) (int, error) {
 	n, err := w.r.Read(p)
 	w.left -= int64(n)
-	if err == io.EOF && w.left > 0 {
-		err = io.ErrUnexpectedEOF
+	switch {
+	case err == io.EOF && w.left > 0:
+		err = unreadable(io.ErrUnexpectedEOF)
+	case err != nil && err != io.EOF:
+		err = unreadable(err)
 	}
 	return n, err
 }
@@ -117,7 +120,7 @@ func inspect(r io.Reader) (t traits, err error) {
 			return t, nil
 		}
 		if err != nil {
-			return t, unreadable(err)
+			return t, err
 		}
 	}
 }

@@ -3,6 +3,7 @@ package smtpc
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -102,8 +103,17 @@ func (r *rig) log() string {
 	return string(b)
 }
 
-// request sends a request and does not wait. It returns its number.
-func (r *rig) request(nexthop, content string, rcpt ...string) uint64 {
+// request sends a request and does not wait.
+func (r *rig) request(nexthop, content string, rcpt ...string) {
+	r.t.Helper()
+	var rs []ipc.Recipient
+	for i, a := range rcpt {
+		rs = append(rs, ipc.Recipient{Index: i, Address: a})
+	}
+	r.send(nexthop, content, rs)
+}
+
+func (r *rig) send(nexthop, content string, rcpt []ipc.Recipient) {
 	r.t.Helper()
 	f, err := os.CreateTemp(r.t.TempDir(), "")
 	if err != nil {
@@ -117,17 +127,14 @@ func (r *rig) request(nexthop, content string, rcpt ...string) uint64 {
 	req := &ipc.Request{
 		Version: ipc.DeliverVersion, N: r.n, ID: fmt.Sprintf("A%d", r.n), Transport: "smtp", Nexthop: nexthop,
 		Sender: "ann@own.test", Offset: 4, Length: int64(len(content)), Attrs: r.attrs, Flags: r.flags,
+		Recipients: rcpt,
 	}
 	if r.lmtp {
 		req.Transport = "lmtp"
 	}
-	for i, a := range rcpt {
-		req.Recipients = append(req.Recipients, ipc.Recipient{Index: i, Address: a})
-	}
 	if err := r.qmgr.Send(req, f); err != nil {
 		r.t.Fatal(err)
 	}
-	return r.n
 }
 
 // replies collects n results, of any requests.
@@ -180,4 +187,12 @@ func matches(pattern, text string) bool {
 		text = text[k+len(p):]
 	}
 	return text == ""
+}
+
+func mustAddr(s string) netip.Addr {
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		panic(err)
+	}
+	return a
 }

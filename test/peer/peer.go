@@ -31,6 +31,7 @@ type Script map[string]string
 const (
 	Drop  = "(drop)"  // hang up
 	Stall = "(stall)" // say nothing until the client hangs up
+	Deaf  = "(deaf)"  // nor read anything
 )
 
 // Options make a Peer. The zero value is one with the usual extensions.
@@ -58,9 +59,10 @@ type Message struct {
 
 // A Peer is a running server.
 type Peer struct {
-	o  Options
-	l  net.Listener
-	wg sync.WaitGroup
+	o    Options
+	l    net.Listener
+	wg   sync.WaitGroup
+	done chan struct{} // closed by Stop
 
 	mu       sync.Mutex // guards what is below
 	messages []Message
@@ -91,7 +93,7 @@ func Start(t testing.TB, o Options) *Peer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Peer{o: o, l: l, conns: map[net.Conn]bool{}, uses: map[string]int{}}
+	p := &Peer{o: o, l: l, done: make(chan struct{}), conns: map[net.Conn]bool{}, uses: map[string]int{}}
 	p.wg.Go(p.accept)
 	t.Cleanup(p.Stop)
 	return p
@@ -101,6 +103,9 @@ func Start(t testing.TB, o Options) *Peer {
 func (p *Peer) Stop() {
 	p.l.Close()
 	p.mu.Lock()
+	if !p.closed {
+		close(p.done)
+	}
 	p.closed = true
 	for c := range p.conns {
 		c.Close()
@@ -136,6 +141,13 @@ func (p *Peer) Conns() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.count
+}
+
+// Open is how many connections are open, as the server sees it.
+func (p *Peer) Open() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.conns)
 }
 
 // Said are the commands that clients have given, a line each; contents of
@@ -200,7 +212,7 @@ type session struct {
 
 	greeted, mail bool
 	m             Message
-	waits         bool // the last reply was one of class 3
+	taking        []string // recipients for whom the next reply takes the message
 	over          bool
 }
 
@@ -327,31 +339,28 @@ func (s *session) end(data string) {
 			s.reply([]string{"END"}, "554 5.5.1 no valid recipients")
 			return
 		}
-		if s.reply([]string{"END"}, "250 2.0.0 Ok: queued as 4711") && !s.waits {
-			s.take(s.m.Rcpt)
-		}
-		s.mail = false
+		s.taking = s.m.Rcpt
+		s.reply([]string{"END"}, "250 2.0.0 Ok: queued as 4711")
+		s.taking, s.mail = nil, false
 		return
 	}
-	var taken []string
 	for _, r := range s.m.Rcpt {
 		path, _, _ := strings.Cut(r, " ")
-		if s.reply([]string{"END " + strings.Trim(path, "<>"), "END"}, "250 2.1.5 Saved") {
-			taken = append(taken, r)
-		}
+		s.taking = []string{r}
+		s.reply([]string{"END " + strings.Trim(path, "<>"), "END"}, "250 2.1.5 Saved")
+		s.taking = nil
 		if s.over {
 			break
 		}
 	}
-	if len(taken) > 0 {
-		s.take(taken)
-	}
 	s.mail = false
 }
 
-func (s *session) take(rcpt []string) {
+// take keeps the message for those whom the reply takes it for; in LMTP it is
+// one message for each.
+func (s *session) take() {
 	m := s.m
-	m.Rcpt = append([]string(nil), rcpt...)
+	m.Rcpt = append([]string(nil), s.taking...)
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()
 	s.p.messages = append(s.p.messages, m)
@@ -367,16 +376,20 @@ func (s *session) reply(keys []string, normal string) bool {
 	if s.special(text) {
 		return false
 	}
+	if text[0] == '2' && s.taking != nil {
+		s.take() // before the client hears of it
+	}
 	s.write(text)
 	s.over = s.over || strings.HasPrefix(text, "421")
-	s.waits = text[0] == '3'
-	return text[0] == '2' || s.waits
+	return text[0] == '2' || text[0] == '3'
 }
 
 // special does what is no reply.
 func (s *session) special(a string) bool {
 	switch a {
 	case Drop:
+	case Deaf:
+		<-s.p.done
 	case Stall:
 		for {
 			if _, err := s.r.ReadByte(); err != nil {
