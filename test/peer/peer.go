@@ -54,7 +54,8 @@ type Message struct {
 	Rcpt []string // arguments of RCPT, those accepted
 	Data string   // as it came, without dots; lines end in CRLF
 	TLS  bool
-	Conn int // the connection that it came by, from 1
+	From string // the client's address
+	Conn int    // the connection that it came by, from 1
 }
 
 // A Peer is a running server.
@@ -213,6 +214,7 @@ type session struct {
 	greeted, mail bool
 	m             Message
 	taking        []string // recipients for whom the next reply takes the message
+	behind        string   // goes out with the next reply
 	over          bool
 }
 
@@ -248,6 +250,9 @@ func (s *session) command(verb, args string) {
 		s.greeted = s.reply(keys, "250 "+s.p.o.Name)
 	case "MAIL":
 		s.m = Message{Mail: strings.TrimPrefix(args, "FROM:"), TLS: s.tls, Conn: s.number}
+		if a, ok := s.raw.RemoteAddr().(*net.TCPAddr); ok {
+			s.m.From = a.IP.String()
+		}
 		s.mail = s.reply(keys, "250 2.1.0 Ok")
 	case "RCPT":
 		s.rcpt(strings.TrimPrefix(args, "TO:"))
@@ -263,7 +268,8 @@ func (s *session) command(verb, args string) {
 			s.reply(keys, "502 5.5.1 no TLS here")
 			return
 		}
-		if s.reply(keys, "220 2.0.0 Ready"+s.p.o.Behind) && !s.over {
+		s.behind = s.p.o.Behind
+		if s.reply(keys, "220 2.0.0 Ready") && !s.over {
 			s.over = !s.handshake()
 		}
 	case "QUIT":
@@ -412,7 +418,8 @@ func (s *session) write(text string) {
 			lines[i] = l[:3] + "-" + l[4:]
 		}
 	}
-	s.conn.Write([]byte(strings.Join(lines, "\r\n") + "\r\n"))
+	s.conn.Write([]byte(strings.Join(lines, "\r\n") + "\r\n" + s.behind))
+	s.behind = ""
 }
 
 func (s *session) handshake() bool {
