@@ -16,6 +16,15 @@ type wire struct {
 	err     error
 }
 
+// newWire returns a wire. A continued line has room for something behind its
+// space, whatever the limit.
+func newWire(w io.Writer, limit int, dots bool) *wire {
+	if limit > 0 {
+		limit = max(limit, 2)
+	}
+	return &wire{w: w, limit: limit, dots: dots}
+}
+
 var (
 	crlf = []byte("\r\n")
 	cont = []byte("\r\n ")

@@ -79,7 +79,7 @@ func (f *form) write(w io.Writer, m *letter) error {
 		_, err := io.CopyBuffer(struct{ io.Writer }{w}, m.reader(), make([]byte, blockSize))
 		return err
 	}
-	out := &wire{w: w, limit: f.limit, dots: !f.chunked}
+	out := newWire(w, f.limit, !f.chunked)
 	var err error
 	if f.convert {
 		err = downgrade.Convert(out, m.reader)

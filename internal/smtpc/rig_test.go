@@ -2,6 +2,7 @@ package smtpc
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"net/netip"
 	"os"
@@ -36,6 +37,7 @@ type rigOptions struct {
 	main []string
 	lmtp bool
 	dns  *dns.Server
+	ctx  context.Context // of the process; nil: the test's
 }
 
 func newRig(t *testing.T, o rigOptions) *rig {
@@ -77,10 +79,13 @@ func newRig(t *testing.T, o rigOptions) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if o.ctx == nil {
+		o.ctx = t.Context()
+	}
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		a.serve(t.Context(), theirs.Unix())
+		a.serve(o.ctx, theirs.Unix())
 	}()
 	r := &rig{t: t, a: a, qmgr: ours, file: name, lmtp: o.lmtp}
 	t.Cleanup(func() {
