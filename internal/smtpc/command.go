@@ -83,7 +83,7 @@ func newAgent(s *service.Service, lmtp bool) (*agent, error) {
 		limit = s.MaxConns
 	}
 	return &agent{
-		log: s.Log, o: o, finder: &finder{o, dns}, pool: newPool(o, limit), trusted: trusted(c),
+		log: s.Log, o: o, finder: &finder{o, s.Log, dns}, pool: newPool(o, limit), trusted: trusted(c),
 		work: make(chan struct{}, limit),
 	}, nil
 }

@@ -110,7 +110,7 @@ func (f *form) mailCommand(s *session, m *letter) string {
 			b.WriteString(" RET=" + v)
 		}
 		if v := m.req.Attrs[queue.AttrEnvID]; v != "" {
-			b.WriteString(" ENVID=" + xtext(v))
+			b.WriteString(" ENVID=" + smtp.Xtext(v))
 		}
 	}
 	return b.String()
@@ -137,7 +137,7 @@ func (f *form) rcptCommand(s *session, r *recipient) string {
 	if eightBit([]byte(addr)) {
 		return line // RFC 6533 has a form for it, which few understand
 	}
-	return line + " ORCPT=" + xtext(kind) + ";" + xtext(addr)
+	return line + " ORCPT=" + smtp.Xtext(kind) + ";" + smtp.Xtext(addr)
 }
 
 // notify tells whether v is a value of NOTIFY (RFC 3461, 4.1).
@@ -151,18 +151,4 @@ func notify(v string) bool {
 		}
 	}
 	return true
-}
-
-// xtext is RFC 3461, 4's encoding.
-func xtext(s string) string {
-	const hex = "0123456789ABCDEF"
-	var b strings.Builder
-	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c > '~' || c == '+' || c == '=' {
-			b.WriteString("+" + string(hex[c>>4]) + string(hex[c&15]))
-			continue
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
 }

@@ -3,7 +3,6 @@ package smtpc
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"path/filepath"
@@ -11,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"yubin/internal/maillog"
 	"yubin/internal/resolve"
 	"yubin/internal/route"
 	"yubin/internal/smtp"
@@ -65,6 +65,7 @@ func (t *target) key() string { return t.text + " " + t.policy.key(t.name) }
 // A finder finds the servers of targets.
 type finder struct {
 	o   *settings
+	log *maillog.Logger
 	dns *resolve.Resolver
 }
 
@@ -104,7 +105,7 @@ func (f *finder) site(t *target, host string, a netip.Addr) *site {
 func (f *finder) host(ctx context.Context, t *target) ([]*site, error) {
 	a, err := f.dns.Addresses(ctx, t.Host, f.network())
 	if err != nil {
-		return nil, dnsFailure(err)
+		return nil, f.failed(err)
 	}
 	if f.loops(t) && slices.ContainsFunc(a.Records, f.o.own) {
 		return nil, loop(t)
@@ -134,7 +135,7 @@ func (f *finder) exchangers(ctx context.Context, t *target) ([]*site, error) {
 	case resolve.KindOf(err) == resolve.NoData:
 		return f.host(ctx, t) // the implicit MX
 	default:
-		return nil, dnsFailure(err)
+		return nil, f.failed(err)
 	}
 	var sites []*site
 	var failed error
@@ -168,7 +169,7 @@ func (f *finder) exchangers(ctx context.Context, t *target) ([]*site, error) {
 	if len(sites) > 0 {
 		return f.trim(sites), nil
 	}
-	out := dnsFailure(failed)
+	out := f.failed(failed)
 	if f.o.deferNoMX {
 		out = out.temporary()
 	}
@@ -260,7 +261,15 @@ func (f *finder) trim(sites []*site) []*site {
 	})
 }
 
-// dnsFailure says what a failed question means for mail.
+// failed is dnsFailure, and tells the log what is wrong with a name server.
+func (f *finder) failed(err error) *failure {
+	if temporary(err) && !errors.Is(err, context.Canceled) {
+		f.log.Warn("%v", err)
+	}
+	return dnsFailure(err)
+}
+
+// dnsFailure says what a failed question means for mail, in Postfix's words.
 func dnsFailure(err error) *failure {
 	var e *resolve.Error
 	name, kind := "", ""
@@ -281,5 +290,5 @@ func dnsFailure(err error) *failure {
 	case resolve.Invalid:
 		return fails(5, noRoute, text, name, kind, "Malformed or unexpected name server reply")
 	}
-	return fails(4, noServerDNS, text, name, kind, fmt.Sprintf("Host not found, try again (%v)", err))
+	return fails(4, noServerDNS, text, name, kind, "Host not found, try again")
 }
