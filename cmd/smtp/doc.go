@@ -42,6 +42,11 @@
 // by those who tamper with it, not by those who only listen. Plain text follows
 // a failed handshake at this level alone. Smtp speaks TLS 1.2 and newer.
 //
+// At the level dane the TLSA records of a mail exchanger say which certificate it
+// must have, as far as a name server that validates vouches for them and for the
+// way to them (resolver_trust_ad); without records it is may, and records that
+// cannot be looked up put mail off.
+//
 // # Files
 //
 //	private/smtp, private/relay, private/lmtp   the sockets, below queue_directory
@@ -59,7 +64,7 @@
 // RFC 5321 (SMTP), RFC 2033 (LMTP), RFC 1870 (SIZE), RFC 2034 (enhanced status
 // codes), RFC 2920 (PIPELINING), RFC 3030 (CHUNKING, BINARYMIME), RFC 3207
 // (STARTTLS), RFC 3461 (DSN), RFC 6152 (8BITMIME), RFC 6531 (SMTPUTF8), RFC 7505
-// (null MX), RFC 9422 (LIMITS).
+// (null MX), RFC 7672 (DANE), RFC 9422 (LIMITS).
 //
 // # Diagnostics
 //

@@ -15,6 +15,7 @@
 //	greet.go        greeting, EHLO, STARTTLS
 //	policy.go       what TLS a destination must have
 //	tls.go          whether it has it
+//	dane.go         what the DNS says of its certificate
 //	session.go      one connection: commands, replies, deadlines
 //	pool.go         connections that wait for the next message
 //	transaction.go  MAIL, RCPT, DATA or BDAT, and the outcome of each recipient
@@ -39,6 +40,7 @@
 //	RFC 9422              LIMITS                      ehlo.go, job.go
 //	RFC 3207              STARTTLS                    greet.go
 //	RFC 7505              null MX                     sites.go
+//	RFC 7672, RFC 6698    DANE                        dane.go
 //
 // It never says "sent" before the server has taken the whole message for that
 // recipient, never tries another server when the first may have taken it, never

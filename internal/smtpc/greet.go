@@ -14,9 +14,13 @@ type site struct {
 	socket  string // of a Unix socket, absolute
 	port25  bool   // where mail exchangers listen: it might be this host
 	best    bool   // of the destination's servers one of the first
-	secure  bool   // the DNS vouches for the way here (RFC 7672, 2.2)
 	nexthop string // the domain or host that mail is for
 	policy  *policy
+
+	// For DANE (RFC 7672, 2.2).
+	secure    bool   // the DNS vouches that this is a host for the destination
+	vouched   bool   // and for its addresses, through all aliases
+	canonical string // where its aliases end; "": the host is an address
 }
 
 // key names the site among connections that wait for work.

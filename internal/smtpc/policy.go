@@ -22,7 +22,7 @@ const (
 	levelFingerprint
 	levelVerify
 	levelSecure
-	levelDane // becomes another one when the TLSA records are known
+	levelDane // of a target: what the TLSA records ask for; of a site: they are there
 	levelDaneOnly
 )
 
@@ -38,6 +38,7 @@ type policy struct {
 	match      []string // names, or fingerprints
 	servername string   // name, hostname, nexthop
 	versions   versions
+	anchor     *anchor // of a site at levelDane
 }
 
 // key tells policies apart between which a connection must not be shared.

@@ -214,7 +214,7 @@ func TestTrim(t *testing.T) {
 			if b == '6' {
 				ip = fmt.Sprintf("2001:db8::%d", i)
 			}
-			sites = append(sites, r.a.finder.site(&target{}, "h", mustAddr(ip)))
+			sites = append(sites, r.a.finder.site(&target{}, "h", mustAddr(ip), nil))
 		}
 		got := ""
 		for _, s := range r.a.finder.trim(sites) {

@@ -72,6 +72,14 @@ type finder struct {
 // sites returns the servers to try, in this order. The error is a *failure, or
 // one of ours.
 func (f *finder) sites(ctx context.Context, t *target) ([]*site, error) {
+	sites, err := f.servers(ctx, t)
+	if err != nil || t.policy.level != levelDane && t.policy.level != levelDaneOnly {
+		return sites, err
+	}
+	return f.secured(ctx, t, sites)
+}
+
+func (f *finder) servers(ctx context.Context, t *target) ([]*site, error) {
 	switch {
 	case t.path != "":
 		return []*site{{endpoint: endpoint{host: f.o.hostname, path: t.Unix}, socket: t.path, nexthop: t.name, policy: t.policy}}, nil
@@ -79,7 +87,7 @@ func (f *finder) sites(ctx context.Context, t *target) ([]*site, error) {
 		if f.loops(t) && f.o.own(t.Addr) {
 			return nil, loop(t)
 		}
-		return []*site{f.site(t, t.name, t.Addr)}, nil
+		return []*site{f.site(t, t.name, t.Addr, nil)}, nil
 	case t.MX:
 		return f.exchangers(ctx, t)
 	}
@@ -94,11 +102,16 @@ func loop(t *target) error {
 	return fails(5, smtp.RoutingLoop, "mail for %s loops back to myself", t.name)
 }
 
-func (f *finder) site(t *target, host string, a netip.Addr) *site {
-	return &site{
+// site makes one of an address and the answer that has it.
+func (f *finder) site(t *target, host string, a netip.Addr, from *resolve.Answer[netip.Addr]) *site {
+	s := &site{
 		endpoint: endpoint{host: host, addr: netip.AddrPortFrom(a, t.port)},
 		port25:   f.loops(t), best: true, nexthop: t.name, policy: t.policy,
 	}
+	if from != nil {
+		s.secure, s.vouched, s.canonical = true, from.Secure, from.Name
+	}
+	return s
 }
 
 // host returns the addresses of a host that is named itself.
@@ -112,7 +125,7 @@ func (f *finder) host(ctx context.Context, t *target) ([]*site, error) {
 	}
 	var sites []*site
 	for _, addr := range a.Records {
-		sites = append(sites, f.site(t, t.Host, addr))
+		sites = append(sites, f.site(t, t.Host, addr, &a))
 	}
 	return f.trim(f.arrange(sites)), nil
 }
@@ -209,7 +222,7 @@ func (f *finder) group(ctx context.Context, t *target, mx []resolve.MX) (sites [
 			return nil, true, nil
 		}
 		for _, addr := range a.Records {
-			sites = append(sites, f.site(t, mx[i].Host, addr))
+			sites = append(sites, f.site(t, mx[i].Host, addr, &a))
 		}
 	}
 	return sites, false, failed

@@ -69,6 +69,12 @@ func (s *tlsState) judge(t *tlsSettings, at *site) {
 		s.detail = chain.Error()
 	}
 	switch p := at.policy; p.level {
+	case levelDane:
+		if err := p.anchor.verify(certs); err != nil {
+			s.detail = err.Error()
+			s.refusal = fails(4, badTLS, "Server certificate not trusted")
+			return
+		}
 	case levelFingerprint:
 		if !matchesFingerprint(certs, p.match, t.digest) {
 			s.detail = "no fingerprint matches"
