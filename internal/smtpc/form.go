@@ -76,15 +76,14 @@ func needsUTF8(sender string, rs []*recipient) bool {
 // write writes the content to w, which is buffered.
 func (f *form) write(w io.Writer, m *letter) error {
 	if f.verbatim {
-		_, err := io.CopyBuffer(struct{ io.Writer }{w}, m.reader(), make([]byte, blockSize))
-		return err
+		return m.copyTo(w)
 	}
 	out := newWire(w, f.limit, !f.chunked)
 	var err error
 	if f.convert {
 		err = downgrade.Convert(out, m.reader)
 	} else {
-		_, err = io.CopyBuffer(struct{ io.Writer }{out}, m.reader(), make([]byte, blockSize))
+		err = m.copyTo(out)
 	}
 	if err != nil {
 		return err

@@ -95,12 +95,11 @@ func (j *job) blame(f *failure) {
 
 // try delivers to the servers of one target.
 func (j *job) try(ctx context.Context, t *target, others bool, flush func()) {
-	key := t.key()
-	j.a.pool.enter(key)
-	defer j.a.pool.leave(key)
+	j.a.pool.enter(t.key)
+	defer j.a.pool.leave(t.key)
 	j.more = true
 	for len(j.left) > 0 {
-		s := j.a.pool.take(func(s *session) bool { return s.key.target == key })
+		s := j.a.pool.take(func(s *session) bool { return s.key.target == t.key })
 		if s == nil || j.use(ctx, t, s, true) {
 			break
 		}
@@ -164,7 +163,7 @@ func (j *job) visit(ctx context.Context, t *target, at *site) bool {
 			return met
 		}
 		met = true
-		s.key = poolKey{t.key(), at.key()}
+		s.key = poolKey{t.key, at.key()}
 		j.use(ctx, t, s, false)
 	}
 	return met

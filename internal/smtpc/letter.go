@@ -2,6 +2,7 @@ package smtpc
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"os"
@@ -12,7 +13,7 @@ import (
 	"yubin/internal/smtp"
 )
 
-// blockSize is how much of a message is read and written at once.
+// blockSize is how much of a large message is read at once, octets.
 const blockSize = 64 << 10
 
 // maxHeld is the largest content that is read once and kept while the request
@@ -21,9 +22,9 @@ const maxHeld = 256 << 10
 
 // A letter is the message of one request.
 type letter struct {
-	req     *ipc.Request
-	content io.ReaderAt
-	offset  int64 // of the content in it
+	req  *ipc.Request
+	file io.ReaderAt
+	held []byte // the content, where it is small
 
 	look   sync.Once
 	found  traits
@@ -46,15 +47,14 @@ func newLetter(req *ipc.Request, files []*os.File) (*letter, error) {
 	case len(files) != 1 || req.Offset < 0 || req.Length < 0:
 		return nil, fails(4, smtp.LocalProcessing, "delivery request without a message")
 	}
-	m := &letter{req: req, content: files[0], offset: req.Offset}
+	m := &letter{req: req, file: files[0]}
 	if req.Length > maxHeld {
 		return m, nil
 	}
-	b := make([]byte, req.Length)
-	if _, err := files[0].ReadAt(b, req.Offset); err != nil && len(b) > 0 {
+	m.held = make([]byte, req.Length)
+	if _, err := files[0].ReadAt(m.held, req.Offset); err != nil && len(m.held) > 0 {
 		return nil, unreadable(err)
 	}
-	m.content, m.offset = bytes.NewReader(b), 0
 	return m, nil
 }
 
@@ -69,7 +69,20 @@ func (m *letter) binary() bool { return m.req.Flags&queue.FlagBinary != 0 }
 // reader returns the content from its start. It ends with an error when the
 // file is shorter than the request says.
 func (m *letter) reader() io.Reader {
-	return &whole{r: io.NewSectionReader(m.content, m.offset, m.req.Length), left: m.req.Length}
+	if m.held != nil {
+		return bytes.NewReader(m.held)
+	}
+	return &whole{r: io.NewSectionReader(m.file, m.req.Offset, m.req.Length), left: m.req.Length}
+}
+
+// copyTo writes the content to w.
+func (m *letter) copyTo(w io.Writer) error {
+	if m.held != nil {
+		_, err := w.Write(m.held)
+		return err
+	}
+	_, err := io.CopyBuffer(struct{ io.Writer }{w}, m.reader(), make([]byte, blockSize))
+	return err
 }
 
 // A whole is a reader that does not take an early end for the end.
@@ -93,39 +106,47 @@ func (w *whole) Read(p []byte) (int, error) {
 // traits looks through the content, once.
 func (m *letter) traits() (traits, error) {
 	m.look.Do(func() {
-		m.found, m.failed = inspect(m.reader())
+		var in inspector
+		m.failed = m.copyTo(&in)
+		m.found = in.end()
 	})
 	return m.found, m.failed
 }
 
-func inspect(r io.Reader) (t traits, err error) {
-	buf := make([]byte, blockSize)
-	line := 0
-	for {
-		n, err := r.Read(buf)
-		b := buf[:n]
-		t.eight = t.eight || eightBit(b)
-		for len(b) > 0 {
-			i := bytes.IndexByte(b, '\n')
-			if i < 0 {
-				line += len(b)
-				break
-			}
-			t.longest = max(t.longest, line+i)
-			t.lines++
-			line, b = 0, b[i+1:]
+// An inspector finds out the traits of what is written to it.
+type inspector struct {
+	traits
+	line int // octets of the line so far
+}
+
+func (in *inspector) Write(b []byte) (int, error) {
+	n := len(b)
+	in.eight = in.eight || eightBit(b)
+	for len(b) > 0 {
+		i := bytes.IndexByte(b, '\n')
+		if i < 0 {
+			in.line += len(b)
+			break
 		}
-		if err == io.EOF {
-			t.longest, t.partial = max(t.longest, line), line > 0
-			return t, nil
-		}
-		if err != nil {
-			return t, err
-		}
+		in.longest = max(in.longest, in.line+i)
+		in.lines++
+		in.line, b = 0, b[i+1:]
 	}
+	return n, nil
+}
+
+func (in *inspector) end() traits {
+	in.longest, in.partial = max(in.longest, in.line), in.line > 0
+	return in.traits
 }
 
 func eightBit(b []byte) bool {
+	for len(b) >= 8 {
+		if binary.LittleEndian.Uint64(b)&0x8080808080808080 != 0 {
+			return true
+		}
+		b = b[8:]
+	}
 	for _, c := range b {
 		if c >= 0x80 {
 			return true

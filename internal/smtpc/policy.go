@@ -44,6 +44,9 @@ type policy struct {
 // key tells policies apart between which a connection must not be shared.
 // Levels that look at names look at the next hop's too.
 func (p *policy) key(nexthop string) string {
+	if p.level == levelNone {
+		return "plain"
+	}
 	k := fmt.Sprintf("%d %t %s %s %v", p.level, p.wrapper, p.servername, strings.Join(p.match, " "), p.versions)
 	if p.level > levelEncrypt || p.servername == "nexthop" {
 		k += " " + nexthop

@@ -71,7 +71,7 @@ func (p *pool) wanted(t *target) bool {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	d := p.demand[t.key()]
+	d := p.demand[t.key]
 	return p.o.cacheOnDemand && d != nil && (d.busy || d.running > 1)
 }
 

@@ -22,10 +22,11 @@ import (
 
 // A rig is an agent and the qmgr that asks it.
 type rig struct {
-	t     *testing.T
+	t     testing.TB
 	a     *agent
 	qmgr  *fdpass.Conn
-	file  string // of the log
+	file  string              // of the log
+	files map[string]*os.File // by content
 	n     uint64
 	lmtp  bool
 	attrs map[string]string
@@ -40,7 +41,7 @@ type rigOptions struct {
 	ctx  context.Context // of the process; nil: the test's
 }
 
-func newRig(t *testing.T, o rigOptions) *rig {
+func newRig(t testing.TB, o rigOptions) *rig {
 	t.Helper()
 	dir := t.TempDir()
 	main := append([]string{
@@ -87,7 +88,7 @@ func newRig(t *testing.T, o rigOptions) *rig {
 		defer close(served)
 		a.serve(o.ctx, theirs.Unix())
 	}()
-	r := &rig{t: t, a: a, qmgr: ours, file: name, lmtp: o.lmtp}
+	r := &rig{t: t, a: a, qmgr: ours, file: name, lmtp: o.lmtp, files: map[string]*os.File{}}
 	t.Cleanup(func() {
 		ours.Close()
 		<-served
@@ -120,13 +121,17 @@ func (r *rig) request(nexthop, content string, rcpt ...string) {
 
 func (r *rig) send(nexthop, content string, rcpt []ipc.Recipient) {
 	r.t.Helper()
-	f, err := os.CreateTemp(r.t.TempDir(), "")
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	defer f.Close()
-	if _, err := f.WriteString("HEAD" + content + "tail of an earlier message"); err != nil {
-		r.t.Fatal(err)
+	f := r.files[content]
+	if f == nil {
+		var err error
+		if f, err = os.CreateTemp(r.t.TempDir(), ""); err != nil {
+			r.t.Fatal(err)
+		}
+		r.t.Cleanup(func() { f.Close() })
+		if _, err := f.WriteString("HEAD" + content + "tail of an earlier message"); err != nil {
+			r.t.Fatal(err)
+		}
+		r.files[content] = f
 	}
 	r.n++
 	req := &ipc.Request{

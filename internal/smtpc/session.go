@@ -67,6 +67,10 @@ type session struct {
 	uses  int         // requests
 }
 
+// sendBuffer is what a session gathers before it writes, octets: many sessions
+// are open at once.
+const sendBuffer = 16 << 10
+
 // newSession takes over a connection.
 func newSession(o *settings, log *maillog.Logger, p endpoint, c net.Conn) *session {
 	s := &session{o: o, log: log, peer: p, name: p.name(), raw: c, began: time.Now()}
@@ -77,7 +81,7 @@ func newSession(o *settings, log *maillog.Logger, p endpoint, c net.Conn) *sessi
 // use speaks over c from now on. What the server has sent before is forgotten:
 // the caller has looked that there is nothing.
 func (s *session) use(c net.Conn) {
-	s.conn, s.r, s.w = c, bufio.NewReaderSize(c, maxReplyLine), bufio.NewWriterSize(c, blockSize)
+	s.conn, s.r, s.w = c, bufio.NewReaderSize(c, maxReplyLine), bufio.NewWriterSize(c, sendBuffer)
 }
 
 // stopTime is what a session has left when the process must end.

@@ -24,6 +24,7 @@ type target struct {
 	path   string // of a Unix socket, absolute; "": TCP
 	port   uint16
 	policy *policy
+	key    string // names it among connections that wait for work
 }
 
 // targets reads a next hop as routing wrote it, with the fallback relays behind.
@@ -54,13 +55,11 @@ func (s *settings) targets(nexthop string) ([]*target, error) {
 		if t.policy, err = s.tls.policyFor(t); err != nil {
 			return nil, err
 		}
+		t.key = t.text + " " + t.policy.key(t.name)
 		ts[i] = t
 	}
 	return ts, nil
 }
-
-// key names the target among connections that wait for work.
-func (t *target) key() string { return t.text + " " + t.policy.key(t.name) }
 
 // A finder finds the servers of targets.
 type finder struct {
