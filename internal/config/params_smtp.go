@@ -58,6 +58,9 @@ var (
 	}
 	SmtpFallbackRelay = list("smtp_fallback_relay", "", `
 		Next hops to try when none of a destination's own can be reached or found.`)
+	SmtpHostLookup = bothList("host_lookup", "dns", `
+		How the addresses of hosts are found: dns; native, which asks /etc/hosts first; or both, in that order. Mail exchangers
+		are always those of the DNS.`)
 	SmtpBindAddress = bothString("bind_address", "", `
 		The IPv4 address that connections come from. Empty leaves the choice to the system.`)
 	SmtpBindAddress6 = bothString("bind_address6", "", `

@@ -47,7 +47,7 @@ var Command = &cli.Command{
 func clientParams() []*config.Def {
 	var defs []*config.Def
 	for _, p := range []interface{ Rows() []*config.Def }{
-		config.SmtpTCPPort, config.SmtpBindAddress, config.SmtpBindAddress6, config.SmtpAddressPreference,
+		config.SmtpTCPPort, config.SmtpHostLookup, config.SmtpBindAddress, config.SmtpBindAddress6, config.SmtpAddressPreference,
 		config.SmtpBalanceInetProtocols, config.SmtpRandomizeAddresses, config.SmtpMXAddressLimit, config.SmtpMXSessionLimit,
 		config.SmtpDeferIfNoMXAddress, config.SmtpSkip5xxGreeting, config.SmtpSkipQuitResponse,
 		config.SmtpDiscardEhloKeywords, config.SmtpConnectTimeout, config.SmtpHeloTimeout, config.SmtpStarttlsTimeout,

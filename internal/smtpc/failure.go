@@ -23,6 +23,7 @@ type failure struct {
 	code      string // enhanced status code
 	text      string // for the sender, the queue listing and the log
 	host      string // the remote host, where it said so
+	relay     string // for the log, where it is not the server at hand
 }
 
 func (f *failure) Error() string { return f.text }
@@ -125,12 +126,12 @@ func asFailure(err error) *failure {
 }
 
 // result is the outcome of a recipient who was not reached.
-func (f *failure) result(r *ipc.Recipient, relay string) ipc.Result {
+func (f *failure) result(r *ipc.Recipient) ipc.Result {
 	status := ipc.Deferred
 	if f.permanent {
 		status = ipc.Bounced
 	}
-	return ipc.Result{Index: r.Index, Status: status, Code: f.code, Text: f.text, Relay: relay, Host: f.host}
+	return ipc.Result{Index: r.Index, Status: status, Code: f.code, Text: f.text, Relay: f.relay, Host: f.host}
 }
 
 // connectReason is the system's word for a connection that was not made, as

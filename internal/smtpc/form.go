@@ -47,11 +47,9 @@ func formFor(s *session, m *letter, rs []*recipient) (*form, error) {
 	case t.eight:
 		f.convert = true
 	}
-	if needsUTF8(m.req.Sender, rs) {
-		if !e.utf8 {
-			return nil, fails(5, noUTF8, "SMTPUTF8 is required, but was not offered by host %s", s.name)
-		}
-		f.utf8 = true
+	f.utf8 = needsUTF8(m.req.Sender, rs)
+	if f.utf8 && !e.utf8 {
+		return nil, fails(5, noUTF8, "SMTPUTF8 is required, but was not offered by host %s", s.name)
 	}
 	if e.maxSize > 0 && f.size > e.maxSize {
 		return nil, fails(5, smtp.TooBig, "message size %d exceeds size limit %d of server %s", f.size, e.maxSize, s.name)

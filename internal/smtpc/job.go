@@ -206,11 +206,11 @@ func (j *job) use(ctx context.Context, t *target, s *session, reused bool) bool 
 	s.uses++
 	err := j.transactions(s)
 	fresh := err == nil || !reused || j.heard()
-	if fresh {
+	if fresh && err != nil {
+		j.refused(j.silent(), asFailure(err))
+	}
+	if fresh && !j.unheard() {
 		j.mark(s)
-		if err != nil {
-			j.refused(j.silent(), asFailure(err))
-		}
 	}
 	j.compact()
 	j.release(t, s)
@@ -264,10 +264,15 @@ func (j *job) transactions(s *session) error {
 	return nil
 }
 
-// cut takes as many recipients as go into one transaction (RFC 9422, 4).
+// cut takes as many recipients as go into one transaction (RFC 9422, 4). Those
+// whose address needs SMTPUTF8 go apart from the others where the server does
+// not have it: it refuses them alone.
 func cut(rs []*recipient, e *extensions) (batch, rest []*recipient) {
+	if !e.utf8 {
+		rs, rest = part(rs, func(r *recipient) bool { return eightBit([]byte(r.Address)) == eightBit([]byte(rs[0].Address)) })
+	}
 	if e.rcptMax == 0 && e.domainMax == 0 {
-		return rs, nil
+		return rs, rest
 	}
 	domains := map[string]bool{}
 	for _, r := range rs {
@@ -280,6 +285,18 @@ func cut(rs []*recipient, e *extensions) (batch, rest []*recipient) {
 		batch = append(batch, r)
 	}
 	return batch, rest
+}
+
+// part takes those for whom first is true.
+func part(rs []*recipient, first func(*recipient) bool) (some, rest []*recipient) {
+	for _, r := range rs {
+		if first(r) {
+			some = append(some, r)
+		} else {
+			rest = append(rest, r)
+		}
+	}
+	return some, rest
 }
 
 // release gives a session back.
@@ -305,6 +322,7 @@ func (j *job) refused(rs []*recipient, f *failure) {
 		return
 	}
 	if !f.permanent && j.more {
+		f.relay = j.relay()
 		for _, r := range rs {
 			r.heard, r.why = true, f
 		}
@@ -317,7 +335,7 @@ func (j *job) refused(rs []*recipient, f *failure) {
 // unknown makes f the outcome of recipients.
 func (j *job) unknown(rs []*recipient, f *failure) {
 	for _, r := range rs {
-		j.outcome(r, f.result(r.Recipient, ""))
+		j.outcome(r, f.result(r.Recipient))
 	}
 }
 
@@ -328,12 +346,20 @@ func (j *job) outcome(r *recipient, res ipc.Result) {
 		end = j.ready
 	}
 	res.Setup, res.Transfer = end.Sub(j.start).Microseconds(), now.Sub(end).Microseconds()
-	if j.s != nil {
-		res.Relay = j.s.peer.relay()
-		if j.s.uses > 1 {
-			res.Relay += fmt.Sprintf(", conn_use=%d", j.s.uses)
-		}
+	if res.Relay == "" {
+		res.Relay = j.relay()
 	}
 	r.heard, r.done = true, true
 	j.results = append(j.results, res)
+}
+
+// relay is the server at hand, for the log.
+func (j *job) relay() string {
+	switch {
+	case j.s == nil:
+		return ""
+	case j.s.uses > 1:
+		return fmt.Sprintf("%s, conn_use=%d", j.s.peer.relay(), j.s.uses)
+	}
+	return j.s.peer.relay()
 }

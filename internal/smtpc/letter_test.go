@@ -103,6 +103,22 @@ func TestLetters(t *testing.T) {
 	}
 }
 
+// Only those whose address needs SMTPUTF8 suffer from a server without it.
+func TestUTF8Apart(t *testing.T) {
+	t.Parallel()
+	p := peer.Start(t, peer.Options{})
+	r := newRig(t, rigOptions{})
+	got := r.deliver(fmt.Sprintf("[127.0.0.1]:%d", p.Port()), letterText, "b\u00f6b@far.test", "eve@far.test", "d\u00e4ve@far.test")
+	for i, want := range []string{ipc.Bounced, ipc.Sent, ipc.Bounced} {
+		if got[i].Status != want {
+			t.Errorf("recipient %d: %s, want %s", i, say(got[i]), want)
+		}
+	}
+	if n := len(p.Messages()); n != 1 || p.Conns() != 1 {
+		t.Errorf("%d messages over %d connections", n, p.Conns())
+	}
+}
+
 // A queue file that ends too early is never delivered in part.
 func TestTornFile(t *testing.T) {
 	t.Parallel()

@@ -32,6 +32,7 @@ type settings struct {
 	sessions     int
 	deferNoMX    bool
 	own          func(netip.Addr) bool
+	lookup       []string // dns, native
 
 	heloName      string
 	alwaysEhlo    bool
@@ -140,6 +141,13 @@ func (s *settings) network(c *config.Config) error {
 	}
 	if !s.v4 && !s.v6 {
 		return c.Fault(config.InetProtocols.Def, "want all, ipv4 or ipv6")
+	}
+	lookup := config.SmtpHostLookup.In(s.lmtp)
+	for _, how := range lookup.Of(c) {
+		if how != "dns" && how != "native" {
+			return c.Fault(lookup.Def, fmt.Sprintf("want dns, native, or both, have %q", how))
+		}
+		s.lookup = append(s.lookup, how)
 	}
 	s.own = route.OwnAddresses(append(config.InetInterfaces.Of(c), config.ProxyInterfaces.Of(c)...))
 	return nil

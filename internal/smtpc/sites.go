@@ -3,7 +3,9 @@ package smtpc
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"path/filepath"
 	"slices"
@@ -115,7 +117,7 @@ func (f *finder) site(t *target, host string, a netip.Addr, from *resolve.Answer
 
 // host returns the addresses of a host that is named itself.
 func (f *finder) host(ctx context.Context, t *target) ([]*site, error) {
-	a, err := f.dns.Addresses(ctx, t.Host, f.network())
+	a, err := f.addresses(ctx, t.Host)
 	if err != nil {
 		return nil, f.failed(err)
 	}
@@ -127,6 +129,37 @@ func (f *finder) host(ctx context.Context, t *target) ([]*site, error) {
 		sites = append(sites, f.site(t, t.Host, addr, &a))
 	}
 	return f.trim(f.arrange(sites)), nil
+}
+
+// addresses looks a host up, in each way until one knows it.
+func (f *finder) addresses(ctx context.Context, host string) (a resolve.Answer[netip.Addr], err error) {
+	for _, how := range f.o.lookup {
+		if how == "dns" {
+			a, err = f.dns.Addresses(ctx, host, f.network())
+		} else {
+			a, err = f.native(ctx, host)
+		}
+		if err == nil {
+			break
+		}
+	}
+	return a, err
+}
+
+// native asks the system, which knows /etc/hosts.
+func (f *finder) native(ctx context.Context, host string) (resolve.Answer[netip.Addr], error) {
+	addrs, err := net.DefaultResolver.LookupNetIP(ctx, string(f.network()), host)
+	for i := range addrs {
+		addrs[i] = addrs[i].Unmap()
+	}
+	var e *net.DNSError
+	switch {
+	case err == nil && len(addrs) > 0:
+		return resolve.Answer[netip.Addr]{Records: addrs, Name: host}, nil
+	case errors.As(err, &e) && e.IsNotFound:
+		return resolve.Answer[netip.Addr]{}, &resolve.Error{Kind: resolve.NotFound, Name: host, Type: "A", Text: err.Error()}
+	}
+	return resolve.Answer[netip.Addr]{}, &resolve.Error{Kind: resolve.Temporary, Name: host, Type: "A", Text: fmt.Sprintf("look up %s: %v", host, err), Err: err}
 }
 
 func (f *finder) network() resolve.Network {
@@ -207,7 +240,7 @@ func (f *finder) group(ctx context.Context, t *target, mx []resolve.MX) (sites [
 		if f.loops(t) && strings.EqualFold(mx[i].Host, f.o.hostname) {
 			return nil, true, nil
 		}
-		wg.Go(func() { answers[i], errs[i] = f.dns.Addresses(ctx, mx[i].Host, f.network()) })
+		wg.Go(func() { answers[i], errs[i] = f.addresses(ctx, mx[i].Host) })
 	}
 	wg.Wait()
 	for i, a := range answers {
