@@ -62,17 +62,20 @@ func newQuery(q question, edns bool) *dns.Msg {
 	return m
 }
 
-// dial connects, and gives up when ctx does.
+// dial connects, and gives up when ctx does, which has a deadline. The caller
+// ends the connection by stop.
 func dial(ctx context.Context, network string, server netip.AddrPort) (conn net.Conn, stop func(), err error) {
 	var d net.Dialer
 	if conn, err = d.DialContext(ctx, network, server.String()); err != nil {
 		return nil, nil, err
 	}
-	if t, ok := ctx.Deadline(); ok {
-		err = conn.SetDeadline(t)
+	t, _ := ctx.Deadline()
+	if err = conn.SetDeadline(t); err != nil {
+		conn.Close()
+		return nil, nil, err
 	}
 	unhook := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	return conn, func() { unhook(); conn.Close() }, err
+	return conn, func() { unhook(); conn.Close() }, nil
 }
 
 func overUDP(ctx context.Context, server netip.AddrPort, ask *dns.Msg) (*dns.Msg, error) {

@@ -169,6 +169,7 @@ func TestFaults(t *testing.T) {
 		{"garbage", dns.Garbage, "temporary: sends a reply that cannot be read"},
 		{"no EDNS", dns.NoEDNS, good},
 		{"lame", dns.Lame, "temporary: does not look up names for us"},
+		{"records of another name", dns.OtherName, "temporary: sends the records of another name"},
 		{"no question in the reply", dns.EmptyHeader, "temporary: does not answer within"},
 	}
 	for _, test := range tests {

@@ -27,6 +27,7 @@ const (
 	OneStep             // of a chain of aliases, one each time
 	NoSOA               // negative answers without a SOA record
 	EmptyHeader         // NOERROR with no section at all, not even the question
+	OtherName           // the records of another name
 )
 
 // ServeDNS answers one question.
@@ -124,6 +125,11 @@ func (s *Server) misbehave(w dns.ResponseWriter, req *dns.Msg, fault Fault, tcp 
 	case Lame:
 		m.RecursionAvailable = false
 		m.Ns = []dns.RR{&dns.NS{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeNS, Class: dns.ClassINET}, Ns: "a.root.test."}}
+	case OtherName:
+		m = lie(req)
+		for _, rr := range m.Answer {
+			rr.Header().Name = "other.test."
+		}
 	case EmptyHeader:
 		m.Question, m.Extra = nil, nil
 	default:

@@ -12,6 +12,10 @@
 // A program of the system learns of it by main.cf:
 //
 //	resolver_addresses = s.Addr()
+//
+// Its records have no time to live unless the test gives them one. Failures are
+// remembered for a second all the same: a test that mends one at once sets
+// resolver_cache_size = 0.
 package dns
 
 import (
