@@ -34,8 +34,13 @@ func TestRoutes(t *testing.T) {
 	id = i.Submit("alice@example.test", "dave@x.late.test", "Subject: 3\n\nx\n")
 	i.WaitLog(id+": to=<dave@x.late.test>, relay=none", "dsn=4.2.1, status=deferred (come back later)")
 
-	id = i.Submit("alice@example.test", "dave@shut.test", "Subject: 4\n\nx\n")
-	i.WaitLog(id+": to=<dave@shut.test>, relay=none", "dsn=5.7.1, status=bounced (nothing goes there)")
+	// A client learns at once that it is no use, a script by a notice.
+	c := i.Dial()
+	c.Want("250", "EHLO client.test")
+	c.Want("250 2.1.0 Ok", "MAIL FROM:<alice@example.test>")
+	c.Want("550 5.7.1 <dave@shut.test>: Recipient address rejected: nothing goes there", "RCPT TO:<dave@shut.test>")
+	i.Sendmail("Subject: 4\n\nx\n", "-f", "alice@example.test", "dave@shut.test")
+	i.WaitLog(": to=<dave@shut.test>, relay=none", "dsn=5.7.1, status=bounced (nothing goes there)")
 	for _, letter := range i.WaitMail("alice", 1) {
 		if !strings.Contains(letter, "nothing goes there") {
 			t.Errorf("the notice is\n%s", letter)
