@@ -241,6 +241,9 @@ func TestNoServer(t *testing.T) {
 	gone := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.77"), s.AddrPort().Port())
 	_, err := resolver(t, gone).MX(t.Context(), "example.test")
 	want(t, "MX", nil, err, "temporary: name server "+gone.String()+" is not running")
+	if e := err.(*Error); e.Name != "example.test" || e.Type != "MX" || e.Server != "" || e.Text != "cannot look up the MX record of example.test: "+e.Reason {
+		t.Errorf("got %+v", e)
+	}
 }
 
 // The word of a server that it has validated counts if it is on this host, or
