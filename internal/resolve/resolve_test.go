@@ -3,6 +3,7 @@ package resolve
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"reflect"
 	"strings"
@@ -128,6 +129,35 @@ func TestAddresses(t *testing.T) {
 	for _, test := range tests {
 		got, err := r.Addresses(t.Context(), test.host, test.network)
 		want(t, test.host, got, err, test.want)
+	}
+}
+
+// One kind of address is enough. Without any, hope counts: a failure lets mail
+// wait whatever the other kind says.
+func TestHalfAddresses(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		host  string
+		fault dns.Fault
+		kind  string // that fails
+		want  string // addresses, or the error
+	}{
+		{"mx1.example.test", dns.ServFail, "AAAA", "[127.0.0.2 127.0.0.3]"},
+		{"mx1.example.test", dns.Refused, "A", "[2001:db8::1]"},
+		{"mx2.example.test", dns.ServFail, "A", "temporary: the A record of mx2.example.test: "},
+		{"six.example.test", dns.ServFail, "AAAA", "temporary: the AAAA record of six.example.test: "},
+		{"none.example.test", dns.ServFail, "AAAA", "temporary: the AAAA record"},
+		{"bare.example.test", dns.ServFail, "A", "temporary: the A record"},
+	}
+	for _, test := range tests {
+		s, r := start(t)
+		s.Sign("example.test")
+		s.Fail(test.host, test.fault, test.kind)
+		got, err := r.Addresses(t.Context(), test.host, IP)
+		if err == nil && fmt.Sprint(got.Records) == test.want && got.Secure {
+			continue // suppressing one half does not switch DANE off
+		}
+		want(t, test.host+" without "+test.kind, got, err, test.want)
 	}
 }
 
