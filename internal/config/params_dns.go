@@ -12,6 +12,6 @@ var (
 		more than once.`)
 	ResolverTrustAD = choice("resolver_trust_ad", "loopback", []string{"loopback", "yes", "no"}, `
 		Whose word counts that an answer is secured by DNSSEC, which DANE needs. loopback: that of name servers on this host,
-		and of all when /etc/resolv.conf has "options trust-ad"; yes: of all, which is right only if nobody can tamper with
+		and of those in an /etc/resolv.conf that has "options trust-ad"; yes: of all, which is right only if nobody can tamper with
 		the network between here and there; no: nobody's.`)
 )

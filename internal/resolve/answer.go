@@ -133,6 +133,9 @@ func (c *chase) absent(m *dns.Msg, moved bool) *answer {
 		kind = NotFound
 	case moved && soa == nil:
 		return nil
+	case !moved && len(m.Answer) > 0:
+		// Not "no data", on which mail would go elsewhere.
+		return failure(c.q.failed(c.server.String(), nil, "name server %v sends the records of another name", c.server))
 	}
 	c.negative(soa)
 	return &answer{

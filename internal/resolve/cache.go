@@ -13,7 +13,8 @@ const (
 	maxTTL      = 24 * time.Hour
 	maxNegative = time.Hour
 	// failureTTL keeps a thousand messages for one dead domain from asking a
-	// thousand times. It is short: what is mended shall be seen at once.
+	// thousand times (RFC 9520, 3.2). It is short: what is mended shall be seen
+	// at once.
 	failureTTL = time.Second
 	// unit is how many octets of an answer count as one answer of CacheSize.
 	unit = 512

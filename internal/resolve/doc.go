@@ -35,4 +35,5 @@
 //	RFC 6891                 EDNS: larger messages over UDP
 //	RFC 7505                 null MX
 //	RFC 8914                 why a server failed
+//	RFC 9520, 3.2            failures are kept for a second
 package resolve

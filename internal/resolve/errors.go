@@ -38,6 +38,7 @@ type Error struct {
 	// Secure tells that the server vouches for the absence: see Answer.
 	Secure bool
 	Text   string // what is wrong, in a sentence for people
+	Reason string // the part of Text that says why, of a temporary error: "name server 192.0.2.53:53 says SERVFAIL"
 	Err    error  // the cause, where there is one
 }
 
@@ -58,9 +59,10 @@ func KindOf(err error) Kind {
 
 // failed is a temporary error.
 func (q question) failed(server string, err error, format string, args ...any) *Error {
+	reason := fmt.Sprintf(format, args...)
 	return &Error{
-		Kind: Temporary, Name: q.name, Type: q.kind(), Server: server, Err: err,
-		Text: fmt.Sprintf("cannot look up the %s record of %s: ", q.kind(), q.name) + fmt.Sprintf(format, args...),
+		Kind: Temporary, Name: q.name, Type: q.kind(), Server: server, Err: err, Reason: reason,
+		Text: fmt.Sprintf("cannot look up the %s record of %s: %s", q.kind(), q.name, reason),
 	}
 }
 

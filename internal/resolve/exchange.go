@@ -62,35 +62,45 @@ func newQuery(q question, edns bool) *dns.Msg {
 	return m
 }
 
-// dial connects, and gives up when ctx does.
-func dial(ctx context.Context, network string, server netip.AddrPort) (conn net.Conn, stop func(), err error) {
-	var d net.Dialer
-	if conn, err = d.DialContext(ctx, network, server.String()); err != nil {
-		return nil, nil, err
-	}
-	if t, ok := ctx.Deadline(); ok {
-		err = conn.SetDeadline(t)
-	}
-	unhook := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	return conn, func() { unhook(); conn.Close() }, err
+// A call is a connection to a server, and the question as it goes out.
+type call struct {
+	net.Conn
+	out  []byte
+	stop func() // ends the connection
 }
 
-func overUDP(ctx context.Context, server netip.AddrPort, ask *dns.Msg) (*dns.Msg, error) {
+// dial connects, and gives up when ctx does, which has a deadline.
+func dial(ctx context.Context, network string, server netip.AddrPort, ask *dns.Msg) (*call, error) {
 	out, err := ask.Pack()
 	if err != nil {
 		return nil, err
 	}
-	conn, stop, err := dial(ctx, "udp", server)
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, network, server.String())
 	if err != nil {
 		return nil, err
 	}
-	defer stop()
-	if _, err := conn.Write(out); err != nil {
+	t, _ := ctx.Deadline()
+	if err = conn.SetDeadline(t); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	unhook := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	return &call{conn, out, func() { unhook(); conn.Close() }}, nil
+}
+
+func overUDP(ctx context.Context, server netip.AddrPort, ask *dns.Msg) (*dns.Msg, error) {
+	c, err := dial(ctx, "udp", server, ask)
+	if err != nil {
+		return nil, err
+	}
+	defer c.stop()
+	if _, err := c.Write(c.out); err != nil {
 		return nil, err
 	}
 	buf := make([]byte, udpBuffer)
 	for {
-		n, err := conn.Read(buf)
+		n, err := c.Read(buf)
 		if err != nil {
 			return nil, err
 		}
@@ -102,25 +112,21 @@ func overUDP(ctx context.Context, server netip.AddrPort, ask *dns.Msg) (*dns.Msg
 }
 
 func overTCP(ctx context.Context, server netip.AddrPort, ask *dns.Msg) (*dns.Msg, error) {
-	out, err := ask.Pack()
+	c, err := dial(ctx, "tcp", server, ask)
 	if err != nil {
 		return nil, err
 	}
-	conn, stop, err := dial(ctx, "tcp", server)
-	if err != nil {
-		return nil, err
-	}
-	defer stop()
+	defer c.stop()
 	// RFC 1035, 4.2.2: the length stands before a message.
-	if _, err := conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(out))), out...)); err != nil {
+	if _, err := c.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(c.out))), c.out...)); err != nil {
 		return nil, err
 	}
 	var length [2]byte
-	if _, err := io.ReadFull(conn, length[:]); err != nil {
+	if _, err := io.ReadFull(c, length[:]); err != nil {
 		return nil, fmt.Errorf("over TCP: %w", err)
 	}
 	in := make([]byte, binary.BigEndian.Uint16(length[:]))
-	if _, err := io.ReadFull(conn, in); err != nil {
+	if _, err := io.ReadFull(c, in); err != nil {
 		return nil, fmt.Errorf("over TCP: %w", err)
 	}
 	m, err := reply(ask, in)

@@ -3,6 +3,7 @@ package resolve
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"reflect"
 	"strings"
@@ -131,6 +132,35 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
+// One kind of address is enough. Without any, hope counts: a failure lets mail
+// wait whatever the other kind says.
+func TestHalfAddresses(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		host  string
+		fault dns.Fault
+		kind  string // that fails
+		want  string // addresses, or the error
+	}{
+		{"mx1.example.test", dns.ServFail, "AAAA", "[127.0.0.2 127.0.0.3]"},
+		{"mx1.example.test", dns.Refused, "A", "[2001:db8::1]"},
+		{"mx2.example.test", dns.ServFail, "A", "temporary: the A record of mx2.example.test: "},
+		{"six.example.test", dns.ServFail, "AAAA", "temporary: the AAAA record of six.example.test: "},
+		{"none.example.test", dns.ServFail, "AAAA", "temporary: the AAAA record"},
+		{"bare.example.test", dns.ServFail, "A", "temporary: the A record"},
+	}
+	for _, test := range tests {
+		s, r := start(t)
+		s.Sign("example.test")
+		s.Fail(test.host, test.fault, test.kind)
+		got, err := r.Addresses(t.Context(), test.host, IP)
+		if err == nil && fmt.Sprint(got.Records) == test.want && got.Secure {
+			continue // suppressing one half does not switch DANE off
+		}
+		want(t, test.host+" without "+test.kind, got, err, test.want)
+	}
+}
+
 func TestOtherTypes(t *testing.T) {
 	t.Parallel()
 	_, r := start(t)
@@ -169,6 +199,7 @@ func TestFaults(t *testing.T) {
 		{"garbage", dns.Garbage, "temporary: sends a reply that cannot be read"},
 		{"no EDNS", dns.NoEDNS, good},
 		{"lame", dns.Lame, "temporary: does not look up names for us"},
+		{"records of another name", dns.OtherName, "temporary: sends the records of another name"},
 		{"no question in the reply", dns.EmptyHeader, "temporary: does not answer within"},
 	}
 	for _, test := range tests {
@@ -240,6 +271,9 @@ func TestNoServer(t *testing.T) {
 	gone := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.77"), s.AddrPort().Port())
 	_, err := resolver(t, gone).MX(t.Context(), "example.test")
 	want(t, "MX", nil, err, "temporary: name server "+gone.String()+" is not running")
+	if e := err.(*Error); e.Name != "example.test" || e.Type != "MX" || e.Server != "" || e.Text != "cannot look up the MX record of example.test: "+e.Reason {
+		t.Errorf("got %+v", e)
+	}
 }
 
 // The word of a server that it has validated counts if it is on this host, or

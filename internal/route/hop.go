@@ -97,7 +97,7 @@ func parseSMTP(text string) (Hop, error) {
 func parseLMTP(text string) (Hop, error) {
 	if path, ok := strings.CutPrefix(text, "unix:"); ok {
 		if path == "" || strings.ContainsRune(path, 0) {
-			return Hop{}, fmt.Errorf("want the path of a socket behind unix:")
+			return Hop{}, fmt.Errorf("want unix: and the path of a socket")
 		}
 		return Hop{Unix: path}, nil
 	}

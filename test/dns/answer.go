@@ -27,6 +27,7 @@ const (
 	OneStep             // of a chain of aliases, one each time
 	NoSOA               // negative answers without a SOA record
 	EmptyHeader         // NOERROR with no section at all, not even the question
+	OtherName           // the records of another name
 )
 
 // ServeDNS answers one question.
@@ -40,14 +41,14 @@ func (s *Server) ServeDNS(w dns.ResponseWriter, req *dns.Msg) {
 	s.asked = append(s.asked, Question{
 		Name: strings.TrimSuffix(strings.ToLower(q.Name), "."), Type: dns.TypeToString[q.Qtype], TCP: tcp, EDNS: req.IsEdns0() != nil,
 	})
-	fault, gate := s.fault(fqdn(q.Name)), s.gate
+	wrong, gate := s.faultOf(fqdn(q.Name), dns.TypeToString[q.Qtype]), s.gate
 	s.mu.Unlock()
 	if gate != nil {
 		<-gate
 	}
-	if !s.misbehave(w, req, fault, tcp) {
+	if !s.misbehave(w, req, wrong, tcp) {
 		s.mu.Lock()
-		m := s.answer(req, fault)
+		m := s.answer(req, wrong)
 		s.mu.Unlock()
 		if !tcp {
 			size := uint16(dns.MinMsgSize)
@@ -60,11 +61,13 @@ func (s *Server) ServeDNS(w dns.ResponseWriter, req *dns.Msg) {
 	}
 }
 
-// fault is that of the nearest name above.
-func (s *Server) fault(name string) Fault {
+// faultOf is that of the nearest name above, of the type if there is one.
+func (s *Server) faultOf(name, kind string) Fault {
 	for {
-		if f := s.faults[name]; f != Well {
-			return f
+		for _, k := range []string{kind, ""} {
+			if f := s.faults[fault{name, k}]; f != Well {
+				return f
+			}
 		}
 		if name == "." {
 			return Well
@@ -124,6 +127,11 @@ func (s *Server) misbehave(w dns.ResponseWriter, req *dns.Msg, fault Fault, tcp 
 	case Lame:
 		m.RecursionAvailable = false
 		m.Ns = []dns.RR{&dns.NS{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeNS, Class: dns.ClassINET}, Ns: "a.root.test."}}
+	case OtherName:
+		m = lie(req)
+		for _, rr := range m.Answer {
+			rr.Header().Name = "other.test."
+		}
 	case EmptyHeader:
 		m.Question, m.Extra = nil, nil
 	default:

@@ -12,6 +12,10 @@
 // A program of the system learns of it by main.cf:
 //
 //	resolver_addresses = s.Addr()
+//
+// Its records have no time to live unless the test gives them one. Failures are
+// remembered for a second all the same: a test that mends one at once sets
+// resolver_cache_size = 0.
 package dns
 
 import (
@@ -33,7 +37,7 @@ type Server struct {
 	mu     sync.Mutex          // guards what is below
 	zones  map[string][]dns.RR // by origin, in lower case with a final dot
 	signed map[string]bool     // origins whose answers have the AD bit
-	faults map[string]Fault    // by name
+	faults map[fault]Fault     // by name, and type or ""
 	asked  []Question
 	gate   chan struct{} // not nil: answers wait until it is closed
 }
@@ -54,7 +58,7 @@ func Start(t testing.TB) *Server {
 // StartAt is Start on another loopback address.
 func StartAt(t testing.TB, host string) *Server {
 	t.Helper()
-	s := &Server{zones: map[string][]dns.RR{}, signed: map[string]bool{}, faults: map[string]Fault{}}
+	s := &Server{zones: map[string][]dns.RR{}, signed: map[string]bool{}, faults: map[fault]Fault{}}
 	udp, tcp := listen(t, host)
 	s.addr = udp.LocalAddr().(*net.UDPAddr).AddrPort()
 	var wg sync.WaitGroup
@@ -141,16 +145,24 @@ func (s *Server) Sign(zones ...string) {
 	}
 }
 
-// Fail makes the server misbehave for a name and all below it; "" is every
-// name. Well ends that.
-func (s *Server) Fail(name string, f Fault) {
+// A fault is what the server misbehaves for.
+type fault struct{ name, kind string }
+
+// Fail makes the server misbehave for a name and all below it, and if types are
+// named, for questions of those types alone; "" is every name. Well ends that.
+func (s *Server) Fail(name string, f Fault, types ...string) {
+	if len(types) == 0 {
+		types = []string{""}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if f == Well {
-		delete(s.faults, fqdn(name))
-		return
+	for _, kind := range types {
+		if f == Well {
+			delete(s.faults, fault{fqdn(name), kind})
+		} else {
+			s.faults[fault{fqdn(name), kind}] = f
+		}
 	}
-	s.faults[fqdn(name)] = f
 }
 
 // Hold keeps all answers back until Release.
