@@ -51,6 +51,10 @@
 //
 //	private/smtp, private/relay, private/lmtp   the sockets, below queue_directory
 //
+// An LMTP server's socket must be open to smtp_user. Below queue_directory that is
+// only public/, as in unix:public/dovecot-lmtp; elsewhere it is named by its whole
+// path, as in unix:/run/dovecot/lmtp.
+//
 // # Security
 //
 // Smtp runs as smtp_user, who owns nothing. It gets each message as one open

@@ -18,7 +18,6 @@ type extensions struct {
 	chunking   bool  // RFC 3030
 	binary     bool  // RFC 3030
 	startTLS   bool  // RFC 3207
-	auth       []string
 
 	// RFC 9422; 0: no limit.
 	mailMax   int // transactions in a session
@@ -35,7 +34,6 @@ var keywords = map[string]func(e *extensions, params []string){
 	"CHUNKING":   func(e *extensions, _ []string) { e.chunking = true },
 	"BINARYMIME": func(e *extensions, _ []string) { e.binary = true },
 	"STARTTLS":   func(e *extensions, _ []string) { e.startTLS = true },
-	"AUTH":       func(e *extensions, p []string) { e.auth = p },
 	"LIMITS":     (*extensions).limits,
 	"SIZE": func(e *extensions, p []string) {
 		e.size = true

@@ -173,6 +173,6 @@ type handshakeError struct{ err error }
 func (e *handshakeError) Error() string { return e.err.Error() }
 func (e *handshakeError) Unwrap() error { return e.err }
 
-// authenticate is where a client proves who it is: the policy names no
-// credentials, so nobody asks for them.
+// authenticate is the step at which a client proves who it is (RFC 4954). There
+// are no credentials for any server yet.
 func (s *session) authenticate(*site) error { return nil }
