@@ -28,6 +28,7 @@ type MasterService struct {
 var builtin = [...]MasterService{
 	{Name: "pickup", Type: "unix", Unpriv: true, Wakeup: time.Minute, Command: "pickup"},
 	{Name: "qmgr", Type: "unix", Unpriv: true, Wakeup: 5 * time.Minute, Command: "qmgr"},
+	{Name: "authd", Type: "unix", Command: "authd"},
 	{Name: "local", Type: "unix", Private: true, Command: "local"},
 	{Name: "virtual", Type: "unix", Private: true, Command: "local"},
 	{Name: "smtp", Type: "unix", Private: true, Unpriv: true, Command: "smtp"},

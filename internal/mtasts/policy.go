@@ -19,8 +19,8 @@ const (
 
 // Bounds of a policy (RFC 8461, 3.2 and 3.3).
 const (
-	maxPolicy = 64 << 10 // octets
-	maxMX     = 1000     // patterns
+	maxPolicy = 64 << 10               // octets
+	maxMX     = 1000                   // patterns
 	maxMaxAge = 31557600 * time.Second // a year
 )
 

@@ -24,7 +24,7 @@ var Command = &cli.Command{
 		config.Myhostname.Def, config.MailOwner.Def, config.QueueDirectory.Def, config.InetInterfaces.Def,
 		config.InetProtocols.Def, config.ProxyInterfaces.Def, config.ParentDomainMatchesSubdomains.Def,
 		config.SmtpFallbackRelay.Def, config.SmtpHeloName.Def, config.LmtpLhloName.Def, config.SmtpAlwaysSendEhlo.Def,
-		config.SmtpNeverSendEhlo.Def, config.TLSAppendDefaultCA.Def,
+		config.SmtpNeverSendEhlo.Def, config.TLSAppendDefaultCA.Def, config.DataDirectory.Def, config.SmtpTLSMTASTS.Def,
 	}, clientParams(), resolve.Params(), service.Params),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		lmtp := fs.Bool("lmtp", false, "speak LMTP; master(8) says so for services that master.cf has as lmtp")
@@ -59,6 +59,9 @@ func clientParams() []*config.Def {
 		config.SmtpTLSCApath, config.SmtpTLSProtocols, config.SmtpTLSMandatoryProtocols, config.SmtpTLSVerifyCertMatch,
 		config.SmtpTLSSecureCertMatch, config.SmtpTLSFingerprintCertMatch, config.SmtpTLSFingerprintDigest,
 		config.SmtpTLSServername, config.SmtpTLSLoglevel, config.SmtpTLSNoteStarttlsOffer,
+		config.SmtpSASLAuthEnable, config.SmtpSASLPasswordMaps, config.SmtpSenderDependentAuth, config.SmtpSASLSecurityOptions,
+		config.SmtpSASLTLSSecurityOptions, config.SmtpSASLTLSVerifiedSecurityOptions, config.SmtpSASLMechanismFilter,
+		config.SmtpSASLAuthSoftBounce,
 	} {
 		defs = append(defs, p.Rows()...)
 	}
@@ -82,8 +85,10 @@ func newAgent(s *service.Service, lmtp bool) (*agent, error) {
 	if s.MaxConns > 0 {
 		limit = s.MaxConns
 	}
+	f := &finder{o: o, log: s.Log, dns: dns}
+	f.sts = newSTS(c, lmtp, f, s.Log)
 	return &agent{
-		log: s.Log, o: o, finder: &finder{o, s.Log, dns}, pool: newPool(o, limit), trusted: trusted(c),
+		log: s.Log, o: o, finder: f, pool: newPool(o, limit), trusted: trusted(c),
 		work: make(chan struct{}, limit),
 	}, nil
 }

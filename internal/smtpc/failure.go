@@ -44,6 +44,7 @@ var (
 	badConfig    = smtp.Detail{Subject: 3, Detail: 5}
 	noConversion = smtp.Detail{Subject: 6, Detail: 3}
 	noUTF8       = smtp.Detail{Subject: 6, Detail: 7} // RFC 6531, 3.2
+	noAuth       = smtp.Detail{Subject: 7, Detail: 0}
 	noTLS        = smtp.Detail{Subject: 7, Detail: 4}
 	badTLS       = smtp.Detail{Subject: 7, Detail: 5}
 )

@@ -39,7 +39,7 @@ type job struct {
 // deliver finds an outcome for every recipient. flush sends those that are
 // known so far.
 func (j *job) deliver(ctx context.Context, flush func()) {
-	targets, err := j.a.o.targets(j.m.req.Nexthop)
+	targets, err := j.a.o.targets(j.m.req.Nexthop, j.m.req.Sender)
 	if err == nil {
 		err = j.check()
 	}

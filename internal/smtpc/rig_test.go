@@ -45,7 +45,7 @@ func newRig(t testing.TB, o rigOptions) *rig {
 	t.Helper()
 	dir := t.TempDir()
 	main := append([]string{
-		"myhostname = mx.own.test", "inet_interfaces = 127.0.0.99", "queue_directory = " + dir,
+		"myhostname = mx.own.test", "inet_interfaces = 127.0.0.99", "queue_directory = " + dir, "data_directory = " + dir,
 		"smtp_helo_timeout = 1s", "smtp_mail_timeout = 1s", "smtp_rcpt_timeout = 1s", "smtp_data_init_timeout = 1s",
 		"smtp_data_done_timeout = 1s", "smtp_starttls_timeout = 1s", "lmtp_lhlo_timeout = 1s", "lmtp_data_done_timeout = 1s",
 		"inet_protocols = ipv4",
