@@ -250,6 +250,19 @@ func TestLargeLetter(t *testing.T) {
 	}
 }
 
+// A server that answers in the middle of a message and hangs up: what it said
+// is the reason, and nothing is sure but that it has not got the message.
+func TestAnswerInBody(t *testing.T) {
+	t.Parallel()
+	p := peer.Start(t, peer.Options{Ehlo: []string{}, Script: peer.Script{"BODY": "552 5.2.3 too much"}})
+	r := newRig(t, rigOptions{})
+	content := "Subject: large\n\n" + strings.Repeat(strings.Repeat("x", 72)+"\n", 500_000)
+	got := say(r.deliver(fmt.Sprintf("[127.0.0.1]:%d", p.Port()), content, "bob@far.test")[0])
+	if !strings.HasPrefix(got, "deferred 4.") {
+		t.Errorf("got %s", got)
+	}
+}
+
 // A server that does not read: the message is given up, and surely not sent.
 func TestStalledBody(t *testing.T) {
 	t.Parallel()
