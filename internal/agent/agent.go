@@ -107,6 +107,11 @@ func (s *Server) read(c *conn) {
 			}
 			return
 		}
+		if p.Version != ipc.DeliverVersion && len(p.Requests) == 0 {
+			s.Log.Warn("the queue manager speaks version %d of the delivery protocol, want %d: connection closed", p.Version, ipc.DeliverVersion)
+			fdpass.CloseAll(files)
+			return
+		}
 		for i := range p.Requests {
 			r := &Request{Request: p.Requests[i], conn: c, left: len(p.Requests[i].Recipients)}
 			if len(files) == len(p.Requests) {
