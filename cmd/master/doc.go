@@ -32,6 +32,15 @@
 // SIGTERM ends the services, which get a few seconds for their sessions, and
 // then master.
 //
+// # Under a service manager
+//
+// Where NOTIFY_SOCKET is set, as by systemd for a unit of Type=notify, master
+// speaks sd_notify(3): READY=1 when every socket is open and qmgr is ready,
+// RELOADING=1 and READY=1 around a reload, STOPPING=1, a STATUS= line, and, with
+// WatchdogSec= in the unit, WATCHDOG=1 twice in that time, as long as it does
+// its work. While qmgr reads a large queue at start it asks for more time
+// (EXTEND_TIMEOUT_USEC=). None of this reaches the services.
+//
 // # Files
 //
 //	/etc/yubin/main.cf, /etc/yubin/master.cf

@@ -15,6 +15,7 @@ import (
 	"yubin/internal/instance"
 	"yubin/internal/maillog"
 	"yubin/internal/queue"
+	"yubin/internal/systemd"
 )
 
 // openFiles is the limit of open files that services get where the system
@@ -53,6 +54,10 @@ func run(ctx context.Context, env *cli.Env, readyFD int) error {
 		return cli.Fail(cli.ExUsage, "takes no operands, have %q", env.Args[0])
 	}
 	unix.Umask(0o077)
+	notify, err := systemd.NewNotifier()
+	if err != nil {
+		return &cli.Status{Code: cli.ExOSErr, Err: err}
+	}
 	c := env.Config
 	p, err := makePlan(ctx, c)
 	if err != nil {
@@ -74,7 +79,7 @@ func run(ctx context.Context, env *cli.Env, readyFD int) error {
 	defer log.Close()
 	reports := make(chan report)
 	m := &master{
-		log: log, reload: env.Reload, procs: map[*process]struct{}{}, reports: reports,
+		log: log, reload: env.Reload, notify: notify, procs: map[*process]struct{}{}, reports: reports,
 		parent: parent{
 			dir: c.Dir, overrides: slices.Clone(env.Overrides), env: environment(c, os.Environ()),
 			files: openFiles, logFile: logFile, log: log, reports: reports,
@@ -92,7 +97,7 @@ func run(ctx context.Context, env *cli.Env, readyFD int) error {
 }
 
 // sayReady tells the one who started us from a terminal, and leaves the
-// terminal to them. sd_notify has its place here too.
+// terminal to them.
 func sayReady(fd int) {
 	if fd < 0 {
 		return

@@ -104,6 +104,7 @@ func helperHandler(env *cli.Env) service.Handler {
 type testInstance struct {
 	t      *testing.T
 	dir    string
+	env    []string // of master, beside the test's own
 	master *os.Process
 	events chan string
 }
@@ -167,6 +168,15 @@ func (in *testInstance) write(name, text string) {
 	}
 }
 
+func (in *testInstance) read(name string) string {
+	in.t.Helper()
+	b, err := os.ReadFile(filepath.Join(in.dir, name))
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	return string(b)
+}
+
 // main writes main.cf. Root's private instance runs everything as root.
 func (in *testInstance) main(mailName, maxIdle string) {
 	in.t.Helper()
@@ -194,7 +204,7 @@ func (in *testInstance) start() {
 	}
 	defer ready.Close()
 	in.master, err = os.StartProcess(filepath.Join(in.dir, "lib", "master"), []string{"master", "-c", in.dir, "--ready-fd", "3"},
-		&os.ProcAttr{Files: []*os.File{os.Stdin, os.Stdout, os.Stderr, tell}})
+		&os.ProcAttr{Files: []*os.File{os.Stdin, os.Stdout, os.Stderr, tell}, Env: append(os.Environ(), in.env...)})
 	tell.Close()
 	if err != nil {
 		in.t.Fatal(err)

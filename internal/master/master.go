@@ -29,6 +29,7 @@ import (
 
 	"yubin/internal/config"
 	"yubin/internal/maillog"
+	"yubin/internal/systemd"
 )
 
 // A master is the supervisor's state, owned by the goroutine in run.
@@ -44,6 +45,10 @@ type master struct {
 	procs    map[*process]struct{}
 	reports  chan report
 	stopping bool // no service is started any more, and their ends are no news
+
+	notify    *systemd.Notifier // nil: no service manager
+	announced bool              // it has been told that we are ready
+	beatAt    time.Time         // of the next sign of life; zero: none is wanted
 }
 
 const (
@@ -80,6 +85,10 @@ func (m *master) run(ctx context.Context, p *plan, started func()) error {
 	}
 	m.adopt(p, time.Now())
 	started()
+	if err := m.greet(time.Now()); err != nil {
+		m.stop(children)
+		return err
+	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -281,6 +290,7 @@ func (m *master) logEnd(p *process) (died bool) {
 // stop ends all services and returns when they are gone.
 func (m *master) stop(children <-chan os.Signal) {
 	m.stopping = true
+	m.tell(systemd.Stopping, systemd.Status("stopping"))
 	for p := range m.procs {
 		p.signal(syscall.SIGTERM)
 	}

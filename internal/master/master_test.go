@@ -259,11 +259,7 @@ func TestReloadBroken(t *testing.T) {
 	in.main("first", "100s")
 	in.start()
 	in.event("qmgr", "started")
-	good, err := os.ReadFile(filepath.Join(in.dir, "main.cf"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	in.write("main.cf", string(good)+"default_process_limit = many\n")
+	in.write("main.cf", in.read("main.cf")+"default_process_limit = many\n")
 	in.master.Signal(syscall.SIGHUP)
 	in.main("second", "100s")
 	in.master.Signal(syscall.SIGHUP)

@@ -199,7 +199,7 @@ func environment(c *config.Config, env []string) []string {
 		name, _, set := strings.Cut(e, "=")
 		value, ok := have[name]
 		switch {
-		case name == "PATH" || strings.HasPrefix(name, "LISTEN_"):
+		case name == "PATH" || managers(name):
 		case set:
 			keep = append(keep, e)
 		case ok:
@@ -207,4 +207,9 @@ func environment(c *config.Config, env []string) []string {
 		}
 	}
 	return keep
+}
+
+// managers tells what a service manager has to say to master alone.
+func managers(name string) bool {
+	return strings.HasPrefix(name, "LISTEN_") || strings.HasPrefix(name, "WATCHDOG_") || name == "NOTIFY_SOCKET"
 }

@@ -3,20 +3,26 @@ package master
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"syscall"
 	"time"
 
 	"yubin/internal/config"
 	"yubin/internal/ipc"
+	"yubin/internal/systemd"
 )
 
 // reconfigure puts the configuration as it is now in force. What cannot be
 // read leaves everything as it was.
 func (m *master) reconfigure(ctx context.Context) {
+	if m.announced {
+		m.tell(systemd.Reloading()...)
+	}
 	c, p, err := m.readPlan(ctx)
 	if err != nil {
 		m.log.Error("reload: %v; the old configuration stays", err)
+		m.reloaded(fmt.Sprintf("reload failed: %v; the old configuration stays", err))
 		return
 	}
 	m.reopenLog(c)
@@ -28,6 +34,7 @@ func (m *master) reconfigure(ctx context.Context) {
 	m.replace(p, now)
 	m.parent.env = environment(c, os.Environ())
 	m.adopt(p, now)
+	m.reloaded(m.summary())
 }
 
 func (m *master) readPlan(ctx context.Context) (*config.Config, *plan, error) {

@@ -69,8 +69,14 @@ type plan struct {
 	warnings []string
 }
 
+// resolveTime bounds the look-ups of host names, which hold up a start or a
+// reload, and with it the signs of life that a service manager waits for.
+const resolveTime = 10 * time.Second
+
 // makePlan reads master.cf. Its error says that nothing can be run from it.
 func makePlan(ctx context.Context, c *config.Config) (*plan, error) {
+	ctx, cancel := context.WithTimeout(ctx, resolveTime)
+	defer cancel()
 	defs, problems, err := config.LoadMaster(c.Dir, c)
 	if err != nil {
 		return nil, err

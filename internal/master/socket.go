@@ -9,7 +9,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -145,10 +144,6 @@ func families(protocols []string) (v4, v6 bool, err error) {
 	return v4, v6, nil
 }
 
-// resolveTime bounds the look-up of a host name, which holds up a start or a
-// reload.
-const resolveTime = 10 * time.Second
-
 func resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	switch strings.ToLower(host) {
 	case "all":
@@ -159,8 +154,6 @@ func resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	if a, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
 		return []netip.Addr{a}, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, resolveTime)
-	defer cancel()
 	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 }
 
