@@ -41,6 +41,19 @@
 // its work. While qmgr reads a large queue at start it asks for more time
 // (EXTEND_TIMEOUT_USEC=). None of this reaches the services.
 //
+// Sockets that the manager has made (LISTEN_FDS, sd_listen_fds(3)) are taken
+// first by their name: FileDescriptorName=smtp in the socket unit makes all
+// sockets of that unit those of the inet service smtp, and the unit alone says
+// where that service listens. A socket whose name is no inet service's is taken
+// by the service that listens at its address. One that no service wants is
+// closed, and that is logged.
+//
+// Sockets that master makes itself it leaves in the manager's keeping
+// (FileDescriptorStoreMax= in the unit): a restart, and a crash with
+// Restart=on-failure, take them up again, and who connects meanwhile waits
+// instead of being refused. They are matched by address, so a restart with
+// another inet_interfaces closes what is no longer wanted.
+//
 // # Files
 //
 //	/etc/yubin/main.cf, /etc/yubin/master.cf

@@ -58,6 +58,10 @@ func run(ctx context.Context, env *cli.Env, readyFD int) error {
 	if err != nil {
 		return &cli.Status{Code: cli.ExOSErr, Err: err}
 	}
+	given, err := systemd.Listen()
+	if err != nil {
+		return &cli.Status{Code: cli.ExOSErr, Err: err}
+	}
 	c := env.Config
 	p, err := makePlan(ctx, c)
 	if err != nil {
@@ -79,7 +83,7 @@ func run(ctx context.Context, env *cli.Env, readyFD int) error {
 	defer log.Close()
 	reports := make(chan report)
 	m := &master{
-		log: log, reload: env.Reload, notify: notify, procs: map[*process]struct{}{}, reports: reports,
+		log: log, reload: env.Reload, given: given, notify: notify, procs: map[*process]struct{}{}, reports: reports,
 		parent: parent{
 			dir: c.Dir, overrides: slices.Clone(env.Overrides), env: environment(c, os.Environ()),
 			files: openFiles, logFile: logFile, log: log, reports: reports,

@@ -28,10 +28,21 @@ func TestMain(m *testing.M) {
 	switch name := filepath.Base(os.Args[0]); name {
 	case "master":
 		cli.Main(master.Command)
+	case "activate":
+		activate()
 	case "smtpd", "local", "qmgr", "pickup":
 		cli.Main(helper(name))
 	}
 	os.Exit(m.Run())
+}
+
+// activate becomes master, as the service manager's child does, with LISTEN_PID
+// in the environment.
+func activate() {
+	path := filepath.Join(filepath.Dir(os.Args[0]), "master")
+	err := syscall.Exec(path, append([]string{"master"}, os.Args[1:]...), append(os.Environ(), fmt.Sprintf("LISTEN_PID=%d", os.Getpid())))
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
 }
 
 // helper is a daemon. On each connection it says "PID MAIL_NAME OPEN", where
@@ -131,7 +142,7 @@ func newInstance(t *testing.T, masterCF string, programs ...string) *testInstanc
 	if err := os.Mkdir(filepath.Join(dir, "lib"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range append(programs, "master") {
+	for _, name := range append(programs, "master", "activate") {
 		if err := os.Symlink(self, filepath.Join(dir, "lib", name)); err != nil {
 			t.Fatal(err)
 		}
@@ -196,15 +207,25 @@ service_throttle_time = 2s
 }
 
 // start starts master and returns when it is ready.
-func (in *testInstance) start() {
+func (in *testInstance) start() { in.startWith(nil, nil) }
+
+// startWith starts master with descriptors of these names handed down.
+func (in *testInstance) startWith(names []string, given []*os.File) {
 	in.t.Helper()
 	ready, tell, err := os.Pipe()
 	if err != nil {
 		in.t.Fatal(err)
 	}
 	defer ready.Close()
-	in.master, err = os.StartProcess(filepath.Join(in.dir, "lib", "master"), []string{"master", "-c", in.dir, "--ready-fd", "3"},
-		&os.ProcAttr{Files: []*os.File{os.Stdin, os.Stdout, os.Stderr, tell}, Env: append(os.Environ(), in.env...)})
+	program, env := "master", append(os.Environ(), in.env...)
+	if len(given) > 0 {
+		program = "activate"
+		env = append(env, fmt.Sprintf("LISTEN_FDS=%d", len(given)), "LISTEN_FDNAMES="+strings.Join(names, ":"))
+	}
+	program = filepath.Join(in.dir, "lib", program)
+	files := append(append([]*os.File{os.Stdin, os.Stdout, os.Stderr}, given...), tell)
+	in.master, err = os.StartProcess(program, []string{program, "-c", in.dir, "--ready-fd", fmt.Sprint(len(files) - 1)},
+		&os.ProcAttr{Files: files, Env: env})
 	tell.Close()
 	if err != nil {
 		in.t.Fatal(err)

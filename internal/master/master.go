@@ -46,6 +46,7 @@ type master struct {
 	reports  chan report
 	stopping bool // no service is started any more, and their ends are no news
 
+	given     []systemd.Given   // by the service manager, at start
 	notify    *systemd.Notifier // nil: no service manager
 	announced bool              // it has been told that we are ready
 	beatAt    time.Time         // of the next sign of life; zero: none is wanted
@@ -80,7 +81,7 @@ func (m *master) run(ctx context.Context, p *plan, started func()) error {
 		return err
 	}
 	defer m.poller.close()
-	if err := m.openAll(p); err != nil {
+	if err := m.openAll(p, m.inherit(m.given)); err != nil {
 		return err
 	}
 	m.adopt(p, time.Now())
@@ -120,44 +121,39 @@ func (m *master) run(ctx context.Context, p *plan, started func()) error {
 
 // openAll opens the sockets of the first plan. What cannot be opened ends the
 // start, except that addresses may be about to become free.
-func (m *master) openAll(p *plan) error {
+func (m *master) openAll(p *plan, st stock) error {
 	for _, w := range p.warnings {
 		m.log.Warn("%s", w)
 	}
 	deadline := time.Now().Add(bindPatience)
 	for {
-		err := p.open(map[string]*socket{})
+		err := p.open(&st)
 		if err == nil {
+			m.discard(st, p)
 			return nil
 		}
-		p.close()
 		if !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(deadline) {
 			return err
 		}
+		st = append(st, p.stock()...)
 		time.Sleep(100 * time.Millisecond)
 	}
 }
 
-// open opens the sockets of all services, taking over those in old.
-func (p *plan) open(old map[string]*socket) error {
-	var owner *credential
-	if p.accounts.root {
-		owner = &p.accounts.owner
+// open opens the sockets of all services, taking over those in st.
+func (p *plan) open(st *stock) error {
+	for _, s := range p.services {
+		if s.def.Type == "inet" {
+			s.sockets = st.named(s.def.Name)
+		}
 	}
 	var errs []error
 	for _, s := range p.services {
-		errs = append(errs, s.open(old, owner))
+		if len(s.sockets) == 0 {
+			errs = append(errs, s.open(st, p.accounts.binder()))
+		}
 	}
 	return errors.Join(errs...)
-}
-
-func (p *plan) close() {
-	for _, s := range p.services {
-		for _, socket := range s.sockets {
-			socket.close()
-		}
-		s.sockets = nil
-	}
 }
 
 // adopt makes p the plan in force and watches its services.
@@ -310,5 +306,7 @@ func (m *master) stop(children <-chan os.Signal) {
 		case <-m.poller.ready: // the connection was too late
 		}
 	}
-	m.plan.close()
+	for _, s := range m.plan.stock() {
+		s.close()
+	}
 }

@@ -30,6 +30,7 @@ func (m *master) greet(now time.Time) error {
 	if !m.notify.Wanted() {
 		return nil
 	}
+	m.keepAll()
 	q := m.plan.queueManager()
 	switch {
 	case q == nil:

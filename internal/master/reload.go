@@ -34,6 +34,7 @@ func (m *master) reconfigure(ctx context.Context) {
 	m.replace(p, now)
 	m.parent.env = environment(c, os.Environ())
 	m.adopt(p, now)
+	m.keepAll()
 	m.reloaded(m.summary())
 }
 
@@ -52,15 +53,16 @@ func (m *master) readPlan(ctx context.Context) (*config.Config, *plan, error) {
 // replace opens p's sockets, moves to p what lives on from the present plan,
 // and tells the processes of the present plan.
 func (m *master) replace(p *plan, now time.Time) {
-	old, before := map[string]*socket{}, map[string]*service{}
+	var old stock
+	before := map[string]*service{}
 	for _, s := range m.plan.services {
 		before[s.key()] = s
-		for _, socket := range s.sockets {
-			old[socket.where] = socket
-			m.poller.remove(socket.fd)
-		}
+		old = append(old, s.sockets...)
 	}
-	if err := p.open(old); err != nil {
+	for _, socket := range old {
+		m.poller.remove(socket.fd)
+	}
+	if err := p.open(&old); err != nil {
 		m.log.Error("reload: %v", err)
 	}
 	after := map[string]*service{}
@@ -73,7 +75,7 @@ func (m *master) replace(p *plan, now time.Time) {
 	for process := range m.procs {
 		m.pass(process, after[process.of.key()], now)
 	}
-	m.closeAll(old, p)
+	m.discard(old, p)
 }
 
 // pass hands a process over to the service s of the new plan; nil: there is no
@@ -116,22 +118,6 @@ func sameSockets(a, b *service) bool {
 		}
 	}
 	return true
-}
-
-// closeAll closes the sockets that no service has any more.
-func (m *master) closeAll(old map[string]*socket, p *plan) {
-	for _, socket := range old {
-		socket.close()
-		if socket.unix {
-			var owner *credential
-			if p.accounts.root {
-				owner = &p.accounts.owner
-			}
-			if err := removeUnix(socket.where, owner); err != nil && !errors.Is(err, os.ErrNotExist) {
-				m.log.Warn("%v", err)
-			}
-		}
-	}
 }
 
 // reopenLog opens maillog_file again, which may be new or was rotated, and

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"time"
 
 	"yubin/internal/config"
@@ -140,13 +141,15 @@ func checkProgram(path string) error {
 	return nil
 }
 
-// open makes the sockets of s, or takes over those of an earlier plan that
-// listen at the same place.
-func (s *service) open(old map[string]*socket, owner *credential) error {
+// open makes the sockets of s, or takes over those of st that listen at the
+// same place.
+func (s *service) open(st *stock, owner *credential) error {
 	var errs []error
 	for _, e := range s.want {
-		if have := old[e.String()]; have != nil {
-			delete(old, e.String())
+		if s.listens(e.String()) {
+			continue
+		}
+		if have := st.at(e, s.want); have != nil {
 			s.sockets = append(s.sockets, have)
 			continue
 		}
@@ -163,6 +166,10 @@ func (s *service) open(old map[string]*socket, owner *credential) error {
 		errs = append(errs, fmt.Errorf("service %s: %w", s.def.Name, errNoFamily))
 	}
 	return errors.Join(errs...)
+}
+
+func (s *service) listens(where string) bool {
+	return slices.ContainsFunc(s.sockets, func(socket *socket) bool { return socket.where == where })
 }
 
 func (e endpoint) open(owner *credential) (*socket, error) {

@@ -25,6 +25,9 @@ type socket struct {
 	fd    int
 	where string // "127.0.0.1:25", or the path of a Unix socket
 	unix  bool
+	dual  bool   // an IPv6 socket that has IPv4 as well
+	name  string // that the service manager gave the socket it made; "": ours
+	kept  bool   // the service manager keeps it for us
 }
 
 func (s *socket) close() { unix.Close(s.fd) }
@@ -225,4 +228,13 @@ func zone(a netip.Addr) uint32 {
 		return 0
 	}
 	return uint32(i.Index)
+}
+
+// zoneName is the reverse of zone.
+func zoneName(id uint32) string {
+	i, err := net.InterfaceByIndex(int(id))
+	if id == 0 || err != nil {
+		return ""
+	}
+	return i.Name
 }
