@@ -256,6 +256,7 @@ func (m *master) buryIfGone(p *process, now time.Time) {
 		s.current = nil
 	}
 	switch {
+	case p.replaced && !accepted: // how it ends says nothing of its successor
 	case !p.ready || now.Sub(p.started) < young && (died || accepted):
 		m.log.Warn("%s: bad command startup -- throttling", p.path)
 		m.backOff(s, now)

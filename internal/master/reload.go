@@ -82,7 +82,8 @@ func (m *master) replace(p *plan, now time.Time) {
 // such service any more.
 func (m *master) pass(p *process, s *service, now time.Time) {
 	b := p.of
-	if b.current == p && s != nil && b.sameProgram(s) && sameSockets(b, s) {
+	accepting := b.current == p
+	if accepting && s != nil && b.sameProgram(s) && sameSockets(b, s) {
 		p.of, s.current = s, p
 		p.hangup = !p.ready
 		if p.ready {
@@ -90,7 +91,11 @@ func (m *master) pass(p *process, s *service, now time.Time) {
 		}
 		return
 	}
-	if b.current != p {
+	// The old plan's service must not act on sockets that are the new one's.
+	if p.of = s; s == nil {
+		p.of = &service{def: b.def}
+	}
+	if !accepting {
 		return // it ends its sessions already
 	}
 	// Another program, or other sockets: a process has what it was started
