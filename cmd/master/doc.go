@@ -32,6 +32,16 @@
 // SIGTERM ends the services, which get a few seconds for their sessions, and
 // then master.
 //
+// # Upgrade
+//
+// mailctl upgrade has master become the program daemon_directory/master as it is
+// on disk, under the same process ID and with all its sockets and children.
+// The new program is tried first: if it cannot be run, does not like the
+// configuration, lacks the program of a service that runs, or does not know
+// the format in which the running master hands over, nothing changes. Every
+// service that runs then finishes its sessions, as after a reload, while new
+// connections start the new programs. The configuration is read anew.
+//
 // # Under a service manager
 //
 // Where NOTIFY_SOCKET is set, as by systemd for a unit of Type=notify, master
@@ -63,6 +73,8 @@
 //	queue_directory/pid/master.pid
 //	    holds master's process ID, and is locked while master runs: a queue
 //	    directory has one master
+//	queue_directory/pid/control
+//	    the socket at which mailctl upgrade asks
 //
 // # Security
 //
@@ -70,12 +82,14 @@
 // host names in inet_interfaces and master.cf are looked up. Services get no
 // environment but import_environment and PATH. Below queue_directory, in
 // directories that mail_owner can write to, it works with that user's rights,
-// and it refuses directories that are symbolic links or have another owner.
+// and it refuses directories that are symbolic links or have another owner. Its
+// control socket is in a directory that only root can enter; the request, of
+// root alone or of the user who runs master, is one packet of JSON.
 //
 // # Diagnostics
 //
 // master logs its own start, reload and end, each service that dies (with what
-// it wrote to standard error), and "bad command startup -- throttling" for one
+// it wrote to standard error), each upgrade with both versions, and "bad command startup -- throttling" for one
 // that dies young. A program that is not there is reported once, at start; its
 // service is left out.
 //

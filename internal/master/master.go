@@ -22,12 +22,15 @@ package master
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
 
 	"yubin/internal/config"
+	"yubin/internal/instance"
+	"yubin/internal/ipc"
 	"yubin/internal/maillog"
 	"yubin/internal/systemd"
 )
@@ -44,7 +47,14 @@ type master struct {
 	tokens   int32 // the last one given
 	procs    map[*process]struct{}
 	reports  chan report
+	signals  chan os.Signal
 	stopping bool // no service is started any more, and their ends are no news
+
+	claim     *instance.Claim
+	control   *net.UnixListener
+	petitions chan *petition
+	upgrade   *upgrade   // under way; nil: none
+	verdicts  chan error // of the new program
 
 	given     []systemd.Given   // by the service manager, at start
 	notify    *systemd.Notifier // nil: no service manager
@@ -66,12 +76,14 @@ const (
 	bindPatience = 3 * time.Second
 )
 
-// run supervises until SIGTERM or the end of ctx. started is called when all
-// sockets are open.
-func (m *master) run(ctx context.Context, p *plan, started func()) error {
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
-	defer signal.Stop(signals)
+// run supervises until SIGTERM or the end of ctx. h is what the program that we
+// were has left; nil: this is a start. started is called when all sockets are
+// open.
+func (m *master) run(ctx context.Context, p *plan, h *ipc.HandOver, started func()) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	m.watchSignals()
+	defer signal.Stop(m.signals)
 	children := make(chan os.Signal, 1)
 	signal.Notify(children, syscall.SIGCHLD)
 	defer signal.Stop(children)
@@ -81,15 +93,32 @@ func (m *master) run(ctx context.Context, p *plan, started func()) error {
 		return err
 	}
 	defer m.poller.close()
-	if err := m.openAll(p, m.inherit(m.given)); err != nil {
+	if h != nil {
+		m.takeOver(h, p)
+	} else if err := m.openAll(p, m.inherit(m.given)); err != nil {
 		return err
+	} else {
+		m.adopt(p, time.Now())
 	}
-	m.adopt(p, time.Now())
 	started()
 	if err := m.greet(time.Now()); err != nil {
 		m.stop(children)
 		return err
 	}
+	go attend(ctx, m.control, m.petitions)
+	defer m.control.Close()
+	m.loop(ctx, children)
+	m.stop(children)
+	return nil
+}
+
+// watchSignals has signals come as events.
+func (m *master) watchSignals() {
+	signal.Notify(m.signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
+}
+
+// loop acts on events until the system is to end.
+func (m *master) loop(ctx context.Context, children <-chan os.Signal) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -104,16 +133,18 @@ func (m *master) run(ctx context.Context, p *plan, started func()) error {
 			m.reap()
 		case now := <-timer.C:
 			m.tick(now)
-		case sig := <-signals:
+		case sig := <-m.signals:
 			if sig != syscall.SIGHUP {
 				m.log.Info("terminating on signal %d", sig)
-				m.stop(children)
-				return nil
+				return
 			}
 			m.reconfigure(ctx)
+		case p := <-m.petitions:
+			m.hearPetition(ctx, p)
+		case verdict := <-m.verdicts:
+			m.become(verdict)
 		case <-ctx.Done():
-			m.stop(children)
-			return nil
+			return
 		}
 		timer.Reset(m.nextTick(time.Now()))
 	}

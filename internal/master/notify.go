@@ -35,7 +35,7 @@ func (m *master) greet(now time.Time) error {
 	switch {
 	case q == nil:
 		return errors.New("without qmgr no mail is taken: install the program that the warning before this line names")
-	case q.current != nil && q.current.ready:
+	case m.announced: // before we became this program
 		m.announce()
 	default:
 		m.tell(systemd.Status("waiting for qmgr"))

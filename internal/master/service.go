@@ -68,6 +68,7 @@ type plan struct {
 	accounts accounts
 	services []*service
 	warnings []string
+	leftOut  map[string]error // services whose program is not there, by their key
 }
 
 // resolveTime bounds the look-ups of host names, which hold up a start or a
@@ -82,7 +83,7 @@ func makePlan(ctx context.Context, c *config.Config) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{config: c}
+	p := &plan{config: c, leftOut: map[string]error{}}
 	for _, problem := range problems {
 		if !problem.Notice {
 			p.warnings = append(p.warnings, problem.String())
@@ -95,6 +96,7 @@ func makePlan(ctx context.Context, c *config.Config) (*plan, error) {
 	for _, def := range defs {
 		s := &service{def: def, as: p.accounts.of(&def), path: filepath.Join(config.DaemonDirectory.Of(c), def.Command)}
 		if err := checkProgram(s.path); err != nil {
+			p.leftOut[s.key()] = err
 			p.warnings = append(p.warnings, fmt.Sprintf("service %s is left out and nothing listens for it: %v", def.Name, err))
 			continue
 		}
