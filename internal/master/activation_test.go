@@ -64,6 +64,12 @@ func TestActivation(t *testing.T) {
 			t.Error("qmgr was replaced")
 		}
 	}
+	if reply := in.upgrade(); reply.Error != "" {
+		t.Error(reply.Error)
+	}
+	for _, addr := range []string{one, two, byAddress} {
+		in.mustReach(addr)
+	}
 	if c, err := net.Dial("tcp", unwanted); err == nil {
 		c.Close()
 		t.Error("the socket that nobody wants is still open")

@@ -135,19 +135,13 @@ func newInstance(t *testing.T, masterCF string, programs ...string) *testInstanc
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	if err := os.Mkdir(filepath.Join(dir, "lib"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range append(programs, "master", "activate") {
-		if err := os.Symlink(self, filepath.Join(dir, "lib", name)); err != nil {
-			t.Fatal(err)
-		}
-	}
 	in := &testInstance{t: t, dir: dir, events: make(chan string, 1000)}
+	for _, name := range append(programs, "master", "activate") {
+		in.link(name)
+	}
 	in.write("master.cf", masterCF+"\n")
 	in.main("first", "1s")
 	l, err := net.Listen("unix", filepath.Join(dir, "events"))
@@ -157,6 +151,18 @@ func newInstance(t *testing.T, masterCF string, programs ...string) *testInstanc
 	t.Cleanup(func() { l.Close() })
 	go in.collect(l)
 	return in
+}
+
+// link installs a program.
+func (in *testInstance) link(name string) {
+	in.t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	if err := os.Symlink(self, filepath.Join(in.dir, "lib", name)); err != nil {
+		in.t.Fatal(err)
+	}
 }
 
 func (in *testInstance) collect(l net.Listener) {

@@ -17,6 +17,19 @@
 //
 // A connection that comes while nobody accepts waits in the socket's backlog:
 // neither the end of a process nor a reload refuses one.
+//
+// Where to read what:
+//
+//	master.go                   the loop, and starting a service
+//	events.go, reap.go, wake.go what services say, their ends, wake-ups
+//	service.go, accounts.go     master.cf, understood
+//	socket.go, unixsocket.go    making sockets
+//	stock.go                    taking over sockets; the service manager's too
+//	process.go, role.go         from fork to the daemon
+//	notify.go                   what the service manager is told
+//	reload.go                   another configuration
+//	control.go, upgrade.go      another program: who asks, and the way there
+//	handover.go                 what that program is left, and taking it up
 package master
 
 import (
@@ -251,68 +264,6 @@ func (m *master) backOff(s *service, now time.Time) {
 			m.log.Error("watch %s: %v", socket.where, err)
 		}
 	}
-}
-
-// reap takes note of processes that ended.
-func (m *master) reap() {
-	for p := range m.procs {
-		if p.reaped {
-			continue
-		}
-		// Each by its ID: this process may have other children.
-		pid, err := syscall.Wait4(p.pid, &p.wait, syscall.WNOHANG, nil)
-		if pid != p.pid && !errors.Is(err, syscall.ECHILD) {
-			continue
-		}
-		p.reaped = true
-		p.status.SetReadDeadline(time.Now().Add(lastWords))
-		m.buryIfGone(p, time.Now())
-	}
-}
-
-// buryIfGone draws the conclusions from a process's end, once its last words
-// have been heard.
-func (m *master) buryIfGone(p *process, now time.Time) {
-	if !p.reaped || !p.silent {
-		return
-	}
-	delete(m.procs, p)
-	p.status.Close()
-	if m.stopping {
-		return
-	}
-	died := m.logEnd(p)
-	s, accepted := p.of, p.of.current == p
-	if accepted {
-		s.current = nil
-	}
-	switch {
-	case p.replaced && !accepted: // how it ends says nothing of its successor
-	case !p.ready || now.Sub(p.started) < young && (died || accepted):
-		m.log.Warn("%s: bad command startup -- throttling", p.path)
-		m.backOff(s, now)
-	case accepted:
-		s.delay = 0
-		if s.selfStarting() {
-			s.wakeAt = now
-		}
-	}
-	if accepted {
-		m.watch(s, now)
-	}
-}
-
-// logEnd reports a process that did not end by its own will.
-func (m *master) logEnd(p *process) (died bool) {
-	switch {
-	case p.wait.Signaled():
-		m.log.Warn("process %s pid %d killed by signal %d", p.path, p.pid, p.wait.Signal())
-		return true
-	case p.wait.ExitStatus() != 0:
-		m.log.Warn("process %s pid %d exit status %d", p.path, p.pid, p.wait.ExitStatus())
-		return true
-	}
-	return false
 }
 
 // stop ends all services and returns when they are gone.

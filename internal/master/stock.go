@@ -153,7 +153,7 @@ func (m *master) keepAll() {
 			}
 			if err := m.notify.Keep(name, socket.fd); err != nil {
 				m.log.Warn("%v", err)
-				continue
+				return // a manager that does not read costs a second each time
 			}
 			socket.kept = true
 		}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -70,7 +71,9 @@ func TestUpgrade(t *testing.T) {
 			t.Fatalf("got %+v; the log:\n%s", reply, in.log())
 		}
 		m.hear("RELOADING=1")
-		m.hear("READY=1")
+		if names, _ := m.kept("READY=1"); len(names) > 0 {
+			t.Errorf("kept again: %q", names)
+		}
 		next := in.event("qmgr", "started")
 		if next == qmgr {
 			t.Error("qmgr was not replaced")
@@ -88,6 +91,13 @@ func TestUpgrade(t *testing.T) {
 		if pid, err := instance.Find(filepath.Join(in.dir, "q")); err != nil || pid != in.master.Pid {
 			t.Errorf("found master %d, %v, want %d", pid, err, in.master.Pid)
 		}
+	}
+	in.master.Signal(syscall.SIGHUP)
+	if pid := in.event("qmgr", "reloaded upgrade1"); pid != qmgr {
+		t.Errorf("reloaded %s, want %s", pid, qmgr)
+	}
+	if ignored := in.ignored(qmgr); ignored&(1<<(syscall.SIGHUP-1)) != 0 {
+		t.Errorf("a service ignores signals %#x", ignored)
 	}
 	// A process that was started two programs ago is a child still.
 	if err := first.ask("hello"); err != nil {
@@ -113,10 +123,6 @@ func TestUpgradeRefused(t *testing.T) {
 	qmgr := in.event("qmgr", "started")
 	old := in.mustReach(addr)
 	master, main, cf := filepath.Join(in.dir, "lib", "master"), in.read("main.cf"), in.read("master.cf")
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	install := func(text string) func() {
 		return func() {
 			in.write("lib/new", text)
@@ -144,9 +150,7 @@ func TestUpgradeRefused(t *testing.T) {
 		{"a program is missing", func() { os.Remove(filepath.Join(in.dir, "lib", "qmgr")) }, "service unix qmgr runs and would be lost: there is no program "},
 	} {
 		os.Remove(master)
-		if err := os.Symlink(self, master); err != nil {
-			t.Fatal(err)
-		}
+		in.link("master")
 		in.write("main.cf", main)
 		in.write("master.cf", cf)
 		c.spoil()
@@ -162,6 +166,13 @@ func TestUpgradeRefused(t *testing.T) {
 	if got := m.hear("READY=1").text; !strings.Contains(got, "STATUS=upgrade failed: become ") {
 		t.Errorf("got %q", got)
 	}
+	in.write("main.cf", main)
+	in.write("master.cf", cf)
+	in.link("qmgr")
+	in.master.Signal(syscall.SIGHUP)
+	if pid := in.event("qmgr", "reloaded"); pid != qmgr {
+		t.Errorf("reloaded %s, want %s", pid, qmgr)
+	}
 	// master hears its children as before.
 	old.ask("die")
 	in.logged("pid " + old.pid + " killed by signal 9")
@@ -171,6 +182,20 @@ func TestUpgradeRefused(t *testing.T) {
 	if c := in.mustDial("qmgr"); c.pid != qmgr {
 		t.Error("qmgr was replaced")
 	}
+}
+
+// ignored is the signals that a process ignores.
+func (in *testInstance) ignored(pid string) (mask uint64) {
+	in.t.Helper()
+	b, err := os.ReadFile("/proc/" + pid + "/status")
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(b), "SigIgn:")
+	if _, err := fmt.Sscanf(rest, "%x", &mask); err != nil {
+		in.t.Fatal(err)
+	}
+	return mask
 }
 
 // What is not understood on the control socket is refused.
