@@ -10,14 +10,18 @@ import (
 )
 
 // New programs take over, again and again, while mail flows: nobody is refused
-// or cut off, every letter arrives once, and a session lives through it all.
+// or cut off, every letter arrives once, and fifty sessions live through it all.
 func TestUpgradeUnderLoad(t *testing.T) {
 	t.Parallel()
 	i := instance.New(t, instance.Options{OwnPrograms: true})
 	pid := i.MasterPID()
 	served, finish := steadyLoad(i)
-	session := i.Dial()
-	session.Want("250", "EHLO long.test")
+	var sessions []*instance.Session
+	for range 50 {
+		s := i.Dial()
+		s.Want("250", "EHLO long.test")
+		sessions = append(sessions, s)
+	}
 	i.Until("mail flows", func() bool { return served.Load() > 20 })
 	for n := range 4 {
 		version := i.Install('1' + byte(n))
@@ -39,12 +43,13 @@ func TestUpgradeUnderLoad(t *testing.T) {
 		}
 	}
 	finish()
-	session.Want("250", "MAIL FROM:<carol@client.test>")
-	session.Want("250", "RCPT TO:<alice@example.test>")
-	session.Want("354", "DATA")
-	session.Want("250", "Subject: last\r\n\r\nx\r\n.")
-	session.Want("221", "QUIT")
-	i.WaitMail("alice", int(served.Load())+1)
+	for _, s := range sessions {
+		if _, err := s.Deliver("carol@client.test", []string{"alice@example.test"}, "Subject: last\n\nx\n"); err != nil {
+			t.Fatalf("in a session that was open: %v", err)
+		}
+		s.Want("221", "QUIT")
+	}
+	i.WaitMail("alice", int(served.Load())+len(sessions))
 	if got := i.MasterPID(); got != pid || len(i.Processes("master")) != 1 {
 		t.Errorf("masters %v, want %d alone", i.Processes("master"), pid)
 	}
