@@ -3,6 +3,7 @@ package master
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"slices"
@@ -97,7 +98,8 @@ func (s *start) checkOnly(ctx context.Context, env *cli.Env) error {
 	if err != nil {
 		return &cli.Status{Code: cli.ExConfig, Err: err}
 	}
-	return nil
+	_, err = io.WriteString(env.Stdout, consent)
+	return err
 }
 
 // supervise is master's life, from nothing or from h.

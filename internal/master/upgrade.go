@@ -1,7 +1,6 @@
 package master
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -68,18 +67,33 @@ func check(ctx context.Context, path string, args []string, state *os.File) erro
 	c.Dir = "/"
 	c.ExtraFiles = []*os.File{state}
 	c.WaitDelay = time.Second
-	said := new(bytes.Buffer)
-	c.Stderr = said
+	var word, said head
+	c.Stdout, c.Stderr = &word, &said
 	err := c.Run()
 	switch {
-	case err == nil:
+	case err == nil && string(word) == consent:
 		return nil
+	case err == nil:
+		return fmt.Errorf("%s is another program, or too old to take over", path)
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s did not say within %v that it can take over", path, checkTime)
 	case c.ProcessState == nil:
 		return fmt.Errorf("the new program cannot be run: %w", err)
 	}
-	return fmt.Errorf("the new program refuses (%w): %s", err, firstLines(said.String()))
+	return fmt.Errorf("the new program refuses (%w): %s", err, firstLines(string(said)))
+}
+
+// consent is what a program says that can take over: many others would succeed
+// in saying nothing.
+const consent = "can take over\n"
+
+// A head is the beginning of what is written to it.
+type head []byte
+
+func (h *head) Write(b []byte) (int, error) {
+	const most = 4 << 10
+	*h = append(*h, b[:min(len(b), most-len(*h))]...)
+	return len(b), nil
 }
 
 // firstLines is what matters of a program's last words.

@@ -141,9 +141,11 @@ func TestUpgradeRefused(t *testing.T) {
 	}{
 		{"it fails", install("#!/bin/sh\necho 'master: as asked' >&2\nexit 3\n"), "the new program refuses (exit status 3): as asked"},
 		{"it dies", install("#!/bin/sh\nkill -9 $$\n"), "the new program refuses (signal: killed): it says nothing"},
+		{"another program", install("#!/bin/sh\n"), "is another program, or too old"},
+		{"chatty", install("#!/bin/sh\nhead -c 1000000 /dev/zero >&2\nexit 1\n"), "the new program refuses"},
 		{"no program", install("nonsense"), "the new program cannot be run: "},
 		{"missing", func() { os.Remove(master) }, "the new program cannot be run: "},
-		{"gone after the check", install("#!/bin/sh\nrm \"$0\"\n"), "become " + master + ": no such file or directory"},
+		{"gone after the check", install("#!/bin/sh\nrm \"$0\"\necho can take over\n"), "become " + master + ": no such file or directory"},
 		{"wrong parameter", func() { in.write("main.cf", main+"default_process_limit = many\n") }, "main.cf:13: default_process_limit"},
 		{"wrong service", func() { in.write("master.cf", cf+"nonsense inet n - n - 0 smtpd\n") }, "service nonsense: port"},
 		{"another queue", func() { in.write("main.cf", main+"queue_directory = "+in.dir+"/q2\n") }, "queue_directory is "},
