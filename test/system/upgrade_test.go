@@ -23,10 +23,21 @@ func TestUpgradeUnderLoad(t *testing.T) {
 		sessions = append(sessions, s)
 	}
 	i.Until("mail flows", func() bool { return served.Load() > 20 })
-	for n := range 4 {
+	const upgrades = 4
+	for n := range upgrades {
 		version := i.Install('1' + byte(n))
 		before := served.Load()
+		begun := sessions[n] // in the middle of a letter
+		begun.Want("250", "MAIL FROM:<carol@client.test>")
+		begun.Want("250", "RCPT TO:<alice@example.test>")
+		begun.Want("354", "DATA")
+		if err := begun.Send("Subject: begun\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		i.Sendmail("Subject: before\n\nx\n", "alice@example.test")
 		r := i.Mailctl("upgrade")
+		i.Sendmail("Subject: after\n\nx\n", "alice@example.test")
+		begun.Want("250", "x\r\n.")
 		if r.Code != 0 || !strings.Contains(r.Stdout, "runs version "+version+":") {
 			t.Fatalf("upgrade to %s: %+v", version, r)
 		}
@@ -49,7 +60,7 @@ func TestUpgradeUnderLoad(t *testing.T) {
 		}
 		s.Want("221", "QUIT")
 	}
-	i.WaitMail("alice", int(served.Load())+len(sessions))
+	i.WaitMail("alice", int(served.Load())+len(sessions)+3*upgrades)
 	if got := i.MasterPID(); got != pid || len(i.Processes("master")) != 1 {
 		t.Errorf("masters %v, want %d alone", i.Processes("master"), pid)
 	}
