@@ -2,7 +2,6 @@ package master
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -14,10 +13,10 @@ import (
 
 // inheritListener is the control socket of the program that we were.
 func inheritListener(fd int) (*net.UnixListener, error) {
-	if fd <= 0 {
-		return nil, errors.New("no control socket was handed over")
+	f, err := handed(fd)
+	if err != nil {
+		return nil, err
 	}
-	f := os.NewFile(uintptr(fd), "control")
 	defer f.Close()
 	l, err := net.FileListener(f)
 	if err != nil {

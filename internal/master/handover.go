@@ -246,12 +246,20 @@ func (m *master) raise(child *process, e ipc.HandedProcess) error {
 	return nil
 }
 
+// handed is a descriptor that a hand-over names.
+func handed(fd int) (*os.File, error) {
+	if fd <= 0 {
+		return nil, errors.New("a descriptor was not handed over")
+	}
+	return os.NewFile(uintptr(fd), "handed over"), nil
+}
+
 // unixConn is the connection fd, which is used up.
 func unixConn(fd int) (*net.UnixConn, error) {
-	if fd <= 0 {
-		return nil, errors.New("no connection was handed over")
+	f, err := handed(fd)
+	if err != nil {
+		return nil, err
 	}
-	f := os.NewFile(uintptr(fd), "connection")
 	defer f.Close()
 	c, err := net.FileConn(f)
 	if err != nil {
