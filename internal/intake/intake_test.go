@@ -257,6 +257,66 @@ func TestDrain(t *testing.T) {
 	}
 }
 
+// A qmgr that makes way for another still takes what was begun on its blanks;
+// everything else goes to the next one, and the connection ends by itself.
+func TestRetire(t *testing.T) {
+	t.Parallel()
+	q := newFake(t)
+	c := newClient(q, Options{})
+	wait := blank(t, c)
+	f := <-q.conns
+	f.packet()
+	f.lend(1)
+	begun, err := wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	waiting := blank(t, c)
+	for f.packet().Want == 0 {
+	}
+	f.say(ipc.LendPacket{Retire: true})
+	next := <-q.conns // who waited asks the next generation
+	next.packet()
+	next.lend(1)
+	other, err := waiting()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.lend(1) // too late: it is not used
+	commit := later(func() (string, error) { return c.Commit(t.Context(), begun, "") })
+	for len(f.packet().Commit) == 0 {
+	}
+	f.say(ipc.LendPacket{Done: []ipc.Done{{Blank: begun.ID, ID: begun.ID}}})
+	if id, err := commit(); id != begun.ID || err != nil {
+		t.Errorf("commit of what was begun: %q, %v", id, err)
+	}
+	for range f.packets { // until the writer has gone
+	}
+	c.Return(other)
+	if p := next.packet(); len(p.Return) != 1 || p.Return[0] != other.ID {
+		t.Errorf("the next generation heard %+v", p)
+	}
+}
+
+// An unused connection ends at once when qmgr makes way.
+func TestRetireUnused(t *testing.T) {
+	t.Parallel()
+	q := newFake(t)
+	c := newClient(q, Options{})
+	wait := blank(t, c)
+	f := <-q.conns
+	f.packet()
+	f.lend(3)
+	b, err := wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.say(ipc.LendPacket{Retire: true})
+	c.Return(b)
+	for range f.packets {
+	}
+}
+
 func TestFull(t *testing.T) {
 	t.Parallel()
 	q := newFake(t)

@@ -35,6 +35,7 @@ type link struct {
 	held    int // blanks that sessions hold
 	commits map[string]chan outcome
 	full    bool
+	leaving bool // for what has begun alone: qmgr makes way for another
 	over    bool // nothing more can be said; replies may still come
 	used    time.Time
 	rest    *time.Timer
@@ -117,6 +118,7 @@ func (l *link) giveBack(id string) {
 	l.used = time.Now()
 	l.out.Return = append(l.out.Return, id)
 	l.signal()
+	l.endIfLeft()
 }
 
 func (l *link) signal() {
@@ -129,7 +131,7 @@ func (l *link) signal() {
 // keep gives b to who waits longest, else to the stock.
 func (l *link) keep(b *Blank) {
 	switch {
-	case l.over:
+	case l.over, l.leaving:
 		b.File.Close()
 	case len(l.waiters) > 0:
 		w := l.waiters[0]
@@ -264,6 +266,10 @@ func (l *link) accept(p *ipc.LendPacket, files []*os.File) error {
 	if p.Full != nil {
 		l.setFull(*p.Full)
 	}
+	if p.Retire {
+		l.makeWay()
+	}
+	l.endIfLeft()
 	return nil
 }
 
@@ -301,6 +307,35 @@ func (l *link) tell(err error) {
 	l.waiters = nil
 }
 
+// makeWay begins nothing new on the connection: qmgr makes way for another, who
+// does not know the blanks that this one has lent. What is at hand it gets back
+// when the connection ends.
+func (l *link) makeWay() {
+	if l.over || l.leaving {
+		return
+	}
+	l.leaving, l.full = true, false
+	if l.c.link == l {
+		l.c.link = nil
+	}
+	l.dropReady()
+	l.tell(errLost)
+}
+
+// endIfLeft ends a connection that is being left when nothing is on it.
+func (l *link) endIfLeft() {
+	if l.leaving && !l.over && !l.busy() {
+		l.end(nil)
+	}
+}
+
+func (l *link) dropReady() {
+	for _, b := range l.ready {
+		b.File.Close()
+	}
+	l.ready = nil
+}
+
 // retire stops using the connection for anything new. Commits that qmgr has
 // heard of may still be answered.
 func (l *link) retire() {
@@ -313,10 +348,7 @@ func (l *link) retire() {
 	if l.c.link == l {
 		l.c.link = nil
 	}
-	for _, b := range l.ready {
-		b.File.Close()
-	}
-	l.ready = nil
+	l.dropReady()
 	l.tell(errLost)
 	l.failCommits(l.out.Commit)
 	l.out = ipc.WriterPacket{}

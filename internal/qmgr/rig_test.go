@@ -211,11 +211,12 @@ func (r *rig) note(q *ipc.Request, p *ipc.Reply) {
 
 // A client is a writer's end of a lending conversation.
 type client struct {
-	r      *rig
-	c      *fdpass.Conn
-	blanks []blank
-	done   map[string]ipc.Done
-	full   string
+	r       *rig
+	c       *fdpass.Conn
+	blanks  []blank
+	done    map[string]ipc.Done
+	retired bool // it was told to leave
+	full    string
 }
 
 type blank struct {
@@ -269,6 +270,7 @@ func (c *client) recv() error {
 	if p.Full != nil {
 		c.full = *p.Full
 	}
+	c.retired = c.retired || p.Retire
 	return nil
 }
 
