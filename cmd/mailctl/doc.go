@@ -29,6 +29,14 @@
 //	    scripts call this after they have replaced the files.
 //	mailctl status
 //	    Say whether the system runs; the exit status is 0 if it does.
+//	mailctl route [-f SENDER] ADDRESS
+//	    Say how mail from SENDER, or from the null sender, to ADDRESS is
+//	    delivered: what each rule says that is asked, in order, then class,
+//	    transport, next hop and the rule that chose it ("by"), the service of
+//	    master.cf, and the hosts that the name servers know for the next hop;
+//	    "secure" are those that DNSSEC vouches for. Lines that begin with "waits",
+//	    "goes back" or "refused" say why mail would not be delivered now; a host
+//	    that cannot be found does no harm while another one is.
 //	mailctl queue list
 //	    List the queue, as mailq(1) does.
 //	mailctl queue show ID
@@ -62,8 +70,8 @@
 // # Exit status
 //
 //	0   done; check: nothing is wrong
-//	1   check: something is wrong; status: the system does not run; upgrade: the
-//	    old programs go on
+//	1   check: something is wrong; status: the system does not run; route: mail
+//	    would not be delivered now; upgrade: the old programs go on
 //	64  wrong usage
 //	69  the system cannot be reached or started
 //	77  not allowed

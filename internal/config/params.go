@@ -254,7 +254,8 @@ var (
 	SmtpdRecipientRestrictions = list("smtpd_recipient_restrictions", "", `
 		Restrictions at RCPT, in order: the first that permits or rejects decides.`)
 	SmtpdRejectUnlistedRecipient = boolean("smtpd_reject_unlisted_recipient", "yes", `
-		Recipients that do not exist are refused at RCPT, when no restriction has decided before.`)
+		Recipients that do not exist, and those whose transport is error, are refused at RCPT, when no restriction has
+		decided before.`)
 	DisableVrfyCommand = boolean("disable_vrfy_command", "no", `
 		VRFY is answered 502, so that nobody collects addresses with it.`)
 	UnknownLocalRejectCode = integer("unknown_local_recipient_reject_code", 550, 400, 599, `

@@ -16,6 +16,7 @@ import (
 	"yubin/internal/config"
 	"yubin/internal/match"
 	"yubin/internal/queue"
+	"yubin/internal/resolve"
 	"yubin/internal/route"
 	"yubin/internal/table"
 )
@@ -25,6 +26,7 @@ var (
 	mapLists = []config.List{
 		config.AliasMaps, config.AliasDatabase, config.LocalRecipientMaps, config.RelayRecipientMaps,
 		config.VirtualMailboxMaps, config.VirtualUIDMaps, config.VirtualGIDMaps,
+		config.TransportMaps, config.SenderRelayhostMaps, config.SenderTransportMaps,
 	}
 	// matchLists are the parameters whose elements may be tables and files.
 	matchLists = []config.List{
@@ -84,12 +86,46 @@ func inspect(c *config.Config) []config.Problem {
 		problems = append(problems, inspectQueue(c)...)
 	}
 	problems = append(problems, inspectTables(c)...)
-	if c.Check(route.Params()) == nil {
-		if r, err := route.New(c, nil); err == nil { // its errors are among those of the tables
-			problems = append(problems, r.Problems()...)
+	for _, p := range inspectRoutes(c) {
+		if !slices.ContainsFunc(problems, func(q config.Problem) bool { return q.File == p.File && q.Line == p.Line && q.What == p.What }) {
+			problems = append(problems, p)
 		}
 	}
 	return problems
+}
+
+// inspectRoutes looks at what decides where mail goes. It finds tables that
+// inspectTables has found, too.
+func inspectRoutes(c *config.Config) []config.Problem {
+	var problems []config.Problem
+	if c.Check(route.Params()) == nil {
+		r, err := route.New(c, nil)
+		if err != nil {
+			problems = append(problems, faults(err)...)
+		} else {
+			problems = append(problems, r.Problems()...)
+		}
+	}
+	if c.Check(resolve.Params()) == nil {
+		_, err := resolve.Configured(c)
+		problems = append(problems, faults(err)...)
+	}
+	return problems
+}
+
+// faults takes the problems out of an error.
+func faults(err error) []config.Problem {
+	var all []config.Problem
+	var one config.Problem
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, err := range many.Unwrap() {
+			all = append(all, faults(err)...)
+		}
+	} else if errors.As(err, &one) {
+		one.Mend = "correct the value"
+		all = append(all, one)
+	}
+	return all
 }
 
 // inspectModes finds configuration, and data of daemons, that others than

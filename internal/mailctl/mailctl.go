@@ -33,12 +33,13 @@ func subcommands() []subcommand {
 		{"reload", "", "have the mail system read its configuration again", sound(reload)},
 		{"upgrade", "", "have the mail system go on with the programs that are installed now", sound(upgrade)},
 		{"status", "", "say whether the mail system runs", sound(status)},
+		{"route", routeSynopsis, "say how mail for an address is delivered, step by step", sound(showRoute)},
 		{"queue", "list|show|cat|flush|hold|release|delete [ID...]", "look at and manage the queue", sound(queueCommand)},
 	}
 }
 
 // params are the parameters that subcommands other than check read.
-var params = slices.Concat(runParams, queuectl.Params())
+var params = slices.Concat(runParams, queuectl.Params(), routeParams)
 
 // Command is mailctl(8).
 var Command = &cli.Command{

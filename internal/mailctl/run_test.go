@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"yubin/internal/cli"
 	"yubin/internal/config"
@@ -131,9 +132,22 @@ func TestStartStop(t *testing.T) {
 			(step.out == "") != (got.out == "") || (step.err == "") != (got.err == "") {
 			t.Errorf("%s: got %+v, want %+v", step.command, got, step)
 		}
+		if step.command == "reload" && step.code == 0 {
+			waitFile(t, filepath.Join(dir, "reloaded")) // before stop's signal may overtake it
+		}
 	}
-	if _, err := os.Stat(filepath.Join(dir, "reloaded")); err != nil {
-		t.Error("reload did not reach master")
+}
+
+// waitFile waits until there is a file.
+func waitFile(t *testing.T, path string) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		if _, err := os.Stat(path); err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s is not made", path)
+		}
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -46,17 +45,10 @@ func (e endpoint) String() string {
 	return e.addr.String()
 }
 
-// ports are the services whose port does not depend on /etc/services
-// (Postfix's known_tcp_ports, and ours).
-var ports = map[string]uint16{
-	"smtp": 25, "lmtp": 24, "submission": 587, "submissions": 465, "smtps": 465,
-	"pop3": 110, "pop3s": 995, "imap": 143, "imaps": 993,
-}
-
 // inetEndpoints returns where an inet service named "[host:]port" listens.
 func inetEndpoints(ctx context.Context, c *config.Config, name string) ([]endpoint, error) {
 	host, port, hasHost := splitHostPort(name)
-	number, err := portNumber(ctx, port)
+	number, err := config.Port(ctx, port)
 	if err != nil {
 		return nil, err
 	}
@@ -87,20 +79,6 @@ func splitHostPort(name string) (host, port string, hasHost bool) {
 		host = strings.TrimSuffix(inner, "]")
 	}
 	return host, name[i+1:], host != ""
-}
-
-func portNumber(ctx context.Context, port string) (uint16, error) {
-	if n, err := strconv.ParseUint(port, 10, 16); err == nil {
-		return uint16(n), nil
-	}
-	if n := ports[port]; n != 0 {
-		return n, nil
-	}
-	n, err := net.DefaultResolver.LookupPort(ctx, "tcp", port)
-	if err != nil || port == "" {
-		return 0, fmt.Errorf("port %q: want a number or a name from /etc/services", port)
-	}
-	return uint16(n), nil
 }
 
 // addresses resolves inet_interfaces or the host of one service, and keeps

@@ -154,7 +154,7 @@ func TestTooManyInFlight(t *testing.T) {
 func TestUnreadableTableDefers(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.resolve = func(string) (destination, error) {
+	r.resolve = func(_, _ string) (destination, error) {
 		return destination{}, errors.New("open /etc/aliases: permission denied")
 	}
 	r.start()
@@ -178,7 +178,7 @@ func TestInnerTransports(t *testing.T) {
 		"d@example.org": {transport: "discard"},
 		"s@example.org": {transport: "slow"},
 	}
-	r.resolve = func(a string) (destination, error) {
+	r.resolve = func(a, _ string) (destination, error) {
 		if d, ok := by[a]; ok {
 			return d, nil
 		}

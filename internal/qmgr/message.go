@@ -96,7 +96,7 @@ func (m *message) again(resolve resolver) {
 			continue
 		}
 		r.outcome, r.recorded, r.forward = pending, false, nil
-		r.to, r.err = resolve(m.envelope(r).Address)
+		r.to, r.err = resolve(m.envelope(r).Address, m.Env.Sender)
 		m.left++
 	}
 }
@@ -185,7 +185,7 @@ func newMessage(q *queue.Message, dir string, f *os.File, resolve resolver) *mes
 			continue
 		}
 		r := recipient{number: n}
-		r.to, r.err = resolve(q.Env.Recipients[n].Address)
+		r.to, r.err = resolve(q.Env.Recipients[n].Address, q.Env.Sender)
 		m.rcpt = append(m.rcpt, r)
 	}
 	m.left = len(m.rcpt)

@@ -126,16 +126,14 @@ func newResolver(c *config.Config, svc *service.Service) (resolver, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(address string) (destination, error) {
-		res, err := r.Resolve(address)
+	return func(address, sender string) (destination, error) {
+		res, err := r.Resolve(address, sender)
 		if err != nil {
 			return destination{}, err
 		}
-		d := destination{transport: res.Transport, nexthop: res.Nexthop, address: textOr(res.Recipient, address)}
-		if res.Class == route.Local || res.Class == route.Virtual {
-			d.mailbox = res.Mailbox
-		}
-		return d, nil
+		return destination{
+			transport: res.Transport, nexthop: res.Nexthop, mailbox: res.Mailbox, address: textOr(res.Recipient, address),
+		}, nil
 	}, nil
 }
 

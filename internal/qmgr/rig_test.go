@@ -56,7 +56,7 @@ func newRig(t testing.TB) *rig {
 	return &rig{
 		t: t, dir: filepath.Join(dir, "queue"), log: filepath.Join(dir, "log"),
 		delivered: map[string][]string{}, news: make(chan struct{}, 1),
-		resolve: func(a string) (destination, error) {
+		resolve: func(a, _ string) (destination, error) {
 			return destination{transport: "local", nexthop: "here", address: a, mailbox: a}, nil
 		},
 		deliver: deliverAll,

@@ -10,9 +10,9 @@ import (
 	"yubin/internal/queue"
 )
 
-// A resolver says how an address is delivered. An error is temporary. Several
-// goroutines call it at once.
-type resolver func(address string) (destination, error)
+// A resolver says how mail of a sender to an address is delivered. An error is
+// temporary. Several goroutines call it at once.
+type resolver func(address, sender string) (destination, error)
 
 // dialer connects to the agent of a transport.
 type dialer func(transport string) (link, error)

@@ -32,7 +32,7 @@ func (r *Router) Known(addr string) (ok bool, table string, err error) {
 	if !valid {
 		return false, "", nil
 	}
-	d, err := r.classify(p.domain)
+	d, err := r.classify(p.domain, nil)
 	if err != nil {
 		return false, "", fmt.Errorf("resolve %s: %w", addr, err)
 	}

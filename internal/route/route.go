@@ -1,6 +1,6 @@
 // Package route decides how an address is delivered: which class its domain
-// belongs to, which transport takes it and whether its recipient exists. It
-// rewrites nothing and asks no name service.
+// belongs to, which transport takes it to which next hop, and whether its
+// recipient exists. It rewrites nothing and asks no name service.
 //
 // # Classes
 //
@@ -12,6 +12,20 @@
 //	relay    relay_domains                                     relay_transport
 //	default  every other domain                                default_transport
 //
+// # Next hops
+//
+// These change the transport and the next hop that the class gives; what
+// stands further down overrules what stands above it, as in Postfix:
+//
+//	sender_dependent_default_transport_maps  class default
+//	relayhost, or for a sender
+//	sender_dependent_relayhost_maps          classes relay and default, when no next hop is named yet
+//	transport_maps                           all classes
+//
+// Without any of them the next hop is the recipient's domain. Result.Rule says
+// which rule it was, Explain what all of them said. way.go has them, hop.go
+// what a next hop means to SMTP and LMTP.
+//
 // # Addresses that want to be relayed
 //
 // Operators of old mail systems in the local part ("user%host", "host!user",
@@ -22,13 +36,12 @@
 // # Standards
 //
 //	RFC 5321, 2.3.11, 3.6.1  the local part is for the destination alone; source routes
-//	RFC 5321, 4.1.3          address literals
+//	RFC 5321, 4.1.3          address literals: hop.go
 //	RFC 5321, 4.5.1          postmaster
 //	RFC 2142                 abuse
 package route
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -57,10 +70,13 @@ const (
 type Result struct {
 	Class     Class
 	Transport string // the name of a service in master.cf, or error, retry, discard
-	Nexthop   string // for error and retry: enhanced status code and text
+	// Nexthop is where the transport takes the mail: see ParseHops. Of error,
+	// retry and discard it is an enhanced status code and text, or "".
+	Nexthop   string
+	Rule      string // what chose them: "relayhost", "transport_maps hash:/etc/yubin/transport: example.com"
 	Recipient string // the address with its domain, in lower case, and without a final dot
-	// Mailbox is the same for all addresses of one mailbox; for addresses
-	// elsewhere it is the nexthop.
+	// Mailbox is the same for all addresses of one mailbox; "" when the
+	// transport does not deliver to mailboxes, but to its next hop.
 	Mailbox string
 	// Authorized tells whether strangers may send to the address: the domain
 	// is ours to deliver or to relay, and the local part asks for no relaying.
@@ -68,22 +84,11 @@ type Result struct {
 	Authorized bool
 }
 
-// Params are the parameters that New reads.
-func Params() []*config.Def {
-	return []*config.Def{
-		config.Myhostname.Def, config.Myorigin.Def, config.Mydestination.Def, config.InetInterfaces.Def,
-		config.RecipientDelimiter.Def, config.ParentDomainMatchesSubdomains.Def,
-		config.LocalTransport.Def, config.LocalRecipientMaps.Def, config.AliasMaps.Def, config.AliasDatabase.Def,
-		config.VirtualTransport.Def, config.VirtualMailboxDomains.Def, config.VirtualMailboxMaps.Def,
-		config.RelayTransport.Def, config.RelayDomains.Def, config.RelayRecipientMaps.Def,
-		config.DefaultTransport.Def,
-	}
-}
-
 // A Router resolves addresses. Its methods are safe for concurrent use.
 type Router struct {
 	classes    []domainClass // in the order in which they are tried
 	others     domainClass
+	overrides  overrides
 	own        func(netip.Addr) bool
 	hostname   string
 	origin     string
@@ -94,136 +99,91 @@ type Router struct {
 // A domainClass is a row of the table in the package comment.
 type domainClass struct {
 	class      Class
+	list       string // the parameter that has its domains
 	domains    *match.List
-	transport  string
-	nexthop    string      // "": the recipient's domain
+	way        way         // without a next hop: the recipient's domain
 	recipients *table.Maps // who exists; nil or empty: everyone
 	table      string      // what recipients is called in replies to clients
-}
-
-// New reads the routing parameters of c. report takes what tables have to
-// leave out; it may be nil.
-func New(c *config.Config, report func(config.Problem)) (*Router, error) {
-	if report == nil {
-		report = func(config.Problem) {}
-	}
-	b := builder{c: c, options: []table.Option{
-		table.Aliases(config.AliasMaps.Of(c)...), table.Aliases(config.AliasDatabase.Of(c)...), table.Report(report),
-	}}
-	r := &Router{
-		classes: []domainClass{
-			b.class(Local, config.Mydestination, config.LocalTransport, config.LocalRecipientMaps, "local recipient table"),
-			b.class(Virtual, config.VirtualMailboxDomains, config.VirtualTransport, config.VirtualMailboxMaps, "virtual mailbox table"),
-			b.class(Relay, config.RelayDomains, config.RelayTransport, config.RelayRecipientMaps, "relay recipient table"),
-		},
-		others:     domainClass{class: Default},
-		own:        ownAddresses(config.InetInterfaces.Of(c)),
-		hostname:   strings.ToLower(config.Myhostname.Of(c)),
-		origin:     strings.ToLower(config.Myorigin.Of(c)),
-		delimiters: config.RecipientDelimiter.Of(c),
-	}
-	b.setTransport(&r.others, config.DefaultTransport)
-	if b.err != nil {
-		return nil, b.err
-	}
-	r.compare()
-	return r, nil
-}
-
-// A builder makes classes and remembers the first error.
-type builder struct {
-	c       *config.Config
-	options []table.Option
-	err     error
-}
-
-func (b *builder) class(class Class, domains config.List, transport config.String, recipients config.List, name string) domainClass {
-	d := domainClass{class: class, table: name}
-	b.setTransport(&d, transport)
-	var err error
-	if d.domains, err = match.Of(b.c, domains); err != nil {
-		b.err = errors.Join(b.err, err)
-	}
-	if d.recipients, err = table.OpenMaps(recipients.Of(b.c), b.options...); err != nil {
-		b.err = errors.Join(b.err, fmt.Errorf("%s: %w", recipients.Name, err))
-	}
-	return d
-}
-
-func (b *builder) setTransport(d *domainClass, p config.String) {
-	d.transport, d.nexthop, _ = strings.Cut(p.Of(b.c), ":")
-	if d.transport = strings.TrimSpace(d.transport); d.transport == "" {
-		b.err = errors.Join(b.err, fmt.Errorf("%s: want transport or transport:nexthop, have %q", p.Name, p.Of(b.c)))
-	}
-	d.nexthop = strings.TrimSpace(d.nexthop)
-}
-
-// compare looks for domains that stand in two classes: the second is never
-// reached, which is the commonest mistake with virtual domains.
-func (r *Router) compare() {
-	parameters := map[Class]string{
-		Local: config.Mydestination.Name, Virtual: config.VirtualMailboxDomains.Name, Relay: config.RelayDomains.Name,
-	}
-	for i, later := range r.classes {
-		for _, name := range later.domains.Names() {
-			for _, earlier := range r.classes[:i] {
-				// A table that cannot be read now says nothing now.
-				if both, err := earlier.domains.Domain(name); err == nil && both {
-					r.problems = append(r.problems, config.Problem{
-						What: fmt.Sprintf("domain %s is in both %s and %s", name, parameters[earlier.class], parameters[later.class]),
-						Mend: fmt.Sprintf("%s counts; remove the domain from one of them", parameters[earlier.class]),
-					})
-				}
-			}
-		}
-	}
 }
 
 // Problems returns what `mailctl check` should say about the routing
 // parameters.
 func (r *Router) Problems() []config.Problem { return r.problems }
 
-// Resolve tells how addr, in internal form, is delivered. "" is the null
-// address, which postmasters get. The error is temporary.
-func (r *Router) Resolve(addr string) (Result, error) {
+// Resolve tells how addr, in internal form, is delivered when sender has sent
+// the mail. "" is the null address, which postmasters get. The error is
+// temporary.
+func (r *Router) Resolve(addr, sender string) (Result, error) {
+	return r.resolve(addr, sender, nil)
+}
+
+// Explain is Resolve that also returns what each rule said, in order.
+func (r *Router) Explain(addr, sender string) (Result, []Step, error) {
+	var t trace
+	res, err := r.resolve(addr, sender, &t)
+	return res, t, err
+}
+
+func (r *Router) resolve(addr, sender string, t *trace) (Result, error) {
 	p, ok := r.part(addr)
 	if !ok {
 		return Result{
-			Class: Invalid, Transport: "error", Nexthop: "5.1.3 Bad recipient address syntax",
-			Recipient: addr, Mailbox: addr,
+			Class: Invalid, Transport: "error", Nexthop: "5.1.3 Bad recipient address syntax", Rule: "address syntax",
+			Recipient: addr,
 		}, nil
 	}
-	d, err := r.classify(p.domain)
+	d, err := r.classify(p.domain, t)
 	if err != nil {
 		return Result{}, fmt.Errorf("resolve %s: %w", addr, err)
 	}
-	res := Result{
-		Class: d.class, Transport: d.transport, Nexthop: d.nexthop,
+	w, err := r.way(d, p, sender, t)
+	if err != nil {
+		return Result{}, fmt.Errorf("resolve %s: %w", addr, err)
+	}
+	return Result{
+		Class: d.class, Transport: w.transport, Nexthop: w.nexthop, Rule: w.rule,
 		Recipient:  smtp.JoinAddress(p.local, p.domain),
+		Mailbox:    r.mailbox(p, w.transport),
 		Authorized: d.class != Default && !routed(p.local, d.class) || strings.EqualFold(addr, "postmaster"),
-	}
-	if res.Nexthop == "" {
-		res.Nexthop = p.domain
-	}
-	res.Mailbox = r.mailbox(p, d.class, res.Nexthop)
-	return res, nil
+	}, nil
 }
 
-// mailbox names what deliveries to p contend for.
-func (r *Router) mailbox(p parted, class Class, nexthop string) string {
+// way finds the transport and the next hop of p, whose domain is of row d.
+func (r *Router) way(d *domainClass, p parted, sender string, t *trace) (way, error) {
+	w, err := d.way, error(nil)
+	t.note(w.rule, w.transport, ":", w.nexthop)
+	if d.class == Default {
+		w, err = r.defaultWay(w, sender, t)
+	}
+	if err == nil && (d.class == Default || d.class == Relay) {
+		w, err = r.relayed(w, sender, t)
+	}
+	if err == nil {
+		w, err = r.recipientWay(w, p, t)
+	}
+	if w.nexthop == "" && !w.inner() {
+		w.nexthop = p.domain
+	}
+	return w, err
+}
+
+// mailbox names what deliveries to p contend for, by the transports that
+// deliver to mailboxes.
+func (r *Router) mailbox(p parted, transport string) string {
 	base, _ := SplitExtension(strings.ToLower(p.local), r.delimiters)
-	switch class {
-	case Local:
+	switch transport {
+	case "local":
 		return base
-	case Virtual:
+	case "virtual":
 		return base + "@" + p.domain
 	}
-	return nexthop
+	return ""
 }
 
 // classify returns the row that domain, in lower case, belongs to.
-func (r *Router) classify(domain string) (*domainClass, error) {
+func (r *Router) classify(domain string, t *trace) (*domainClass, error) {
 	if ip, ok := smtp.ParseLiteral(domain); ok && r.own(ip.Unmap()) {
+		t.note(config.InetInterfaces.Name, "has ", domain)
 		return &r.classes[0], nil
 	}
 	for i := range r.classes {
@@ -233,8 +193,10 @@ func (r *Router) classify(domain string) (*domainClass, error) {
 			return nil, err
 		}
 		if ours {
+			t.note(d.list, "has ", domain)
 			return d, nil
 		}
+		t.note(d.list, "does not have ", domain)
 	}
 	return &r.others, nil
 }
@@ -254,8 +216,12 @@ func (r *Router) part(addr string) (p parted, ok bool) {
 	p = parted{addr[:i], strings.ToLower(addr[i+1:])}
 	// A name that ends in a dot is the same name (RFC 1034, 3.1).
 	p.domain = strings.TrimSuffix(p.domain, ".")
-	_, literal := smtp.ParseLiteral(p.domain)
-	return p, p.local != "" && (literal || smtp.ValidDomain(p.domain))
+	if _, literal := smtp.ParseLiteral(p.domain); literal {
+		return p, p.local != ""
+	}
+	// Postfix: an address without brackets is no domain.
+	_, err := netip.ParseAddr(p.domain)
+	return p, p.local != "" && err != nil && smtp.ValidDomain(p.domain)
 }
 
 // routed tells whether a local part names another destination, in the hope

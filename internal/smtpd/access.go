@@ -100,15 +100,7 @@ func (a *accessTable) domainKeys(name string) []string {
 	if name == "" {
 		return nil
 	}
-	keys := []string{name}
-	for rest := name; ; {
-		_, parent, ok := strings.Cut(rest, ".")
-		if !ok || parent == "" {
-			return keys
-		}
-		keys = append(keys, a.parents+parent)
-		rest = parent
-	}
+	return route.Domains(name, a.parents)
 }
 
 // addressKeys are an address and the networks above it, at octets (IPv4) or
@@ -160,20 +152,25 @@ func (a *accessTable) verdict(q *query, value string) verdict {
 	return verdict{refuse, smtp.Reply{Code: 451, Detail: smtp.Detail{Subject: 3, Detail: 5}, Text: "Server configuration error"}}
 }
 
-// refuse is a refusal in the words of the table. An enhanced status code in
-// front of the text counts, if its class fits the reply's (RFC 2034, 4).
+// refuse is a refusal in the words of the table.
 func (a *accessTable) refuse(q *query, code int, text string) verdict {
-	d := smtp.NotAuthorized
-	if first, rest, _ := strings.Cut(text, " "); first != "" {
-		if class, detail, ok := smtp.ParseCode(first); ok {
-			text = strings.TrimSpace(rest)
-			if class == code/100 {
-				d = detail
-			}
-		}
-	}
+	d, text := leadingCode(text, code/100, smtp.NotAuthorized)
 	if text == "" {
 		text = "Access denied"
 	}
 	return q.rejected(a.what, code, d, text)
+}
+
+// leadingCode takes an enhanced status code off the front of a text. It counts
+// if its class is that of the reply (RFC 2034, 4).
+func leadingCode(text string, class int, otherwise smtp.Detail) (smtp.Detail, string) {
+	first, rest, _ := strings.Cut(text, " ")
+	c, d, ok := smtp.ParseCode(first)
+	if !ok {
+		return otherwise, text
+	}
+	if c != class {
+		d = otherwise
+	}
+	return d, strings.TrimSpace(rest)
 }

@@ -123,11 +123,19 @@ func denyRelay(code int) func(*query) verdict {
 	}
 }
 
-// rejectUnlisted refuses addresses in our domains that nobody has.
+// rejectUnlisted refuses addresses in our domains that nobody has, and those
+// that routing sends back: a notice later would only hit who was forged.
 func rejectUnlisted(q *query, what subject) verdict {
 	addr := q.name(what)
 	if addr == "" {
 		return verdict{}
+	}
+	res, err := q.s.srv.router.Resolve(addr, q.s.msg.sender)
+	switch {
+	case err != nil:
+		return q.unsure(what, err)
+	case res.Transport == "error":
+		return q.undeliverable(what, res.Nexthop)
 	}
 	exists, table, err := q.s.srv.router.Known(addr)
 	switch {
@@ -139,6 +147,23 @@ func rejectUnlisted(q *query, what subject) verdict {
 	return q.unknownUser(what, table)
 }
 
+// undeliverable says what the transport error would say.
+func (q *query) undeliverable(what subject, text string) verdict {
+	d, text := leadingCode(text, 5, noMailbox(what))
+	if text == "" {
+		text = "Address is not deliverable"
+	}
+	return q.rejected(what, 550, d, text)
+}
+
+// noMailbox is the detail of "no such address".
+func noMailbox(what subject) smtp.Detail {
+	if what == aboutSender {
+		return smtp.Detail{Subject: 1}
+	}
+	return smtp.BadMailbox
+}
+
 // unknownUser says that an address does not exist, in the words that senders'
 // systems look for.
 func (q *query) unknownUser(what subject, table string) verdict {
@@ -147,10 +172,7 @@ func (q *query) unknownUser(what subject, table string) verdict {
 	if p.showTable && table != "" {
 		why += " in " + table
 	}
-	if what == aboutSender {
-		return q.rejected(what, p.unknownCode(table), smtp.Detail{Subject: 1}, why)
-	}
-	return q.rejected(what, p.unknownCode(table), smtp.BadMailbox, why)
+	return q.rejected(what, p.unknownCode(table), noMailbox(what), why)
 }
 
 // rejectInvalidHelo refuses names that cannot be a host's.

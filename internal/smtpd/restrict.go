@@ -93,7 +93,7 @@ func (q *query) resolve() (route.Result, error) {
 	if q.route != nil {
 		return *q.route, nil
 	}
-	r, err := q.s.srv.router.Resolve(q.recipient)
+	r, err := q.s.srv.router.Resolve(q.recipient, q.s.msg.sender)
 	if err == nil {
 		q.route = &r
 	}

@@ -176,7 +176,10 @@ func newFile[T snapshot](path string, parse func(data []byte, report Reporter) T
 }
 
 // A Maps is a list of tables that are asked in order.
-type Maps struct{ tables []Table }
+type Maps struct {
+	tables []Table
+	specs  []string // type:name of each
+}
 
 // OpenMaps opens every table of a list parameter.
 func OpenMaps(specs []string, opts ...Option) (*Maps, error) {
@@ -186,7 +189,7 @@ func OpenMaps(specs []string, opts ...Option) (*Maps, error) {
 		if err != nil {
 			return nil, err
 		}
-		m.tables = append(m.tables, t)
+		m.tables, m.specs = append(m.tables, t), append(m.specs, spec)
 	}
 	return m, nil
 }
@@ -199,13 +202,19 @@ func OpenAliases(specs []string, opts ...Option) (*Maps, error) {
 // Lookup returns the value in the first table that has key. An error of a
 // table ends the search: a later table must not answer in its place.
 func (m *Maps) Lookup(key string) (value string, found bool, err error) {
-	for _, t := range m.tables {
+	value, _, found, err = m.Find(key)
+	return value, found, err
+}
+
+// Find is Lookup that also returns the type:name of the table that has key.
+func (m *Maps) Find(key string) (value, spec string, found bool, err error) {
+	for i, t := range m.tables {
 		value, found, err = t.Lookup(key)
 		if err != nil || found {
-			return value, found, err
+			return value, m.specs[i], found, err
 		}
 	}
-	return "", false, nil
+	return "", "", false, nil
 }
 
 // Empty tells whether there is no table in m.

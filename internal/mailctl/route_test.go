@@ -1,0 +1,87 @@
+package mailctl
+
+import (
+	"strings"
+	"testing"
+
+	"yubin/test/dns"
+)
+
+// The way of an address, its end, and the exit status.
+func TestRoute(t *testing.T) {
+	t.Parallel()
+	s := dns.Start(t)
+	s.Zone("far.test", `
+		@   MX 10 mx
+		@   MX 20 gone
+		mx  A 127.0.0.2
+		mx  AAAA 2001:db8::2
+		sub A 127.0.0.3
+		null MX 0 .
+		bad MX 10 gone`)
+	s.Sign("far.test")
+	s.Fail("broken.test", dns.ServFail)
+	main := `myhostname = mx.example.test
+mydestination = $myhostname
+local_recipient_maps = inline:{ ann=x }
+relay_transport = smtp
+relay_domains = relayed.test
+sender_dependent_relayhost_maps = inline:{ {ann@mx.example.test=[127.0.0.5]:587} }
+transport_maps = inline:{ {lm.test=lmtp:unix:private/lmtp} {err.test=error:5.7.1 no way} {re.test=retry:} {di.test=discard:} {hop.test=smtp:127.0.0.1} {none.test=none:} }
+resolver_addresses = ` + s.Addr() + "\n"
+	const master = `local unix - n n - - local
+smtp unix - - n - - smtpd
+lmtp unix - - n - - smtpd
+`
+	tests := []struct {
+		name string
+		args []string
+		code int
+		want []string // lines, in order, among others
+	}{
+		{"local", []string{"Ann@mx.example.test"}, 0, []string{
+			"asked      mydestination: has mx.example.test", "recipient  Ann@mx.example.test", "class      local", "transport  local",
+			"next hop   mx.example.test", "by         local_transport", "service    local, CONF/master.cf line 1, by local(8)"}},
+		{"unknown", []string{"bob@mx.example.test"}, 1, []string{"refused    smtpd says: User unknown in local recipient table"}},
+		{"by MX", []string{"<ann@far.test>"}, 0, []string{
+			"asked      relay_domains: does not have far.test", "class      default", "transport  smtp", "next hop   far.test", "by         default_transport",
+			"service    smtp, CONF/master.cf line 2, by smtpd(8)",
+			"host       mx.far.test[127.0.0.2] (secure) MX 10 of far.test (secure)", "host       mx.far.test[2001:db8::2] (secure) MX 10 of far.test (secure)",
+			"goes back  gone.far.test does not exist: name server DNS knows no such domain"}},
+		{"without MX", []string{"ann@sub.far.test"}, 0, []string{"host       sub.far.test[127.0.0.3] (secure) no MX"}},
+		{"no host of several", []string{"ann@bad.far.test"}, 1, []string{"goes back  gone.far.test does not exist: name server DNS knows no such domain"}},
+		{"null MX", []string{"ann@null.far.test"}, 1, []string{"goes back  null.far.test takes no mail: it says so by a null MX record"}},
+		{"no such domain", []string{"ann@gone.far.test"}, 1, []string{"goes back  gone.far.test does not exist: name server DNS knows no such domain"}},
+		{"server failure", []string{"ann@broken.test"}, 1, []string{"waits      cannot look up the MX record of broken.test: name server DNS says SERVFAIL"}},
+		{"sender's relayhost", []string{"ann@far.test", "-f", "ann@mx.example.test"}, 0, []string{
+			"next hop   [127.0.0.5]:587", "host       [127.0.0.5]:587"}},
+		{"LMTP", []string{"ann@lm.test"}, 0, []string{"transport  lmtp", "service    lmtp, CONF/master.cf line 3, by smtpd(8)", "socket     private/lmtp"}},
+		{"error", []string{"ann@err.test"}, 1, []string{"by         transport_maps inline:{ {lm.test=lmtp:unix:private/lmtp} {err.test=error:5.7.1 no way} {re.test=retry:} {di.test=discard:} {hop.test=smtp:127.0.0.1} {none.test=none:} }: err.test", "goes back  5.7.1 no way"}},
+		{"retry", []string{"ann@re.test"}, 1, []string{"waits      address is temporarily not deliverable"}},
+		{"discard", []string{"ann@di.test"}, 0, []string{"dropped"}},
+		{"bad next hop", []string{"ann@hop.test"}, 1, []string{`waits      next hop "127.0.0.1": want brackets around an address: [127.0.0.1]`}},
+		{"no service", []string{"ann@none.test"}, 1, []string{"waits      master.cf has no service none that is started"}},
+		{"no address", []string{"ann@"}, 1, []string{"class      invalid", "goes back  5.1.3 Bad recipient address syntax"}},
+		{"usage", []string{"a", "b"}, 64, nil},
+		{"no operand", nil, 64, nil},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			env, stdout, _ := environment(t, main, master)
+			env.Args = append([]string{"route"}, test.args...)
+			code := exitStatus(t, run(t.Context(), env))
+			out := strings.NewReplacer(env.Config.Dir, "CONF", s.Addr(), "DNS").Replace(stdout.String())
+			rest := out
+			for _, line := range test.want {
+				var ok bool
+				if _, rest, ok = strings.Cut(rest, line); !ok || !strings.HasPrefix(strings.TrimLeft(rest, " "), "\n") {
+					t.Errorf("want the line %q, in its place, in\n%s", line, out)
+				}
+			}
+			if code != test.code {
+				t.Errorf("exit status %d, want %d\n%s", code, test.code, out)
+			}
+		})
+	}
+}
