@@ -34,6 +34,7 @@ type link struct {
 	waiters []chan offer
 	held    int // blanks that sessions hold
 	commits map[string]chan outcome
+	asking  int // commits that qmgr has heard of and not answered
 	full    bool
 	leaving bool // for what has begun alone: qmgr makes way for another
 	over    bool // nothing more can be said; replies may still come
@@ -203,6 +204,11 @@ func (l *link) next() (p ipc.WriterPacket, more bool) {
 	l.c.mu.Lock()
 	defer l.c.mu.Unlock()
 	p, l.out = l.out, ipc.WriterPacket{}
+	if l.asking > 0 {
+		// qmgr flushes one batch after the other: what it heard now would only
+		// wait for the answer too, and make a packet of its own.
+		p.Commit, l.out.Commit = nil, p.Commit
+	}
 	if len(p.Commit) > maxCommits {
 		l.out.Commit = p.Commit[maxCommits:]
 		p.Commit = p.Commit[:maxCommits:maxCommits]
@@ -213,6 +219,7 @@ func (l *link) next() (p ipc.WriterPacket, more bool) {
 		p.Return = p.Return[:maxCommits:maxCommits]
 		more = true
 	}
+	l.asking += len(p.Commit)
 	return p, more
 }
 
@@ -280,6 +287,9 @@ func (l *link) settle(d ipc.Done) error {
 	}
 	delete(l.commits, d.Blank)
 	l.used = time.Now()
+	if l.asking--; l.asking == 0 && len(l.out.Commit) > 0 {
+		l.signal()
+	}
 	o := outcome{id: d.ID}
 	if d.ID == "" {
 		o.err = &Refused{d.Error}
