@@ -131,13 +131,11 @@ func TestTornFile(t *testing.T) {
 				t.Fatal(err)
 			}
 			f.WriteString(strings.Repeat(strings.Repeat("x", 1999)+"\n", size/2000))
-			req := &ipc.Request{
-				Version: ipc.DeliverVersion, N: 1, ID: "A", Transport: "smtp", Nexthop: fmt.Sprintf("[127.0.0.1]:%d", p.Port()),
+			req := ipc.Request{
+				N: 1, ID: "A", Transport: "smtp", Nexthop: fmt.Sprintf("[127.0.0.1]:%d", p.Port()),
 				Length: int64(size) + 5, Recipients: []ipc.Recipient{{Address: "bob@far.test"}},
 			}
-			if err := r.qmgr.Send(req, f); err != nil {
-				t.Fatal(err)
-			}
+			r.sendRequest(req, f)
 			f.Close()
 			if got := say(r.replies(1)[0]); !strings.HasPrefix(got, "deferred 4.3.0 local error in processing: the message cannot be read from the queue") {
 				t.Errorf("%d octets: %s", size, got)
@@ -160,7 +158,7 @@ func TestTornWhileSending(t *testing.T) {
 	}
 	defer f.Close()
 	f.WriteString(strings.Repeat("line\n", 100_000))
-	m, err := newLetter(&ipc.Request{Version: ipc.DeliverVersion, Length: 500_000}, []*os.File{f})
+	m, err := newLetter(&ipc.Request{Length: 500_000}, f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,19 +166,19 @@ func TestTornWhileSending(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Truncate(250_000)
-	targets, err := r.a.o.targets(fmt.Sprintf("[127.0.0.1]:%d", p.Port()))
+	targets, err := r.d.o.targets(fmt.Sprintf("[127.0.0.1]:%d", p.Port()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	sites, err := r.a.finder.sites(t.Context(), targets[0])
+	sites, err := r.d.finder.sites(t.Context(), targets[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := connect(t.Context(), r.a.o, r.a.log, sites[0])
+	s, err := connect(t.Context(), r.d.o, r.d.log, sites[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = transact(s, m, []*recipient{{Recipient: &ipc.Recipient{Address: "bob@far.test"}}}, &job{a: r.a, log: r.a.log, m: m, s: s})
+	_, err = transact(s, m, []*recipient{{Recipient: &ipc.Recipient{Address: "bob@far.test"}}}, &job{d: r.d, log: r.d.log, m: m, s: s})
 	if err == nil || !strings.Contains(asFailure(err).text, "cannot be read") {
 		t.Errorf("transact: %v", err)
 	}

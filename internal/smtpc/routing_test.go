@@ -218,10 +218,10 @@ func TestTrim(t *testing.T) {
 			if b == '6' {
 				ip = fmt.Sprintf("2001:db8::%d", i)
 			}
-			sites = append(sites, r.a.finder.site(&target{}, "h", mustAddr(ip), nil))
+			sites = append(sites, r.d.finder.site(&target{}, "h", mustAddr(ip), nil))
 		}
 		got := ""
-		for _, s := range r.a.finder.trim(sites) {
+		for _, s := range r.d.finder.trim(sites) {
 			got += map[bool]string{true: "4", false: "6"}[s.addr.Addr().Is4()]
 		}
 		if got != c.want {
