@@ -255,6 +255,9 @@ func (j *job) compact() {
 func (j *job) transactions(s *session) error {
 	pending := j.left
 	for len(pending) > 0 && !s.ended && (s.ext.mailMax == 0 || s.sent < s.ext.mailMax) {
+		if s.doubt && !s.rset() {
+			return s.lost("sending the RSET probe", errEnd)
+		}
 		batch, rest := cut(pending, &s.ext)
 		again, err := transact(s, j.m, batch, j)
 		if err != nil {

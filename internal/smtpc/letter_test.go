@@ -103,6 +103,24 @@ func TestLetters(t *testing.T) {
 	}
 }
 
+// A transaction that came to nothing is cleared before the next one.
+func TestLimitsAfterRefusal(t *testing.T) {
+	t.Parallel()
+	for _, script := range []peer.Script{
+		{"RCPT bob@far.test": "550 5.1.1 no"}, {"DATA": "451 4.3.0 later||"}, {"END": "451 4.3.0 later||"},
+	} {
+		p := peer.Start(t, peer.Options{Script: script, Ehlo: []string{"PIPELINING", "LIMITS RCPTMAX=1"}})
+		r := newRig(t, rigOptions{})
+		got := r.deliver(fmt.Sprintf("[127.0.0.1]:%d", p.Port()), letterText, "bob@far.test", "eve@far.test")
+		if got[0].Status == ipc.Sent || got[1].Status != ipc.Sent {
+			t.Errorf("%v: %s; %s", script, say(got[0]), say(got[1]))
+		}
+		if said := strings.Join(p.Said(), " "); strings.Count(said, "MAIL") != 2 || strings.Count(said, "RSET") != 1 {
+			t.Errorf("%v: %s", script, said)
+		}
+	}
+}
+
 // Only those whose address needs SMTPUTF8 suffer from a server without it.
 func TestUTF8Apart(t *testing.T) {
 	t.Parallel()

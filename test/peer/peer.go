@@ -252,6 +252,10 @@ func (s *session) command(verb, args string) {
 	case "HELO":
 		s.greeted = s.reply(keys, "250 "+s.p.o.Name)
 	case "MAIL":
+		if s.mail {
+			s.write("503 5.5.1 nested MAIL")
+			return
+		}
 		s.m = Message{Mail: strings.TrimPrefix(args, "FROM:"), TLS: s.tls, Conn: s.number}
 		if a, ok := s.raw.RemoteAddr().(*net.TCPAddr); ok {
 			s.m.From = a.IP.String()
