@@ -21,6 +21,12 @@
 //	mailctl reload
 //	    Have the system read its configuration again. No connection is refused
 //	    or cut off meanwhile.
+//	mailctl upgrade
+//	    Have the system go on with the programs that are installed now, and wait
+//	    until it does. No connection is refused or cut off meanwhile. If the new
+//	    programs cannot take over, the old ones go on, and mailctl says why. A
+//	    system that does not run is left so, which is no failure: package
+//	    scripts call this after they have replaced the files.
 //	mailctl status
 //	    Say whether the system runs; the exit status is 0 if it does.
 //	mailctl route [-f SENDER] ADDRESS
@@ -65,7 +71,7 @@
 //
 //	0   done; check: nothing is wrong
 //	1   check: something is wrong; status: the system does not run; route: mail
-//	    would not be delivered now
+//	    would not be delivered now; upgrade: the old programs go on
 //	64  wrong usage
 //	69  the system cannot be reached or started
 //	77  not allowed

@@ -32,6 +32,38 @@
 // SIGTERM ends the services, which get a few seconds for their sessions, and
 // then master.
 //
+// # Upgrade
+//
+// mailctl upgrade has master become the program daemon_directory/master as it is
+// on disk, under the same process ID and with all its sockets and children.
+// The new program is tried first: if it cannot be run, does not like the
+// configuration, lacks the program of a service that runs, or does not know
+// the format in which the running master hands over, nothing changes. Every
+// service that runs then finishes its sessions, as after a reload, while new
+// connections start the new programs. The configuration is read anew.
+//
+// # Under a service manager
+//
+// Where NOTIFY_SOCKET is set, as by systemd for a unit of Type=notify, master
+// speaks sd_notify(3): READY=1 when every socket is open and qmgr is ready,
+// RELOADING=1 and READY=1 around a reload, STOPPING=1, a STATUS= line, and, with
+// WatchdogSec= in the unit, WATCHDOG=1 twice in that time, as long as it does
+// its work. While qmgr reads a large queue at start it asks for more time
+// (EXTEND_TIMEOUT_USEC=). None of this reaches the services.
+//
+// Sockets that the manager has made (LISTEN_FDS, sd_listen_fds(3)) are taken
+// first by their name: FileDescriptorName=smtp in the socket unit makes all
+// sockets of that unit those of the inet service smtp, and the unit alone says
+// where that service listens. A socket whose name is no inet service's is taken
+// by the service that listens at its address. One that no service wants is
+// closed, and that is logged.
+//
+// Sockets that master makes itself it leaves in the manager's keeping
+// (FileDescriptorStoreMax= in the unit): a restart, and a crash with
+// Restart=on-failure, take them up again, and who connects meanwhile waits
+// instead of being refused. They are matched by address, so a restart with
+// another inet_interfaces closes what is no longer wanted.
+//
 // # Files
 //
 //	/etc/yubin/main.cf, /etc/yubin/master.cf
@@ -41,6 +73,8 @@
 //	queue_directory/pid/master.pid
 //	    holds master's process ID, and is locked while master runs: a queue
 //	    directory has one master
+//	queue_directory/pid/control
+//	    the socket at which mailctl upgrade asks
 //
 // # Security
 //
@@ -48,12 +82,14 @@
 // host names in inet_interfaces and master.cf are looked up. Services get no
 // environment but import_environment and PATH. Below queue_directory, in
 // directories that mail_owner can write to, it works with that user's rights,
-// and it refuses directories that are symbolic links or have another owner.
+// and it refuses directories that are symbolic links or have another owner. Its
+// control socket is in a directory that only root can enter; the request, of
+// root alone or of the user who runs master, is one packet of JSON.
 //
 // # Diagnostics
 //
 // master logs its own start, reload and end, each service that dies (with what
-// it wrote to standard error), and "bad command startup -- throttling" for one
+// it wrote to standard error), each upgrade with both versions, and "bad command startup -- throttling" for one
 // that dies young. A program that is not there is reported once, at start; its
 // service is left out.
 //

@@ -5,10 +5,11 @@
 // becomes the leader and flushes for all that have gathered, then hands over to
 // one of those who came meanwhile. On a file system that journals names and
 // bytes together and reports lost writes to syncfs(2) (ext4 and xfs on Linux
-// 5.8 and later) the shared flush is one syncfs. Elsewhere (NFS, btrfs, tmpfs)
-// every file and directory is fsynced, and so it is when only one waits, or
+// 5.8 and later) the shared flush is one syncfs. When only one waits there, or
 // after a shared flush that took longer than flush_slow because the file system
-// had other people's data to write.
+// had other people's data to write, each file is fsynced, which covers its name
+// as well (docs/decisions/0006). Elsewhere (NFS, btrfs, tmpfs) every file and
+// directory is fsynced.
 //
 // A failed flush proves nothing and is never repeated as proof. When a shared
 // flush fails, each file is fsynced alone, once, through the descriptor that

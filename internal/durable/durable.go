@@ -10,8 +10,10 @@ import (
 )
 
 // An Item is what one caller needs on stable storage: the bytes of a file, and
-// the directories whose entries name it. File may be nil. All are of one file
-// system and stay open until the flush returns.
+// the directories whose entries name it or lead to it. File may be nil: then it
+// is the directories alone. The file's own making or renaming is the last of the
+// changes that the Item stands for. All are of one file system and stay open
+// until the flush returns.
 type Item struct {
 	File *os.File
 	Dirs []*os.File

@@ -15,7 +15,7 @@ const lanes = 16
 // A fileSystem is the queue of those who wait for a flush of one file system.
 type fileSystem struct {
 	o      *Options
-	shares bool // syncfs counts here
+	shares bool // one journal holds names and bytes in order, and syncfs reports lost writes
 
 	mu      sync.Mutex // guards busy and waiting
 	busy    bool       // somebody leads
@@ -114,8 +114,8 @@ func (fs *fileSystem) witnessed(items []Item) bool {
 	return false
 }
 
-// each fsyncs the files, then each directory once. A directory's error is the
-// error of every item in it.
+// each fsyncs the files, then each directory once that no file's fsync covers.
+// A directory's error is the error of every item in it.
 func (fs *fileSystem) each(items []Item) []error {
 	errs := make([]error, len(items))
 	parallel(len(items), func(i int) {
@@ -126,7 +126,7 @@ func (fs *fileSystem) each(items []Item) []error {
 	var dirs []*os.File
 	number := map[*os.File]int{}
 	for _, it := range items {
-		for _, d := range it.Dirs {
+		for _, d := range fs.uncovered(it) {
 			if _, ok := number[d]; !ok {
 				number[d] = len(dirs)
 				dirs = append(dirs, d)
@@ -136,13 +136,24 @@ func (fs *fileSystem) each(items []Item) []error {
 	dirErrs := make([]error, len(dirs))
 	parallel(len(dirs), func(i int) { dirErrs[i] = fs.o.Fsync(dirs[i]) })
 	for i, it := range items {
-		for _, d := range it.Dirs {
+		for _, d := range fs.uncovered(it) {
 			if err := dirErrs[number[d]]; err != nil && errs[i] == nil {
 				errs[i] = err
 			}
 		}
 	}
 	return errs
+}
+
+// uncovered returns the directories that must be fsynced beside it.File. Making
+// or renaming a file changes the file too (its change time), so where one
+// journal holds all changes in their order, the fsync of the file reaches
+// beyond its name, and beyond every directory made before it.
+func (fs *fileSystem) uncovered(it Item) []*os.File {
+	if fs.shares && it.File != nil {
+		return nil
+	}
+	return it.Dirs
 }
 
 // parallel calls do(0) to do(n-1) in up to lanes goroutines and waits for them.

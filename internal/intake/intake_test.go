@@ -241,6 +241,10 @@ func TestDrain(t *testing.T) {
 	}
 	f.c.Unix().CloseRead()
 	unheard := later(func() (string, error) { return c.Commit(t.Context(), second, "") })
+	f.say(ipc.LendPacket{Done: []ipc.Done{{Blank: first.ID, ID: first.ID}}})
+	if id, err := heard(); id != first.ID || err != nil {
+		t.Errorf("heard commit: %q, %v", id, err)
+	}
 	if _, err := unheard(); !errors.Is(err, ErrDown) {
 		t.Errorf("unheard commit: %v", err)
 	}
@@ -251,9 +255,100 @@ func TestDrain(t *testing.T) {
 	if _, err := wait(); err != nil {
 		t.Errorf("blank of the next generation: %v", err)
 	}
+}
+
+// What is committed while qmgr flushes goes to it in one packet afterwards.
+func TestCommitsGather(t *testing.T) {
+	t.Parallel()
+	q := newFake(t)
+	c := newClient(q, Options{})
+	wait := blank(t, c)
+	f := <-q.conns
+	f.packet()
+	f.lend(3)
+	first, err := wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	go c.Commit(t.Context(), first, "")
+	for len(f.packet().Commit) == 0 {
+	}
+	for range 2 {
+		b, err := c.Blank(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.submit(b, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
 	f.say(ipc.LendPacket{Done: []ipc.Done{{Blank: first.ID, ID: first.ID}}})
-	if id, err := heard(); id != first.ID || err != nil {
-		t.Errorf("heard commit: %q, %v", id, err)
+	for {
+		if p := f.packet(); len(p.Commit) == 2 {
+			break
+		} else if len(p.Commit) > 0 {
+			t.Fatalf("commits %+v, want both", p.Commit)
+		}
+	}
+}
+
+// A qmgr that makes way for another still takes what was begun on its blanks;
+// everything else goes to the next one, and the connection ends by itself.
+func TestRetire(t *testing.T) {
+	t.Parallel()
+	q := newFake(t)
+	c := newClient(q, Options{})
+	wait := blank(t, c)
+	f := <-q.conns
+	f.packet()
+	f.lend(1)
+	begun, err := wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	waiting := blank(t, c)
+	for f.packet().Want == 0 {
+	}
+	f.say(ipc.LendPacket{Retire: true})
+	next := <-q.conns // who waited asks the next generation
+	next.packet()
+	next.lend(1)
+	other, err := waiting()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.lend(1) // too late: it is not used
+	commit := later(func() (string, error) { return c.Commit(t.Context(), begun, "") })
+	for len(f.packet().Commit) == 0 {
+	}
+	f.say(ipc.LendPacket{Done: []ipc.Done{{Blank: begun.ID, ID: begun.ID}}})
+	if id, err := commit(); id != begun.ID || err != nil {
+		t.Errorf("commit of what was begun: %q, %v", id, err)
+	}
+	for range f.packets { // until the writer has gone
+	}
+	c.Return(other)
+	if p := next.packet(); len(p.Return) != 1 || p.Return[0] != other.ID {
+		t.Errorf("the next generation heard %+v", p)
+	}
+}
+
+// An unused connection ends at once when qmgr makes way.
+func TestRetireUnused(t *testing.T) {
+	t.Parallel()
+	q := newFake(t)
+	c := newClient(q, Options{})
+	wait := blank(t, c)
+	f := <-q.conns
+	f.packet()
+	f.lend(3)
+	b, err := wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.say(ipc.LendPacket{Retire: true})
+	c.Return(b)
+	for range f.packets {
 	}
 }
 

@@ -34,7 +34,9 @@ type link struct {
 	waiters []chan offer
 	held    int // blanks that sessions hold
 	commits map[string]chan outcome
+	asking  int // commits that qmgr has heard of and not answered
 	full    bool
+	leaving bool // for what has begun alone: qmgr makes way for another
 	over    bool // nothing more can be said; replies may still come
 	used    time.Time
 	rest    *time.Timer
@@ -117,6 +119,7 @@ func (l *link) giveBack(id string) {
 	l.used = time.Now()
 	l.out.Return = append(l.out.Return, id)
 	l.signal()
+	l.endIfLeft()
 }
 
 func (l *link) signal() {
@@ -129,7 +132,7 @@ func (l *link) signal() {
 // keep gives b to who waits longest, else to the stock.
 func (l *link) keep(b *Blank) {
 	switch {
-	case l.over:
+	case l.over, l.leaving:
 		b.File.Close()
 	case len(l.waiters) > 0:
 		w := l.waiters[0]
@@ -201,6 +204,11 @@ func (l *link) next() (p ipc.WriterPacket, more bool) {
 	l.c.mu.Lock()
 	defer l.c.mu.Unlock()
 	p, l.out = l.out, ipc.WriterPacket{}
+	if l.asking > 0 {
+		// qmgr flushes one batch after the other: what it heard now would only
+		// wait for the answer too, and make a packet of its own.
+		p.Commit, l.out.Commit = nil, p.Commit
+	}
 	if len(p.Commit) > maxCommits {
 		l.out.Commit = p.Commit[maxCommits:]
 		p.Commit = p.Commit[:maxCommits:maxCommits]
@@ -211,6 +219,7 @@ func (l *link) next() (p ipc.WriterPacket, more bool) {
 		p.Return = p.Return[:maxCommits:maxCommits]
 		more = true
 	}
+	l.asking += len(p.Commit)
 	return p, more
 }
 
@@ -264,6 +273,10 @@ func (l *link) accept(p *ipc.LendPacket, files []*os.File) error {
 	if p.Full != nil {
 		l.setFull(*p.Full)
 	}
+	if p.Retire {
+		l.makeWay()
+	}
+	l.endIfLeft()
 	return nil
 }
 
@@ -274,6 +287,9 @@ func (l *link) settle(d ipc.Done) error {
 	}
 	delete(l.commits, d.Blank)
 	l.used = time.Now()
+	if l.asking--; l.asking == 0 && len(l.out.Commit) > 0 {
+		l.signal()
+	}
 	o := outcome{id: d.ID}
 	if d.ID == "" {
 		o.err = &Refused{d.Error}
@@ -301,6 +317,35 @@ func (l *link) tell(err error) {
 	l.waiters = nil
 }
 
+// makeWay begins nothing new on the connection: qmgr makes way for another, who
+// does not know the blanks that this one has lent. What is at hand it gets back
+// when the connection ends.
+func (l *link) makeWay() {
+	if l.over || l.leaving {
+		return
+	}
+	l.leaving, l.full = true, false
+	if l.c.link == l {
+		l.c.link = nil
+	}
+	l.dropReady()
+	l.tell(errLost)
+}
+
+// endIfLeft ends a connection that is being left when nothing is on it.
+func (l *link) endIfLeft() {
+	if l.leaving && !l.over && !l.busy() {
+		l.end(nil)
+	}
+}
+
+func (l *link) dropReady() {
+	for _, b := range l.ready {
+		b.File.Close()
+	}
+	l.ready = nil
+}
+
 // retire stops using the connection for anything new. Commits that qmgr has
 // heard of may still be answered.
 func (l *link) retire() {
@@ -313,10 +358,7 @@ func (l *link) retire() {
 	if l.c.link == l {
 		l.c.link = nil
 	}
-	for _, b := range l.ready {
-		b.File.Close()
-	}
-	l.ready = nil
+	l.dropReady()
 	l.tell(errLost)
 	l.failCommits(l.out.Commit)
 	l.out = ipc.WriterPacket{}

@@ -2,16 +2,28 @@ package ipc
 
 // DeliverVersion is the version of the delivery conversation, between qmgr
 // (client) and a delivery agent's socket private/NAME.
-const DeliverVersion = 1
+const DeliverVersion = 2
 
 // MaxRequestRecipients is the most recipients in one Request.
 const MaxRequestRecipients = 50
 
+// Bounds of one RequestPacket, beside what a packet holds: requests, and, when
+// there are several, recipients in all.
+const (
+	MaxPacketRequests   = 16
+	MaxPacketRecipients = MaxRequestRecipients
+)
+
+// A RequestPacket is one packet from qmgr. Beside it come as many read-only
+// descriptors: the queue file of each request, in their order.
+type RequestPacket struct {
+	Version  int       `json:"v"`
+	Requests []Request `json:"r"`
+}
+
 // A Request asks an agent to deliver one message to some of its recipients.
-// The queue file comes beside it as a read-only descriptor. Many may be
-// outstanding; replies come in any order.
+// Many may be outstanding; replies come in any order.
 type Request struct {
-	Version    int               `json:"v"`
 	N          uint64            `json:"n"` // the request's number on this connection
 	ID         string            `json:"id"`
 	Transport  string            `json:"transport"` // master.cf's name: local, virtual
@@ -42,6 +54,11 @@ const (
 	Bounced  = "bounced"
 	Expanded = "expanded" // replaced by other addresses; qmgr makes the forward
 )
+
+// A ReplyPacket is one packet from an agent.
+type ReplyPacket struct {
+	Replies []Reply `json:"r"`
+}
 
 // A Reply has the outcome of some recipients of a request. An agent may send
 // several for one request, as outcomes become known.

@@ -34,6 +34,11 @@ type LendPacket struct {
 	// Full, when not nil, is news of the queue's state: why nothing can be
 	// taken for now, or "" when mail can be taken again.
 	Full *string `json:"full,omitempty"`
+	// Retire says that another generation takes over: nothing is lent here any
+	// more. The writer commits what it has begun, asks the next generation for
+	// the rest, and ends the connection when nothing of its own is left on it.
+	// After a while the connection is shut for it.
+	Retire bool `json:"retire,omitempty"`
 }
 
 // A Blank is a file to write a message on.

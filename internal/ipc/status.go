@@ -11,7 +11,8 @@ package ipc
 // and master says:
 //
 //	LOG                        the descriptor beside it is maillog_file, opened again
-//	RETIRE                     stop accepting, drain and end: the service was changed
+//	RETIRE                     stop accepting, drain and end: the service was changed,
+//	                           or its program
 //
 // Its end tells the service that master has gone.
 //

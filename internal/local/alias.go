@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"yubin/internal/agent"
 	"yubin/internal/ipc"
 	"yubin/internal/smtp"
 )
@@ -155,7 +156,7 @@ func (t *users) isLocal(domain, own string) (bool, error) {
 }
 
 // maxTargetsSize is what the addresses of one result may take, octets as JSON.
-const maxTargetsSize = maxReply / 2
+const maxTargetsSize = agent.MaxResult / 2
 
 // expandedResults parts targets into results that fit a packet.
 func expandedResults(r *ipc.Recipient, targets []ipc.Target) []ipc.Result {
@@ -168,7 +169,7 @@ func expandedResults(r *ipc.Recipient, targets []ipc.Target) []ipc.Result {
 	}
 	start, size := 0, 0
 	for i := range targets {
-		n := encodedSize(&targets[i])
+		n := 6*len(targets[i].Address) + len(`{"a":"","x":true},`) // JSON needs six octets for one at the most
 		if size += n; size > maxTargetsSize {
 			add(targets[start:i], true)
 			start, size = i, n

@@ -26,25 +26,27 @@ func load(b *testing.B, c *fdpass.Conn, f *os.File, n, window int, request func(
 		for i, req := range requests {
 			free <- struct{}{}
 			req.N = uint64(i)
-			if err := c.Send(req, f); err != nil {
+			if err := send(c, req, f); err != nil {
 				b.Error(err)
 				return
 			}
 		}
 	})
 	for done := 0; done < n; {
-		var reply ipc.Reply
-		if _, err := c.Recv(&reply); err != nil {
+		var p ipc.ReplyPacket
+		if _, err := c.Recv(&p); err != nil {
 			b.Fatal(err)
 		}
-		for _, r := range reply.Results {
-			if r.Status != ipc.Sent {
-				b.Fatalf("%+v", r)
+		for _, reply := range p.Replies {
+			for _, r := range reply.Results {
+				if r.Status != ipc.Sent {
+					b.Fatalf("%+v", r)
+				}
 			}
-		}
-		if left[reply.N] -= len(reply.Results); left[reply.N] == 0 {
-			<-free
-			done++
+			if left[reply.N] -= len(reply.Results); left[reply.N] == 0 {
+				<-free
+				done++
+			}
 		}
 	}
 	wg.Wait()

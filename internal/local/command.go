@@ -5,14 +5,17 @@ import (
 	"net"
 	"os"
 	"os/user"
+	"runtime"
 	"strconv"
 
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
+	"yubin/internal/agent"
 	"yubin/internal/cli"
 	"yubin/internal/config"
 	"yubin/internal/durable"
+	"yubin/internal/maildir"
 	"yubin/internal/maillog"
 	"yubin/internal/match"
 	"yubin/internal/service"
@@ -31,13 +34,13 @@ var Command = &cli.Command{
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		o := service.Flags(fs)
 		return func(ctx context.Context, env *cli.Env) error {
-			var a *agent
+			var a *agent.Server
 			return service.Run(ctx, env, o, service.Handler{
 				Start: func(_ context.Context, s *service.Service) (err error) {
-					a, err = newAgent(s)
+					a, err = newServer(s)
 					return err
 				},
-				Conn: func(ctx context.Context, c net.Conn) { a.serve(ctx, c) },
+				Conn: func(ctx context.Context, c net.Conn) { a.Serve(ctx, c) },
 			})
 		}
 	},
@@ -47,7 +50,7 @@ var Command = &cli.Command{
 // smaller maxproc.
 const maxWorkers = 100
 
-func newAgent(s *service.Service) (*agent, error) {
+func newServer(s *service.Service) (*agent.Server, error) {
 	ids, err := newSwitcher(func(err error) {
 		s.Log.Fatal("%v", err)
 		os.Exit(cli.ExOSErr)
@@ -68,11 +71,18 @@ func newAgent(s *service.Service) (*agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &agent{
-		log: s.Log, host: config.Myhostname.Of(c), trusted: trusted(c), transports: transports, ids: ids,
-		flush: durable.New(durable.Options{Slow: config.FlushSlow.Of(c)}),
-		work:  make(chan struct{}, workers), open: newBudget(descriptorBudget(files.Cur, workers)),
-	}, nil
+	a := newDeliverer(&deliverer{
+		log: s.Log, host: config.Myhostname.Of(c), transports: transports, ids: ids,
+		boxes: maildir.NewBoxes(boxBudget(files.Cur)), open: newBudget(descriptorBudget(files.Cur, workers)),
+	}, workers, durable.New(durable.Options{Slow: config.FlushSlow.Of(c)}))
+	return a.server(trusted(c)), nil
+}
+
+// newDeliverer completes a.
+func newDeliverer(a *deliverer, workers int, flush flusher) *deliverer {
+	a.crew = newCrew(runtime.GOMAXPROCS(0), workers)
+	a.finish = &finisher{flush: flush, done: a.results, answer: agent.Answer}
+	return a
 }
 
 // trusted are the users who may send delivery requests: root, this process's

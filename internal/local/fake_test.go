@@ -65,7 +65,7 @@ func (c *counted) FlushAll(items []durable.Item) []error {
 }
 
 // newTestAgent returns an agent and the file that its log goes to.
-func newTestAgent(t testing.TB, transports map[string]transport, flush flusher) (*agent, string) {
+func newTestAgent(t testing.TB, transports map[string]transport, flush flusher) (*deliverer, string) {
 	t.Helper()
 	ids, err := newSwitcher(func(err error) { t.Error(err) })
 	if err != nil {
@@ -81,15 +81,15 @@ func newTestAgent(t testing.TB, transports map[string]transport, flush flusher) 
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { log.Close() })
-	return &agent{
-		log: log, host: "mx.example", trusted: map[uint32]bool{uint32(os.Geteuid()): true},
-		transports: transports, ids: ids, flush: flush,
-		work: make(chan struct{}, maxWorkers), open: newBudget(1000),
-	}, file
+	boxes := maildir.NewBoxes(64)
+	t.Cleanup(boxes.Close)
+	return newDeliverer(&deliverer{
+		log: log, host: "mx.example", transports: transports, ids: ids, boxes: boxes, open: newBudget(1000),
+	}, maxWorkers, flush), file
 }
 
 // dial connects a fake queue manager to a.
-func dial(t testing.TB, a *agent) *fdpass.Conn {
+func dial(t testing.TB, a *deliverer) *fdpass.Conn {
 	t.Helper()
 	ours, theirs, err := fdpass.Pair()
 	if err != nil {
@@ -99,7 +99,7 @@ func dial(t testing.TB, a *agent) *fdpass.Conn {
 	go func() {
 		defer close(served)
 		defer theirs.Close()
-		a.serve(t.Context(), theirs.Unix())
+		a.server(map[uint32]bool{uint32(os.Geteuid()): true}).Serve(t.Context(), theirs.Unix())
 	}()
 	t.Cleanup(func() {
 		ours.Close()
@@ -131,7 +131,7 @@ func request(t testing.TB, text string, addrs ...string) (*ipc.Request, *os.File
 	t.Helper()
 	f, offset := queued(t, text)
 	req := &ipc.Request{
-		Version: ipc.DeliverVersion, N: 7, ID: "0A1B2C3D4E5F60", Transport: relayLocal, Sender: "o'hara@example.org",
+		N: 7, ID: "0A1B2C3D4E5F60", Transport: relayLocal, Sender: "o'hara@example.org",
 		Arrival: 1700000000_000000, Offset: offset, Length: int64(len(text)),
 	}
 	for i, a := range addrs {
@@ -140,10 +140,15 @@ func request(t testing.TB, text string, addrs ...string) (*ipc.Request, *os.File
 	return req, f
 }
 
+// send sends one request in a packet.
+func send(c *fdpass.Conn, req *ipc.Request, files ...*os.File) error {
+	return c.Send(&ipc.RequestPacket{Version: ipc.DeliverVersion, Requests: []ipc.Request{*req}}, files...)
+}
+
 // ask sends req and waits for the results of all its recipients, by index.
 func ask(t testing.TB, c *fdpass.Conn, req *ipc.Request, f *os.File) map[int]ipc.Result {
 	t.Helper()
-	if err := c.Send(req, f); err != nil {
+	if err := send(c, req, f); err != nil {
 		t.Fatal(err)
 	}
 	results := map[int]ipc.Result{}
@@ -155,17 +160,21 @@ func ask(t testing.TB, c *fdpass.Conn, req *ipc.Request, f *os.File) map[int]ipc
 	return results
 }
 
-// receive waits for one reply.
+// receive waits for one packet about request n.
 func receive(t testing.TB, c *fdpass.Conn, n uint64) []ipc.Result {
 	t.Helper()
-	var reply ipc.Reply
-	if _, err := c.Recv(&reply); err != nil {
+	var p ipc.ReplyPacket
+	if _, err := c.Recv(&p); err != nil {
 		t.Fatal(err)
 	}
-	if reply.N != n {
-		t.Fatalf("reply to request %d, want %d", reply.N, n)
+	var results []ipc.Result
+	for _, r := range p.Replies {
+		if r.N != n {
+			t.Fatalf("reply to request %d, want %d", r.N, n)
+		}
+		results = append(results, r.Results...)
 	}
-	return reply.Results
+	return results
 }
 
 // brief is what tests compare of a result.

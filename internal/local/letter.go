@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"yubin/internal/agent"
 	"yubin/internal/header"
 	"yubin/internal/ipc"
 	"yubin/internal/maildir"
@@ -36,19 +36,16 @@ type letter struct {
 }
 
 // newLetter checks what came with a request and takes hold of the content.
-func newLetter(req *ipc.Request, files []*os.File) (*letter, error) {
-	switch {
-	case req.Version != ipc.DeliverVersion:
-		return nil, deferred(smtp.LocalProcessing, nil, "delivery request of version %d, want %d", req.Version, ipc.DeliverVersion)
-	case len(files) != 1 || req.Offset < 0 || req.Length < 0:
+func newLetter(req *agent.Request) (*letter, error) {
+	if req.File == nil || req.Offset < 0 || req.Length < 0 {
 		return nil, deferred(smtp.LocalProcessing, nil, "delivery request without a message")
 	}
-	l := &letter{req: req, content: files[0], offset: req.Offset}
+	l := &letter{req: &req.Request, content: req.File, offset: req.Offset}
 	if req.Length > maxHeld {
 		return l, nil
 	}
 	b := make([]byte, req.Length)
-	if _, err := files[0].ReadAt(b, req.Offset); err != nil && len(b) > 0 {
+	if _, err := req.File.ReadAt(b, req.Offset); err != nil && len(b) > 0 {
 		return nil, mailboxFailure(fmt.Errorf("%w: %w", maildir.ErrContent, err))
 	}
 	l.content, l.offset = bytes.NewReader(b), 0

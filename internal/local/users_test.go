@@ -1,11 +1,12 @@
 package local
 
 import (
+	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
+	"yubin/internal/agent"
 	"yubin/internal/ipc"
 )
 
@@ -67,7 +68,7 @@ func found(box *mailbox, results []ipc.Result, err error) string {
 func TestUsers(t *testing.T) {
 	t.Parallel()
 	req, f := request(t, "Delivered-To: Loop@mx.example\nDelivered-To: \"a b\"@mx.example\n\nDelivered-To: ann@mx.example\n")
-	l, err := newLetter(req, []*os.File{f})
+	l, err := newLetter(&agent.Request{Request: *req, File: f})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +126,7 @@ func TestUsers(t *testing.T) {
 func TestUnreadable(t *testing.T) {
 	t.Parallel()
 	req, f := request(t, content)
-	l, err := newLetter(req, []*os.File{f})
+	l, err := newLetter(&agent.Request{Request: *req, File: f})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +147,7 @@ func TestRootAlias(t *testing.T) {
 	u := testUsers()
 	u.aliases.(pairs)["root"] = "admin@example.org"
 	req, f := request(t, content)
-	l, err := newLetter(req, []*os.File{f})
+	l, err := newLetter(&agent.Request{Request: *req, File: f})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,20 +203,18 @@ func TestLargeAlias(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := 0
-	for i, part := range split(results) {
-		if size := encodedSize(&ipc.Reply{N: 1 << 60, Results: part}); size > maxReply*3/2 {
-			t.Errorf("packet %d has %d octets", i, size)
+	for i, r := range results {
+		if b, err := json.Marshal(&r); err != nil || len(b) > agent.MaxResult {
+			t.Errorf("result %d has %d octets (%v)", i, len(b), err)
 		}
-		for _, r := range part {
-			for _, to := range r.To {
-				if to.Address != members[n] {
-					t.Fatalf("address %d is %s", n, to.Address)
-				}
-				n++
+		for _, to := range r.To {
+			if to.Address != members[n] {
+				t.Fatalf("address %d is %s", n, to.Address)
 			}
-			if r.More != (n < len(members)) || r.Index != 3 || r.Header != "Delivered-To: all@mx.example\n" {
-				t.Errorf("after %d addresses: more is %t, index %d, header %q", n, r.More, r.Index, r.Header)
-			}
+			n++
+		}
+		if r.More != (n < len(members)) || r.Index != 3 || r.Header != "Delivered-To: all@mx.example\n" {
+			t.Errorf("after %d addresses: more is %t, index %d, header %q", n, r.More, r.Index, r.Header)
 		}
 	}
 	if n != len(members) {

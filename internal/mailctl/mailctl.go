@@ -31,6 +31,7 @@ func subcommands() []subcommand {
 		{"start", "", "start the mail system in the background", sound(start)},
 		{"stop", "", "stop the mail system and wait until it has ended", sound(stop)},
 		{"reload", "", "have the mail system read its configuration again", sound(reload)},
+		{"upgrade", "", "have the mail system go on with the programs that are installed now", sound(upgrade)},
 		{"status", "", "say whether the mail system runs", sound(status)},
 		{"route", routeSynopsis, "say how mail for an address is delivered, step by step", sound(showRoute)},
 		{"queue", "list|show|cat|flush|hold|release|delete [ID...]", "look at and manage the queue", sound(queueCommand)},

@@ -116,10 +116,12 @@ func TestStartStop(t *testing.T) {
 		{"status", 1, "", "yubin: the mail system is not running"},
 		{"stop", 1, "", "the mail system is not running"},
 		{"reload", 1, "", "the mail system is not running"},
+		{"upgrade", 0, "yubin: the mail system is not running; its next start takes the new programs\n", ""},
 		{"start", 0, running, ""},
 		{"start", 1, "", "the mail system is already running: PID: "},
 		{"status", 0, running, ""},
 		{"reload", 0, "", ""},
+		{"upgrade", 1, "", "master (PID "}, // which has no control socket
 		{"stop", 0, "", ""},
 		{"status", 1, "", "yubin: the mail system is not running"},
 		{"start", 0, running, ""}, // over what the first one left

@@ -36,33 +36,23 @@ type Delivery struct {
 	Dirs []*os.File
 	// Found is set when an earlier attempt had made the file.
 	Found bool
+
+	boxes *Boxes
+	box   *box
+	more  []*os.File // of Dirs, those that are the Delivery's own
 }
 
-// Close closes the descriptors.
+// Flushed says that File and Dirs are on stable storage.
+func (d *Delivery) Flushed() { d.boxes.settle(d.box) }
+
+// Close ends the Delivery; Dirs may not be used any more.
 func (d *Delivery) Close() {
 	closeAll(d.File)
-	closeAll(d.Dirs...)
+	closeAll(d.more...)
+	d.boxes.give(d.box)
 }
 
-// Deliver puts m into the Maildir at p. Nothing is flushed when it returns.
-// The caller closes the Delivery.
-func Deliver(p *Place, m *Message) (*Delivery, error) {
-	b, err := openBox(p)
-	if err != nil {
-		return nil, err
-	}
-	defer b.base.Close()
-	defer closeAll(b.tmp)
-	d, err := b.deliver(m)
-	if err != nil {
-		closeAll(b.new)
-		closeAll(b.made...)
-		return nil, err
-	}
-	return d, nil
-}
-
-// deliver leaves to the Delivery the descriptors of new/ and of made.
+// deliver puts m into the Maildir.
 func (b *box) deliver(m *Message) (*Delivery, error) {
 	if m.Unsure {
 		if d, err := b.find(m.Name); d != nil || err != nil {
@@ -85,7 +75,7 @@ func (b *box) deliver(m *Message) (*Delivery, error) {
 		unix.Unlinkat(int(b.tmp.Fd()), name, 0)
 		return nil, err
 	}
-	return &Delivery{File: f, Dirs: append(b.made, b.new)}, nil
+	return &Delivery{File: f}, nil
 }
 
 func create(dir *os.File, name string) (*os.File, error) {
@@ -108,32 +98,23 @@ func rename(from *os.File, old string, to *os.File, name string) error {
 // cur/: one that a reader moves meanwhile is met in the one or the other.
 // Both results are nil when there is none.
 func (b *box) find(name string) (*Delivery, error) {
-	cur, err := b.base.Open(path.Join(b.path, "cur"))
-	if errors.Is(err, fs.ErrNotExist) {
-		cur, err = nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	for _, dir := range []*os.File{b.new, cur} {
-		if dir == nil {
+	for _, sub := range []string{"new", "cur"} {
+		dir, err := b.base.Open(path.Join(b.path, sub))
+		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		f, err := findIn(dir, name)
 		if err != nil {
-			closeAll(cur)
 			return nil, err
 		}
-		if f == nil {
-			continue
+		f, err := findIn(dir, name)
+		if f != nil {
+			return &Delivery{File: f, Found: true, more: []*os.File{dir}}, nil
 		}
-		d := &Delivery{File: f, Dirs: append(b.made, b.new), Found: true}
-		if cur != nil {
-			d.Dirs = append(d.Dirs, cur)
+		dir.Close()
+		if err != nil {
+			return nil, err
 		}
-		return d, nil
 	}
-	closeAll(cur)
 	return nil, nil
 }
 

@@ -26,7 +26,7 @@ func message(header, content string) *Message {
 // deliver delivers and closes.
 func deliver(t *testing.T, p *Place, m *Message) *Delivery {
 	t.Helper()
-	d, err := Deliver(p, m)
+	d, err := NewBoxes(1).Deliver(p, m)
 	if err != nil {
 		t.Fatalf("Deliver(%+v): %v", p, err)
 	}
@@ -148,7 +148,7 @@ func TestRepeat(t *testing.T) {
 func TestMade(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	d, err := Deliver(&Place{Base: dir, Path: "mail/box/"}, message("", "x\n"))
+	d, err := NewBoxes(1).Deliver(&Place{Base: dir, Path: "mail/box/"}, message("", "x\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,7 +255,7 @@ func TestLinks(t *testing.T) {
 			if err := os.Symlink(to, filepath.Join(dir, c.link)); err != nil {
 				t.Fatal(err)
 			}
-			d, err := Deliver(&Place{Base: dir, Path: "m/", Beneath: c.beneath}, message("", "x\n"))
+			d, err := NewBoxes(1).Deliver(&Place{Base: dir, Path: "m/", Beneath: c.beneath}, message("", "x\n"))
 			if (err == nil) != c.ok {
 				t.Fatalf("Deliver: %v, want ok %t", err, c.ok)
 			}
@@ -277,7 +277,7 @@ func TestClimb(t *testing.T) {
 	if err := os.Mkdir(dir+"/base", 0o700); err != nil {
 		t.Fatal(err)
 	}
-	d, err := Deliver(&Place{Base: dir + "/base", Path: "../m/", Beneath: true}, message("", "x\n"))
+	d, err := NewBoxes(1).Deliver(&Place{Base: dir + "/base", Path: "../m/", Beneath: true}, message("", "x\n"))
 	if err == nil {
 		d.Close()
 		t.Error("delivered outside the base")
@@ -305,7 +305,7 @@ func TestErrors(t *testing.T) {
 		"queue file broken": {Place{Base: dir, Path: "a/"}, broken, ErrContent},
 		"somebody else's":   {Place{Base: dir, Path: "b/", Owned: true, Owner: os.Getuid() + 1}, message("", "x\n"), ErrOwner},
 	} {
-		d, err := Deliver(&c.p, c.m)
+		d, err := NewBoxes(1).Deliver(&c.p, c.m)
 		if err == nil {
 			d.Close()
 		}
@@ -331,7 +331,7 @@ func TestTwiceAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			d, err := Deliver(&Place{Base: dir, Path: "m/"}, message("", content))
+			d, err := NewBoxes(1).Deliver(&Place{Base: dir, Path: "m/"}, message("", content))
 			if err != nil {
 				t.Error(err)
 				return
@@ -359,9 +359,10 @@ func BenchmarkDeliver(b *testing.B) {
 			m := message("Return-Path: <a@example.org>\nX-Original-To: b@example.org\nDelivered-To: b@example.org\n", strings.Repeat("0123456789abcde\n", 64))
 			b.ReportAllocs()
 			n := 0
+			boxes := NewBoxes(64)
 			for b.Loop() {
 				m.Name = Name(time.Unix(1700000000, 0), fmt.Sprintf("%014X", n), 0, "mx.example")
-				d, err := Deliver(&Place{Base: dir, Path: fmt.Sprintf("m%02d/", n%50), Beneath: beneath}, m)
+				d, err := boxes.Deliver(&Place{Base: dir, Path: fmt.Sprintf("m%02d/", n%50), Beneath: beneath}, m)
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -31,6 +31,9 @@ type Place struct {
 	// which others may create entries too.
 	Owned bool
 	Owner int
+	// UID and GID are whose rights the thread has. What was opened with one
+	// user's is not used with another's.
+	UID, GID int
 }
 
 // A base is a directory that names below it are opened and made in: an
@@ -38,6 +41,7 @@ type Place struct {
 type base interface {
 	Open(name string) (*os.File, error)
 	Mkdir(name string, perm fs.FileMode) error
+	Stat(name string) (fs.FileInfo, error)
 	Close() error
 }
 
@@ -48,6 +52,10 @@ func (l linked) Open(name string) (*os.File, error) { return os.Open(filepath.Jo
 
 func (l linked) Mkdir(name string, perm fs.FileMode) error {
 	return os.Mkdir(filepath.Join(string(l), name), perm)
+}
+
+func (l linked) Stat(name string) (fs.FileInfo, error) {
+	return os.Stat(filepath.Join(string(l), name))
 }
 
 func (l linked) Close() error { return nil }
@@ -72,10 +80,19 @@ func (p *Place) path() string { return path.Clean(strings.TrimLeft(p.Path, "/"))
 
 // A box is an open Maildir.
 type box struct {
+	place    Place
 	base     base
 	path     string
 	tmp, new *os.File
 	made     []*os.File // directories in which something was made
+
+	top, newInfo fs.FileInfo // of the base, if confined, and of new/
+
+	// Boxes's mutex guards these.
+	users   int    // deliveries that are not closed
+	last    uint64 // use
+	kept    bool   // in Boxes
+	settled bool   // what was made is on stable storage
 }
 
 // openBox opens the Maildir at p, and makes it first where it is missing.
@@ -84,15 +101,15 @@ func openBox(p *Place) (*box, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &box{base: in, path: p.path()}
+	b := &box{place: *p, base: in, path: p.path()}
 	err = b.enter()
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = b.build(p.Base); err == nil {
 			err = b.enter()
 		}
 	}
-	if err == nil && p.Owned {
-		err = b.checkOwner(p.Owner)
+	if err == nil {
+		err = b.identify()
 	}
 	if err != nil {
 		b.close()
@@ -110,6 +127,50 @@ func (b *box) enter() error {
 	}
 	b.new, err = b.base.Open(path.Join(b.path, "new"))
 	return err
+}
+
+// identify notes which directories these are, and checks whose.
+func (b *box) identify() error {
+	for _, f := range []*os.File{b.tmp, b.new} {
+		info, err := f.Stat()
+		if err != nil {
+			return err
+		}
+		if !b.owned(info) {
+			return fmt.Errorf("open %s: %w", f.Name(), ErrOwner)
+		}
+		b.newInfo = info
+	}
+	if !b.place.Beneath {
+		return nil
+	}
+	var err error
+	b.top, err = b.base.Stat(".")
+	return err
+}
+
+// owned tells whether a directory belongs to whom it must.
+func (b *box) owned(info fs.FileInfo) bool {
+	if !b.place.Owned {
+		return true
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(st.Uid) == b.place.Owner
+}
+
+// current tells whether the path still leads, for this thread, to the directory
+// that is open.
+func (b *box) current() bool {
+	if b.place.Beneath {
+		// Not by the whole path: a directory that was moved out of the base is
+		// not reached through a link that leads there.
+		top, err := os.Stat(b.place.Base)
+		if err != nil || !os.SameFile(top, b.top) {
+			return false
+		}
+	}
+	now, err := b.base.Stat(path.Join(b.path, "new"))
+	return err == nil && os.SameFile(now, b.newInfo) && b.owned(now)
 }
 
 // build creates what is missing of the Maildir. The directories that got an
@@ -150,20 +211,7 @@ func (b *box) mkdir(name string) error {
 	return nil
 }
 
-func (b *box) checkOwner(uid int) error {
-	for _, f := range []*os.File{b.tmp, b.new} {
-		info, err := f.Stat()
-		if err != nil {
-			return err
-		}
-		if st, ok := info.Sys().(*syscall.Stat_t); !ok || int(st.Uid) != uid {
-			return fmt.Errorf("open %s: %w", f.Name(), ErrOwner)
-		}
-	}
-	return nil
-}
-
-// close closes what a Delivery does not keep.
+// close closes all descriptors.
 func (b *box) close() {
 	closeAll(b.tmp, b.new)
 	closeAll(b.made...)

@@ -54,6 +54,14 @@ func (a *accounts) of(s *config.MasterService) *credential {
 	return &a.owner
 }
 
+// binder is whose rights are used to make and remove Unix sockets; nil: ours.
+func (a *accounts) binder() *credential {
+	if !a.root {
+		return nil
+	}
+	return &a.owner
+}
+
 func lookUser(name string) (credential, error) {
 	u, err := user.Lookup(name)
 	if err != nil {

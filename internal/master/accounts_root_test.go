@@ -17,18 +17,8 @@ import (
 // environment but what it is given, and sockets and directories have the
 // owners and modes of the manual.
 func TestAccounts(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Fatal("this test runs as root")
-	}
 	owner, stranger := uidOf(t, "daemon"), uidOf(t, "nobody")
-	in := newInstance(t, oneSmtpd+"\nqmgr unix n - n 0 1 qmgr\nlocal unix n n n - - local", "smtpd", "qmgr", "local")
-	in.main("first", "100s")
-	main, err := os.ReadFile(filepath.Join(in.dir, "main.cf"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	in.write("main.cf", string(main)+"mail_owner = daemon\nsmtpd_user = nobody\nsmtp_user = games\nsetgid_group = mail\nimport_environment = KEPT SET=1\n")
-	in.installForAll("smtpd", "qmgr", "local")
+	in := rootInstance(t)
 	t.Setenv("KEPT", "2")
 	t.Setenv("SECRET", "3")
 	in.start()
@@ -78,6 +68,50 @@ func TestAccounts(t *testing.T) {
 		if got := describeOwner(info); got != want {
 			t.Errorf("%s: got %s, want %s", path, got, want)
 		}
+	}
+}
+
+// rootInstance is an instance whose services have accounts of their own.
+func rootInstance(t *testing.T) *testInstance {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Fatal("this test runs as root")
+	}
+	in := newInstance(t, oneSmtpd+"\nqmgr unix n - n 0 1 qmgr\nlocal unix n n n - - local", "smtpd", "qmgr", "local")
+	in.main("first", "100s")
+	in.write("main.cf", in.read("main.cf")+"mail_owner = daemon\nsmtpd_user = nobody\nsmtp_user = games\nsetgid_group = mail\nimport_environment = KEPT SET=1\n")
+	in.installForAll("smtpd", "qmgr", "local")
+	return in
+}
+
+// A master that became another program starts services under the same accounts
+// as before, and sockets keep their owners; nobody else may ask for that.
+func TestUpgradeAccounts(t *testing.T) {
+	in := rootInstance(t)
+	in.start()
+	in.event("qmgr", "started")
+	if reply := in.upgrade(); reply.Error != "" {
+		t.Fatal(reply.Error)
+	}
+	for _, c := range [][2]string{{"qmgr", "daemon"}, {"smtpd", "nobody"}} {
+		in.mustDial(c[0]) // qmgr starts by itself
+		if _, got := in.wholeEvent(c[0], "started"); !strings.HasPrefix(got, "started uid="+uidOf(t, c[1]).Uid+" ") {
+			t.Errorf("%s: got %s, want user %s", c[0], got, c[1])
+		}
+	}
+	info, err := os.Lstat(filepath.Join(in.dir, "q/public/smtpd"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := describeOwner(info), "Srw-rw-rw- "+uidOf(t, "daemon").Uid; got != want {
+		t.Errorf("public/smtpd: got %s, want %s", got, want)
+	}
+	info, err = os.Lstat(filepath.Join(in.dir, "q/pid/control"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := describeOwner(info); got != "Srw------- 0" {
+		t.Errorf("pid/control: got %s, want root's alone", got)
 	}
 }
 

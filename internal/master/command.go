@@ -3,6 +3,7 @@ package master
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"slices"
@@ -13,8 +14,10 @@ import (
 	"yubin/internal/cli"
 	"yubin/internal/config"
 	"yubin/internal/instance"
+	"yubin/internal/ipc"
 	"yubin/internal/maillog"
 	"yubin/internal/queue"
+	"yubin/internal/systemd"
 )
 
 // openFiles is the limit of open files that services get where the system
@@ -33,10 +36,22 @@ var Command = &cli.Command{
 	},
 	Args: enterRole,
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
-		ready := fs.Int("ready-fd", -1, "say ready on this `descriptor`, then leave the terminal")
-		fs.MarkHidden("ready-fd")
-		return func(ctx context.Context, env *cli.Env) error { return run(ctx, env, *ready) }
+		var s start
+		fs.IntVar(&s.readyFD, "ready-fd", -1, "say ready on this `descriptor`, then leave the terminal")
+		fs.IntVar(&s.handOverFD, "hand-over", -1, "go on from what is on this `descriptor`")
+		fs.BoolVar(&s.check, "check", false, "say only whether that is possible")
+		for _, name := range []string{"ready-fd", "hand-over", "check"} {
+			fs.MarkHidden(name)
+		}
+		return s.run
 	},
+}
+
+// A start is how master was started.
+type start struct {
+	readyFD    int // -1: nobody waits
+	handOverFD int // -1: from nothing
+	check      bool
 }
 
 // enterRole is where a starter leaves master's path: before the configuration
@@ -48,42 +63,78 @@ func enterRole(args []string) ([]string, error) {
 	return args, nil
 }
 
-func run(ctx context.Context, env *cli.Env, readyFD int) error {
+func (s *start) run(ctx context.Context, env *cli.Env) error {
 	if len(env.Args) > 0 {
 		return cli.Fail(cli.ExUsage, "takes no operands, have %q", env.Args[0])
 	}
 	unix.Umask(0o077)
+	if s.check {
+		return s.checkOnly(ctx, env)
+	}
+	var h *ipc.HandOver
+	if s.handOverFD >= 0 {
+		var err error
+		if h, err = inheritState(s.handOverFD); err != nil {
+			return &cli.Status{Code: cli.ExSoftware, Err: err}
+		}
+	}
+	err := s.supervise(ctx, env, h)
+	if err != nil && h != nil {
+		answerAsker(h, ipc.MasterReply{Error: "the new master failed: " + err.Error()})
+	}
+	return err
+}
+
+// checkOnly tells whether this program could go on from a hand-over.
+func (s *start) checkOnly(ctx context.Context, env *cli.Env) error {
+	h, err := readState(s.handOverFD)
+	if err != nil {
+		return &cli.Status{Code: cli.ExUnavailable, Err: err}
+	}
+	p, err := makePlan(ctx, env.Config)
+	if err == nil {
+		err = checkState(h, p)
+	}
+	if err != nil {
+		return &cli.Status{Code: cli.ExConfig, Err: err}
+	}
+	_, err = io.WriteString(env.Stdout, consent)
+	return err
+}
+
+// supervise is master's life, from nothing or from h.
+func (s *start) supervise(ctx context.Context, env *cli.Env, h *ipc.HandOver) error {
 	c := env.Config
+	m := &master{
+		reload: env.Reload, procs: map[*process]struct{}{}, reports: make(chan report), signals: make(chan os.Signal, 8),
+		petitions: make(chan *petition), verdicts: make(chan error, 1),
+	}
+	var err error
+	if m.notify, err = systemd.NewNotifier(); err != nil {
+		return &cli.Status{Code: cli.ExOSErr, Err: err}
+	}
+	if m.given, err = systemd.Listen(); err != nil {
+		return &cli.Status{Code: cli.ExOSErr, Err: err}
+	}
 	p, err := makePlan(ctx, c)
 	if err != nil {
 		return &cli.Status{Code: cli.ExConfig, Err: err}
 	}
-	queueDir := config.QueueDirectory.Of(c)
-	if err := queue.Prepare(queueDir, queue.PrepareOptions{UID: p.accounts.owner.UID, GID: p.accounts.dropGroup}); err != nil {
-		return &cli.Status{Code: cli.ExOSErr, Err: fmt.Errorf("prepare queue_directory: %w", err)}
+	if err := m.claimQueue(p, h); err != nil {
+		return err
 	}
-	claim, err := instance.Take(queueDir)
-	if err != nil {
-		return &cli.Status{Code: cli.ExUnavailable, Err: err}
-	}
-	defer claim.Release()
+	defer m.claim.Release()
 	logFile, log, err := openLog(c)
 	if err != nil {
 		return &cli.Status{Code: cli.ExConfig, Err: err}
 	}
 	defer log.Close()
-	reports := make(chan report)
-	m := &master{
-		log: log, reload: env.Reload, procs: map[*process]struct{}{}, reports: reports,
-		parent: parent{
-			dir: c.Dir, overrides: slices.Clone(env.Overrides), env: environment(c, os.Environ()),
-			files: openFiles, logFile: logFile, log: log, reports: reports,
-		},
+	m.log = log
+	m.parent = parent{
+		dir: c.Dir, overrides: slices.Clone(env.Overrides), env: environment(c, os.Environ()),
+		files: openFiles, logFile: logFile, log: log, reports: m.reports,
 	}
-	err = m.run(ctx, p, func() {
-		log.Info("daemon started -- %s", describe(c))
-		sayReady(readyFD)
-	})
+	err = m.run(ctx, p, h, func() { s.started(m, h) })
 	if err != nil {
 		log.Fatal("%v", err)
 		return &cli.Status{Code: cli.ExOSErr, Err: err}
@@ -91,8 +142,45 @@ func run(ctx context.Context, env *cli.Env, readyFD int) error {
 	return nil
 }
 
+// claimQueue makes this the master of the queue directory, with its control
+// socket, or goes on being that.
+func (m *master) claimQueue(p *plan, h *ipc.HandOver) (err error) {
+	queueDir := config.QueueDirectory.Of(p.config)
+	options := queue.PrepareOptions{UID: p.accounts.owner.UID, GID: p.accounts.dropGroup}
+	if err := queue.Prepare(queueDir, options); err != nil {
+		return &cli.Status{Code: cli.ExOSErr, Err: fmt.Errorf("prepare queue_directory: %w", err)}
+	}
+	if h != nil {
+		if m.claim, err = instance.Resume(h.Claim); err == nil {
+			m.control, err = inheritListener(h.Control)
+		}
+		if err != nil {
+			return &cli.Status{Code: cli.ExOSErr, Err: fmt.Errorf("hand-over: %w", err)}
+		}
+		return nil
+	}
+	if m.claim, err = instance.Take(queueDir); err != nil {
+		return &cli.Status{Code: cli.ExUnavailable, Err: err}
+	}
+	if m.control, err = m.claim.Listen(queueDir); err != nil {
+		return &cli.Status{Code: cli.ExOSErr, Err: err}
+	}
+	return nil
+}
+
+// started says that all sockets are open, to everybody who waits.
+func (s *start) started(m *master, h *ipc.HandOver) {
+	if h == nil {
+		m.log.Info("daemon started -- %s", describe(m.plan.config))
+		sayReady(s.readyFD)
+		return
+	}
+	m.log.Info("upgraded from version %s -- %s", h.Program, describe(m.plan.config))
+	answerAsker(h, ipc.MasterReply{Version: config.Version()})
+}
+
 // sayReady tells the one who started us from a terminal, and leaves the
-// terminal to them. sd_notify has its place here too.
+// terminal to them.
 func sayReady(fd int) {
 	if fd < 0 {
 		return

@@ -22,6 +22,7 @@ func (m *master) heard(r report, now time.Time) {
 			p.hangup = false
 			m.hangUp(p)
 		}
+		m.readyWith(s, now)
 	case ipc.StatusStopped:
 		m.stopped(p, now)
 	case ipc.StatusNextWake:
@@ -51,6 +52,9 @@ func (m *master) stopped(p *process, now time.Time) {
 
 // tick does what is due.
 func (m *master) tick(now time.Time) {
+	if due(m.beatAt, now) {
+		m.beat(now)
+	}
 	for _, s := range m.plan.services {
 		if s.current == nil && !s.notBefore.IsZero() && !now.Before(s.notBefore) {
 			s.notBefore = time.Time{}
@@ -77,6 +81,9 @@ const never = 24 * time.Hour
 // nextTick is the time until something is due.
 func (m *master) nextTick(now time.Time) time.Duration {
 	next := now.Add(never)
+	if !m.beatAt.IsZero() && m.beatAt.Before(next) {
+		next = m.beatAt
+	}
 	for _, s := range m.plan.services {
 		for _, t := range [...]time.Time{s.notBefore, s.wakeAt, s.periodic} {
 			if !t.IsZero() && t.Before(next) {

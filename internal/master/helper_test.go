@@ -28,10 +28,21 @@ func TestMain(m *testing.M) {
 	switch name := filepath.Base(os.Args[0]); name {
 	case "master":
 		cli.Main(master.Command)
+	case "activate":
+		activate()
 	case "smtpd", "local", "qmgr", "pickup":
 		cli.Main(helper(name))
 	}
 	os.Exit(m.Run())
+}
+
+// activate becomes master, as the service manager's child does, with LISTEN_PID
+// in the environment.
+func activate() {
+	path := filepath.Join(filepath.Dir(os.Args[0]), "master")
+	err := syscall.Exec(path, append([]string{"master"}, os.Args[1:]...), append(os.Environ(), fmt.Sprintf("LISTEN_PID=%d", os.Getpid())))
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
 }
 
 // helper is a daemon. On each connection it says "PID MAIL_NAME OPEN", where
@@ -104,6 +115,7 @@ func helperHandler(env *cli.Env) service.Handler {
 type testInstance struct {
 	t      *testing.T
 	dir    string
+	env    []string // of master, beside the test's own
 	master *os.Process
 	events chan string
 }
@@ -123,19 +135,13 @@ func newInstance(t *testing.T, masterCF string, programs ...string) *testInstanc
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	if err := os.Mkdir(filepath.Join(dir, "lib"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range append(programs, "master") {
-		if err := os.Symlink(self, filepath.Join(dir, "lib", name)); err != nil {
-			t.Fatal(err)
-		}
-	}
 	in := &testInstance{t: t, dir: dir, events: make(chan string, 1000)}
+	for _, name := range append(programs, "master", "activate") {
+		in.link(name)
+	}
 	in.write("master.cf", masterCF+"\n")
 	in.main("first", "1s")
 	l, err := net.Listen("unix", filepath.Join(dir, "events"))
@@ -145,6 +151,18 @@ func newInstance(t *testing.T, masterCF string, programs ...string) *testInstanc
 	t.Cleanup(func() { l.Close() })
 	go in.collect(l)
 	return in
+}
+
+// link installs a program.
+func (in *testInstance) link(name string) {
+	in.t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	if err := os.Symlink(self, filepath.Join(in.dir, "lib", name)); err != nil {
+		in.t.Fatal(err)
+	}
 }
 
 func (in *testInstance) collect(l net.Listener) {
@@ -167,6 +185,15 @@ func (in *testInstance) write(name, text string) {
 	}
 }
 
+func (in *testInstance) read(name string) string {
+	in.t.Helper()
+	b, err := os.ReadFile(filepath.Join(in.dir, name))
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	return string(b)
+}
+
 // main writes main.cf. Root's private instance runs everything as root.
 func (in *testInstance) main(mailName, maxIdle string) {
 	in.t.Helper()
@@ -186,15 +213,25 @@ service_throttle_time = 2s
 }
 
 // start starts master and returns when it is ready.
-func (in *testInstance) start() {
+func (in *testInstance) start() { in.startWith(nil, nil) }
+
+// startWith starts master with descriptors of these names handed down.
+func (in *testInstance) startWith(names []string, given []*os.File) {
 	in.t.Helper()
 	ready, tell, err := os.Pipe()
 	if err != nil {
 		in.t.Fatal(err)
 	}
 	defer ready.Close()
-	in.master, err = os.StartProcess(filepath.Join(in.dir, "lib", "master"), []string{"master", "-c", in.dir, "--ready-fd", "3"},
-		&os.ProcAttr{Files: []*os.File{os.Stdin, os.Stdout, os.Stderr, tell}})
+	program, env := "master", append(os.Environ(), in.env...)
+	if len(given) > 0 {
+		program = "activate"
+		env = append(env, fmt.Sprintf("LISTEN_FDS=%d", len(given)), "LISTEN_FDNAMES="+strings.Join(names, ":"))
+	}
+	program = filepath.Join(in.dir, "lib", program)
+	files := append(append([]*os.File{os.Stdin, os.Stdout, os.Stderr}, given...), tell)
+	in.master, err = os.StartProcess(program, []string{program, "-c", in.dir, "--ready-fd", fmt.Sprint(len(files) - 1)},
+		&os.ProcAttr{Files: files, Env: env})
 	tell.Close()
 	if err != nil {
 		in.t.Fatal(err)

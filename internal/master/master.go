@@ -17,18 +17,35 @@
 //
 // A connection that comes while nobody accepts waits in the socket's backlog:
 // neither the end of a process nor a reload refuses one.
+//
+// Where to read what:
+//
+//	master.go                   the loop, and starting a service
+//	events.go, reap.go, wake.go what services say, their ends, wake-ups
+//	service.go, accounts.go     master.cf, understood
+//	socket.go, unixsocket.go    making sockets
+//	stock.go                    taking over sockets; the service manager's too
+//	process.go, role.go         from fork to the daemon
+//	notify.go                   what the service manager is told
+//	reload.go                   another configuration
+//	control.go, upgrade.go      another program: who asks, and the way there
+//	handover.go                 what that program is left, and taking it up
 package master
 
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
 
 	"yubin/internal/config"
+	"yubin/internal/instance"
+	"yubin/internal/ipc"
 	"yubin/internal/maillog"
+	"yubin/internal/systemd"
 )
 
 // A master is the supervisor's state, owned by the goroutine in run.
@@ -43,7 +60,19 @@ type master struct {
 	tokens   int32 // the last one given
 	procs    map[*process]struct{}
 	reports  chan report
+	signals  chan os.Signal
 	stopping bool // no service is started any more, and their ends are no news
+
+	claim     *instance.Claim
+	control   *net.UnixListener
+	petitions chan *petition
+	upgrade   *upgrade   // under way; nil: none
+	verdicts  chan error // of the new program
+
+	given     []systemd.Given   // by the service manager, at start
+	notify    *systemd.Notifier // nil: no service manager
+	announced bool              // it has been told that we are ready
+	beatAt    time.Time         // of the next sign of life; zero: none is wanted
 }
 
 const (
@@ -60,12 +89,14 @@ const (
 	bindPatience = 3 * time.Second
 )
 
-// run supervises until SIGTERM or the end of ctx. started is called when all
-// sockets are open.
-func (m *master) run(ctx context.Context, p *plan, started func()) error {
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
-	defer signal.Stop(signals)
+// run supervises until SIGTERM or the end of ctx. h is what the program that we
+// were has left; nil: this is a start. started is called when all sockets are
+// open.
+func (m *master) run(ctx context.Context, p *plan, h *ipc.HandOver, started func()) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	m.watchSignals()
+	defer signal.Stop(m.signals)
 	children := make(chan os.Signal, 1)
 	signal.Notify(children, syscall.SIGCHLD)
 	defer signal.Stop(children)
@@ -75,11 +106,32 @@ func (m *master) run(ctx context.Context, p *plan, started func()) error {
 		return err
 	}
 	defer m.poller.close()
-	if err := m.openAll(p); err != nil {
+	if h != nil {
+		m.takeOver(h, p)
+	} else if err := m.openAll(p, m.inherit(m.given)); err != nil {
+		return err
+	} else {
+		m.adopt(p, time.Now())
+	}
+	started()
+	if err := m.greet(time.Now()); err != nil {
+		m.stop(children)
 		return err
 	}
-	m.adopt(p, time.Now())
-	started()
+	go attend(ctx, m.control, m.petitions)
+	defer m.control.Close()
+	m.loop(ctx, children)
+	m.stop(children)
+	return nil
+}
+
+// watchSignals has signals come as events.
+func (m *master) watchSignals() {
+	signal.Notify(m.signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
+}
+
+// loop acts on events until the system is to end.
+func (m *master) loop(ctx context.Context, children <-chan os.Signal) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -94,16 +146,18 @@ func (m *master) run(ctx context.Context, p *plan, started func()) error {
 			m.reap()
 		case now := <-timer.C:
 			m.tick(now)
-		case sig := <-signals:
+		case sig := <-m.signals:
 			if sig != syscall.SIGHUP {
 				m.log.Info("terminating on signal %d", sig)
-				m.stop(children)
-				return nil
+				return
 			}
 			m.reconfigure(ctx)
+		case p := <-m.petitions:
+			m.hearPetition(ctx, p)
+		case verdict := <-m.verdicts:
+			m.become(verdict)
 		case <-ctx.Done():
-			m.stop(children)
-			return nil
+			return
 		}
 		timer.Reset(m.nextTick(time.Now()))
 	}
@@ -111,44 +165,39 @@ func (m *master) run(ctx context.Context, p *plan, started func()) error {
 
 // openAll opens the sockets of the first plan. What cannot be opened ends the
 // start, except that addresses may be about to become free.
-func (m *master) openAll(p *plan) error {
+func (m *master) openAll(p *plan, st stock) error {
 	for _, w := range p.warnings {
 		m.log.Warn("%s", w)
 	}
 	deadline := time.Now().Add(bindPatience)
 	for {
-		err := p.open(map[string]*socket{})
+		err := p.open(&st)
 		if err == nil {
+			m.discard(st, p)
 			return nil
 		}
-		p.close()
 		if !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(deadline) {
 			return err
 		}
+		st = append(st, p.stock()...)
 		time.Sleep(100 * time.Millisecond)
 	}
 }
 
-// open opens the sockets of all services, taking over those in old.
-func (p *plan) open(old map[string]*socket) error {
-	var owner *credential
-	if p.accounts.root {
-		owner = &p.accounts.owner
+// open opens the sockets of all services, taking over those in st.
+func (p *plan) open(st *stock) error {
+	for _, s := range p.services {
+		if s.def.Type == "inet" {
+			s.sockets = st.named(s.def.Name)
+		}
 	}
 	var errs []error
 	for _, s := range p.services {
-		errs = append(errs, s.open(old, owner))
+		if len(s.sockets) == 0 {
+			errs = append(errs, s.open(st, p.accounts.binder()))
+		}
 	}
 	return errors.Join(errs...)
-}
-
-func (p *plan) close() {
-	for _, s := range p.services {
-		for _, socket := range s.sockets {
-			socket.close()
-		}
-		s.sockets = nil
-	}
 }
 
 // adopt makes p the plan in force and watches its services.
@@ -217,70 +266,10 @@ func (m *master) backOff(s *service, now time.Time) {
 	}
 }
 
-// reap takes note of processes that ended.
-func (m *master) reap() {
-	for p := range m.procs {
-		if p.reaped {
-			continue
-		}
-		// Each by its ID: this process may have other children.
-		pid, err := syscall.Wait4(p.pid, &p.wait, syscall.WNOHANG, nil)
-		if pid != p.pid && !errors.Is(err, syscall.ECHILD) {
-			continue
-		}
-		p.reaped = true
-		p.status.SetReadDeadline(time.Now().Add(lastWords))
-		m.buryIfGone(p, time.Now())
-	}
-}
-
-// buryIfGone draws the conclusions from a process's end, once its last words
-// have been heard.
-func (m *master) buryIfGone(p *process, now time.Time) {
-	if !p.reaped || !p.silent {
-		return
-	}
-	delete(m.procs, p)
-	p.status.Close()
-	if m.stopping {
-		return
-	}
-	died := m.logEnd(p)
-	s, accepted := p.of, p.of.current == p
-	if accepted {
-		s.current = nil
-	}
-	switch {
-	case !p.ready || now.Sub(p.started) < young && (died || accepted):
-		m.log.Warn("%s: bad command startup -- throttling", p.path)
-		m.backOff(s, now)
-	case accepted:
-		s.delay = 0
-		if s.selfStarting() {
-			s.wakeAt = now
-		}
-	}
-	if accepted {
-		m.watch(s, now)
-	}
-}
-
-// logEnd reports a process that did not end by its own will.
-func (m *master) logEnd(p *process) (died bool) {
-	switch {
-	case p.wait.Signaled():
-		m.log.Warn("process %s pid %d killed by signal %d", p.path, p.pid, p.wait.Signal())
-		return true
-	case p.wait.ExitStatus() != 0:
-		m.log.Warn("process %s pid %d exit status %d", p.path, p.pid, p.wait.ExitStatus())
-		return true
-	}
-	return false
-}
-
 // stop ends all services and returns when they are gone.
 func (m *master) stop(children <-chan os.Signal) {
 	m.stopping = true
+	m.tell(systemd.Stopping, systemd.Status("stopping"))
 	for p := range m.procs {
 		p.signal(syscall.SIGTERM)
 	}
@@ -300,5 +289,7 @@ func (m *master) stop(children <-chan os.Signal) {
 		case <-m.poller.ready: // the connection was too late
 		}
 	}
-	m.plan.close()
+	for _, s := range m.plan.stock() {
+		s.close()
+	}
 }

@@ -252,6 +252,22 @@ func TestReloadMaster(t *testing.T) {
 	}
 }
 
+// A service that is replaced is watched for its next connection, also when the
+// process before has stopped to accept after the reload.
+func TestReloadWatches(t *testing.T) {
+	t.Parallel()
+	in := newInstance(t, oneSmtpd, "smtpd")
+	in.main("first", "100s")
+	in.start()
+	in.mustDial("smtpd").Close()
+	in.write("master.cf", oneSmtpd+" -o mail_name=changed\n")
+	in.master.Signal(syscall.SIGHUP)
+	in.event("smtpd", "stopped")
+	if c := in.mustDial("smtpd"); c.name != "changed" {
+		t.Errorf("mail_name is %s, want changed", c.name)
+	}
+}
+
 // A configuration that is wrong changes nothing.
 func TestReloadBroken(t *testing.T) {
 	t.Parallel()
@@ -259,11 +275,7 @@ func TestReloadBroken(t *testing.T) {
 	in.main("first", "100s")
 	in.start()
 	in.event("qmgr", "started")
-	good, err := os.ReadFile(filepath.Join(in.dir, "main.cf"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	in.write("main.cf", string(good)+"default_process_limit = many\n")
+	in.write("main.cf", in.read("main.cf")+"default_process_limit = many\n")
 	in.master.Signal(syscall.SIGHUP)
 	in.main("second", "100s")
 	in.master.Signal(syscall.SIGHUP)

@@ -91,8 +91,8 @@ func load(t *testing.T, lines ...string) *config.Config {
 
 func TestEnvironment(t *testing.T) {
 	t.Parallel()
-	c := load(t, "import_environment = A B=set C PATH LISTEN_FDS")
-	got := environment(c, []string{"A=1", "B=2", "PATH=/bin", "LISTEN_FDS=3", "LD_PRELOAD=evil"})
+	c := load(t, "import_environment = A B=set C PATH LISTEN_FDS NOTIFY_SOCKET WATCHDOG_USEC=1 WATCHDOG_PID")
+	got := environment(c, []string{"A=1", "B=2", "PATH=/bin", "LISTEN_FDS=3", "NOTIFY_SOCKET=/x", "WATCHDOG_PID=1", "LD_PRELOAD=evil"})
 	if want := []string{"PATH=/bin", "A=1", "B=set"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -26,10 +26,14 @@ type process struct {
 	pid     int
 	status  *net.UnixConn
 	started time.Time
+	// complaints is what it writes to standard error; nil: that went to another
+	// program's descriptor.
+	complaints *os.File
 
 	ready    bool // it has accepted since
 	stopped  bool // it has said that it accepts no more
 	replaced bool // it was told to make way for a new one
+	paused   bool // it is not heard for now
 	hangup   bool // SIGHUP is due when it is ready: before, it would die of it
 
 	// It is gone when it was waited for and its last words were heard.
@@ -38,10 +42,11 @@ type process struct {
 	wait   syscall.WaitStatus
 }
 
-// A report is a line on a status connection; "" is its end.
+// A report is a line on a status connection; "" is its end, with the reason.
 type report struct {
 	from *process
 	line string
+	err  error
 }
 
 // self is this very program, also after its file was replaced.
@@ -76,13 +81,12 @@ func (p *parent) start(s *service) (*process, error) {
 		return nil, err
 	}
 	child := &process{of: s, path: s.path, status: conn.(*net.UnixConn)}
-	complaints, err := p.fork(child, pair[1])
-	if err != nil {
+	if child.complaints, err = p.fork(child, pair[1]); err != nil {
 		conn.Close()
 		return nil, err
 	}
 	go child.hear(p.reports)
-	go child.relay(complaints, p.log)
+	go child.relay(p.log)
 	return child, nil
 }
 
@@ -144,10 +148,10 @@ func (p *process) hear(to chan<- report) {
 	for {
 		n, err := p.status.Read(b)
 		if err != nil {
-			to <- report{p, ""}
+			to <- report{p, "", err}
 			return
 		}
-		to <- report{p, string(b[:n])}
+		to <- report{p, string(b[:n]), nil}
 	}
 }
 
@@ -155,16 +159,16 @@ func (p *process) hear(to chan<- report) {
 const maxComplaints = 500
 
 // relay logs what the process writes to standard error.
-func (p *process) relay(r *os.File, log *maillog.Logger) {
-	defer r.Close()
-	lines := bufio.NewScanner(r)
+func (p *process) relay(log *maillog.Logger) {
+	defer p.complaints.Close()
+	lines := bufio.NewScanner(p.complaints)
 	for n := 0; lines.Scan(); n++ {
 		if n < maxComplaints {
 			log.Warn("%s[%d]: %s", p.path, p.pid, lines.Text())
 		}
 	}
 	// An endless line ends the scan; closing now would kill the writer.
-	io.Copy(io.Discard, r)
+	io.Copy(io.Discard, p.complaints)
 }
 
 // signal sends sig, unless the process has been waited for and its ID may be
@@ -199,7 +203,7 @@ func environment(c *config.Config, env []string) []string {
 		name, _, set := strings.Cut(e, "=")
 		value, ok := have[name]
 		switch {
-		case name == "PATH" || strings.HasPrefix(name, "LISTEN_"):
+		case name == "PATH" || managers(name):
 		case set:
 			keep = append(keep, e)
 		case ok:
@@ -207,4 +211,9 @@ func environment(c *config.Config, env []string) []string {
 		}
 	}
 	return keep
+}
+
+// managers tells what a service manager has to say to master alone.
+func managers(name string) bool {
+	return strings.HasPrefix(name, "LISTEN_") || strings.HasPrefix(name, "WATCHDOG_") || name == "NOTIFY_SOCKET"
 }

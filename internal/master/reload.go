@@ -3,20 +3,26 @@ package master
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"syscall"
 	"time"
 
 	"yubin/internal/config"
 	"yubin/internal/ipc"
+	"yubin/internal/systemd"
 )
 
 // reconfigure puts the configuration as it is now in force. What cannot be
 // read leaves everything as it was.
 func (m *master) reconfigure(ctx context.Context) {
+	if m.announced {
+		m.tell(systemd.Reloading()...)
+	}
 	c, p, err := m.readPlan(ctx)
 	if err != nil {
 		m.log.Error("reload: %v; the old configuration stays", err)
+		m.reloaded(fmt.Sprintf("reload failed: %v; the old configuration stays", err))
 		return
 	}
 	m.reopenLog(c)
@@ -28,6 +34,8 @@ func (m *master) reconfigure(ctx context.Context) {
 	m.replace(p, now)
 	m.parent.env = environment(c, os.Environ())
 	m.adopt(p, now)
+	m.keepAll()
+	m.reloaded(m.summary())
 }
 
 func (m *master) readPlan(ctx context.Context) (*config.Config, *plan, error) {
@@ -45,15 +53,16 @@ func (m *master) readPlan(ctx context.Context) (*config.Config, *plan, error) {
 // replace opens p's sockets, moves to p what lives on from the present plan,
 // and tells the processes of the present plan.
 func (m *master) replace(p *plan, now time.Time) {
-	old, before := map[string]*socket{}, map[string]*service{}
+	var old stock
+	before := map[string]*service{}
 	for _, s := range m.plan.services {
 		before[s.key()] = s
-		for _, socket := range s.sockets {
-			old[socket.where] = socket
-			m.poller.remove(socket.fd)
-		}
+		old = append(old, s.sockets...)
 	}
-	if err := p.open(old); err != nil {
+	for _, socket := range old {
+		m.poller.remove(socket.fd)
+	}
+	if err := p.open(&old); err != nil {
 		m.log.Error("reload: %v", err)
 	}
 	after := map[string]*service{}
@@ -66,14 +75,15 @@ func (m *master) replace(p *plan, now time.Time) {
 	for process := range m.procs {
 		m.pass(process, after[process.of.key()], now)
 	}
-	m.closeAll(old, p)
+	m.discard(old, p)
 }
 
 // pass hands a process over to the service s of the new plan; nil: there is no
 // such service any more.
 func (m *master) pass(p *process, s *service, now time.Time) {
 	b := p.of
-	if b.current == p && s != nil && b.sameProgram(s) && sameSockets(b, s) {
+	accepting := b.current == p
+	if accepting && s != nil && b.sameProgram(s) && sameSockets(b, s) {
 		p.of, s.current = s, p
 		p.hangup = !p.ready
 		if p.ready {
@@ -81,7 +91,11 @@ func (m *master) pass(p *process, s *service, now time.Time) {
 		}
 		return
 	}
-	if b.current != p {
+	// The old plan's service must not act on sockets that are the new one's.
+	if p.of = s; s == nil {
+		p.of = &service{def: b.def}
+	}
+	if !accepting {
 		return // it ends its sessions already
 	}
 	// Another program, or other sockets: a process has what it was started
@@ -109,22 +123,6 @@ func sameSockets(a, b *service) bool {
 		}
 	}
 	return true
-}
-
-// closeAll closes the sockets that no service has any more.
-func (m *master) closeAll(old map[string]*socket, p *plan) {
-	for _, socket := range old {
-		socket.close()
-		if socket.unix {
-			var owner *credential
-			if p.accounts.root {
-				owner = &p.accounts.owner
-			}
-			if err := removeUnix(socket.where, owner); err != nil && !errors.Is(err, os.ErrNotExist) {
-				m.log.Warn("%v", err)
-			}
-		}
-	}
 }
 
 // reopenLog opens maillog_file again, which may be new or was rotated, and

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"time"
 
 	"yubin/internal/config"
@@ -67,15 +68,22 @@ type plan struct {
 	accounts accounts
 	services []*service
 	warnings []string
+	leftOut  map[string]error // services whose program is not there, by their key
 }
+
+// resolveTime bounds the look-ups of host names, which hold up a start or a
+// reload, and with it the signs of life that a service manager waits for.
+const resolveTime = 10 * time.Second
 
 // makePlan reads master.cf. Its error says that nothing can be run from it.
 func makePlan(ctx context.Context, c *config.Config) (*plan, error) {
+	ctx, cancel := context.WithTimeout(ctx, resolveTime)
+	defer cancel()
 	defs, problems, err := config.LoadMaster(c.Dir, c)
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{config: c}
+	p := &plan{config: c, leftOut: map[string]error{}}
 	for _, problem := range problems {
 		if !problem.Notice {
 			p.warnings = append(p.warnings, problem.String())
@@ -88,6 +96,7 @@ func makePlan(ctx context.Context, c *config.Config) (*plan, error) {
 	for _, def := range defs {
 		s := &service{def: def, as: p.accounts.of(&def), path: filepath.Join(config.DaemonDirectory.Of(c), def.Command)}
 		if err := checkProgram(s.path); err != nil {
+			p.leftOut[s.key()] = err
 			p.warnings = append(p.warnings, fmt.Sprintf("service %s is left out and nothing listens for it: %v", def.Name, err))
 			continue
 		}
@@ -134,13 +143,15 @@ func checkProgram(path string) error {
 	return nil
 }
 
-// open makes the sockets of s, or takes over those of an earlier plan that
-// listen at the same place.
-func (s *service) open(old map[string]*socket, owner *credential) error {
+// open makes the sockets of s, or takes over those of st that listen at the
+// same place.
+func (s *service) open(st *stock, owner *credential) error {
 	var errs []error
 	for _, e := range s.want {
-		if have := old[e.String()]; have != nil {
-			delete(old, e.String())
+		if s.listens(e.String()) {
+			continue
+		}
+		if have := st.at(e, s.want); have != nil {
 			s.sockets = append(s.sockets, have)
 			continue
 		}
@@ -157,6 +168,10 @@ func (s *service) open(old map[string]*socket, owner *credential) error {
 		errs = append(errs, fmt.Errorf("service %s: %w", s.def.Name, errNoFamily))
 	}
 	return errors.Join(errs...)
+}
+
+func (s *service) listens(where string) bool {
+	return slices.ContainsFunc(s.sockets, func(socket *socket) bool { return socket.where == where })
 }
 
 func (e endpoint) open(owner *credential) (*socket, error) {

@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"os"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -25,6 +24,9 @@ type socket struct {
 	fd    int
 	where string // "127.0.0.1:25", or the path of a Unix socket
 	unix  bool
+	dual  bool   // an IPv6 socket that has IPv4 as well
+	name  string // that the service manager gave the socket it made; "": ours
+	kept  bool   // the service manager keeps it for us
 }
 
 func (s *socket) close() { unix.Close(s.fd) }
@@ -123,10 +125,6 @@ func families(protocols []string) (v4, v6 bool, err error) {
 	return v4, v6, nil
 }
 
-// resolveTime bounds the look-up of a host name, which holds up a start or a
-// reload.
-const resolveTime = 10 * time.Second
-
 func resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	switch strings.ToLower(host) {
 	case "all":
@@ -137,8 +135,6 @@ func resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	if a, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
 		return []netip.Addr{a}, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, resolveTime)
-	defer cancel()
 	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 }
 
@@ -210,4 +206,13 @@ func zone(a netip.Addr) uint32 {
 		return 0
 	}
 	return uint32(i.Index)
+}
+
+// zoneName is the reverse of zone.
+func zoneName(id uint32) string {
+	i, err := net.InterfaceByIndex(int(id))
+	if id == 0 || err != nil {
+		return ""
+	}
+	return i.Name
 }

@@ -47,7 +47,7 @@ func listenUnix(e endpoint, as *credential) (s *socket, err error) {
 		unix.Close(fd)
 		return nil, fmt.Errorf("listen %s: %w", e, err)
 	}
-	return &socket{fd, e.unix, true}, nil
+	return &socket{fd: fd, where: e.unix, unix: true}, nil
 }
 
 // bindUnix binds fd to e. One instance has the queue directory, so a socket

@@ -34,7 +34,8 @@ type agent struct {
 	link        link
 	outstanding map[uint64]*request
 	next        uint64
-	out         chan *request // room for every request that may be outstanding
+	ready       []*request      // for the next packet
+	out         chan []*request // packets; room for every request that may be outstanding
 
 	// sending is held while a request is sent and marked so, and taken by the
 	// receiver before it hands a reply on: no reply overtakes the mark.
@@ -62,7 +63,7 @@ func (s *scheduler) connected(t *transport, l link, err error) {
 		l.Close()
 		return
 	}
-	a := &agent{link: l, outstanding: map[uint64]*request{}, out: make(chan *request, 10_000)}
+	a := &agent{link: l, outstanding: map[uint64]*request{}, out: make(chan []*request, 10_000)}
 	t.agent, t.reason, t.deadUntil = a, "", time.Time{}
 	t.idleAt = s.now().Add(agentIdle)
 	s.helpers.Go(func() { s.receive(t, a) })
@@ -71,7 +72,7 @@ func (s *scheduler) connected(t *transport, l link, err error) {
 // close ends a connection on which nothing is outstanding.
 func (a *agent) close() { a.link.Close() }
 
-// send hands a request to the agent's sender.
+// send puts a request into the next packet.
 func (s *scheduler) send(t *transport, r *request) {
 	a := t.agent
 	if r.j.m.file == nil {
@@ -86,7 +87,20 @@ func (s *scheduler) send(t *transport, r *request) {
 	r.n, r.begun, r.msg.N, r.file = a.next, s.now(), a.next, r.j.m.file
 	a.outstanding[r.n] = r
 	r.j.out++
-	a.out <- r
+	a.ready = append(a.ready, r)
+}
+
+// post hands what has gathered to the agent's sender.
+func (a *agent) post() {
+	for len(a.ready) > 0 {
+		n, rcpt := 1, len(a.ready[0].rcpt)
+		for n < len(a.ready) && n < ipc.MaxPacketRequests && rcpt+len(a.ready[n].rcpt) <= ipc.MaxPacketRecipients {
+			rcpt += len(a.ready[n].rcpt)
+			n++
+		}
+		a.out <- a.ready[:n:n]
+		a.ready = a.ready[n:]
+	}
 }
 
 // cannotOpen defers a request's recipients, which no agent has seen.
@@ -102,15 +116,15 @@ func (s *scheduler) cannotOpen(t *transport, r *request, err error) {
 
 // deliver is the sender's goroutine: it ends when the connection has. A
 // draining agent takes no more requests, but still answers those that it has.
-func (a *agent) deliver(ended <-chan struct{}, unsent func(*request)) {
+func (a *agent) deliver(ended <-chan struct{}, unsent func([]*request)) {
 	for {
 		select {
 		case <-ended:
 			return
-		case r := <-a.out:
-			switch err := a.pass(r); {
+		case list := <-a.out:
+			switch err := a.pass(list); {
 			case errors.Is(err, syscall.EPIPE):
-				unsent(r)
+				unsent(list)
 			case err != nil:
 				a.link.Close() // the receiver finds out
 				<-ended
@@ -120,12 +134,19 @@ func (a *agent) deliver(ended <-chan struct{}, unsent func(*request)) {
 	}
 }
 
-func (a *agent) pass(r *request) error {
+func (a *agent) pass(list []*request) error {
+	p := &ipc.RequestPacket{Version: ipc.DeliverVersion, Requests: make([]ipc.Request, len(list))}
+	files := make([]*os.File, len(list))
+	for i, r := range list {
+		p.Requests[i], files[i] = *r.msg, r.file
+	}
 	a.sending.Lock()
 	defer a.sending.Unlock()
-	err := a.link.Send(r.msg, r.file)
+	err := a.link.Send(p, files...)
 	if err == nil {
-		close(r.sent)
+		for _, r := range list {
+			close(r.sent)
+		}
 	}
 	return err
 }
@@ -141,16 +162,26 @@ func (s *scheduler) receive(t *transport, a *agent) {
 	ended, sender := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(sender)
-		a.deliver(ended, func(r *request) { s.post(func() { s.unsent(t, a, r) }) })
+		a.deliver(ended, func(list []*request) {
+			s.post(func() {
+				for _, r := range list {
+					s.unsent(t, a, r)
+				}
+			})
+		})
 	}()
 	var err error
 	for err == nil {
-		var p ipc.Reply
+		var p ipc.ReplyPacket
 		var files []*os.File
 		if files, err = a.link.Recv(&p); err == nil {
 			fdpass.CloseAll(files)
 			a.settle()
-			s.post(func() { s.reply(t, a, &p) })
+			s.post(func() {
+				for i := range p.Replies {
+					s.reply(t, a, &p.Replies[i])
+				}
+			})
 		}
 	}
 	a.link.Close()

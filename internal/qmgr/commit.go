@@ -1,6 +1,8 @@
 package qmgr
 
 import (
+	"slices"
+
 	"yubin/internal/durable"
 	"yubin/internal/queue"
 )
@@ -17,7 +19,7 @@ type flushJob struct {
 type batch struct {
 	jobs    []flushJob
 	names   durable.Item
-	mark    uint64 // of the store, for Flushed
+	mark    uint64 // of the store, for Flushed when names have been flushed
 	resolve resolver
 }
 
@@ -37,8 +39,9 @@ func (s *scheduler) kick() {
 		return
 	}
 	b := batch{jobs: s.jobs, mark: s.store.Mark(), resolve: s.resolve}
-	if s.store.Dirty() > 0 {
-		b.names = s.store.Names()
+	committing := slices.ContainsFunc(s.jobs, func(j flushJob) bool { return j.commit != nil })
+	if !committing && s.store.Dirty() > 0 {
+		b.names = s.store.Names() // a commit's flush covers them by itself
 	}
 	s.jobs, s.flushing = nil, true
 	s.batches <- b
@@ -84,6 +87,9 @@ func (s *scheduler) commitBatch(b *batch) {
 			s.store.Flushed(b.mark)
 		}
 		for i := range b.jobs {
+			if c := b.jobs[i].commit; c != nil && errs[i] == nil {
+				s.store.Flushed(c.Mark)
+			}
 			b.jobs[i].then(messages[i], errs[i], readErrs[i])
 		}
 	})

@@ -1,6 +1,7 @@
 package qmgr
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -36,6 +37,35 @@ func (s *scheduler) join(w *writer) {
 	s.writers[w] = true
 	if s.full != "" {
 		w.out.full(s.full)
+	}
+	if s.retiring {
+		w.out.retire()
+	}
+}
+
+// retire lends nothing any more, has the writers leave, and returns when they
+// have given back or committed all blanks: the next generation does not know
+// them, so that a message begun on one could only be refused.
+func (s *scheduler) retire(ctx context.Context) {
+	back := make(chan struct{})
+	s.post(func() {
+		s.retiring, s.allBack = true, back
+		for w := range s.writers {
+			w.out.retire()
+		}
+	})
+	select {
+	case <-back:
+	case <-ctx.Done():
+	case <-s.done:
+	}
+}
+
+// checkAllBack ends the wait of retire.
+func (s *scheduler) checkAllBack() {
+	if s.allBack != nil && s.lent == 0 {
+		close(s.allBack)
+		s.allBack = nil
 	}
 }
 
@@ -184,7 +214,7 @@ func (s *scheduler) lend() {
 	for w := range s.writers {
 		wanted = wanted || w.want > 0
 	}
-	if len(s.writers) == 0 || s.stopping {
+	if len(s.writers) == 0 || s.stopping || s.retiring {
 		return
 	}
 	if s.checkFull(); s.full != "" || !wanted {

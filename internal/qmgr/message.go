@@ -109,7 +109,7 @@ func (m *message) envelope(r *recipient) *queue.Recipient { return &m.Env.Recipi
 // request builds what an agent is told of some recipients.
 func (m *message) request(t string, rs []*recipient) *ipc.Request {
 	q := &ipc.Request{
-		Version: ipc.DeliverVersion, ID: m.ID, Transport: t, Nexthop: rs[0].to.nexthop,
+		ID: m.ID, Transport: t, Nexthop: rs[0].to.nexthop,
 		Sender: m.Env.Sender, Arrival: m.Arrival, Offset: m.ContentOffset(), Length: int64(m.Content),
 		Flags: m.Flags, Attrs: m.Env.Attrs, Unsure: m.unsure, Recipients: make([]ipc.Recipient, len(rs)),
 	}

@@ -16,6 +16,7 @@ type outbox struct {
 	files []*os.File // of lends
 	dones []ipc.Done
 	news  *string
+	leave bool // the writer is to be told
 	end   bool
 
 	ready chan struct{} // something is in, or end
@@ -53,11 +54,18 @@ func (o *outbox) full(why string) {
 	o.news = &why
 }
 
+// retire tells the writer to leave.
+func (o *outbox) retire() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.leave = true
+}
+
 // wake tells the sender if there is something to send.
 func (o *outbox) wake() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.end || len(o.lends) > 0 || len(o.dones) > 0 || o.news != nil {
+	if o.end || len(o.lends) > 0 || len(o.dones) > 0 || o.news != nil || o.leave {
 		select {
 		case o.ready <- struct{}{}:
 		default:
@@ -78,10 +86,10 @@ func (o *outbox) next() (p ipc.LendPacket, files []*os.File, end bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	n, d := min(len(o.lends), fdpass.MaxFiles), min(len(o.dones), donesAtOnce)
-	p = ipc.LendPacket{Lend: o.lends[:n:n], Done: o.dones[:d:d], Full: o.news}
+	p = ipc.LendPacket{Lend: o.lends[:n:n], Done: o.dones[:d:d], Full: o.news, Retire: o.leave}
 	files = o.files[:n:n]
-	o.lends, o.files, o.dones, o.news = o.lends[n:], o.files[n:], o.dones[d:], nil
-	return p, files, o.end && n == 0 && d == 0 && p.Full == nil
+	o.lends, o.files, o.dones, o.news, o.leave = o.lends[n:], o.files[n:], o.dones[d:], nil, false
+	return p, files, o.end && n == 0 && d == 0 && p.Full == nil && !p.Retire
 }
 
 // settle waits until our copies of all descriptors that the writer may have got
@@ -101,7 +109,7 @@ func (o *outbox) send(c *fdpass.Conn) {
 			if end {
 				return
 			}
-			if len(p.Lend) == 0 && len(p.Done) == 0 && p.Full == nil {
+			if len(p.Lend) == 0 && len(p.Done) == 0 && p.Full == nil && !p.Retire {
 				break
 			}
 			o.sending.Lock()

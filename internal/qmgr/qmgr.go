@@ -68,7 +68,7 @@ var Command = &cli.Command{
 			}
 			var q manager
 			return service.Run(ctx, env, o, service.Handler{
-				Start: q.start, Conn: q.conn, Idle: q.idle, Reload: q.reload, Stop: q.stop,
+				Start: q.start, Conn: q.conn, Idle: q.idle, Reload: q.reload, Retire: q.retire, Stop: q.stop,
 			})
 		}
 	},
@@ -173,6 +173,8 @@ func (q *manager) reload(c *config.Config) {
 	})
 	q.users.replace(u)
 }
+
+func (q *manager) retire(ctx context.Context) { q.s.retire(ctx) }
 
 func (q *manager) stop(ctx context.Context) {
 	q.s.stop(ctx)

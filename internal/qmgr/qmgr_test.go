@@ -1,6 +1,7 @@
 package qmgr
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -29,6 +30,67 @@ func TestDeliver(t *testing.T) {
 	r.logged("postfix/qmgr[", d.ID+": from=<ann@example.com>, size=19, nrcpt=1 (queue active)")
 	r.logged("postfix/local[", d.ID+": to=<bob@example.org>, relay=local, delay=0", "dsn=2.0.0, status=sent (delivered to maildir)")
 	r.logged("postfix/qmgr[", d.ID+": removed")
+}
+
+// A manager that makes way lends nothing more, takes what was begun, and is
+// done when every blank is back.
+func TestRetire(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.start()
+	w, idle := r.writer(), r.writer()
+	b := w.blank()
+	if idle.blank() == nil {
+		t.Fatal("no blank")
+	}
+	retired := make(chan struct{})
+	go func() { defer close(retired); r.s.retire(t.Context()) }()
+	for _, c := range []*client{w, idle} {
+		for !c.retired {
+			if err := c.recv(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	late := r.writer()
+	late.send(&ipc.WriterPacket{Want: 1})
+	for !late.retired {
+		if err := late.recv(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.write(t, b.ID, envelope("ann@example.com", "bob@example.org"), "text\n")
+	if d := w.finish(ipc.Commit{Blank: b.ID}); d.ID != b.ID {
+		t.Errorf("commit: %+v", d)
+	}
+	select {
+	case <-retired:
+		t.Error("a blank is lent still")
+	default:
+	}
+	for _, c := range []*client{w, idle, late} {
+		if len(c.blanks) > 0 && c == late {
+			t.Error("a blank was lent afterwards")
+		}
+		c.c.Close()
+	}
+	<-retired
+	r.settled()
+	r.stopAll()
+}
+
+// Whoever keeps a blank does not keep the next generation waiting for ever.
+func TestRetireEnds(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.start()
+	if r.writer().blank() == nil {
+		t.Fatal("no blank")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r.s.retire(ctx)
+	r.stopAll()
 }
 
 func TestDeferAndRestart(t *testing.T) {

@@ -160,29 +160,37 @@ func (r *rig) dial(transport string) (link, error) {
 func (r *rig) agent(c *fdpass.Conn) {
 	defer c.Close()
 	for {
-		var q ipc.Request
-		files, err := c.Recv(&q)
+		var p ipc.RequestPacket
+		files, err := c.Recv(&p)
 		if err != nil {
 			return
 		}
-		content, err := io.ReadAll(io.NewSectionReader(files[0], q.Offset, q.Length))
-		fdpass.CloseAll(files)
-		if err != nil {
-			r.t.Errorf("%s: read content: %v", q.ID, err)
-			return
-		}
-		r.mu.Lock()
-		deliver := r.deliver
-		r.mu.Unlock()
-		p := deliver(&q, string(content))
-		if p == nil {
-			return
-		}
-		r.note(&q, p)
-		if c.Send(p) != nil {
-			return
+		for i := range p.Requests {
+			if !r.play(c, &p.Requests[i], files[i]) {
+				fdpass.CloseAll(files[i+1:])
+				return
+			}
 		}
 	}
+}
+
+// play answers one request; it is false when the agent dies of it.
+func (r *rig) play(c *fdpass.Conn, q *ipc.Request, f *os.File) bool {
+	content, err := io.ReadAll(io.NewSectionReader(f, q.Offset, q.Length))
+	f.Close()
+	if err != nil {
+		r.t.Errorf("%s: read content: %v", q.ID, err)
+		return false
+	}
+	r.mu.Lock()
+	deliver := r.deliver
+	r.mu.Unlock()
+	p := deliver(q, string(content))
+	if p == nil {
+		return false
+	}
+	r.note(q, p)
+	return c.Send(&ipc.ReplyPacket{Replies: []ipc.Reply{*p}}) == nil
 }
 
 func (r *rig) note(q *ipc.Request, p *ipc.Reply) {
@@ -203,11 +211,12 @@ func (r *rig) note(q *ipc.Request, p *ipc.Reply) {
 
 // A client is a writer's end of a lending conversation.
 type client struct {
-	r      *rig
-	c      *fdpass.Conn
-	blanks []blank
-	done   map[string]ipc.Done
-	full   string
+	r       *rig
+	c       *fdpass.Conn
+	blanks  []blank
+	done    map[string]ipc.Done
+	retired bool // it was told to leave
+	full    string
 }
 
 type blank struct {
@@ -261,6 +270,7 @@ func (c *client) recv() error {
 	if p.Full != nil {
 		c.full = *p.Full
 	}
+	c.retired = c.retired || p.Retire
 	return nil
 }
 

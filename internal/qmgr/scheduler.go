@@ -62,6 +62,8 @@ type scheduler struct {
 	making   int        // children being written
 
 	stopping bool
+	retiring bool           // another generation takes over
+	allBack  chan struct{}  // closed when no blank is lent any more; nil: nobody waits
 	helpers  sync.WaitGroup // the goroutines that post
 }
 
@@ -147,6 +149,7 @@ func (s *scheduler) endBurst() {
 		s.dispatch(t)
 	}
 	s.lend()
+	s.checkAllBack()
 	s.kick()
 	for w := range s.writers {
 		w.out.wake()

@@ -125,6 +125,7 @@ func (s *scheduler) dispatch(t *transport) {
 		t.queue(j)
 		t.forget(j)
 	}
+	t.agent.post()
 	if now := s.now(); len(t.agent.outstanding) > 0 || len(t.ring) > 0 {
 		t.idleAt = now.Add(agentIdle)
 	} else if !now.Before(t.idleAt) {

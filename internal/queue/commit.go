@@ -28,6 +28,9 @@ type Commit struct {
 	Header Header
 	File   *os.File
 	Size   int64 // of the file
+	// Mark is for Store.Flushed when the Item has been flushed: that covers
+	// every move before this file's own rename (package durable).
+	Mark uint64
 
 	first []byte // from firstReads
 }
@@ -100,6 +103,7 @@ func (s *Store) admit(c *Commit, want string) error {
 	if want != c.Blank.ID && (exists(s.deferred, want) || exists(s.hold, want) || exists(s.incoming, want)) {
 		return ErrInQueue
 	}
+	c.Mark = s.moves
 	err := s.rename(s.pool, c.Blank.ID, s.incoming, want)
 	if errors.Is(err, os.ErrExist) {
 		return ErrInQueue

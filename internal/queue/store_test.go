@@ -179,6 +179,32 @@ func TestRecycle(t *testing.T) {
 	}
 }
 
+// A commit's flush covers what returned to the pool before it, and no more.
+func TestCommitCoversMoves(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, Options{})
+	first, second := put(t, s, "1\n"), put(t, s, "2\n")
+	if err := s.Finish(first.ID, DirIncoming, first.Size); err != nil {
+		t.Fatal(err)
+	}
+	b, f, err := s.Lend()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(t, b, f, b.ID, "3\n")
+	c, err := s.Commit(b, b.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.File.Close()
+	if err := s.Finish(second.ID, DirIncoming, second.Size); err != nil {
+		t.Fatal(err)
+	}
+	if s.Flushed(c.Mark); s.Dirty() != 1 {
+		t.Errorf("%d blanks wait for a flush, want the one that came after the commit", s.Dirty())
+	}
+}
+
 // A file that somebody has open, for reading too, is not lent.
 func TestLendOnlyUnshared(t *testing.T) {
 	t.Parallel()

@@ -97,6 +97,6 @@ func testService(t *testing.T, h Handler) (*Service, string) {
 	return &Service{
 		Name: "test", Log: log, h: h,
 		reload: func() (*config.Config, error) { return nil, nil },
-		times:  times{idle: 100 * time.Second, drain: time.Hour, grace: 5 * time.Second},
+		times:  times{idle: 100 * time.Second, drain: time.Hour, grace: 5 * time.Second, finish: 5 * time.Second},
 	}, path
 }

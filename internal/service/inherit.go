@@ -5,19 +5,12 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"yubin/internal/ipc"
+	"yubin/internal/systemd"
 )
-
-// firstFD is where inherited descriptors begin (SD_LISTEN_FDS_START).
-const firstFD = 3
-
-// maxFDs bounds what LISTEN_FDS may say.
-const maxFDs = 1024
 
 // inherited is what the parent handed down.
 type inherited struct {
@@ -26,33 +19,16 @@ type inherited struct {
 	log       *os.File      // nil: none
 }
 
-// inherit takes over the descriptors that LISTEN_FDS announces, marks them
-// close-on-exec, and removes the variables, so that no child takes them for
-// its own. Without a LISTEN_FDS meant for this process there are none.
+// inherit takes over the descriptors that were handed down.
 func inherit() (*inherited, error) {
-	pid, count, names := os.Getenv("LISTEN_PID"), os.Getenv("LISTEN_FDS"), os.Getenv("LISTEN_FDNAMES")
-	for _, name := range []string{"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"} {
-		os.Unsetenv(name)
+	given, err := systemd.Listen()
+	if err != nil {
+		return nil, err
 	}
 	in := new(inherited)
-	if pid != strconv.Itoa(os.Getpid()) {
-		return in, nil
-	}
-	n, err := strconv.Atoi(count)
-	if err != nil || n < 0 || n > maxFDs {
-		return nil, fmt.Errorf("LISTEN_FDS is %q, want a number of descriptors", count)
-	}
-	for fd := firstFD; fd < firstFD+n; fd++ {
-		unix.CloseOnExec(fd)
-	}
-	name := strings.Split(names, ":")
-	for i := range n {
-		label := ""
-		if i < len(name) {
-			label = name[i]
-		}
-		if err := in.take(os.NewFile(uintptr(firstFD+i), label), label); err != nil {
-			return nil, fmt.Errorf("inherited descriptor %d %q: %w", firstFD+i, label, err)
+	for _, g := range given {
+		if err := in.take(os.NewFile(uintptr(g.FD), g.Name), g.Name); err != nil {
+			return nil, fmt.Errorf("inherited descriptor %d %q: %w", g.FD, g.Name, err)
 		}
 	}
 	return in, nil

@@ -76,6 +76,11 @@ type Handler struct {
 	// Reload gets the new configuration at SIGHUP. Without it the process
 	// drains and ends, and master starts a fresh one on demand.
 	Reload func(c *config.Config)
+	// Retire is called when another generation takes over and nothing is
+	// accepted any more, before internal connections are shut for reading: it
+	// has clients finish what they cannot take to the other one. It must return
+	// when ctx ends, which is soon.
+	Retire func(ctx context.Context)
 	// Stop ends the work in the background: it is called after the last
 	// connection, before the process exits, and must return when ctx ends.
 	Stop func(ctx context.Context)
@@ -101,9 +106,15 @@ type times struct {
 	idle  time.Duration // without connection, until Idle is asked
 	drain time.Duration // that sessions may go on after SIGHUP
 	grace time.Duration // that sessions and Stop have after SIGTERM
+	// finish is what Retire has: its clients' own clients wait that long, and
+	// with them everybody who wants something of the next generation.
+	finish time.Duration
 }
 
-const grace = 5 * time.Second
+const (
+	grace      = 5 * time.Second
+	finishTime = 5 * time.Second
+)
 
 // Options are the flags that master starts every daemon with.
 type Options struct {
@@ -146,7 +157,7 @@ func Run(ctx context.Context, env *cli.Env, o *Options, h Handler) error {
 	s := &Service{
 		Name: name, Config: c, Log: log, MaxConns: max(o.limit, 0), Verbose: o.verbose > 0,
 		h: h, status: status{in.status}, reload: env.Reload,
-		times: times{idle: config.MaxIdle.Of(c), drain: config.SessionDrainTime.Of(c), grace: grace},
+		times: times{idle: config.MaxIdle.Of(c), drain: config.SessionDrainTime.Of(c), grace: grace, finish: finishTime},
 	}
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
@@ -253,6 +264,9 @@ func (s *Service) mayEnd(sessions context.Context) (next time.Time, ok bool) {
 func (s *Service) drain(end context.CancelFunc, signals <-chan os.Signal, patience time.Duration) {
 	s.accepted.stop()
 	s.retire()
+	if s.h.Retire != nil && patience > 0 && !s.letFinish(signals) {
+		patience = 0
+	}
 	s.accepted.closeReading()
 	limit := time.NewTimer(patience)
 	defer limit.Stop()
@@ -274,6 +288,27 @@ func (s *Service) drain(end context.CancelFunc, signals <-chan os.Signal, patien
 	s.accepted.closeAll()
 	if !s.accepted.wait(time.Second) {
 		s.Log.Warn("service %s: %d sessions did not end in time", s.Name, s.accepted.open())
+	}
+}
+
+// letFinish has the handler's clients finish; it is false when SIGTERM came
+// meanwhile.
+func (s *Service) letFinish(signals <-chan os.Signal) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), s.times.finish)
+	defer cancel()
+	done := make(chan struct{})
+	go func() { defer close(done); s.h.Retire(ctx) }()
+	for {
+		select {
+		case <-done:
+			return true
+		case sig := <-signals:
+			if sig != syscall.SIGHUP {
+				cancel()
+				<-done
+				return false
+			}
+		}
 	}
 }
 

@@ -219,6 +219,39 @@ func TestDrain(t *testing.T) {
 	})
 }
 
+// Before a service makes way its handler may have clients finish, for a few
+// seconds; SIGTERM cuts that short, and alone leaves it out.
+func TestRetire(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		signals []os.Signal
+		want    time.Duration
+		called  bool
+	}{
+		{"limit", []os.Signal{syscall.SIGHUP}, 5 * time.Second, true},
+		{"cut short", []os.Signal{syscall.SIGHUP, syscall.SIGHUP, syscall.SIGTERM}, 2 * time.Second, true},
+		{"SIGTERM", []os.Signal{syscall.SIGTERM}, 0, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			called := false
+			h := Handler{Conn: echo, Retire: func(ctx context.Context) { called = true; <-ctx.Done() }}
+			lived, _ := bubble(t, h, 0, func(l *fakeListener, signals chan<- os.Signal) {
+				for i, sig := range c.signals {
+					if i > 0 {
+						time.Sleep(time.Second)
+					}
+					signals <- sig
+				}
+			})
+			if lived != c.want || called != c.called {
+				t.Errorf("lived %v, called %t, want %v, %t", lived, called, c.want, c.called)
+			}
+		})
+	}
+}
+
 // SIGHUP with Reload hands over a configuration that is sound, and no other.
 func TestReload(t *testing.T) {
 	t.Parallel()

@@ -45,6 +45,9 @@ var behaviours = []struct {
 	{name: "greeting of endless lines", script: peer.Script{"CONNECT": strings.Repeat("220 x\n", 5000) + "220 y"},
 		bob: "deferred 4.5.0 host * sent a garbled reply while receiving the initial server greeting"},
 
+	{name: "greeting dribbled", script: peer.Script{"CONNECT": peer.Dribble},
+		bob: "deferred 4.4.2 conversation with 127.0.0.1[127.0.0.1] timed out while receiving the initial server greeting"},
+
 	{name: "EHLO dropped", script: peer.Script{"EHLO": peer.Drop},
 		bob: "deferred 4.4.2 lost connection with 127.0.0.1[127.0.0.1] while performing the EHLO handshake"},
 	{name: "EHLO 421", script: peer.Script{"EHLO": "421 4.7.0 no"},
@@ -108,6 +111,8 @@ var behaviours = []struct {
 	{name: "DATA stalled", script: peer.Script{"DATA": peer.Stall},
 		bob: "deferred 4.4.2 conversation with * timed out while sending DATA command"},
 
+	{name: "end dribbled", script: peer.Script{"END": peer.Dribble},
+		bob: "deferred 4.4.2 conversation with 127.0.0.1[127.0.0.1] timed out while sending end of data -- message may be sent more than once"},
 	{name: "end refused", script: peer.Script{"END": "550 5.7.1 spam"},
 		bob: "bounced 5.7.1 host 127.0.0.1[127.0.0.1] said: 550 5.7.1 spam (in reply to end of DATA command)"},
 	{name: "end put off", script: peer.Script{"END": "451 4.3.0 later"},

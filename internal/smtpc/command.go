@@ -30,14 +30,14 @@ var Command = &cli.Command{
 		lmtp := fs.Bool("lmtp", false, "speak LMTP; master(8) says so for services that master.cf has as lmtp")
 		o := service.Flags(fs)
 		return func(ctx context.Context, env *cli.Env) error {
-			var a *agent
+			var d *deliverer
 			return service.Run(ctx, env, o, service.Handler{
 				Start: func(_ context.Context, s *service.Service) (err error) {
-					a, err = newAgent(s, *lmtp)
+					d, err = newDeliverer(s, *lmtp)
 					return err
 				},
-				Conn: func(ctx context.Context, c net.Conn) { a.serve(ctx, c) },
-				Stop: func(context.Context) { a.pool.close() },
+				Conn: func(ctx context.Context, c net.Conn) { d.serve(ctx, c) },
+				Stop: func(context.Context) { d.pool.close() },
 			})
 		}
 	},
@@ -71,7 +71,7 @@ func clientParams() []*config.Def {
 // maxDeliveries is the most requests under way when master.cf sets no maxproc.
 const maxDeliveries = 1000
 
-func newAgent(s *service.Service, lmtp bool) (*agent, error) {
+func newDeliverer(s *service.Service, lmtp bool) (*deliverer, error) {
 	c := s.Config
 	o, err := newSettings(c, lmtp, table.Report(func(p config.Problem) { s.Log.Warn("%v", p) }))
 	if err != nil {
@@ -87,7 +87,7 @@ func newAgent(s *service.Service, lmtp bool) (*agent, error) {
 	}
 	f := &finder{o: o, log: s.Log, dns: dns}
 	f.sts = newSTS(c, lmtp, f, s.Log)
-	return &agent{
+	return &deliverer{
 		log: s.Log, o: o, finder: f, pool: newPool(o, limit), trusted: trusted(c),
 		work: make(chan struct{}, limit),
 	}, nil

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"yubin/internal/agent"
 	"yubin/internal/ipc"
 	"yubin/internal/maillog"
 	"yubin/internal/smtp"
@@ -21,7 +22,8 @@ type recipient struct {
 
 // A job is one request.
 type job struct {
-	a    *agent
+	d    *deliverer
+	req  *agent.Request
 	log  *maillog.Logger
 	m    *letter
 	left []*recipient
@@ -36,10 +38,9 @@ type job struct {
 	quits   []*session
 }
 
-// deliver finds an outcome for every recipient. flush sends those that are
-// known so far.
-func (j *job) deliver(ctx context.Context, flush func()) {
-	targets, err := j.a.o.targets(j.m.req.Nexthop, j.m.req.Sender)
+// deliver finds an outcome for every recipient.
+func (j *job) deliver(ctx context.Context) {
+	targets, err := j.d.o.targets(j.m.req.Nexthop, j.m.req.Sender)
 	if err == nil {
 		err = j.check()
 	}
@@ -51,7 +52,7 @@ func (j *job) deliver(ctx context.Context, flush func()) {
 		if len(j.left) == 0 {
 			break
 		}
-		j.try(ctx, t, i+1 < len(targets), flush)
+		j.try(ctx, t, i+1 < len(targets))
 	}
 	j.more = false
 	for _, r := range j.left {
@@ -94,12 +95,12 @@ func (j *job) blame(f *failure) {
 }
 
 // try delivers to the servers of one target.
-func (j *job) try(ctx context.Context, t *target, others bool, flush func()) {
-	j.a.pool.enter(t.key)
-	defer j.a.pool.leave(t.key)
+func (j *job) try(ctx context.Context, t *target, others bool) {
+	j.d.pool.enter(t.key)
+	defer j.d.pool.leave(t.key)
 	j.more = true
 	for len(j.left) > 0 {
-		s := j.a.pool.take(func(s *session) bool { return s.key.target == t.key })
+		s := j.d.pool.take(func(s *session) bool { return s.key.target == t.key })
 		if s == nil || j.use(ctx, t, s, true) {
 			break
 		}
@@ -107,7 +108,7 @@ func (j *job) try(ctx context.Context, t *target, others bool, flush func()) {
 	if len(j.left) == 0 {
 		return
 	}
-	sites, err := j.a.finder.sites(ctx, t)
+	sites, err := j.d.finder.sites(ctx, t)
 	if err != nil {
 		if ctx.Err() != nil {
 			err = stopped()
@@ -123,14 +124,14 @@ func (j *job) try(ctx context.Context, t *target, others bool, flush func()) {
 		if j.tried[at.relay()] {
 			continue
 		}
-		last := sessions+1 == j.a.o.sessions || i+1 == len(sites)
+		last := sessions+1 == j.d.o.sessions || i+1 == len(sites)
 		j.more = others || !last
 		if j.visit(ctx, t, at) {
 			if sessions++; last {
 				break
 			}
 		}
-		flush()
+		j.answer()
 	}
 	if ctx.Err() != nil {
 		j.blame(stopped())
@@ -140,7 +141,7 @@ func (j *job) try(ctx context.Context, t *target, others bool, flush func()) {
 // visit delivers over sessions with one server. It tells whether there was one.
 func (j *job) visit(ctx context.Context, t *target, at *site) bool {
 	for key := at.key(); ; {
-		s := j.a.pool.take(func(s *session) bool { return s.key.site == key })
+		s := j.d.pool.take(func(s *session) bool { return s.key.site == key })
 		if s == nil {
 			break
 		}
@@ -154,7 +155,7 @@ func (j *job) visit(ctx context.Context, t *target, at *site) bool {
 	for before := 0; len(j.left) > 0 && len(j.left) != before && (!met || j.unheard()); {
 		before = len(j.left)
 		j.ready, j.s = time.Time{}, nil
-		s, err := connect(ctx, j.a.o, j.log, at)
+		s, err := connect(ctx, j.d.o, j.log, at)
 		if s != nil {
 			j.s = s
 		}
@@ -254,6 +255,9 @@ func (j *job) compact() {
 func (j *job) transactions(s *session) error {
 	pending := j.left
 	for len(pending) > 0 && !s.ended && (s.ext.mailMax == 0 || s.sent < s.ext.mailMax) {
+		if s.doubt && !s.rset() {
+			return s.lost("sending the RSET probe", errEnd)
+		}
 		batch, rest := cut(pending, &s.ext)
 		again, err := transact(s, j.m, batch, j)
 		if err != nil {
@@ -301,8 +305,8 @@ func part(rs []*recipient, first func(*recipient) bool) (some, rest []*recipient
 
 // release gives a session back.
 func (j *job) release(t *target, s *session) {
-	if j.a.pool.usable(s) && j.a.pool.wanted(t) {
-		j.a.pool.put(s)
+	if j.d.pool.usable(s) && j.d.pool.wanted(t) {
+		j.d.pool.put(s)
 		return
 	}
 	j.quits = append(j.quits, s)

@@ -40,19 +40,16 @@ type traits struct {
 }
 
 // newLetter checks what came with a request and takes hold of the content.
-func newLetter(req *ipc.Request, files []*os.File) (*letter, error) {
-	switch {
-	case req.Version != ipc.DeliverVersion:
-		return nil, fails(4, smtp.LocalProcessing, "delivery request of version %d, want %d", req.Version, ipc.DeliverVersion)
-	case len(files) != 1 || req.Offset < 0 || req.Length < 0:
+func newLetter(req *ipc.Request, file *os.File) (*letter, error) {
+	if file == nil || req.Offset < 0 || req.Length < 0 {
 		return nil, fails(4, smtp.LocalProcessing, "delivery request without a message")
 	}
-	m := &letter{req: req, file: files[0]}
+	m := &letter{req: req, file: file}
 	if req.Length > maxHeld {
 		return m, nil
 	}
 	m.held = make([]byte, req.Length)
-	if _, err := files[0].ReadAt(m.held, req.Offset); err != nil && len(m.held) > 0 {
+	if _, err := file.ReadAt(m.held, req.Offset); err != nil && len(m.held) > 0 {
 		return nil, unreadable(err)
 	}
 	return m, nil

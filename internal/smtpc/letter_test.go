@@ -103,6 +103,24 @@ func TestLetters(t *testing.T) {
 	}
 }
 
+// A transaction that came to nothing is cleared before the next one.
+func TestLimitsAfterRefusal(t *testing.T) {
+	t.Parallel()
+	for _, script := range []peer.Script{
+		{"RCPT bob@far.test": "550 5.1.1 no"}, {"DATA": "451 4.3.0 later||"}, {"END": "451 4.3.0 later||"},
+	} {
+		p := peer.Start(t, peer.Options{Script: script, Ehlo: []string{"PIPELINING", "LIMITS RCPTMAX=1"}})
+		r := newRig(t, rigOptions{})
+		got := r.deliver(fmt.Sprintf("[127.0.0.1]:%d", p.Port()), letterText, "bob@far.test", "eve@far.test")
+		if got[0].Status == ipc.Sent || got[1].Status != ipc.Sent {
+			t.Errorf("%v: %s; %s", script, say(got[0]), say(got[1]))
+		}
+		if said := strings.Join(p.Said(), " "); strings.Count(said, "MAIL") != 2 || strings.Count(said, "RSET") != 1 {
+			t.Errorf("%v: %s", script, said)
+		}
+	}
+}
+
 // Only those whose address needs SMTPUTF8 suffer from a server without it.
 func TestUTF8Apart(t *testing.T) {
 	t.Parallel()
@@ -131,13 +149,11 @@ func TestTornFile(t *testing.T) {
 				t.Fatal(err)
 			}
 			f.WriteString(strings.Repeat(strings.Repeat("x", 1999)+"\n", size/2000))
-			req := &ipc.Request{
-				Version: ipc.DeliverVersion, N: 1, ID: "A", Transport: "smtp", Nexthop: fmt.Sprintf("[127.0.0.1]:%d", p.Port()),
+			req := ipc.Request{
+				N: 1, ID: "A", Transport: "smtp", Nexthop: fmt.Sprintf("[127.0.0.1]:%d", p.Port()),
 				Length: int64(size) + 5, Recipients: []ipc.Recipient{{Address: "bob@far.test"}},
 			}
-			if err := r.qmgr.Send(req, f); err != nil {
-				t.Fatal(err)
-			}
+			r.sendRequest(req, f)
 			f.Close()
 			if got := say(r.replies(1)[0]); !strings.HasPrefix(got, "deferred 4.3.0 local error in processing: the message cannot be read from the queue") {
 				t.Errorf("%d octets: %s", size, got)
@@ -160,7 +176,7 @@ func TestTornWhileSending(t *testing.T) {
 	}
 	defer f.Close()
 	f.WriteString(strings.Repeat("line\n", 100_000))
-	m, err := newLetter(&ipc.Request{Version: ipc.DeliverVersion, Length: 500_000}, []*os.File{f})
+	m, err := newLetter(&ipc.Request{Length: 500_000}, f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,19 +184,19 @@ func TestTornWhileSending(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Truncate(250_000)
-	targets, err := r.a.o.targets(fmt.Sprintf("[127.0.0.1]:%d", p.Port()), "")
+	targets, err := r.d.o.targets(fmt.Sprintf("[127.0.0.1]:%d", p.Port()), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	sites, err := r.a.finder.sites(t.Context(), targets[0])
+	sites, err := r.d.finder.sites(t.Context(), targets[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := connect(t.Context(), r.a.o, r.a.log, sites[0])
+	s, err := connect(t.Context(), r.d.o, r.d.log, sites[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = transact(s, m, []*recipient{{Recipient: &ipc.Recipient{Address: "bob@far.test"}}}, &job{a: r.a, log: r.a.log, m: m, s: s})
+	_, err = transact(s, m, []*recipient{{Recipient: &ipc.Recipient{Address: "bob@far.test"}}}, &job{d: r.d, log: r.d.log, m: m, s: s})
 	if err == nil || !strings.Contains(asFailure(err).text, "cannot be read") {
 		t.Errorf("transact: %v", err)
 	}
@@ -247,6 +263,19 @@ func TestLargeLetter(t *testing.T) {
 	}
 	if got := p.Messages()[0].Data; got != strings.ReplaceAll(content, "\n", "\r\n") {
 		t.Errorf("%d octets arrived, and not those", len(got))
+	}
+}
+
+// A server that answers in the middle of a message and hangs up: what it said
+// is the reason, and nothing is sure but that it has not got the message.
+func TestAnswerInBody(t *testing.T) {
+	t.Parallel()
+	p := peer.Start(t, peer.Options{Ehlo: []string{}, Script: peer.Script{"BODY": "552 5.2.3 too much"}})
+	r := newRig(t, rigOptions{})
+	content := "Subject: large\n\n" + strings.Repeat(strings.Repeat("x", 72)+"\n", 500_000)
+	got := say(r.deliver(fmt.Sprintf("[127.0.0.1]:%d", p.Port()), content, "bob@far.test")[0])
+	if !strings.HasPrefix(got, "deferred 4.") {
+		t.Errorf("got %s", got)
 	}
 }
 

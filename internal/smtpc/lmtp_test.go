@@ -38,7 +38,7 @@ func TestLMTP(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, rigOptions{lmtp: true})
-			path := filepath.Join(r.a.o.queueDir, "lmtp")
+			path := filepath.Join(r.d.o.queueDir, "lmtp")
 			p := peer.Start(t, peer.Options{LMTP: true, Script: c.script, Addr: path})
 			for i, got := range r.deliver("unix:lmtp", letterText, "ann@far.test", "bob@far.test", "eve@far.test") {
 				if !matches(c.want[i], say(got)) {

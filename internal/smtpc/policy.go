@@ -181,7 +181,7 @@ func fingerprints(list []string) []string {
 type versions struct{ low, high uint16 }
 
 // versionNames are those that main.cf has, oldest first; what is below TLS 1.2
-// is not spoken.
+// is not spoken (RFC 8996).
 var versionNames = []struct {
 	name    string
 	version uint16

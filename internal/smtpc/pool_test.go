@@ -45,7 +45,7 @@ func TestReuse(t *testing.T) {
 				fmt.Sprintf("smtp_tcp_port = %d", p.Port()), "smtp_connection_cache_time_limit = 60s",
 			}, c.main...)})
 			// The first message finds no other beside it, and closes its connection.
-			r.a.pool.enter("far.test " + r.a.o.tls.defaultPolicy().key("far.test"))
+			r.d.pool.enter("far.test " + r.d.o.tls.defaultPolicy().key("far.test"))
 			for n := range 5 {
 				got := r.deliver("far.test", letterText, "bob@far.test")[0]
 				if got.Status != ipc.Sent {

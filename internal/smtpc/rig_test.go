@@ -23,7 +23,7 @@ import (
 // A rig is an agent and the qmgr that asks it.
 type rig struct {
 	t     testing.TB
-	a     *agent
+	d     *deliverer
 	qmgr  *fdpass.Conn
 	file  string              // of the log
 	files map[string]*os.File // by content
@@ -72,7 +72,7 @@ func newRig(t testing.TB, o rigOptions) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := newAgent(&service.Service{Config: c, Log: log, MaxConns: 20}, o.lmtp)
+	d, err := newDeliverer(&service.Service{Config: c, Log: log, MaxConns: 20}, o.lmtp)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,13 +86,13 @@ func newRig(t testing.TB, o rigOptions) *rig {
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		a.serve(o.ctx, theirs.Unix())
+		d.serve(o.ctx, theirs.Unix())
 	}()
-	r := &rig{t: t, a: a, qmgr: ours, file: name, lmtp: o.lmtp, files: map[string]*os.File{}}
+	r := &rig{t: t, d: d, qmgr: ours, file: name, lmtp: o.lmtp, files: map[string]*os.File{}}
 	t.Cleanup(func() {
 		ours.Close()
 		<-served
-		a.pool.close()
+		d.pool.close()
 		log.Close()
 		if t.Failed() {
 			t.Logf("log:\n%s", r.log())
@@ -134,15 +134,20 @@ func (r *rig) send(nexthop, content string, rcpt []ipc.Recipient) {
 		r.files[content] = f
 	}
 	r.n++
-	req := &ipc.Request{
-		Version: ipc.DeliverVersion, N: r.n, ID: fmt.Sprintf("A%d", r.n), Transport: "smtp", Nexthop: nexthop,
+	req := ipc.Request{
+		N: r.n, ID: fmt.Sprintf("A%d", r.n), Transport: "smtp", Nexthop: nexthop,
 		Sender: "ann@own.test", Offset: 4, Length: int64(len(content)), Attrs: r.attrs, Flags: r.flags,
 		Recipients: rcpt,
 	}
 	if r.lmtp {
 		req.Transport = "lmtp"
 	}
-	if err := r.qmgr.Send(req, f); err != nil {
+	r.sendRequest(req, f)
+}
+
+func (r *rig) sendRequest(req ipc.Request, f *os.File) {
+	r.t.Helper()
+	if err := r.qmgr.Send(&ipc.RequestPacket{Version: ipc.DeliverVersion, Requests: []ipc.Request{req}}, f); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -153,14 +158,16 @@ func (r *rig) replies(n int) []ipc.Result {
 	var results []ipc.Result
 	r.qmgr.Unix().SetDeadline(time.Now().Add(30 * time.Second))
 	for len(results) < n {
-		var p ipc.Reply
+		var p ipc.ReplyPacket
 		if _, err := r.qmgr.Recv(&p); err != nil {
 			r.t.Fatalf("after %d of %d results: %v", len(results), n, err)
 		}
-		if len(p.Results) == 0 {
-			r.t.Fatal("a reply without results")
+		for _, reply := range p.Replies {
+			if len(reply.Results) == 0 {
+				r.t.Fatal("a reply without results")
+			}
+			results = append(results, reply.Results...)
 		}
-		results = append(results, p.Results...)
 	}
 	slices.SortStableFunc(results, func(a, b ipc.Result) int { return cmp.Compare(a.Index, b.Index) })
 	return results

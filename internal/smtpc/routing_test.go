@@ -3,8 +3,12 @@ package smtpc
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"yubin/test/dns"
 	"yubin/test/peer"
@@ -176,6 +180,48 @@ func TestRouting(t *testing.T) {
 	}
 }
 
+// An address that does not answer is given up, and the next one tried.
+func TestConnectTimeout(t *testing.T) {
+	t.Parallel()
+	port, peers := samePort(t, map[string]peer.Options{"127.0.1.2": {}})
+	deaf(t, "127.0.1.1:"+port)
+	server := dns.Start(t)
+	server.Zone("far.test", "@ MX 10 a\n@ MX 20 b\na A 127.0.1.1\nb A 127.0.1.2")
+	r := newRig(t, rigOptions{dns: server, main: []string{"smtp_tcp_port = " + port, "smtp_connect_timeout = 1s"}})
+	if got := say(r.deliver("far.test", letterText, "bob@far.test")[0]); !strings.HasPrefix(got, "sent") || len(peers["127.0.1.2"].Messages()) != 1 {
+		t.Error(got)
+	}
+	if want := "connect to a.far.test[127.0.1.1]:" + port + ": Connection timed out\n"; !strings.Contains(r.log(), want) {
+		t.Errorf("log lacks %q", want)
+	}
+}
+
+// deaf listens at addr with a backlog that is full: the system drops what more
+// comes.
+func deaf(t *testing.T, addr string) {
+	t.Helper()
+	a := netip.MustParseAddrPort(addr)
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err == nil {
+		err = unix.Bind(fd, &unix.SockaddrInet4{Addr: a.Addr().As4(), Port: int(a.Port())})
+	}
+	if err == nil {
+		err = unix.Listen(fd, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	for range 10 {
+		c, err := net.DialTimeout("tcp", addr, 200*time.Millisecond)
+		if err != nil {
+			return
+		}
+		t.Cleanup(func() { c.Close() })
+	}
+	t.Fatal("the backlog has no end")
+}
+
 // Equals share the mail; the order is not always the same.
 func TestRandomAmongEquals(t *testing.T) {
 	t.Parallel()
@@ -218,10 +264,10 @@ func TestTrim(t *testing.T) {
 			if b == '6' {
 				ip = fmt.Sprintf("2001:db8::%d", i)
 			}
-			sites = append(sites, r.a.finder.site(&target{}, "h", mustAddr(ip), nil))
+			sites = append(sites, r.d.finder.site(&target{}, "h", mustAddr(ip), nil))
 		}
 		got := ""
-		for _, s := range r.a.finder.trim(sites) {
+		for _, s := range r.d.finder.trim(sites) {
 			got += map[bool]string{true: "4", false: "6"}[s.addr.Addr().Is4()]
 		}
 		if got != c.want {

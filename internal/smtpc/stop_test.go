@@ -61,14 +61,14 @@ func TestPanic(t *testing.T) {
 	t.Parallel()
 	p := peer.Start(t, peer.Options{})
 	r := newRig(t, rigOptions{})
-	r.a.finder = nil
+	r.d.finder = nil
 	if got := say(r.deliver("far.test", letterText, "bob@far.test")[0]); got != "deferred 4.3.0 local error in processing" {
 		t.Error(got)
 	}
 	if !strings.Contains(r.log(), "error: A1: panic: ") {
 		t.Error("the log has no word of it")
 	}
-	r.a.finder = &finder{o: r.a.o}
+	r.d.finder = &finder{o: r.d.o}
 	if got := say(r.deliver(fmt.Sprintf("[127.0.0.1]:%d", p.Port()), letterText, "bob@far.test")[0]); !strings.HasPrefix(got, "sent") {
 		t.Error(got)
 	}

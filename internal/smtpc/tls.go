@@ -65,6 +65,9 @@ func (s *tlsState) judge(t *tlsSettings, at *site) {
 	if len(certs) == 0 {
 		s.trust, s.detail = "Anonymous", "no certificate"
 	}
+	if at.policy.level <= levelEncrypt && t.loglevel == 0 {
+		return // nobody asks
+	}
 	chain := t.verifyChain(certs, at.policy.public)
 	if chain == nil {
 		s.trust = "Trusted"

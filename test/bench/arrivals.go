@@ -18,7 +18,8 @@ import (
 type arrivals struct {
 	base  string
 	boxes int
-	file  *os.File
+	fd    int // of inotify
+	stop  chan struct{}
 	done  chan struct{}
 
 	mu   sync.Mutex // guards what follows
@@ -57,13 +58,13 @@ func watchBoxes(base string, n int) (*arrivals, error) {
 		return nil, fmt.Errorf("inotify: %w", err)
 	}
 	a := &arrivals{
-		base: base, boxes: n, file: os.NewFile(uintptr(fd), "inotify"),
-		done: make(chan struct{}), news: make(chan struct{}, 1),
+		base: base, boxes: n, fd: fd,
+		stop: make(chan struct{}), done: make(chan struct{}), news: make(chan struct{}, 1),
 	}
 	for i := range n {
 		dir := filepath.Join(base, mailbox(i), "new")
 		if _, err := unix.InotifyAddWatch(fd, dir, unix.IN_CREATE|unix.IN_MOVED_TO); err != nil {
-			a.file.Close()
+			unix.Close(fd)
 			return nil, fmt.Errorf("inotify: watch %s: %w", dir, err)
 		}
 	}
@@ -71,14 +72,25 @@ func watchBoxes(base string, n int) (*arrivals, error) {
 	return a, nil
 }
 
-// read counts events until the file is closed.
+// pause is how long a bystander of the load sleeps between looks at what has
+// come: waking up for each delivery and each line of the log would cost the
+// processors as much as a good part of the mail.
+const pause = 2 * time.Millisecond
+
+// read counts events until it is told to stop. It sleeps rather than waits in
+// epoll, where each event would wake it.
 func (a *arrivals) read() {
 	defer close(a.done)
 	buf := make([]byte, 256<<10)
 	for {
-		n, err := a.file.Read(buf)
+		n, err := unix.Read(a.fd, buf)
 		if err != nil {
-			return
+			select {
+			case <-a.stop:
+				return
+			case <-time.After(pause):
+			}
+			continue
 		}
 		now := time.Now()
 		count, lost := countEvents(buf[:n])
@@ -165,6 +177,7 @@ func (a *arrivals) count() (int, error) {
 }
 
 func (a *arrivals) close() {
-	a.file.Close()
+	close(a.stop)
 	<-a.done
+	unix.Close(a.fd)
 }

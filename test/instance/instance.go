@@ -55,6 +55,9 @@ type Options struct {
 	// System makes an instance as an installation has it: services under the
 	// accounts yubin, yubinsmtpd, ..., which exist, sendmail setgid. Root only.
 	System bool
+	// OwnPrograms gives the instance a copy of the programs, which Install
+	// replaces.
+	OwnPrograms bool
 }
 
 // New makes an instance and starts it. It ends with the test.
@@ -70,8 +73,11 @@ func New(t testing.TB, o Options) *Instance {
 	i := &Instance{T: t, Dir: dir, Bin: binDir(t), Options: o}
 	// An address of its own spares the instance a search for a free port.
 	i.Addr = fmt.Sprintf("127.%d.%d.%d:2525", 1+rand.IntN(254), rand.IntN(255), 1+rand.IntN(254))
+	if o.System || o.OwnPrograms {
+		i.copyPrograms()
+	}
 	if o.System {
-		i.install()
+		i.setgid()
 	}
 	i.configure()
 	t.Cleanup(func() {
@@ -181,9 +187,8 @@ func (i *Instance) configure() {
 	i.WriteFile("etc/aliases", i.Options.Aliases)
 }
 
-// install copies the programs below the instance's directory, with the owners
-// and modes of an installation.
-func (i *Instance) install() {
+// copyPrograms copies the programs below the instance's directory.
+func (i *Instance) copyPrograms() {
 	i.T.Helper()
 	i.check(os.Chmod(i.Dir, 0o755))
 	programs, err := filepath.Glob(filepath.Join(i.Bin, "*"))
@@ -195,6 +200,11 @@ func (i *Instance) install() {
 		i.check(err)
 		i.check(os.WriteFile(filepath.Join(i.Bin, filepath.Base(p)), b, 0o755))
 	}
+}
+
+// setgid gives sendmail the group that it has in an installation.
+func (i *Instance) setgid() {
+	i.T.Helper()
 	g, err := user.LookupGroup("maildrop")
 	i.check(err)
 	gid, err := strconv.Atoi(g.Gid)

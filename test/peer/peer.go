@@ -17,11 +17,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // A Script says what is done at a step in place of the usual. Steps are
 // CONNECT, the verbs, RCPT with an address behind it, END for the end of a
-// message, END with an address for that recipient in LMTP, TLS for the
+// message, BODY for its beginning (a reply there ends the session), END with an address for that recipient in LMTP, TLS for the
 // handshake. A value is a reply, lines apart by "\n"; or one of the constants;
 // or several of them apart by "||": one a time, "" meaning the usual; the last
 // one stays.
@@ -32,6 +33,8 @@ const (
 	Drop  = "(drop)"  // hang up
 	Stall = "(stall)" // say nothing until the client hangs up
 	Deaf  = "(deaf)"  // nor read anything
+	// Dribble is a reply without end, an octet now and then.
+	Dribble = "(dribble)"
 )
 
 // Options make a Peer. The zero value is one with the usual extensions.
@@ -249,6 +252,10 @@ func (s *session) command(verb, args string) {
 	case "HELO":
 		s.greeted = s.reply(keys, "250 "+s.p.o.Name)
 	case "MAIL":
+		if s.mail {
+			s.write("503 5.5.1 nested MAIL")
+			return
+		}
 		s.m = Message{Mail: strings.TrimPrefix(args, "FROM:"), TLS: s.tls, Conn: s.number}
 		if a, ok := s.raw.RemoteAddr().(*net.TCPAddr); ok {
 			s.m.From = a.IP.String()
@@ -299,7 +306,11 @@ func (s *session) data() {
 	if !s.reply([]string{"DATA"}, normal) || s.over {
 		return
 	}
-	if a, ok := s.p.action("BODY"); ok && s.special(a) {
+	if a, ok := s.p.action("BODY"); ok {
+		if !s.special(a) {
+			s.write(a)
+		}
+		s.over = true
 		return
 	}
 	var b strings.Builder
@@ -396,6 +407,8 @@ func (s *session) special(a string) bool {
 	case Drop:
 	case Deaf:
 		<-s.p.done
+	case Dribble:
+		s.dribble()
 	case Stall:
 		for {
 			if _, err := s.r.ReadByte(); err != nil {
@@ -407,6 +420,21 @@ func (s *session) special(a string) bool {
 	}
 	s.over = true
 	return true
+}
+
+func (s *session) dribble() {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.p.done:
+			return
+		case <-tick.C:
+			if _, err := s.conn.Write([]byte("2")); err != nil {
+				return
+			}
+		}
+	}
 }
 
 // write writes a reply: all its lines but the last get a hyphen behind the

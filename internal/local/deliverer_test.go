@@ -12,8 +12,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"yubin/internal/agent"
 	"yubin/internal/durable"
 	"yubin/internal/ipc"
+	"yubin/internal/maildir"
 )
 
 // production is the flusher that the program uses.
@@ -78,28 +80,33 @@ func TestLengths(t *testing.T) {
 	}
 }
 
-// All recipients of a request share one flush and one reply.
-func TestOneFlush(t *testing.T) {
+// Deliveries that come within the pace share a flush; the first does not wait.
+func TestFinisher(t *testing.T) {
 	t.Parallel()
-	flush := &counted{calls: make(chan int, 10)}
-	a, _ := newTestAgent(t, map[string]transport{relayLocal: into(t.TempDir())}, flush)
-	c := dial(t, a)
-	var addrs []string
-	for i := range ipc.MaxRequestRecipients {
-		addrs = append(addrs, fmt.Sprintf("u%d@mx.example", i))
+	a, _ := newTestAgent(t, map[string]transport{relayLocal: into(t.TempDir())}, nil)
+	var made []*maildir.Delivery
+	for i := range 5 {
+		d, err := a.boxes.Deliver(&maildir.Place{Base: t.TempDir(), Path: "m"}, &maildir.Message{Name: fmt.Sprint(i), Content: strings.NewReader("")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		made = append(made, d)
 	}
-	req, f := request(t, content, addrs...)
-	if got := ask(t, c, req, f); len(got) != len(addrs) {
-		t.Errorf("%d results, want %d", len(got), len(addrs))
-	}
-	// A slow machine may need more than patience for the first of them.
-	total := 0
-	for total < len(addrs) {
-		total += <-flush.calls
-	}
-	if len(flush.calls) != 0 {
-		t.Errorf("flushes without mail: %d", len(flush.calls))
-	}
+	synctest.Test(t, func(t *testing.T) {
+		flush := &counted{calls: make(chan int, 10)}
+		f := &finisher{flush: flush, done: func(*task) []ipc.Result { return nil }, answer: func([]agent.Answered) {}}
+		start := time.Now()
+		f.add(&task{delivery: made[0]})
+		if n, took := <-flush.calls, time.Since(start); n != 1 || took != 0 {
+			t.Errorf("the first flush: %d after %v, want 1 at once", n, took)
+		}
+		for _, d := range made[1:] {
+			f.add(&task{delivery: d})
+		}
+		if n, took := <-flush.calls, time.Since(start); n != len(made)-1 || took != pace {
+			t.Errorf("the second flush: %d after %v, want %d after %v", n, took, len(made)-1, pace)
+		}
+	})
 }
 
 // What failed in the flush is deferred, the rest is sent; nothing is removed
@@ -163,7 +170,6 @@ func TestBadRequests(t *testing.T) {
 	a, _ := newTestAgent(t, map[string]transport{relayLocal: into(t.TempDir())}, production())
 	c := dial(t, a)
 	for want, change := range map[string]func(*ipc.Request){
-		"deferred 4.3.0 delivery request of version 99, want 1":       func(r *ipc.Request) { r.Version = 99 },
 		`deferred 4.3.5 local(8) does not serve the transport "uucp"`: func(r *ipc.Request) { r.Transport = "uucp" },
 		"deferred 4.3.0 the message could not be read from the queue": func(r *ipc.Request) { r.Length = 1000 },
 		"deferred 4.3.0 delivery request without a message":           func(r *ipc.Request) { r.Offset = -1 },
@@ -177,7 +183,7 @@ func TestBadRequests(t *testing.T) {
 		}
 	}
 	req, _ := request(t, content, "ann@mx.example")
-	if err := c.Send(req); err != nil {
+	if err := send(c, req); err != nil {
 		t.Fatal(err)
 	}
 	if got := brief(receive(t, c, req.N)[0]); got != "deferred 4.3.0 delivery request without a message" {
@@ -198,7 +204,7 @@ func TestHang(t *testing.T) {
 	})}, production())
 	c := dial(t, a)
 	req, f := request(t, content, "ann@mx.example", "hung@mx.example", "bob@mx.example")
-	if err := c.Send(req, f); err != nil {
+	if err := send(c, req, f); err != nil {
 		t.Fatal(err)
 	}
 	for early := 0; early < 2; {
@@ -215,27 +221,6 @@ func TestHang(t *testing.T) {
 	}
 }
 
-func TestGather(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		ch := make(chan *task, 3)
-		go func() {
-			ch <- &task{}
-			time.Sleep(patience / 2)
-			ch <- &task{}
-			time.Sleep(patience)
-			ch <- &task{}
-		}()
-		start := time.Now()
-		if n, took := len(gather(ch, 3)), time.Since(start); n != 2 || took != patience {
-			t.Errorf("%d after %v, want 2 after %v", n, took, patience)
-		}
-		if n, took := len(gather(ch, 1)), time.Since(start); n != 1 || took != patience*3/2 {
-			t.Errorf("%d after %v, want the last as soon as it is there", n, took)
-		}
-	})
-}
-
 // Many requests at once on several connections, with few descriptors.
 func TestManyRequests(t *testing.T) {
 	t.Parallel()
@@ -243,7 +228,6 @@ func TestManyRequests(t *testing.T) {
 	dir := t.TempDir()
 	a, _ := newTestAgent(t, map[string]transport{relayLocal: into(dir)}, production())
 	a.open = newBudget(2 * (filesPerRequest + users*filesPerRecipient))
-	a.work = make(chan struct{}, 4)
 	var addrs []string
 	for i := range users {
 		addrs = append(addrs, fmt.Sprintf("u%d@mx.example", i))
@@ -256,7 +240,7 @@ func TestManyRequests(t *testing.T) {
 			for i := range requests {
 				req := *template
 				req.N, req.ID = uint64(i), fmt.Sprintf("%012X%02X", client, i)
-				if err := c.Send(&req, f); err != nil {
+				if err := send(c, &req, f); err != nil {
 					t.Error(err)
 					return
 				}
@@ -264,17 +248,19 @@ func TestManyRequests(t *testing.T) {
 		})
 		wg.Go(func() {
 			for got := 0; got < requests*users; {
-				var reply ipc.Reply
-				if _, err := c.Recv(&reply); err != nil {
+				var p ipc.ReplyPacket
+				if _, err := c.Recv(&p); err != nil {
 					t.Error(err)
 					return
 				}
-				for _, r := range reply.Results {
-					if r.Status != ipc.Sent {
-						t.Errorf("%+v", r)
+				for _, reply := range p.Replies {
+					for _, r := range reply.Results {
+						if r.Status != ipc.Sent {
+							t.Errorf("%+v", r)
+						}
 					}
+					got += len(reply.Results)
 				}
-				got += len(reply.Results)
 			}
 		})
 	}
@@ -285,20 +271,6 @@ func TestManyRequests(t *testing.T) {
 		}
 	}
 	a.open.take(a.open.total) // waits for ever if a descriptor was lost
-}
-
-// Somebody else's requests are not even read.
-func TestStranger(t *testing.T) {
-	t.Parallel()
-	a, log := newTestAgent(t, nil, production())
-	a.trusted = map[uint32]bool{uint32(os.Geteuid()) + 1: true}
-	c := dial(t, a)
-	if _, err := c.Recv(new(ipc.Reply)); err == nil {
-		t.Error("the connection stays open")
-	}
-	if b, err := os.ReadFile(log); err != nil || !strings.Contains(string(b), "not the queue manager") {
-		t.Errorf("log: %q, %v", b, err)
-	}
 }
 
 // A queue manager that dies leaves work that is finished, and no more.
@@ -318,7 +290,7 @@ func TestClientDies(t *testing.T) {
 	})
 	c := dial(t, a)
 	req, f := request(t, content, "ann@mx.example")
-	if err := c.Send(req, f); err != nil {
+	if err := send(c, req, f); err != nil {
 		t.Fatal(err)
 	}
 	<-begun
@@ -339,7 +311,7 @@ func TestBudget(t *testing.T) {
 	if b.free != 6 {
 		t.Errorf("free: %d, want 6", b.free)
 	}
-	for limit, want := range map[uint64]int{64: filesPerRequest + filesPerRecipient, 1024: 1024 - 64 - 400, 1 << 60: 1<<20 - 464} {
+	for limit, want := range map[uint64]int{64: filesPerRequest + filesPerRecipient, 1024: 1024 - 64 - 400 - 3*85, 1 << 60: 1<<20 - 464 - 3*256} {
 		if n := descriptorBudget(limit, 100); n != want {
 			t.Errorf("of %d descriptors %d, want %d", limit, n, want)
 		}

@@ -1,0 +1,105 @@
+package local
+
+import (
+	"sync"
+
+	"yubin/internal/agent"
+	"yubin/internal/durable"
+	"yubin/internal/ipc"
+	"yubin/internal/maildir"
+	"yubin/internal/maillog"
+)
+
+// A flusher is durable.Flusher, or stands in for it in tests.
+type flusher interface {
+	FlushAll(items []durable.Item) []error
+}
+
+// A mailbox is where a recipient's mail goes, and with whose rights.
+type mailbox struct {
+	place maildir.Place
+	as    identity
+}
+
+// A transport finds out what is to be done for one recipient. It returns a
+// mailbox, or results that hold what the recipient expands to, or an error.
+type transport interface {
+	find(l *letter, r *ipc.Recipient) (*mailbox, []ipc.Result, error)
+}
+
+// A deliverer carries out delivery requests. Its fields do not change.
+type deliverer struct {
+	log        *maillog.Logger
+	host       string               // in the names of Maildir files
+	transports map[string]transport // by ipc.Request.Transport
+	ids        *switcher
+	boxes      *maildir.Boxes
+	open       *budget // descriptors
+	crew       *crew
+	finish     *finisher
+}
+
+// server returns who receives the requests of these users.
+func (a *deliverer) server(trusted map[uint32]bool) *agent.Server {
+	return &agent.Server{Log: a.log, Trusted: trusted, Handle: a.handle}
+}
+
+// Descriptors that requests hold while their mailboxes are flushed.
+const (
+	filesPerRequest   = 1
+	filesPerRecipient = 5 // the file, new/, and cur/ or what was made above it
+)
+
+// A budget is a number of things that may be in use at once.
+type budget struct {
+	mu    sync.Mutex // guards free
+	more  sync.Cond
+	free  int
+	total int
+}
+
+func newBudget(total int) *budget {
+	b := &budget{free: total, total: total}
+	b.more.L = &b.mu
+	return b
+}
+
+// take waits until n are free and takes them, or all where n is more than there
+// are. It returns how many it took.
+func (b *budget) take(n int) int {
+	n = min(n, b.total)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for b.free < n {
+		b.more.Wait()
+	}
+	b.free -= n
+	return n
+}
+
+func (b *budget) give(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.free += n
+	b.more.Broadcast()
+}
+
+const (
+	// reservedFiles are descriptors that deliveries do not use: sockets, tables,
+	// directories that are open for a moment.
+	reservedFiles = 64
+	// openBoxes is how many mailboxes are kept open, where limits allow.
+	openBoxes = 256
+)
+
+// boxBudget is how many mailboxes may be kept open: a quarter of the limit at
+// most goes to them.
+func boxBudget(limit uint64) int {
+	return int(min(limit/4/maildir.FilesPerBox, openBoxes))
+}
+
+// descriptorBudget leaves room for everything else that the process opens.
+func descriptorBudget(limit uint64, workers int) int {
+	spare := reservedFiles + 4*workers + maildir.FilesPerBox*boxBudget(limit)
+	return max(int(min(limit, 1<<20))-spare, filesPerRequest+filesPerRecipient)
+}
