@@ -22,15 +22,16 @@ import (
 
 // A rig is an agent and the qmgr that asks it.
 type rig struct {
-	t     testing.TB
-	d     *deliverer
-	qmgr  *fdpass.Conn
-	file  string              // of the log
-	files map[string]*os.File // by content
-	n     uint64
-	lmtp  bool
-	attrs map[string]string
-	flags uint32
+	t      testing.TB
+	d      *deliverer
+	qmgr   *fdpass.Conn
+	file   string              // of the log
+	files  map[string]*os.File // by content
+	n      uint64
+	lmtp   bool
+	attrs  map[string]string
+	sender string
+	flags  uint32
 }
 
 // options of a rig.
@@ -136,7 +137,7 @@ func (r *rig) send(nexthop, content string, rcpt []ipc.Recipient) {
 	r.n++
 	req := ipc.Request{
 		N: r.n, ID: fmt.Sprintf("A%d", r.n), Transport: "smtp", Nexthop: nexthop,
-		Sender: "ann@own.test", Offset: 4, Length: int64(len(content)), Attrs: r.attrs, Flags: r.flags,
+		Sender: cmp.Or(r.sender, "ann@own.test"), Offset: 4, Length: int64(len(content)), Attrs: r.attrs, Flags: r.flags,
 		Recipients: rcpt,
 	}
 	if r.lmtp {
