@@ -213,6 +213,8 @@ const (
 // that was content in the end.
 func (s *session) exchange(mechanism string, p sasl.Party) (r *reply, content bool, err error) {
 	const phase = "performing the AUTH handshake"
+	s.secret = true
+	defer func() { s.secret = false }()
 	say, content, err := p.Next(nil)
 	if err != nil {
 		return nil, false, err

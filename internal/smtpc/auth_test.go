@@ -28,6 +28,13 @@ func (k *keeper) ask(q ipc.RelayRequest) (ipc.RelayReply, error) {
 	return k.answer(q)
 }
 
+// questions are those that have been asked.
+func (k *keeper) questions() []ipc.RelayRequest {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Clone(k.asked)
+}
+
 func knows(user, password string) *keeper {
 	return &keeper{answer: func(ipc.RelayRequest) (ipc.RelayReply, error) {
 		return ipc.RelayReply{User: user, Secret: password}, nil
@@ -37,11 +44,9 @@ func knows(user, password string) *keeper {
 // authRig has an agent that logs in.
 func authRig(t *testing.T, k *keeper, main ...string) *rig {
 	t.Helper()
-	r := newRig(t, rigOptions{main: append([]string{
+	return newRig(t, rigOptions{main: append([]string{
 		"smtp_sasl_auth_enable = yes", "smtp_sasl_password_maps = hash:/nowhere", "smtp_sasl_security_options = noanonymous",
-	}, main...)})
-	r.d.o.auth.ask = k.ask
-	return r
+	}, main...), setup: func(d *deliverer) { d.o.auth.ask = k.ask }})
 }
 
 const secret = "correct horse"
@@ -187,8 +192,8 @@ func TestTokenRefused(t *testing.T) {
 		r := authRig(t, k)
 		got := say(r.deliver(fmt.Sprintf("[127.0.0.1]:%d", p.Port()), "x\n", "bob@far.test")[0])
 		want := map[string]string{"new": "sent", "old": "deferred 4.7.8"}[fresh]
-		if !strings.HasPrefix(got, want) || len(k.asked) != 2 {
-			t.Errorf("%s: got %q after %d questions, want %s", fresh, got, len(k.asked), want)
+		if n := len(k.questions()); !strings.HasPrefix(got, want) || n != 2 {
+			t.Errorf("%s: got %q after %d questions, want %s", fresh, got, n, want)
 		}
 	}
 }
@@ -223,11 +228,12 @@ func TestSendersApart(t *testing.T) {
 			r.deliver(fmt.Sprintf("[127.0.0.1]:%d", p.Port()), "x\n", "bob@far.test")
 		}
 		want := map[bool]int{false: 1, true: 2}[apart]
-		if got := p.Conns() - before; got != want || len(k.asked) != want {
-			t.Errorf("apart %t: got %d connections, %+v, want %d", apart, got, k.asked, want)
+		asked := k.questions()
+		if got := p.Conns() - before; got != want || len(asked) != want {
+			t.Fatalf("apart %t: got %d connections, %+v, want %d", apart, got, asked, want)
 		}
-		if apart && k.asked[1].Sender != "ben@own.test" || !apart && k.asked[0].Sender != "" {
-			t.Errorf("apart %t: asked %+v", apart, k.asked)
+		if apart && asked[1].Sender != "ben@own.test" || !apart && asked[0].Sender != "" {
+			t.Errorf("apart %t: asked %+v", apart, asked)
 		}
 	}
 }

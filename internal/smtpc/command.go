@@ -28,8 +28,18 @@ var Command = &cli.Command{
 	}, clientParams(), resolve.Params(), service.Params),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		lmtp := fs.Bool("lmtp", false, "speak LMTP; master(8) says so for services that master.cf has as lmtp")
+		try := &trial{}
+		fs.StringVar(&try.nexthop, "trial", "", "make one session with this `next hop` and show it, without a message; an operand is a recipient to ask for")
+		fs.StringVarP(&try.sender, "sender", "f", "", "the sender of --trial")
 		o := service.Flags(fs)
 		return func(ctx context.Context, env *cli.Env) error {
+			if try.nexthop != "" {
+				try.out = env.Stdout
+				if len(env.Args) > 0 {
+					try.recipient = env.Args[0]
+				}
+				return try.run(ctx, env, *lmtp)
+			}
 			var d *deliverer
 			return service.Run(ctx, env, o, service.Handler{
 				Start: func(_ context.Context, s *service.Service) (err error) {

@@ -164,6 +164,7 @@ func (s *session) encrypt(ctx context.Context, at *site) error {
 	s.tls = state
 	state.judge(s.o.tls, at)
 	s.logTLS()
+	s.showTLS()
 	return state.refusal
 }
 

@@ -40,6 +40,8 @@ type rigOptions struct {
 	lmtp bool
 	dns  *dns.Server
 	ctx  context.Context // of the process; nil: the test's
+	// setup changes the agent before it is asked anything.
+	setup func(*deliverer)
 }
 
 func newRig(t testing.TB, o rigOptions) *rig {
@@ -76,6 +78,9 @@ func newRig(t testing.TB, o rigOptions) *rig {
 	d, err := newDeliverer(&service.Service{Config: c, Log: log, MaxConns: 20}, o.lmtp)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if o.setup != nil {
+		o.setup(d)
 	}
 	ours, theirs, err := fdpass.Pair()
 	if err != nil {

@@ -50,6 +50,7 @@ type settings struct {
 	wait          timeouts
 	tls           *tlsSettings
 	auth          *authSettings // nil: nobody logs in
+	trace         func(string)  // gets each line of a session; nil: nobody looks
 }
 
 // timeouts are how long the steps of a session may take.

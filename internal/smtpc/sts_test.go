@@ -72,10 +72,9 @@ func TestMTASTS(t *testing.T) {
 				zone += `_mta-sts TXT "v=STSv1; id=1;"` + "\n"
 			}
 			server.Zone("far.test", zone)
-			r := newRig(t, rigOptions{dns: server, main: append([]string{
+			r := newRig(t, rigOptions{dns: server, setup: policies(t, good, c.policy), main: append([]string{
 				fmt.Sprintf("smtp_tcp_port = %d", p.Port()), "smtp_tls_CAfile = " + good.file(), "smtp_tls_loglevel = 1",
 			}, c.main...)})
-			r.policies(good, c.policy)
 			if got := say(r.deliver("far.test", letterText, "bob@far.test")[0]); got != c.want {
 				t.Errorf("got\n%s\nwant\n%s", got, c.want)
 			}
@@ -88,7 +87,7 @@ func TestMTASTS(t *testing.T) {
 
 // policies has the server of far.test's policy, which the agent takes for the
 // one that the DNS names.
-func (r *rig) policies(ca *authority, policy string) {
+func policies(t *testing.T, ca *authority, policy string) func(*deliverer) {
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain")
 		io.WriteString(w, policy)
@@ -96,17 +95,19 @@ func (r *rig) policies(ca *authority, policy string) {
 	s.TLS = serverTLS(ca.issue(time.Now().Add(time.Hour), "mta-sts.far.test"))
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
-	r.t.Cleanup(s.Close)
-	f := r.d.finder
-	if f.sts == nil {
-		return
+	t.Cleanup(s.Close)
+	return func(d *deliverer) {
+		f := d.finder
+		if f.sts == nil {
+			return
+		}
+		f.sts = mtasts.New(mtasts.Options{
+			TXT: f.texts, Report: d.log.Warn, Roots: func() (*x509.CertPool, error) { return f.o.tls.public.get() },
+			Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+				return (&net.Dialer{}).DialContext(ctx, network, s.Listener.Addr().String())
+			},
+		})
 	}
-	f.sts = mtasts.New(mtasts.Options{
-		TXT: f.texts, Report: r.d.log.Warn, Roots: func() (*x509.CertPool, error) { return f.o.tls.public.get() },
-		Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, network, s.Listener.Addr().String())
-		},
-	})
 }
 
 // serverTLS shows one certificate.
