@@ -37,6 +37,22 @@
 //	    "secure" are those that DNSSEC vouches for. Lines that begin with "waits",
 //	    "goes back" or "refused" say why mail would not be delivered now; a host
 //	    that cannot be found does no harm while another one is.
+//	mailctl relay set [--user USER] [--tls LEVEL] HOST[:PORT]
+//	    Send all mail for other hosts to HOST, at port 587 where none is named;
+//	    465 is spoken with TLS from the first byte. Main.cf gets relayhost and
+//	    smtp_tls_security_level: LEVEL is secure (the certificate is for HOST, of
+//	    an authority that is trusted), or encrypt, where nobody vouches for it.
+//	    With USER, mailctl asks for the password, or reads it from standard
+//	    input, and writes it to relay_passwd beside main.cf, for root alone;
+//	    main.cf gets smtp_sasl_auth_enable, smtp_sasl_password_maps and
+//	    smtp_sasl_tls_security_options.
+//	mailctl relay test [-f SENDER] [ADDRESS]
+//	    Show a session with the relayhost as smtp(8) makes it, up to the login;
+//	    with ADDRESS, one with where mail from SENDER (you) to ADDRESS goes, up
+//	    to whether the recipient is taken. No message is sent and no password
+//	    shown. The system must run: authd(8) has the password.
+//	mailctl relay unset
+//	    Take back what set has written, and remove the password.
 //	mailctl queue list
 //	    List the queue, as mailq(1) does.
 //	mailctl queue show ID
@@ -55,6 +71,7 @@
 //
 //	/etc/yubin/main.cf    parameters; see main.cf(5)
 //	/etc/yubin/master.cf  services; see master.cf(5)
+//	/etc/yubin/relay_passwd  the password of the relay
 //
 // # Security
 //

@@ -34,12 +34,13 @@ func subcommands() []subcommand {
 		{"upgrade", "", "have the mail system go on with the programs that are installed now", sound(upgrade)},
 		{"status", "", "say whether the mail system runs", sound(status)},
 		{"route", routeSynopsis, "say how mail for an address is delivered, step by step", sound(showRoute)},
+		{"relay", "set|test|unset [ARGUMENT...]", "send mail for other hosts through a relay", sound(relayCommand)},
 		{"queue", "list|show|cat|flush|hold|release|delete [ID...]", "look at and manage the queue", sound(queueCommand)},
 	}
 }
 
 // params are the parameters that subcommands other than check read.
-var params = slices.Concat(runParams, queuectl.Params(), routeParams)
+var params = slices.Concat(runParams, queuectl.Params(), routeParams, relayParams)
 
 // Command is mailctl(8).
 var Command = &cli.Command{
@@ -91,10 +92,11 @@ func run(ctx context.Context, env *cli.Env) error {
 func help() string {
 	var b strings.Builder
 	b.WriteString("commands:\n")
+	groups := map[string][]subcommand{"relay": relayCommands(), "queue": queueCommands()}
 	for _, s := range subcommands() {
-		if s.name == "queue" {
-			for _, q := range queueCommands() {
-				fmt.Fprintf(&b, "  %s\n        %s\n", strings.TrimSpace("queue "+q.name+" "+q.synopsis), q.summary)
+		if group := groups[s.name]; group != nil {
+			for _, q := range group {
+				fmt.Fprintf(&b, "  %s\n        %s\n", strings.TrimSpace(s.name+" "+q.name+" "+q.synopsis), q.summary)
 			}
 			continue
 		}
