@@ -30,6 +30,8 @@ var builtin = [...]MasterService{
 	{Name: "qmgr", Type: "unix", Unpriv: true, Wakeup: 5 * time.Minute, Command: "qmgr"},
 	{Name: "local", Type: "unix", Private: true, Command: "local"},
 	{Name: "virtual", Type: "unix", Private: true, Command: "local"},
+	{Name: "smtp", Type: "unix", Private: true, Unpriv: true, Command: "smtp"},
+	{Name: "relay", Type: "unix", Private: true, Unpriv: true, Command: "smtp"},
 }
 
 // translation says what becomes of a command of Postfix's.
@@ -46,8 +48,7 @@ var translations = [...]translation{
 	{"oqmgr", "qmgr", ""},
 	{"error", "", ""}, // qmgr(8) does these itself
 	{"discard", "", ""},
-	{"smtp", "", "mail for other hosts is kept and deferred: there is no SMTP client yet"},
-	{"lmtp", "", "mail for LMTP servers is kept and deferred: there is no LMTP client yet"},
+	{"lmtp", "smtp", ""}, // with ourArgs
 	{"anvil", "", "smtpd(8) counts its clients itself"},
 	{"bounce", "", "qmgr(8) makes notices itself"},
 	{"cleanup", "", "smtpd(8), pickup(8) and qmgr(8) do its work"},
@@ -66,6 +67,9 @@ var translations = [...]translation{
 	{"trivial-rewrite", "", "each program resolves addresses itself"},
 	{"verify", "", "there is no address verification yet"},
 }
+
+// ourArgs are arguments of our program, by the command that master.cf has.
+var ourArgs = map[string][]string{"lmtp": {"--lmtp"}}
 
 // LoadMaster reads dir/master.cf. A line that cannot be used is left out and
 // reported; the error is for a file that cannot be read and for a wrong
@@ -134,6 +138,7 @@ func readService(file string, l line, limit int) (s MasterService, problems []Pr
 	if chroot {
 		note("%s %s is not chrooted: the accounts of services own nothing", s.Name, s.Type)
 	}
+	args := ourArgs[s.Command]
 	if t := translate(s.Command); t != nil {
 		if t.note != "" {
 			note("%s %s is not started: %s", s.Name, s.Type, t.note)
@@ -154,6 +159,7 @@ func readService(file string, l line, limit int) (s MasterService, problems []Pr
 	if s.Args, err = masterArgs(s.Name, s.Args); err != nil {
 		return leftOut(err)
 	}
+	s.Args = append(slices.Clone(args), s.Args...)
 	return s, problems, true
 }
 

@@ -126,9 +126,13 @@ func account(name, def, doc string, theirs ...string) String {
 	return p
 }
 
-// choice is a str with a few legal values.
+// choice is a str with a few legal values; the empty one, if it is among them,
+// is the first.
 func choice(name, def string, values []string, doc string) String {
 	want := "one of " + strings.Join(values, ", ")
+	if values[0] == "" {
+		want = "empty or one of " + strings.Join(values[1:], ", ")
+	}
 	return String{register(&Def{Name: name, Default: def, Type: want, Doc: doc, check: func(v string) (any, error) {
 		v = strings.ToLower(strings.Trim(v, blanks))
 		if !slices.Contains(values, v) {

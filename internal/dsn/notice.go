@@ -40,7 +40,7 @@ type Recipient struct {
 	Original string // what the sender asked for, when it differs
 	Orcpt    string // RFC 3461 ORCPT, "type;address", decoded; "" for none
 	Code     string // enhanced status code, 5.1.1
-	Text     string // why; from another host when Host is set
+	Text     string // why, as the log has it; from another host when Host is set
 	Host     string // remote host that said Text; "" when it was this one
 	Tried    time.Time
 }

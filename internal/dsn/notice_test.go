@@ -120,6 +120,29 @@ func TestReturned(t *testing.T) {
 	}
 }
 
+// What the log has of a remote host's words reads well in both parts.
+func TestRemoteWords(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][2]string{
+		"550 5.1.1 no": {"host mx.b said: 550 5.1.1 no", "550 5.1.1 no"},
+		"host mx.b[192.0.2.1] said: 550 5.1.1 no (in reply to RCPT TO command)": {
+			"host mx.b[192.0.2.1] said: 550 5.1.1 no (in reply to RCPT TO command)", "550 5.1.1 no"},
+		"host mx.b[192.0.2.1] refused to talk to me: 554 no": {"host mx.b[192.0.2.1] refused to talk to me: 554 no", "554 no"},
+		"host unknown": {"host unknown", "host unknown"},
+	} {
+		n := notice("x")
+		n.Recipients[0] = Recipient{Address: "bob@b", Code: "5.1.1", Text: text, Host: "mx.b"}
+		flat := strings.ReplaceAll(string(n.text()), "\n    ", " ")
+		if !strings.Contains(flat, "<bob@b>: "+want[0]+"\n") {
+			t.Errorf("%s: text is\n%s", text, flat)
+		}
+		flat = strings.ReplaceAll(string(n.status()), "\n    ", " ")
+		if !strings.Contains(flat, "Diagnostic-Code: smtp; "+want[1]+"\n") {
+			t.Errorf("%s: status is\n%s", text, flat)
+		}
+	}
+}
+
 func TestUnreadable(t *testing.T) {
 	t.Parallel()
 	n := notice("short")

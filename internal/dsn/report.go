@@ -30,7 +30,7 @@ func (n *Notice) text() []byte {
 			line += " (sent to <" + smtp.Quote(r.Original) + ">)"
 		}
 		reason := bound(r.Text)
-		if r.Host != "" {
+		if r.Host != "" && !strings.HasPrefix(reason, "host ") {
 			reason = "host " + bound(r.Host) + " said: " + reason
 		}
 		fold(&b, line+": "+reason)
@@ -47,7 +47,7 @@ func (n *Notice) status() []byte {
 	own := "X-" + token(n.MailName)
 	put(own+"-Queue-ID", n.Original)
 	if n.EnvID != "" {
-		put("Original-Envelope-Id", xtext(n.EnvID))
+		put("Original-Envelope-Id", smtp.Xtext(n.EnvID))
 	}
 	put(own+"-Sender", address(n.To))
 	put("Arrival-Date", header.FormatDate(n.Arrival))
@@ -58,7 +58,7 @@ func (n *Notice) status() []byte {
 		switch {
 		case r.Orcpt != "":
 			kind, addr, _ := strings.Cut(r.Orcpt, ";")
-			put("Original-Recipient", ascii(kind)+";"+xtext(addr))
+			put("Original-Recipient", ascii(kind)+";"+smtp.Xtext(addr))
 		case r.Original != "":
 			put("Original-Recipient", address(r.Original))
 		}
@@ -66,7 +66,7 @@ func (n *Notice) status() []byte {
 		put("Status", r.Code)
 		if r.Host != "" {
 			put("Remote-MTA", "dns; "+ascii(bound(r.Host)))
-			put("Diagnostic-Code", "smtp; "+ascii(bound(r.Text)))
+			put("Diagnostic-Code", "smtp; "+ascii(bound(reply(r.Text))))
 		} else {
 			put("Diagnostic-Code", own+"; "+ascii(bound(r.Text)))
 		}
@@ -75,6 +75,23 @@ func (n *Notice) status() []byte {
 		}
 	}
 	return b.Bytes()
+}
+
+// reply is what the other host said, without the words that the log has around
+// it: "host NAME said: REPLY (in reply to COMMAND)".
+func reply(text string) string {
+	if !strings.HasPrefix(text, "host ") {
+		return text
+	}
+	for _, words := range []string{" said: ", " refused to talk to me: "} {
+		if _, said, ok := strings.Cut(text, words); ok {
+			if i := strings.LastIndex(said, " (in reply to "); i > 0 {
+				said = said[:i]
+			}
+			return said
+		}
+	}
+	return text
 }
 
 // address returns the typed form of an address: rfc822, or for one that is not
@@ -98,19 +115,6 @@ func utf8Xtext(s string) string {
 			continue
 		}
 		b.WriteByte(byte(c))
-	}
-	return b.String()
-}
-
-// xtext is RFC 3461, 4's.
-func xtext(s string) string {
-	var b strings.Builder
-	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c > '~' || c == '+' || c == '=' {
-			fmt.Fprintf(&b, "+%02X", c)
-			continue
-		}
-		b.WriteByte(s[i])
 	}
 	return b.String()
 }

@@ -11,7 +11,7 @@ import (
 // with, below dir.
 func healthy(t *testing.T, dir string) string {
 	t.Helper()
-	for _, name := range []string{"master", "pickup", "qmgr", "local", "smtpd", "sendmail", "mailq", "newaliases", "mailctl"} {
+	for _, name := range []string{"master", "pickup", "qmgr", "local", "smtp", "smtpd", "sendmail", "mailq", "newaliases", "mailctl"} {
 		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o755); err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"yubin/internal/newaliases"
 	"yubin/internal/pickup"
 	"yubin/internal/qmgr"
+	"yubin/internal/smtpc"
 	"yubin/internal/smtpd"
 	"yubin/internal/submit"
 )
@@ -18,6 +19,6 @@ import (
 // All is every program: daemons in the order a letter meets them, then
 // commands.
 var All = []*cli.Command{
-	master.Command, smtpd.Command, pickup.Command, qmgr.Command, local.Command,
+	master.Command, smtpd.Command, pickup.Command, qmgr.Command, local.Command, smtpc.Command,
 	submit.Command, mailq.Command, newaliases.Command, mailctl.Command,
 }

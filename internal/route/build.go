@@ -42,7 +42,7 @@ func New(c *config.Config, report func(config.Problem)) (*Router, error) {
 			b.class(Relay, config.RelayDomains, config.RelayTransport, config.RelayRecipientMaps, "relay recipient table"),
 		},
 		others:     domainClass{class: Default},
-		own:        ownAddresses(config.InetInterfaces.Of(c)),
+		own:        OwnAddresses(config.InetInterfaces.Of(c)),
 		hostname:   strings.ToLower(config.Myhostname.Of(c)),
 		origin:     strings.ToLower(config.Myorigin.Of(c)),
 		delimiters: config.RecipientDelimiter.Of(c),

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// ownAddresses returns what tells whether an address is this host's, as
+// OwnAddresses returns what tells whether an address is this host's, as
 // inet_interfaces has it. Names in it are left out: mail to an address literal
 // is too rare to make a resolver decide what is local.
-func ownAddresses(interfaces []string) func(netip.Addr) bool {
+func OwnAddresses(interfaces []string) func(netip.Addr) bool {
 	listed := map[netip.Addr]bool{}
 	loopback := false
 	for _, element := range interfaces {

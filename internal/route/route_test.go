@@ -325,7 +325,7 @@ func TestOwnAddresses(t *testing.T) {
 		{"192.0.2.1 mail.example", "192.0.2.1", true},
 	}
 	for _, test := range tests {
-		own := ownAddresses(strings.Fields(test.interfaces))
+		own := OwnAddresses(strings.Fields(test.interfaces))
 		if got := own(netip.MustParseAddr(test.addr)); got != test.want {
 			t.Errorf("%s with %s: got %t", test.addr, test.interfaces, got)
 		}

@@ -133,6 +133,7 @@ virtual_mailbox_base = %[1]s/mail
 virtual_uid_maps = static:%[5]s
 virtual_gid_maps = static:%[6]s
 virtual_minimum_uid = 0
+resolver_addresses = 127.0.0.1:1
 `, s.dir, s.bin, me.Username, group.Name, me.Uid, me.Gid, domain)
 }
 

@@ -1,7 +1,8 @@
 // Package interop holds the tests with mail programs that other people wrote:
 // swaks, msmtp, git send-email, mutt, Postfix's smtp-source. Each sends or
 // reads as it does on a user's desk, through a private instance of the
-// programs in bin/, and the files in the mailboxes are the witness.
+// programs in bin/, and the files in the mailboxes are the witness. Mail of the
+// instance goes into Exim, Postfix and Dovecot (server.sh).
 //
 // The tests are built with the tag interop; run.sh (make interop) installs the
 // programs and runs them.

@@ -1,7 +1,7 @@
 #!/bin/sh
 # make interop: installs the mail programs of other people that the tests in
-# this directory speak to, and runs them. Debian or Ubuntu; root, or all of
-# swaks, msmtp, mutt, git-email and smtp-source on PATH.
+# this directory speak to, and runs them. Debian or Ubuntu, as root: the servers
+# among them run in mount namespaces of their own.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -26,19 +26,32 @@ if [ -n "$missing" ]; then
 		{ cat "$work/apt" >&2; exit 1; }
 fi
 
-# smtp-source is part of postfix, which must not be installed: it would start.
-if ! has smtp-source; then
-	deb=$(ls out/postfix_*.deb 2>/dev/null | tail -n 1)
+# Servers are unpacked and not installed: they would start, and they exclude
+# each other. Only the libraries that they want are installed.
+servers=$work/servers
+libraries=
+mkdir -p out "$servers"
+for package in postfix exim4-daemon-light dovecot-core dovecot-lmtpd; do
+	deb=$(ls out/"$package"_*.deb 2>/dev/null | tail -n 1)
 	if [ -z "$deb" ]; then
-		mkdir -p out
-		(cd out && { apt-get -qq download postfix || { apt-get update -qq && apt-get -qq download postfix; }; })
-		deb=$(ls out/postfix_*.deb | tail -n 1)
+		(cd out && { apt-get -qq download "$package" || { apt-get update -qq && apt-get -qq download "$package"; }; })
+		deb=$(ls out/"$package"_*.deb | tail -n 1)
 	fi
-	dpkg -x "$deb" "$work/postfix"
+	dpkg -x "$deb" "$servers"
+	libraries="$libraries $(dpkg-deb -f "$deb" Depends | tr ',|' '\n\n' | sed -n 's/^ *\(lib[^ :]*\).*/\1/p')"
+done
+# shellcheck disable=SC2086 # a list of packages
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $libraries >"$work/apt" 2>&1 ||
+	{ cat "$work/apt" >&2; exit 1; }
+chmod 755 "$work" # the servers give up root's rights
+export YUBIN_SERVERS="$servers"
+
+# smtp-source is part of postfix.
+if ! has smtp-source; then
 	mkdir "$work/bin"
 	cat >"$work/bin/smtp-source" <<-END
 		#!/bin/sh
-		LD_LIBRARY_PATH=$work/postfix/usr/lib/postfix exec $work/postfix/usr/sbin/smtp-source "\$@"
+		LD_LIBRARY_PATH=$servers/usr/lib/postfix exec $servers/usr/sbin/smtp-source "\$@"
 	END
 	chmod +x "$work/bin/smtp-source"
 	PATH=$work/bin:$PATH

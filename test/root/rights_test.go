@@ -147,7 +147,7 @@ func TestServiceAccounts(t *testing.T) {
 	i.WaitLog("to=<ben@localhost>", "status=sent")
 	i.WaitLog("to=<dave@elsewhere.test>", "status=deferred")
 
-	for name, uid := range map[string]int{"smtpd": 61402, "qmgr": 61401, "local": 0} {
+	for name, uid := range map[string]int{"smtpd": 61402, "smtp": 61403, "qmgr": 61401, "local": 0} {
 		pids := i.Processes(name)
 		if len(pids) == 0 {
 			t.Errorf("no %s runs", name)

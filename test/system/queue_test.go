@@ -20,7 +20,7 @@ func TestQueueTools(t *testing.T) {
 
 	want := regexp.MustCompile(`^-Queue ID-  --Size-- ----Arrival Time---- -Sender/Recipient-------
 ` + id + ` +\d+ \w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d  alice@example\.test
- *\([^\n]*smtp[^\n]*\)
+ *\([^\n]*name=elsewhere\.test type=MX[^\n]*\)
  {41}dave@elsewhere\.test
 
 -- 0 Kbytes in 1 Request\.

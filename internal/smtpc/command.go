@@ -1,0 +1,87 @@
+package smtpc
+
+import (
+	"context"
+	"net"
+	"slices"
+
+	"github.com/spf13/pflag"
+
+	"yubin/internal/agent"
+	"yubin/internal/cli"
+	"yubin/internal/config"
+	"yubin/internal/resolve"
+	"yubin/internal/service"
+	"yubin/internal/table"
+)
+
+// Command is smtp(8).
+var Command = &cli.Command{
+	Name: "smtp", Section: 8,
+	Params: slices.Concat([]*config.Def{
+		config.Myhostname.Def, config.MailOwner.Def, config.QueueDirectory.Def, config.InetInterfaces.Def,
+		config.InetProtocols.Def, config.ProxyInterfaces.Def, config.ParentDomainMatchesSubdomains.Def,
+		config.SmtpFallbackRelay.Def, config.SmtpHeloName.Def, config.LmtpLhloName.Def, config.SmtpAlwaysSendEhlo.Def,
+		config.SmtpNeverSendEhlo.Def, config.TLSAppendDefaultCA.Def,
+	}, clientParams(), resolve.Params(), service.Params),
+	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
+		lmtp := fs.Bool("lmtp", false, "speak LMTP; master(8) says so for services that master.cf has as lmtp")
+		o := service.Flags(fs)
+		return func(ctx context.Context, env *cli.Env) error {
+			var d *deliverer
+			return service.Run(ctx, env, o, service.Handler{
+				Start: func(_ context.Context, s *service.Service) (err error) {
+					d, err = newDeliverer(s, *lmtp)
+					return err
+				},
+				Conn: func(ctx context.Context, c net.Conn) { d.serve(ctx, c) },
+				Stop: func(context.Context) { d.pool.close() },
+			})
+		}
+	},
+}
+
+// clientParams are the rows that SMTP and LMTP have each.
+func clientParams() []*config.Def {
+	var defs []*config.Def
+	for _, p := range []interface{ Rows() []*config.Def }{
+		config.SmtpTCPPort, config.SmtpHostLookup, config.SmtpBindAddress, config.SmtpBindAddress6, config.SmtpAddressPreference,
+		config.SmtpBalanceInetProtocols, config.SmtpRandomizeAddresses, config.SmtpMXAddressLimit, config.SmtpMXSessionLimit,
+		config.SmtpDeferIfNoMXAddress, config.SmtpSkip5xxGreeting, config.SmtpSkipQuitResponse,
+		config.SmtpDiscardEhloKeywords, config.SmtpConnectTimeout, config.SmtpHeloTimeout, config.SmtpStarttlsTimeout,
+		config.SmtpMailTimeout, config.SmtpRcptTimeout, config.SmtpDataInitTimeout, config.SmtpDataXferTimeout,
+		config.SmtpMinDataRate, config.SmtpDataDoneTimeout, config.SmtpRsetTimeout, config.SmtpQuitTimeout,
+		config.SmtpLineLengthLimit, config.SmtpConnectionCacheOnDemand, config.SmtpConnectionCacheDestinations,
+		config.SmtpConnectionCacheTimeLimit, config.SmtpConnectionReuseTimeLimit, config.SmtpConnectionReuseCountLimit,
+		config.SmtpTLSSecurityLevel, config.SmtpTLSPolicyMaps, config.SmtpTLSWrappermode, config.SmtpTLSCAfile,
+		config.SmtpTLSCApath, config.SmtpTLSProtocols, config.SmtpTLSMandatoryProtocols, config.SmtpTLSVerifyCertMatch,
+		config.SmtpTLSSecureCertMatch, config.SmtpTLSFingerprintCertMatch, config.SmtpTLSFingerprintDigest,
+		config.SmtpTLSServername, config.SmtpTLSLoglevel, config.SmtpTLSNoteStarttlsOffer,
+	} {
+		defs = append(defs, p.Rows()...)
+	}
+	return defs
+}
+
+// maxDeliveries is the most requests under way when master.cf sets no maxproc.
+const maxDeliveries = 1000
+
+func newDeliverer(s *service.Service, lmtp bool) (*deliverer, error) {
+	c := s.Config
+	o, err := newSettings(c, lmtp, table.Report(func(p config.Problem) { s.Log.Warn("%v", p) }))
+	if err != nil {
+		return nil, err
+	}
+	dns, err := resolve.Configured(c)
+	if err != nil {
+		return nil, err
+	}
+	limit := maxDeliveries
+	if s.MaxConns > 0 {
+		limit = s.MaxConns
+	}
+	return &deliverer{
+		log: s.Log, o: o, finder: &finder{o, s.Log, dns}, pool: newPool(o, limit), trusted: agent.Trusted(c),
+		work: make(chan struct{}, limit),
+	}, nil
+}

@@ -1,0 +1,151 @@
+package smtpc
+
+import (
+	"io"
+	"strings"
+
+	"yubin/internal/downgrade"
+	"yubin/internal/queue"
+	"yubin/internal/smtp"
+)
+
+// A form is how a message goes to one server.
+type form struct {
+	body     string // of MAIL's BODY; "": not said
+	utf8     bool   // SMTPUTF8 is said
+	size     int64  // octets on the wire, before dots
+	chunked  bool   // BDAT
+	verbatim bool   // octet by octet, CRLF and all
+	convert  bool   // to seven bits
+	limit    int    // of a line
+}
+
+// formFor decides how m goes to the server of s for rs. A failure is one for all
+// of them.
+func formFor(s *session, m *letter, rs []*recipient) (*form, error) {
+	e := &s.ext
+	t, err := m.traits()
+	if err != nil {
+		return nil, err
+	}
+	f := &form{limit: s.o.lineLimit, size: m.req.Length + t.lines}
+	if t.partial {
+		f.size += 2
+	}
+	long := f.limit > 0 && t.longest > f.limit
+	switch {
+	case m.binary():
+		if !e.binary {
+			return nil, fails(5, noConversion, "the message is binary (BINARYMIME), which host %s does not take", s.name)
+		}
+		f.body, f.chunked, f.verbatim, f.size = "BINARYMIME", true, true, m.req.Length
+	case long && e.binary:
+		// Lines stay whole, and signatures over them good.
+		f.body, f.chunked, f.limit = "BINARYMIME", true, 0
+	case t.eight && e.eightBit:
+		f.body = "8BITMIME"
+	case t.eight:
+		f.convert = true
+	}
+	f.utf8 = needsUTF8(m.req.Sender, rs)
+	if f.utf8 && !e.utf8 {
+		return nil, fails(5, noUTF8, "SMTPUTF8 is required, but was not offered by host %s", s.name)
+	}
+	if e.maxSize > 0 && f.size > e.maxSize {
+		return nil, fails(5, smtp.TooBig, "message size %d exceeds size limit %d of server %s", f.size, e.maxSize, s.name)
+	}
+	return f, nil
+}
+
+// needsUTF8 tells whether an address of the transaction is not ASCII (RFC 6531,
+// 3.1).
+func needsUTF8(sender string, rs []*recipient) bool {
+	if eightBit([]byte(sender)) {
+		return true
+	}
+	for _, r := range rs {
+		if eightBit([]byte(r.Address)) {
+			return true
+		}
+	}
+	return false
+}
+
+// write writes the content to w, which is buffered.
+func (f *form) write(w io.Writer, m *letter) error {
+	if f.verbatim {
+		return m.copyTo(w)
+	}
+	out := newWire(w, f.limit, !f.chunked)
+	var err error
+	if f.convert {
+		err = downgrade.Convert(out, m.reader)
+	} else {
+		err = m.copyTo(out)
+	}
+	if err != nil {
+		return err
+	}
+	return out.finish()
+}
+
+// mailCommand is MAIL for m.
+func (f *form) mailCommand(s *session, m *letter) string {
+	var b strings.Builder
+	b.WriteString("MAIL FROM:<" + smtp.Quote(m.req.Sender) + ">")
+	if s.ext.size {
+		b.WriteString(" SIZE=" + itoa(f.size))
+	}
+	if f.body != "" {
+		b.WriteString(" BODY=" + f.body)
+	}
+	if f.utf8 {
+		b.WriteString(" SMTPUTF8")
+	}
+	if s.ext.dsn {
+		if v := m.req.Attrs[queue.AttrRet]; v == "FULL" || v == "HDRS" {
+			b.WriteString(" RET=" + v)
+		}
+		if v := m.req.Attrs[queue.AttrEnvID]; v != "" {
+			b.WriteString(" ENVID=" + smtp.Xtext(v))
+		}
+	}
+	return b.String()
+}
+
+// rcptCommand is RCPT for r.
+func (f *form) rcptCommand(s *session, r *recipient) string {
+	line := "RCPT TO:<" + smtp.Quote(r.Address) + ">"
+	if !s.ext.dsn {
+		return line
+	}
+	if v := r.Attrs[queue.AttrNotify]; notify(v) {
+		line += " NOTIFY=" + v
+	}
+	kind, addr, ok := strings.Cut(r.Attrs[queue.AttrOrcpt], ";")
+	switch {
+	case ok && kind != "" && addr != "":
+	case r.Original != "" && r.Original != r.Address:
+		// RFC 3461, 5.2.1: where the address was changed here.
+		kind, addr = "rfc822", smtp.Quote(r.Original)
+	default:
+		return line
+	}
+	if eightBit([]byte(addr)) {
+		return line // RFC 6533 has a form for it, which few understand
+	}
+	return line + " ORCPT=" + smtp.Xtext(kind) + ";" + smtp.Xtext(addr)
+}
+
+// notify tells whether v is a value of NOTIFY (RFC 3461, 4.1).
+func notify(v string) bool {
+	if v == "NEVER" {
+		return true
+	}
+	for word := range strings.SplitSeq(v, ",") {
+		if word != "SUCCESS" && word != "FAILURE" && word != "DELAY" {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,289 @@
+package smtpc
+
+import (
+	"crypto/tls"
+	"fmt"
+	"strings"
+
+	"yubin/internal/config"
+	"yubin/internal/smtp"
+	"yubin/internal/table"
+)
+
+// A level is how far TLS is insisted on.
+type level int
+
+// The levels, as in smtp_tls_security_level. From levelEncrypt on there is no
+// plain text.
+const (
+	levelNone level = iota
+	levelMay
+	levelEncrypt
+	levelFingerprint
+	levelVerify
+	levelSecure
+	levelDane // of a target: what the TLSA records ask for; of a site: they are there
+	levelDaneOnly
+)
+
+var levels = map[string]level{
+	"": levelNone, "none": levelNone, "may": levelMay, "encrypt": levelEncrypt, "fingerprint": levelFingerprint,
+	"verify": levelVerify, "secure": levelSecure, "dane": levelDane, "dane-only": levelDaneOnly,
+}
+
+// A policy is what is asked of TLS with one destination. It does not change.
+type policy struct {
+	level      level
+	wrapper    bool
+	match      []string // names, or fingerprints
+	servername string   // name, hostname, nexthop
+	versions   versions
+	anchor     *anchor // of a site at levelDane
+}
+
+// key tells policies apart between which a connection must not be shared.
+// Levels that look at names look at the next hop's too.
+func (p *policy) key(nexthop string) string {
+	if p.level == levelNone {
+		return "plain"
+	}
+	k := fmt.Sprintf("%d %t %s %s %v", p.level, p.wrapper, p.servername, strings.Join(p.match, " "), p.versions)
+	if p.level > levelEncrypt || p.servername == "nexthop" {
+		k += " " + nexthop
+	}
+	return k
+}
+
+// defaultPolicy is the one of main.cf.
+func (t *tlsSettings) defaultPolicy() *policy { return t.withLevel(t.level) }
+
+func (t *tlsSettings) withLevel(l level) *policy {
+	p := &policy{level: l, wrapper: t.wrapper, servername: t.servername, versions: t.mandatory}
+	switch l {
+	case levelMay:
+		p.versions = t.opportunistic
+	case levelFingerprint:
+		p.match = t.fingerprints
+	case levelVerify:
+		p.match = t.verifyMatch
+	case levelSecure:
+		p.match = t.secureMatch
+	}
+	return p
+}
+
+// policyFor finds the policy of a destination. MTA-STS would have its say here,
+// behind the tables.
+func (t *tlsSettings) policyFor(to *target) (*policy, error) {
+	value, found, err := t.lookup(to)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", t.mapsName, err)
+	}
+	p := t.defaultPolicy()
+	if found {
+		if p, err = t.parse(value); err != nil {
+			return nil, fails(4, badTLS, "client TLS configuration problem: %s has for %s: %v", t.mapsName, to.text, err)
+		}
+	}
+	switch {
+	case to.path != "":
+		return &policy{}, nil
+	case p.wrapper && p.level < levelEncrypt:
+		return nil, fails(4, badTLS, "client TLS configuration problem: TLS wrapper mode needs the level encrypt or higher, for %s", to.text)
+	}
+	return p, nil
+}
+
+// lookup asks the tables for the destination as it is written, and for a domain
+// then for its parents.
+func (t *tlsSettings) lookup(to *target) (value string, found bool, err error) {
+	if t.maps.Empty() {
+		return "", false, nil
+	}
+	value, found, err = t.maps.Lookup(to.text)
+	if err != nil || found || !smtp.ValidDomain(to.text) {
+		return value, found, err
+	}
+	for name := to.text; ; {
+		_, parent, ok := strings.Cut(name, ".")
+		if !ok {
+			return "", false, nil
+		}
+		if value, found, err = t.maps.Lookup("." + parent); err != nil || found {
+			return value, found, err
+		}
+		name = parent
+	}
+}
+
+// parse reads a value of smtp_tls_policy_maps.
+func (t *tlsSettings) parse(value string) (*policy, error) {
+	words := strings.FieldsFunc(value, func(c rune) bool { return c == ' ' || c == '\t' || c == ',' })
+	if len(words) == 0 {
+		return nil, fmt.Errorf("no level")
+	}
+	l, ok := levels[strings.ToLower(words[0])]
+	if !ok {
+		return nil, fmt.Errorf("unknown level %q", words[0])
+	}
+	p := t.withLevel(l)
+	matched := false
+	for _, w := range words[1:] {
+		name, v, _ := strings.Cut(w, "=")
+		switch strings.ToLower(name) {
+		case "match":
+			if !matched {
+				p.match = nil
+			}
+			matched = true
+			separator := ":"
+			if l == levelFingerprint {
+				separator = "|"
+			}
+			p.match = append(p.match, strings.Split(v, separator)...)
+		case "protocols":
+			r, err := parseVersions(strings.Split(v, ":"))
+			if err != nil {
+				return nil, err
+			}
+			p.versions = r
+		case "servername":
+			p.servername = v
+		case "ciphers", "exclude", "connection_reuse", "enable_rpk":
+		default:
+			return nil, fmt.Errorf("unknown attribute %q", w)
+		}
+	}
+	if l == levelFingerprint {
+		p.match = fingerprints(p.match)
+	}
+	return p, nil
+}
+
+// fingerprints brings them into one shape: lower case, without colons.
+func fingerprints(list []string) []string {
+	var out []string
+	for _, f := range list {
+		for one := range strings.SplitSeq(f, "|") {
+			if one = strings.ToLower(strings.ReplaceAll(one, ":", "")); one != "" {
+				out = append(out, one)
+			}
+		}
+	}
+	return out
+}
+
+// versions are a range of TLS versions; 0: the library's bound.
+type versions struct{ low, high uint16 }
+
+// versionNames are those that main.cf has, oldest first; what is below TLS 1.2
+// is not spoken (RFC 8996).
+var versionNames = []struct {
+	name    string
+	version uint16
+}{
+	{"sslv2", 2}, {"sslv3", 3}, {"tlsv1", tls.VersionTLS10}, {"tlsv1.1", tls.VersionTLS11},
+	{"tlsv1.2", tls.VersionTLS12}, {"tlsv1.3", tls.VersionTLS13},
+}
+
+func versionOf(name string) (uint16, bool) {
+	for _, v := range versionNames {
+		if strings.EqualFold(v.name, name) {
+			return v.version, true
+		}
+	}
+	return 0, false
+}
+
+// parseVersions reads smtp_tls_protocols: bounds, names, and names with an
+// exclamation mark.
+func parseVersions(words []string) (versions, error) {
+	r := versions{low: tls.VersionTLS12, high: tls.VersionTLS13}
+	allowed, named := map[uint16]bool{}, false
+	excluded := map[uint16]bool{}
+	for _, w := range words {
+		bound := ""
+		if len(w) > 2 && (w[:2] == ">=" || w[:2] == "<=") {
+			bound, w = w[:2], w[2:]
+		}
+		name, not := strings.CutPrefix(w, "!")
+		v, ok := versionOf(name)
+		switch {
+		case name == "" && bound == "":
+			continue
+		case !ok || not && bound != "":
+			return r, fmt.Errorf("unknown protocol %q", w)
+		case bound == ">=":
+			r.low = max(r.low, v)
+		case bound == "<=":
+			r.high = min(r.high, v)
+		case not:
+			excluded[v] = true
+		default:
+			allowed[v], named = true, true
+		}
+	}
+	for _, v := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		if !excluded[v] && (!named || allowed[v]) {
+			continue
+		}
+		if v == r.low {
+			r.low++
+		} else if v == r.high {
+			r.high--
+		}
+	}
+	if r.low > r.high {
+		return r, fmt.Errorf("no protocol is left of TLSv1.2 and TLSv1.3")
+	}
+	return r, nil
+}
+
+// tlsSettings are what main.cf says of TLS.
+type tlsSettings struct {
+	level                    level
+	wrapper                  bool
+	maps                     *table.Maps
+	mapsName                 string
+	opportunistic, mandatory versions
+	verifyMatch, secureMatch []string
+	fingerprints             []string
+	digest, servername       string
+	loglevel                 int
+	noteOffer                bool
+	roots                    roots
+	cache                    tls.ClientSessionCache
+}
+
+func newTLSSettings(c *config.Config, lmtp bool, report table.Option) (*tlsSettings, error) {
+	maps := config.SmtpTLSPolicyMaps.In(lmtp)
+	t := &tlsSettings{
+		level:   levels[config.SmtpTLSSecurityLevel.In(lmtp).Of(c)],
+		wrapper: config.SmtpTLSWrappermode.In(lmtp).Of(c), mapsName: maps.Name,
+		verifyMatch: config.SmtpTLSVerifyCertMatch.In(lmtp).Of(c), secureMatch: config.SmtpTLSSecureCertMatch.In(lmtp).Of(c),
+		fingerprints: fingerprints(config.SmtpTLSFingerprintCertMatch.In(lmtp).Of(c)),
+		digest:       config.SmtpTLSFingerprintDigest.In(lmtp).Of(c), servername: config.SmtpTLSServername.In(lmtp).Of(c),
+		loglevel: config.SmtpTLSLoglevel.In(lmtp).Of(c), noteOffer: config.SmtpTLSNoteStarttlsOffer.In(lmtp).Of(c),
+		roots: roots{
+			file: config.SmtpTLSCAfile.In(lmtp).Of(c), dir: config.SmtpTLSCApath.In(lmtp).Of(c),
+			system: config.TLSAppendDefaultCA.Of(c),
+		},
+		cache: tls.NewLRUClientSessionCache(cachedSessions),
+	}
+	var err error
+	if t.maps, err = table.OpenMaps(maps.Of(c), report); err != nil {
+		return nil, c.Fault(maps.Def, err.Error())
+	}
+	for _, v := range []struct {
+		param config.List
+		to    *versions
+	}{
+		{config.SmtpTLSProtocols.In(lmtp), &t.opportunistic},
+		{config.SmtpTLSMandatoryProtocols.In(lmtp), &t.mandatory},
+	} {
+		if *v.to, err = parseVersions(v.param.Of(c)); err != nil {
+			return nil, c.Fault(v.param.Def, err.Error())
+		}
+	}
+	return t, nil
+}

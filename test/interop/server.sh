@@ -1,0 +1,144 @@
+#!/bin/sh
+# server.sh NAME ROOT DIR [HOST PORT] runs a mail server of somebody else in the
+# foreground: exim, postfix (both at HOST:PORT) or dovecot (LMTP at DIR/lmtp).
+# ROOT is where its packages are unpacked. It takes mail for dave@far.test, in
+# the Maildir DIR/mail/dave. Root only: it lives in a mount namespace of its own,
+# where ROOT/usr lies over /usr and the accounts that it wants exist.
+set -eu
+name=$1 root=$2 dir=$3 host=${4-} port=${5-}
+
+if [ -z "${INTEROP_NAMESPACE-}" ]; then
+	INTEROP_NAMESPACE=1 exec unshare --mount --propagation private "$0" "$@"
+fi
+mkdir "$dir/mail" "$dir/spool"
+for file in passwd group; do
+	grep -vE '^(Debian-exim|dovecot|dovenull|postfix|postdrop):' "/etc/$file" >"$dir/$file"
+done
+id=61600
+for account in Debian-exim dovecot dovenull postfix postdrop; do
+	id=$((id + 1))
+	echo "$account:x:$id:$id::/:/bin/false" >>"$dir/passwd"
+	echo "$account:x:$id:" >>"$dir/group"
+done
+mount -t overlay overlay -o "lowerdir=$root/usr:/usr" /usr
+mount --bind "$dir/passwd" /etc/passwd
+mount --bind "$dir/group" /etc/group
+chown nobody "$dir/mail"
+
+exim() {
+	mkdir "$dir/log"
+	chown Debian-exim "$dir/spool" "$dir/log" "$dir/mail" # -C costs it root's rights
+	cat >"$dir/conf" <<-END
+		primary_hostname = exim.test
+		spool_directory = $dir/spool
+		log_file_path = $dir/log/%slog
+		local_interfaces = $host
+		daemon_smtp_ports = $port
+		host_lookup =
+		never_users =
+		smtputf8_advertise_hosts = *
+		dsn_advertise_hosts = *
+		acl_smtp_rcpt = rcpt
+		begin acl
+		rcpt:
+		  accept domains = far.test
+		         local_parts = dave
+		  deny message = no such user
+		begin routers
+		all:
+		  driver = accept
+		  transport = maildir
+		begin transports
+		maildir:
+		  driver = appendfile
+		  directory = $dir/mail/dave
+		  maildir_format
+		  create_directory
+		  user = Debian-exim
+	END
+	exec /usr/sbin/exim4 -C "$dir/conf" -bdf -q1m -oP "$dir/pid"
+}
+
+postfix() {
+	mkdir "$dir/etc" "$dir/data"
+	chown postfix "$dir/data"
+	cat >"$dir/etc/main.cf" <<-END
+		compatibility_level = 3.6
+		queue_directory = $dir/spool
+		data_directory = $dir/data
+		daemon_directory = /usr/lib/postfix/sbin
+		command_directory = /usr/sbin
+		myhostname = postfix.test
+		mydestination =
+		inet_interfaces = 127.0.0.1
+		inet_protocols = ipv4
+		alias_maps =
+		virtual_mailbox_domains = far.test
+		virtual_mailbox_base = $dir/mail
+		virtual_mailbox_maps = inline:{ { dave@far.test = dave/ } }
+		virtual_uid_maps = static:65534
+		virtual_gid_maps = static:65534
+		virtual_minimum_uid = 1
+		maillog_file = $dir/postfix.log
+		maillog_file_prefixes = /
+	END
+	cat >"$dir/etc/master.cf" <<-END
+		$host:$port inet n - n - - smtpd
+		cleanup unix n - n - 0 cleanup
+		qmgr unix n - n 300 1 qmgr
+		rewrite unix - - n - - trivial-rewrite
+		bounce unix - - n - 0 bounce
+		defer unix - - n - 0 bounce
+		trace unix - - n - 0 bounce
+		proxymap unix - - n - - proxymap
+		tlsmgr unix - - n 1000? 1 tlsmgr
+		virtual unix - n n - - virtual
+		anvil unix - - n - 1 anvil
+		postlog unix-dgram n - n - 1 postlogd
+	END
+	cd "$dir/spool"
+	for d in active bounce corrupt defer deferred flush hold incoming private saved trace; do
+		mkdir -m 700 "$d"
+		chown postfix "$d"
+	done
+	mkdir -m 730 maildrop
+	mkdir -m 710 public
+	chown postfix:postdrop maildrop public
+	mkdir pid
+	exec /usr/lib/postfix/sbin/master -c "$dir/etc" -d
+}
+
+dovecot() {
+	echo "dave@far.test::65534:65534::$dir/mail::" >"$dir/users"
+	cat >"$dir/conf" <<-END
+		base_dir = $dir/spool
+		state_dir = $dir/spool
+		protocols = lmtp
+		log_path = $dir/dovecot.log
+		first_valid_uid = 1
+		ssl = no
+		mail_location = maildir:$dir/mail/%n
+		service lmtp {
+		  unix_listener $dir/lmtp {
+		    mode = 0666
+		  }
+		}
+		userdb {
+		  driver = passwd-file
+		  args = $dir/users
+		}
+		passdb {
+		  driver = passwd-file
+		  args = $dir/users
+		}
+		service stats {
+		  chroot =
+		}
+		service anvil {
+		  chroot =
+		}
+	END
+	exec /usr/sbin/dovecot -F -c "$dir/conf"
+}
+
+"$name"
