@@ -6,13 +6,14 @@ PROGRAMS  = $(notdir $(wildcard cmd/*))
 STATIC    = CGO_ENABLED=0 $(GO)
 TOOL      = $(GO) tool -modfile=tools/go.mod
 FUZZTIME ?= 1m
+VERSION  ?= 0.1.0
 
 .PHONY: all build test run check race fuzz root-test bench interop man cover clean
 
 all: build
 
 build:
-	$(STATIC) build -trimpath -ldflags '-s -w' -o bin/ $(addprefix ./cmd/,$(PROGRAMS))
+	$(STATIC) build -trimpath -ldflags '-s -w -X yubin/internal/config.build=yubin-$(VERSION)' -o bin/ $(addprefix ./cmd/,$(PROGRAMS))
 
 # Needs Go and make alone, no root, no other service.
 test: build
