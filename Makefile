@@ -8,12 +8,16 @@ TOOL      = $(GO) tool -modfile=tools/go.mod
 FUZZTIME ?= 1m
 VERSION  ?= 0.1.0
 
-.PHONY: all build test run check race fuzz root-test bench interop man cover clean
+.PHONY: all build install test run check race fuzz root-test bench interop man cover clean
 
 all: build
 
 build:
 	$(STATIC) build -trimpath -ldflags '-s -w -X yubin/internal/config.build=yubin-$(VERSION)' -o bin/ $(addprefix ./cmd/,$(PROGRAMS))
+
+# Below DESTDIR anybody may; into the system only root.
+install: build
+	$(GO) run ./packaging/place install '$(DESTDIR)'
 
 # Needs Go and make alone, no root, no other service.
 test: build
