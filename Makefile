@@ -6,13 +6,26 @@ PROGRAMS  = $(notdir $(wildcard cmd/*))
 STATIC    = CGO_ENABLED=0 $(GO)
 TOOL      = $(GO) tool -modfile=tools/go.mod
 FUZZTIME ?= 1m
+# The spec has the version; VERSION= and RELEASE= make another build of it.
+SPEC      = packaging/rpm/yubin.spec
+VERSION  ?= $(shell awk '$$1 == "Version:" { print $$2 }' $(SPEC))
+RELEASE  ?= $(shell awk '$$1 == "Release:" { sub("%.*", "", $$2); print $$2 }' $(SPEC))
+RPMS     ?= out/rpm
 
-.PHONY: all build test run check race fuzz root-test bench interop man cover clean
+.PHONY: all build install rpm test run check race fuzz root-test package-test bench interop man cover clean
 
 all: build
 
 build:
-	$(STATIC) build -trimpath -ldflags '-s -w' -o bin/ $(addprefix ./cmd/,$(PROGRAMS))
+	$(STATIC) build -trimpath -ldflags '-s -w -X yubin/internal/config.build=yubin-$(VERSION)' -o bin/ $(addprefix ./cmd/,$(PROGRAMS))
+
+# Below DESTDIR anybody may; into the system only root.
+install: build
+	$(GO) run ./packaging/place install '$(DESTDIR)'
+
+# Source and binary RPMs of the last commit.
+rpm:
+	VERSION=$(VERSION) RELEASE=$(RELEASE) packaging/rpm/build.sh $(RPMS)
 
 # Needs Go and make alone, no root, no other service.
 test: build
@@ -23,7 +36,7 @@ run: build
 
 # What a commit has to pass beside the tests.
 check:
-	test -z "$$(gofmt -l cmd internal test | tee /dev/stderr)"
+	test -z "$$(gofmt -l cmd internal packaging test | tee /dev/stderr)"
 	$(GO) vet ./... && $(GO) vet -tags root,interop ./...
 	$(GO) mod verify
 	$(TOOL) staticcheck -tags root,interop ./...
@@ -39,6 +52,11 @@ fuzz:
 # What only root can show; run as root on a machine that may be changed.
 root-test: build
 	$(STATIC) test -tags root -count=1 ./test/root ./internal/local ./internal/master
+
+# What README.md says of the RPM of the last commit; root, and what .ci/run
+# installs. A Debian root is kept in /var/cache/yubin-test.
+package-test:
+	$(STATIC) test -tags root -count=1 -v -timeout 30m ./test/package
 
 bench: build
 	test/bench/run.sh

@@ -9,7 +9,9 @@
 //	    Say what is wrong with main.cf, master.cf and what they name: files,
 //	    tables, programs, accounts, directories. Each line names file and line,
 //	    the problem, and how to mend it. Lines that begin with "note:" need no
-//	    repair; they say what becomes of entries of Postfix's.
+//	    repair; they say what becomes of entries of Postfix's. With the
+//	    configuration in /etc/yubin, also say which installed file is missing
+//	    or has another owner or mode than it was installed with.
 //	mailctl config [-n|-d] [-h|-H] [-x] [NAME...]
 //	    Print parameters as postconf does: all, or those named. -n: only what
 //	    main.cf sets; -d: defaults; -h: values only; -H: names only; -x: with
@@ -71,7 +73,10 @@
 //
 //	/etc/yubin/main.cf    parameters; see main.cf(5)
 //	/etc/yubin/master.cf  services; see master.cf(5)
-//	/etc/yubin/relay_passwd  the password of the relay
+//	/etc/yubin/relay_passwd
+//	                      the password of the relay
+//	/usr/share/yubin/manifest
+//	                      what was installed, with owners and modes
 //
 // # Security
 //

@@ -17,9 +17,12 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/user"
 	"slices"
+	"strconv"
 	"sync"
 
+	"yubin/internal/config"
 	"yubin/internal/fdpass"
 	"yubin/internal/ipc"
 	"yubin/internal/maillog"
@@ -34,6 +37,18 @@ type Server struct {
 	// Handle takes a request. It is called by the goroutine that reads: while it
 	// waits, nothing more is read, and the queue manager's window fills.
 	Handle func(*Request)
+}
+
+// Trusted are the users who may send delivery requests: root, this process's
+// own, and mail_owner, as whom qmgr runs.
+func Trusted(c *config.Config) map[uint32]bool {
+	t := map[uint32]bool{0: true, uint32(os.Geteuid()): true}
+	if u, err := user.Lookup(config.MailOwner.Of(c)); err == nil {
+		if id, err := strconv.ParseUint(u.Uid, 10, 32); err == nil {
+			t[uint32(id)] = true
+		}
+	}
+	return t
 }
 
 // A Request is one that has come in. Whoever has it answers for each recipient.

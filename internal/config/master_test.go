@@ -130,7 +130,7 @@ func TestStock(t *testing.T) {
 		check(t, "daemon_directory", DaemonDirectory.Of(c), "/usr/libexec/yubin")
 		check(t, "mail_owner", MailOwner.Of(c), "yubin")
 		check(t, "setgid_group", SetgidGroup.Of(c), "maildrop")
-		check(t, "sendmail_path", SendmailPath.Of(c), "/usr/sbin/sendmail")
+		check(t, "sendmail_path", SendmailPath.Of(c), "/usr/sbin/sendmail.yubin")
 		check(t, "queue_directory", QueueDirectory.Of(c), "/var/spool/postfix")
 		check(t, "a macro", must(c.Expand("$daemon_directory/x")), any("/usr/libexec/yubin/x"))
 	}

@@ -16,12 +16,13 @@ var (
 		"/usr/libexec/postfix", "/usr/lib/postfix/sbin", "/usr/lib/postfix")
 	CommandDirectory = path("command_directory", "/usr/sbin", `
 		Where the administrator's commands are.`)
-	SendmailPath = path("sendmail_path", "/usr/sbin/sendmail", `
-		The sendmail(8) command, where programs of the system look for it.`, "/usr/sbin/sendmail.postfix")
-	MailqPath = path("mailq_path", "/usr/bin/mailq", `
-		The mailq(1) command, which sendmail -bp runs.`, "/usr/bin/mailq.postfix")
-	NewaliasesPath = path("newaliases_path", "/usr/bin/newaliases", `
-		The newaliases(1) command, which sendmail -bi runs.`, "/usr/bin/newaliases.postfix")
+	SendmailPath = path("sendmail_path", "/usr/sbin/sendmail.yubin", `
+		The sendmail(1) command of this system; /usr/sbin/sendmail is that of the mail system that alternatives(8) has
+		chosen.`, "/usr/sbin/sendmail", "/usr/sbin/sendmail.postfix")
+	MailqPath = path("mailq_path", "/usr/bin/mailq.yubin", `
+		The mailq(1) command, which sendmail -bp runs.`, "/usr/bin/mailq", "/usr/bin/mailq.postfix")
+	NewaliasesPath = path("newaliases_path", "/usr/bin/newaliases.yubin", `
+		The newaliases(1) command, which sendmail -bi runs.`, "/usr/bin/newaliases", "/usr/bin/newaliases.postfix")
 	MaillogFile = path("maillog_file", "", `
 		Log to this file instead of syslog. master(8) opens it and hands it to the daemons.`)
 

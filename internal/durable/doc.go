@@ -3,13 +3,14 @@
 //
 // Callers that wait at the same time share a flush (group commit): the first
 // becomes the leader and flushes for all that have gathered, then hands over to
-// one of those who came meanwhile. On a file system that journals names and
-// bytes together and reports lost writes to syncfs(2) (ext4 and xfs on Linux
-// 5.8 and later) the shared flush is one syncfs. When only one waits there, or
-// after a shared flush that took longer than flush_slow because the file system
-// had other people's data to write, each file is fsynced, which covers its name
-// as well (docs/decisions/0006). Elsewhere (NFS, btrfs, tmpfs) every file and
-// directory is fsynced.
+// one of those who came meanwhile. On a file system whose syncfs(2) flushes
+// names and bytes and reports lost writes (ext4 and xfs on Linux 5.8 and later)
+// the shared flush is one syncfs. When only one waits there, or after a shared
+// flush that took longer than flush_slow because the file system had other
+// people's data to write, and on all other file systems (NFS, btrfs, tmpfs), every
+// file and directory is fsynced; where a journal holds all changes in their
+// order (xfs, and ext4 unless it was made without one), the fsync of a file
+// covers its name as well (docs/decisions/0006).
 //
 // A failed flush proves nothing and is never repeated as proof. When a shared
 // flush fails, each file is fsynced alone, once, through the descriptor that

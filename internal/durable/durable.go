@@ -3,6 +3,9 @@ package durable
 import (
 	"fmt"
 	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -92,7 +95,7 @@ func (f *Flusher) fileSystem(it Item) (*fileSystem, error) {
 	defer f.mu.Unlock()
 	fs := f.by[st.Dev]
 	if fs == nil {
-		fs = &fileSystem{o: &f.o, shares: shares(one)}
+		fs = newFileSystem(&f.o, one, st.Dev)
 		f.by[st.Dev] = fs
 	}
 	return fs, nil
@@ -118,18 +121,40 @@ func syncfs(f *os.File) error {
 	return nil
 }
 
-// shares tells whether one syncfs is as good as an fsync of everything on f's
-// file system. Before Linux 5.8 syncfs did not report lost writes.
-func shares(f *os.File) bool {
+// newFileSystem finds out what the file system of f, on device dev, can do.
+func newFileSystem(o *Options, f *os.File, dev uint64) *fileSystem {
+	fs := &fileSystem{o: o}
 	var st unix.Statfs_t
 	if unix.Fstatfs(int(f.Fd()), &st) != nil {
-		return false
+		return fs
 	}
 	switch int64(st.Type) {
-	case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC:
-		return release() >= 5_008
+	case unix.EXT4_SUPER_MAGIC:
+		fs.journals = journal("/sys", dev)
+	case unix.XFS_SUPER_MAGIC:
+		fs.journals = true
+	default:
+		return fs
 	}
-	return false
+	// Before Linux 5.8 syncfs did not report lost writes.
+	fs.shares = release() >= 5_008
+	return fs
+}
+
+// journal tells whether the ext4 file system on device dev has a journal, which
+// mkfs can leave out: sysfs then knows of no journal task. Where sysfs does not
+// say there is none.
+func journal(sys string, dev uint64) bool {
+	where, err := os.Readlink(fmt.Sprintf("%s/dev/block/%d:%d", sys, unix.Major(dev), unix.Minor(dev)))
+	if err != nil {
+		return false
+	}
+	task, err := os.ReadFile(filepath.Join(sys, "fs/ext4", filepath.Base(where), "journal_task"))
+	if err != nil {
+		return false
+	}
+	_, err = strconv.Atoi(strings.TrimSpace(string(task)))
+	return err == nil
 }
 
 // release is the kernel's version: 5_008 for 5.8.

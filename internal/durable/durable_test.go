@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 var errLost = fmt.Errorf("fsync: %w", syscall.EIO)
@@ -67,7 +69,7 @@ func group(t *testing.T, f *Flusher, items []Item) *fileSystem {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fs.shares = true
+	fs.shares, fs.journals = true, true
 	return fs
 }
 
@@ -77,14 +79,19 @@ func TestWaysToFlush(t *testing.T) {
 		name          string
 		items         int
 		shares        bool
+		journals      bool
 		witness, slow bool
 		shared, each  int // system calls expected
 	}{
-		{"one waits", 1, true, true, false, 0, 1},
-		{"many wait", 5, true, true, false, 1, 0},
-		{"the first batch", 5, true, false, false, 0, 5},
-		{"after a slow flush", 5, true, true, true, 0, 5},
-		{"another file system", 5, false, true, false, 0, 6},
+		{"one waits", 1, true, true, true, false, 0, 1},
+		{"many wait", 5, true, true, true, false, 1, 0},
+		{"the first batch", 5, true, true, false, false, 0, 5},
+		{"after a slow flush", 5, true, true, true, true, 0, 5},
+		{"one waits, without journal", 1, true, false, true, false, 0, 2},
+		{"many wait, without journal", 5, true, false, true, false, 1, 0},
+		{"slow, without journal", 5, true, false, true, true, 0, 6},
+		{"another file system", 5, false, false, true, false, 0, 6},
+		{"old kernel", 5, false, true, true, false, 0, 5},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -92,7 +99,7 @@ func TestWaysToFlush(t *testing.T) {
 			f := New(n.options())
 			items := files(t, c.items)
 			fs := group(t, f, items)
-			fs.shares, fs.slow = c.shares, c.slow
+			fs.shares, fs.journals, fs.slow = c.shares, c.journals, c.slow
 			if c.witness {
 				fs.witness = items[0].Dirs[0]
 			}
@@ -165,6 +172,36 @@ func TestSharedFlushFails(t *testing.T) {
 	}
 }
 
+// ext4 has a journal when sysfs names its task.
+func TestJournal(t *testing.T) {
+	t.Parallel()
+	sys := t.TempDir()
+	for name, task := range map[string]string{"sda1": "1239\n", "vda": "<none>\n"} {
+		dir := filepath.Join(sys, "fs/ext4", name)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "journal_task"), []byte(task), 0o444); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.MkdirAll(filepath.Join(sys, "dev/block"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for number, name := range map[string]string{"8:1": "sda1", "254:0": "vda", "7:0": "loop0"} {
+		if err := os.Symlink("../../devices/some/where/"+name, filepath.Join(sys, "dev/block", number)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for dev, want := range map[uint64]bool{
+		unix.Mkdev(8, 1): true, unix.Mkdev(254, 0): false, unix.Mkdev(7, 0): false, unix.Mkdev(9, 9): false,
+	} {
+		if got := journal(sys, dev); got != want {
+			t.Errorf("device %d:%d: %t, want %t", unix.Major(dev), unix.Minor(dev), got, want)
+		}
+	}
+}
+
 // Directories without a file are fsynced themselves, on any file system.
 func TestNamesAlone(t *testing.T) {
 	t.Parallel()
@@ -187,7 +224,8 @@ func TestDirectoryFails(t *testing.T) {
 		}
 		return nil
 	}})
-	group(t, f, items).shares = false
+	fs := group(t, f, items)
+	fs.shares, fs.journals = false, false
 	for i, err := range f.FlushAll(items) {
 		if !errors.Is(err, syscall.EIO) {
 			t.Errorf("item %d: got %v, want the directory's error", i, err)

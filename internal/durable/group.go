@@ -14,8 +14,9 @@ const lanes = 16
 
 // A fileSystem is the queue of those who wait for a flush of one file system.
 type fileSystem struct {
-	o      *Options
-	shares bool // one journal holds names and bytes in order, and syncfs reports lost writes
+	o        *Options
+	shares   bool // syncfs flushes everything, and reports lost writes
+	journals bool // one journal holds all changes of names and inodes, in order
 
 	mu      sync.Mutex // guards busy and waiting
 	busy    bool       // somebody leads
@@ -150,7 +151,7 @@ func (fs *fileSystem) each(items []Item) []error {
 // journal holds all changes in their order, the fsync of the file reaches
 // beyond its name, and beyond every directory made before it.
 func (fs *fileSystem) uncovered(it Item) []*os.File {
-	if fs.shares && it.File != nil {
+	if fs.journals && it.File != nil {
 		return nil
 	}
 	return it.Dirs

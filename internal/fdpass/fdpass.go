@@ -11,8 +11,11 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"yubin/internal/sock"
 )
 
 // Limits of one packet. A sender that exceeds them gets an error.
@@ -25,13 +28,20 @@ const (
 // another receives; several may send.
 type Conn struct {
 	c    *net.UnixConn
+	raw  syscall.RawConn
 	send sync.Mutex
 	buf  []byte // Recv's
 	oob  []byte
 }
 
 // New wraps an accepted or dialled "unixpacket" connection.
-func New(c *net.UnixConn) *Conn { return &Conn{c: c} }
+func New(c *net.UnixConn) *Conn {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		panic("a connection that was never opened: " + err.Error())
+	}
+	return &Conn{c: c, raw: raw}
+}
 
 // Dial connects to the socket at path.
 func Dial(path string) (*Conn, error) {
@@ -86,8 +96,7 @@ func (c *Conn) Send(v any, files ...*os.File) error {
 	}
 	c.send.Lock()
 	defer c.send.Unlock()
-	_, _, err = c.c.WriteMsgUnix(b, oob, nil)
-	return err
+	return sock.Send(c.raw, b, oob)
 }
 
 // Recv waits for the next packet, decodes it into v, and returns the files
@@ -98,7 +107,7 @@ func (c *Conn) Recv(v any) ([]*os.File, error) {
 		c.buf = make([]byte, MaxPacket)
 		c.oob = make([]byte, unix.CmsgSpace(4*MaxFiles))
 	}
-	n, oobn, flags, _, err := c.c.ReadMsgUnix(c.buf, c.oob)
+	n, oobn, flags, err := sock.Recv(c.raw, c.buf, c.oob)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +143,6 @@ func rights(oob []byte) ([]*os.File, error) {
 			continue // credentials and the like
 		}
 		for _, fd := range fds {
-			unix.CloseOnExec(fd)
 			files = append(files, os.NewFile(uintptr(fd), "received"))
 		}
 	}

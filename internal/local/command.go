@@ -4,9 +4,7 @@ import (
 	"context"
 	"net"
 	"os"
-	"os/user"
 	"runtime"
-	"strconv"
 
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
@@ -75,7 +73,7 @@ func newServer(s *service.Service) (*agent.Server, error) {
 		log: s.Log, host: config.Myhostname.Of(c), transports: transports, ids: ids,
 		boxes: maildir.NewBoxes(boxBudget(files.Cur)), open: newBudget(descriptorBudget(files.Cur, workers)),
 	}, workers, durable.New(durable.Options{Slow: config.FlushSlow.Of(c)}))
-	return a.server(trusted(c)), nil
+	return a.server(agent.Trusted(c)), nil
 }
 
 // newDeliverer completes a.
@@ -83,18 +81,6 @@ func newDeliverer(a *deliverer, workers int, flush flusher) *deliverer {
 	a.crew = newCrew(runtime.GOMAXPROCS(0), workers)
 	a.finish = &finisher{flush: flush, done: a.results, answer: agent.Answer}
 	return a
-}
-
-// trusted are the users who may send delivery requests: root, this process's
-// own, and mail_owner, as whom qmgr runs.
-func trusted(c *config.Config) map[uint32]bool {
-	t := map[uint32]bool{0: true, uint32(os.Geteuid()): true}
-	if u, err := user.Lookup(config.MailOwner.Of(c)); err == nil {
-		if id, err := strconv.ParseUint(u.Uid, 10, 32); err == nil {
-			t[uint32(id)] = true
-		}
-	}
-	return t
 }
 
 // openTransports opens the tables. Files that are missing or wrong fail in the

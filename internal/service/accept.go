@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"yubin/internal/maillog"
+	"yubin/internal/sock"
 )
 
 // shortage is how long accepting rests when the system has no descriptor or no
@@ -152,8 +153,16 @@ func (a *acceptor) begin(sessions context.Context, c net.Conn) {
 		if a.slots != nil {
 			defer func() { <-a.slots }()
 		}
-		a.serve(sessions, c)
+		a.serve(sessions, quick(c))
 	}()
+}
+
+// quick makes reads and writes of a stream cheap. Packets have package fdpass.
+func quick(c net.Conn) net.Conn {
+	if u, ok := c.(*net.UnixConn); ok && u.LocalAddr().Network() == "unixpacket" {
+		return c
+	}
+	return sock.Wrap(c)
 }
 
 func (a *acceptor) add(c net.Conn) {

@@ -3,13 +3,11 @@ package smtpc
 import (
 	"context"
 	"net"
-	"os"
-	"os/user"
 	"slices"
-	"strconv"
 
 	"github.com/spf13/pflag"
 
+	"yubin/internal/agent"
 	"yubin/internal/cli"
 	"yubin/internal/config"
 	"yubin/internal/resolve"
@@ -98,19 +96,7 @@ func newDeliverer(s *service.Service, lmtp bool) (*deliverer, error) {
 	f := &finder{o: o, log: s.Log, dns: dns}
 	f.sts = newSTS(c, lmtp, f, s.Log)
 	return &deliverer{
-		log: s.Log, o: o, finder: f, pool: newPool(o, limit), trusted: trusted(c),
+		log: s.Log, o: o, finder: f, pool: newPool(o, limit), trusted: agent.Trusted(c),
 		work: make(chan struct{}, limit),
 	}, nil
-}
-
-// trusted are the users who may send delivery requests: root, this process's
-// own, and mail_owner, as whom qmgr runs.
-func trusted(c *config.Config) map[uint32]bool {
-	t := map[uint32]bool{0: true, uint32(os.Geteuid()): true}
-	if u, err := user.Lookup(config.MailOwner.Of(c)); err == nil {
-		if id, err := strconv.ParseUint(u.Uid, 10, 32); err == nil {
-			t[uint32(id)] = true
-		}
-	}
-	return t
 }

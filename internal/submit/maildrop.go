@@ -94,21 +94,13 @@ func (d *draft) write(l *letter, limit int64, in *input) error {
 	return flushName(d.f, filepath.Dir(d.path))
 }
 
-// flushName puts the file's name on stable storage.
+// flushName puts the file's name on stable storage. The fsync of a file whose
+// name is new covers the name on file systems that keep the order of metadata
+// in a journal or log (docs/decisions/0006; ext4 without one flushes the parents
+// of a new file then). Elsewhere the directory is flushed;
+// or all of the file system, since the group may create names in maildrop/, not
+// read them, and a descriptor that is not for reading cannot flush a directory.
 func flushName(f *os.File, dir string) error {
-	d, err := os.Open(dir)
-	if err == nil {
-		defer d.Close()
-		return d.Sync()
-	}
-	if !errors.Is(err, fs.ErrPermission) {
-		return err
-	}
-	// The group may create names in maildrop/, not read them, and a descriptor
-	// that is not for reading cannot flush a directory. The fsync of a file whose
-	// name is new covers the name on file systems that keep the order of
-	// metadata in a journal or log (ext4 without one flushes the parents then);
-	// elsewhere all of the file system is flushed.
 	var st unix.Statfs_t
 	if err := unix.Fstatfs(int(f.Fd()), &st); err != nil {
 		return os.NewSyscallError("fstatfs", err)
@@ -117,7 +109,15 @@ func flushName(f *os.File, dir string) error {
 	case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.TMPFS_MAGIC:
 		return nil
 	}
-	return os.NewSyscallError("syncfs", unix.Syncfs(int(f.Fd())))
+	d, err := os.Open(dir)
+	if errors.Is(err, fs.ErrPermission) {
+		return os.NewSyscallError("syncfs", unix.Syncfs(int(f.Fd())))
+	}
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
 }
 
 // finish marks the file complete: from now on it is pickup's.

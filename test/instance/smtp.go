@@ -30,6 +30,12 @@ func Dial(t testing.TB, addr string) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
+	return Greeted(t, c)
+}
+
+// Greeted is Dial with a connection that is there already; it is closed when
+// the greeting is wrong.
+func Greeted(t testing.TB, c net.Conn) (*Session, error) {
 	c.SetDeadline(time.Now().Add(Wait))
 	s := &Session{t, c, bufio.NewReader(c)}
 	reply, err := s.Reply()

@@ -2,7 +2,6 @@ package instance
 
 import (
 	"bytes"
-	"debug/buildinfo"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -14,8 +13,12 @@ import (
 // bin/ in its version, whose last letter is n. Options.OwnPrograms.
 func (i *Instance) Install(n byte) (version string) {
 	i.T.Helper()
+	old := strings.TrimPrefix(strings.TrimSpace(i.Mailctl("--version").Stdout), "mailctl (yubin) ")
+	version = old[:len(old)-1] + string(n)
 	for _, p := range i.programs() {
-		version = i.installOne(p, n)
+		b, err := os.ReadFile(p)
+		i.check(err)
+		i.Replace(filepath.Base(p), bytes.ReplaceAll(b, []byte("yubin-"+old), []byte("yubin-"+version)))
 	}
 	return version
 }
@@ -25,20 +28,6 @@ func (i *Instance) programs() []string {
 	programs, err := filepath.Glob(filepath.Join(i.Bin, "*"))
 	i.check(err)
 	return programs
-}
-
-func (i *Instance) installOne(path string, n byte) (version string) {
-	i.T.Helper()
-	info, err := buildinfo.ReadFile(path)
-	i.check(err)
-	b, err := os.ReadFile(path)
-	i.check(err)
-	old := info.Main.Path + "\t" + info.Main.Version
-	end := strings.TrimRight(info.Main.Version, ")")
-	version = end[:len(end)-1] + string(n)
-	b = bytes.ReplaceAll(b, []byte(old), []byte(info.Main.Path+"\t"+version+info.Main.Version[len(version):]))
-	i.Replace(filepath.Base(path), b)
-	return strings.Trim(version, "()")
 }
 
 // Replace puts a file in the place of a program.
