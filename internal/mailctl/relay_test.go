@@ -177,3 +177,30 @@ func TestTrialArguments(t *testing.T) {
 		}
 	}
 }
+
+// Passwords that others can read are found; what is in the tables is not shown.
+func TestCheckSecrets(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, mode := range map[string]os.FileMode{"good": 0o600, "open": 0o644} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("topsecret\n"), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct{ main, want string }{
+		{"smtp_sasl_password_maps = hash:" + dir + "/good", ""},
+		{"smtp_sasl_password_maps = hash:" + dir + "/open", "others than its owner can read"},
+		{"smtp_sasl_password_maps = proxy:hash:" + dir + "/none", "no such file"},
+		{"smtp_sasl_password_maps = static:ann:topsecret", "stands in main.cf"},
+		{"smtp_sasl_password_maps = static:ann:topsecret\nsmtp_sasl_auth_enable = no", ""},
+	} {
+		env, _, _ := environment(t, "smtp_sasl_auth_enable = yes\n"+c.main+"\n", "")
+		var got strings.Builder
+		for _, p := range inspectSecrets(env.Config) {
+			got.WriteString(p.String())
+		}
+		if !strings.Contains(got.String(), c.want) || (got.Len() > 0) != (c.want != "") || strings.Contains(got.String(), "topsecret") {
+			t.Errorf("%s: got %q, want %q", c.main, got.String(), c.want)
+		}
+	}
+}
