@@ -23,7 +23,9 @@ in place of passwords. It belongs to root, has mode 0600, and has lines
 of which client_secret and scope may be missing. authd asks the endpoint for an
 access token when one is needed, keeps it in memory until a minute before its end,
 and gets another one when a server does not take it. Where the endpoint gives a
-new refresh token with it, that is written into the file. The endpoint's
+new refresh token with it, that is written into the file: it must lie where authd
+can write, as in /var/lib/yubin; the unit for systemd keeps /etc from being written.
+The endpoint's
 certificate must be of an authority that the system trusts, or of one in
 smtp_tls_CAfile. How to get the first refresh token is the provider's business.
 

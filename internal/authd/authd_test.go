@@ -291,6 +291,32 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// A refresh token that cannot be written is used all the same, while the process
+// lives.
+func TestRefreshTokenInMemory(t *testing.T) {
+	t.Parallel()
+	e := &endpoint{}
+	e.set(200, map[string]any{"access_token": "a", "expires_in": 1, "refresh_token": "second\r\n"})
+	server := httptest.NewTLSServer(e)
+	defer server.Close()
+	r := newRig(t, "smtp_sasl_password_maps = inline:{ [smtp.test]=ann:oauth2:DIR/token }", "smtp_tls_CAfile = DIR/ca")
+	r.file("ca", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})))
+	r.file("token", fmt.Sprintf("token_endpoint = %s\nclient_id = me\nrefresh_token = first\n", server.URL))
+	for range 2 {
+		if a := r.ask(ipc.RelayRequest{Nexthop: "[smtp.test]"}); a.Secret != "a" {
+			t.Fatalf("got %+v", a)
+		}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.forms) != 2 || !strings.HasSuffix(e.forms[0], "=first") || !strings.HasSuffix(e.forms[1], "=second%0D%0A") {
+		t.Errorf("got %q", e.forms)
+	}
+	if !strings.Contains(r.log(), "is lost when authd ends") {
+		t.Errorf("no word of it:\n%s", r.log())
+	}
+}
+
 // A token is used until a minute before its end, and a failed endpoint left
 // alone for a minute.
 func TestLifeOfAToken(t *testing.T) {

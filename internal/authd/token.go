@@ -51,6 +51,7 @@ type token struct {
 	made  time.Time
 	until time.Time
 	file  fileID // that it was got by
+	next  string // the refresh token in place of the file's, where that could not be written
 	err   error  // of the last attempt, at made
 }
 
@@ -87,6 +88,12 @@ func (t *tokens) get(ctx context.Context, file string, refused bool) (string, er
 	case k.err != nil && recent:
 		return "", k.err
 	}
+	if k.file != id {
+		k.next = ""
+	}
+	if k.next != "" {
+		g["refresh_token"] = k.next
+	}
 	k.value, k.until, k.err = "", time.Time{}, nil
 	k.file, k.made = id, now
 	var answer *granted
@@ -98,7 +105,8 @@ func (t *tokens) get(ctx context.Context, file string, refused bool) (string, er
 	if answer.RefreshToken != "" && answer.RefreshToken != g["refresh_token"] {
 		// The old one is void, or will be.
 		if err := keep(file, answer.RefreshToken); err != nil {
-			t.log.Warn("%s: the new refresh token cannot be written: %v", file, err)
+			t.log.Warn("%s: the new refresh token cannot be written, and is lost when authd ends: %v", file, err)
+			k.next = answer.RefreshToken
 		} else if _, k.file, err = readGrant(file); err != nil {
 			return "", err
 		}

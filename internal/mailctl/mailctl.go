@@ -34,8 +34,8 @@ func subcommands() []subcommand {
 		{"upgrade", "", "have the mail system go on with the programs that are installed now", sound(upgrade)},
 		{"status", "", "say whether the mail system runs", sound(status)},
 		{"route", routeSynopsis, "say how mail for an address is delivered, step by step", sound(showRoute)},
-		{"relay", "set|test|unset [ARGUMENT...]", "send mail for other hosts through a relay", sound(relayCommand)},
-		{"queue", "list|show|cat|flush|hold|release|delete [ID...]", "look at and manage the queue", sound(queueCommand)},
+		{"relay", "set|test|unset [ARGUMENT...]", "send mail for other hosts through a relay", sound(group("relay", relayCommands))},
+		{"queue", "list|show|cat|flush|hold|release|delete [ID...]", "look at and manage the queue", sound(group("queue", queueCommands))},
 	}
 }
 
@@ -57,6 +57,20 @@ func defsOf(lists []config.List) []*config.Def {
 		defs = append(defs, l.Def)
 	}
 	return defs
+}
+
+// group is run for a subcommand that has subcommands of its own.
+func group(name string, commands func() []subcommand) func(context.Context, *cli.Env, []string) error {
+	return func(ctx context.Context, env *cli.Env, args []string) error {
+		var names []string
+		for _, s := range commands() {
+			if len(args) > 0 && s.name == args[0] {
+				return s.run(ctx, env, args[1:])
+			}
+			names = append(names, s.name)
+		}
+		return cli.Fail(cli.ExUsage, "%s: want one of %s", name, strings.Join(names, ", "))
+	}
 }
 
 // sound is run for a subcommand that does not bear a faulty main.cf.

@@ -33,18 +33,6 @@ func queueCommands() []subcommand {
 	}
 }
 
-// queueCommand runs one of queueCommands.
-func queueCommand(ctx context.Context, env *cli.Env, args []string) error {
-	var names []string
-	for _, s := range queueCommands() {
-		if len(args) > 0 && s.name == args[0] {
-			return s.run(ctx, env, args[1:])
-		}
-		names = append(names, s.name)
-	}
-	return cli.Fail(cli.ExUsage, "queue: want one of %s", strings.Join(names, ", "))
-}
-
 func queueList(_ context.Context, env *cli.Env, args []string) error {
 	if err := noOperands(args); err != nil {
 		return err

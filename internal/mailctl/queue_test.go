@@ -163,7 +163,7 @@ func TestQueueChange(t *testing.T) {
 			q := newQueueTest(t, test.stdin)
 			q.known = []string{idA, idB}
 			stop := q.start(t)
-			err := queueCommand(t.Context(), q.env, strings.Fields(test.args))
+			err := group("queue", queueCommands)(t.Context(), q.env, strings.Fields(test.args))
 			stop()
 			if exitStatus(t, err) != test.code {
 				t.Errorf("got exit status %d (%v), want %d", exitStatus(t, err), err, test.code)
@@ -195,7 +195,7 @@ func TestQueueChangeMany(t *testing.T) {
 	}
 	q := newQueueTest(t, in.String())
 	stop := q.start(t)
-	err := queueCommand(t.Context(), q.env, []string{"delete", "-"})
+	err := group("queue", queueCommands)(t.Context(), q.env, []string{"delete", "-"})
 	stop()
 	if err != nil || len(q.asked) != 3 || len(q.asked[2].IDs) != 1 {
 		t.Errorf("got %v and %d requests, want 3", err, len(q.asked))
@@ -207,13 +207,13 @@ func TestQueueRefused(t *testing.T) {
 	q := newQueueTest(t, "")
 	q.reply = &ipc.ControlReply{Error: "root and mail_owner may do this", Denied: true, End: true}
 	stop := q.start(t)
-	err := queueCommand(t.Context(), q.env, []string{"delete", idA})
+	err := group("queue", queueCommands)(t.Context(), q.env, []string{"delete", idA})
 	stop()
 	if exitStatus(t, err) != cli.ExNoPerm {
 		t.Errorf("got %v, want exit status %d", err, cli.ExNoPerm)
 	}
 	// Nobody at the socket.
-	if err := queueCommand(t.Context(), q.env, []string{"delete", idA}); exitStatus(t, err) != cli.ExUnavailable {
+	if err := group("queue", queueCommands)(t.Context(), q.env, []string{"delete", idA}); exitStatus(t, err) != cli.ExUnavailable {
 		t.Errorf("got %v, want exit status %d", err, cli.ExUnavailable)
 	}
 }
@@ -329,7 +329,7 @@ func TestQueueShow(t *testing.T) {
 				stop = q.start(t)
 			}
 			defer stop()
-			if err := queueCommand(t.Context(), q.env, []string{"show", idA}); err != nil {
+			if err := group("queue", queueCommands)(t.Context(), q.env, []string{"show", idA}); err != nil {
 				t.Fatal(err)
 			}
 			want := strings.NewReplacer("QUEUE", test.queue, "FILE", q.file, "NEXT", test.next).Replace(shown)
@@ -337,7 +337,7 @@ func TestQueueShow(t *testing.T) {
 				t.Errorf("got\n%s\nwant\n%s", q.out.String(), want)
 			}
 			q.out.Reset()
-			if err := queueCommand(t.Context(), q.env, []string{"cat", idA}); err != nil {
+			if err := group("queue", queueCommands)(t.Context(), q.env, []string{"cat", idA}); err != nil {
 				t.Fatal(err)
 			}
 			if q.out.String() != content {

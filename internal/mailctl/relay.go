@@ -39,17 +39,6 @@ func relayCommands() []subcommand {
 	}
 }
 
-func relayCommand(ctx context.Context, env *cli.Env, args []string) error {
-	var names []string
-	for _, s := range relayCommands() {
-		if len(args) > 0 && s.name == args[0] {
-			return s.run(ctx, env, args[1:])
-		}
-		names = append(names, s.name)
-	}
-	return cli.Fail(cli.ExUsage, "relay: want one of %s", strings.Join(names, ", "))
-}
-
 // A relay is what `relay set` is to write.
 type relay struct {
 	nexthop string // [host]:port

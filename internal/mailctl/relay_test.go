@@ -53,7 +53,7 @@ func TestRelaySet(t *testing.T) {
 			env, stdout, stderr := environment(t, c.main, "")
 			dir := env.Config.Dir
 			env.Stdin = strings.NewReader(password + "\nmore\n")
-			if err := relayCommand(t.Context(), env, append([]string{"set"}, c.args...)); err != nil {
+			if err := group("relay", relayCommands)(t.Context(), env, append([]string{"set"}, c.args...)); err != nil {
 				t.Fatal(err)
 			}
 			b, err := os.ReadFile(filepath.Join(dir, "main.cf"))
@@ -83,7 +83,7 @@ func TestRelaySet(t *testing.T) {
 			}
 
 			env.Config = again(t, dir)
-			if err := relayCommand(t.Context(), env, []string{"unset"}); err != nil {
+			if err := group("relay", relayCommands)(t.Context(), env, []string{"unset"}); err != nil {
 				t.Fatal(err)
 			}
 			after := c.after
@@ -106,7 +106,7 @@ func TestRelaySetTwice(t *testing.T) {
 	env, _, _ := environment(t, "myhostname = a.test\n", "")
 	for _, host := range []string{"one.test:465", "two.test:587"} {
 		env.Stdin = strings.NewReader("secret\n")
-		if err := relayCommand(t.Context(), env, []string{"set", "-u", "ann", host}); err != nil {
+		if err := group("relay", relayCommands)(t.Context(), env, []string{"set", "-u", "ann", host}); err != nil {
 			t.Fatal(err)
 		}
 		env.Config = again(t, env.Config.Dir)
@@ -142,7 +142,7 @@ func TestRelaySetRefused(t *testing.T) {
 	} {
 		env, _, _ := environment(t, "myhostname = a.test\n", "")
 		env.Stdin = strings.NewReader(c.stdin)
-		err := relayCommand(t.Context(), env, append([]string{"set"}, c.args...))
+		err := group("relay", relayCommands)(t.Context(), env, append([]string{"set"}, c.args...))
 		if exitStatus(t, err) != 64 {
 			t.Errorf("%s: got %v, want wrong usage", c.name, err)
 		}
