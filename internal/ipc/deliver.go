@@ -33,8 +33,9 @@ type Request struct {
 	Offset     int64             `json:"offset"`  // of the content in the file
 	Length     int64             `json:"length"`  // of the content, octets
 	Flags      uint32            `json:"flags,omitempty"`
-	Attrs      map[string]string `json:"attrs,omitempty"`  // queue.Attr names
-	Unsure     bool              `json:"unsure,omitempty"` // an earlier attempt may have delivered it: look first
+	Attrs      map[string]string `json:"attrs,omitempty"`    // queue.Attr names
+	Unsure     bool              `json:"unsure,omitempty"`   // an earlier attempt may have delivered it: look first
+	Pressing   bool              `json:"pressing,omitempty"` // others wait until this one is answered
 	Recipients []Recipient       `json:"rcpt"`
 }
 

@@ -156,6 +156,7 @@ func (s *scheduler) abandon(t *transport, j *job) {
 func (s *scheduler) build(t *transport, j *job) *request {
 	limit := s.p.limit(t.name)
 	r := &request{j: j, sent: make(chan struct{})}
+	pressing := false // a mailbox or destination takes no more meanwhile
 	rest := j.ready[:0:0]
 	for k, i := range j.ready {
 		rc := &j.m.rcpt[i]
@@ -175,6 +176,7 @@ func (s *scheduler) build(t *transport, j *job) *request {
 			}
 			p.busy++
 			r.held = append(r.held, p)
+			pressing = pressing || p.busy >= limit.concurrency
 		}
 		r.each = rc.to.mailbox != ""
 		r.rcpt = append(r.rcpt, rc)
@@ -185,6 +187,7 @@ func (s *scheduler) build(t *transport, j *job) *request {
 	}
 	r.left = len(r.rcpt)
 	r.msg = j.m.request(t.name, r.rcpt)
+	r.msg.Pressing = pressing
 	return r
 }
 
