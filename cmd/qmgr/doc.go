@@ -21,6 +21,15 @@
 // agent's time, and deliveries to one mailbox or destination at once are limited
 // (default_destination_concurrency_limit and its kin).
 //
+// A destination on other hosts begins with initial_destination_concurrency; each
+// delivery that it answers raises its concurrency, each that finds no connection,
+// no greeting or no TLS lowers it. One that has failed for a whole cohort of
+// deliveries is dead: its mail is deferred at once ("delivery temporarily
+// suspended", with the reason), until minimal_backoff_time has passed or
+// somebody flushes the queue. Destinations that have not answered yet, or take
+// longer than a second, share agent_slow_window and leave agent_window to the
+// others, so that dead and slow hosts hold up no mail but their own.
+//
 // Nothing is taken while incoming_limit messages wait for their first attempt, or
 // when the file system has less room than queue_minfree or few inodes: smtpd
 // answers 452, and pickup waits.

@@ -120,7 +120,9 @@ func TestHoldWhileActive(t *testing.T) {
 		t.Run(op, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
-			r.params = func(p *params) { p.window, p.limitsOf = 1, func(string) limits { return limits{20, 1} } }
+			r.params = func(p *params) {
+				p.window, p.limitsOf = 1, func(string) limits { return limits{concurrency: 20, perRequest: 1} }
+			}
 			entered, release := make(chan bool, 10), make(chan bool)
 			r.deliver = func(q *ipc.Request, c string) *ipc.Reply {
 				entered <- true

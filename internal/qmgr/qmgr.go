@@ -13,6 +13,7 @@
 //	load.go, calendar.go    what is deferred, and recovery at start
 //	attempt.go, message.go  an attempt: outcomes, records, end or deferral
 //	transport.go, agent.go  which recipients go to which agent when
+//	site.go                 destinations on other hosts: concurrency, feedback
 //	result.go, child.go     what agents answer; forwards and notices
 //	control.go, list.go     mailq and mailctl
 //
@@ -55,7 +56,9 @@ var Command = &cli.Command{
 		config.MaximalQueueLifetime.Def, config.BounceQueueLifetime.Def, config.BounceSizeLimit.Def,
 		config.TransportRetryTime.Def, config.DeferTransports.Def,
 		config.DestinationConcurrency.Def, config.LocalConcurrency.Def, config.VirtualConcurrency.Def,
-		config.DestinationRecipients.Def, config.AgentWindow.Def, config.FlushSlow.Def,
+		config.DestinationRecipients.Def, config.InitialConcurrency.Def, config.PositiveFeedback.Def, config.NegativeFeedback.Def,
+		config.FailedCohortLimit.Def, config.DestinationRateDelay.Def, config.TransportRateDelay.Def,
+		config.AgentWindow.Def, config.AgentSlowWindow.Def, config.FlushSlow.Def,
 		config.AuthorizedMailqUsers.Def, config.AuthorizedFlushUsers.Def,
 	}, route.Params()...), service.Params...),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
