@@ -140,6 +140,9 @@ var targets = map[string][]string{
 
 // operate carries out a control request. It runs in the connection's goroutine.
 func (s *scheduler) operate(c *fdpass.Conn, r *ipc.ControlRequest) error {
+	if r.Op == ipc.OpFlush && r.To != "" {
+		return s.flushTo(c, r)
+	}
 	if r.Op == ipc.OpFlush && r.All {
 		s.ask(s.flushAll)
 		return c.Send(&ipc.ControlReply{End: true})

@@ -16,6 +16,7 @@
 //	site.go                 destinations on other hosts: concurrency, feedback
 //	result.go, child.go     what agents answer; forwards and notices
 //	control.go, list.go     mailq and mailctl
+//	flushto.go              all mail for one domain, tried now
 //
 // It never reads the content of a message but to verify and to copy it, never
 // opens a mailbox, and speaks to no network.
@@ -136,6 +137,7 @@ func newResolver(c *config.Config, svc *service.Service) (resolver, error) {
 		}
 		return destination{
 			transport: res.Transport, nexthop: res.Nexthop, mailbox: res.Mailbox, address: textOr(res.Recipient, address),
+			rule: res.Rule,
 		}, nil
 	}, nil
 }
@@ -186,7 +188,7 @@ func (q *manager) stop(ctx context.Context) {
 
 // mayEnd tells whether nothing is under way, and when the next attempt is due.
 func (s *scheduler) mayEnd() (bool, time.Time) {
-	if len(s.messages)+len(s.loading)+len(s.backlog)+len(s.writers)+len(s.kept)+s.making > 0 || !s.quiet() {
+	if len(s.messages)+len(s.loading)+len(s.backlog)+len(s.writers)+len(s.kept)+s.making > 0 || s.sites.running || !s.quiet() {
 		return false, time.Time{}
 	}
 	if s.store.Trim() {
