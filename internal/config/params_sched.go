@@ -32,6 +32,11 @@ var (
 	AgentSlowWindow = integer("agent_slow_window", 500, 1, 10000, `
 		The most delivery requests for destinations that have not answered yet, or that take longer than a second. They are counted apart from
 		agent_window, and the less of them are left the fewer one destination gets, so that dead and slow hosts hold up nobody's mail but their own.`)
+	FastFlushDomains = list("fast_flush_domains", "$relay_domains", `
+		The domains for which ETRN is served: the mail that waits for them is tried at once. mailctl(8) and sendmail(1) -qR do that
+		for every domain.`)
+	SmtpdEtrnRestrictions = list("smtpd_etrn_restrictions", "", `
+		Restrictions asked at ETRN, beside those of the client and of HELO; check_etrn_access type:table looks the domain up.`)
 )
 
 // A Feedback is a parameter that says how an outcome changes a concurrency.
