@@ -246,7 +246,7 @@ func TestManyRecipients(t *testing.T) {
 func TestPressing(t *testing.T) {
 	t.Parallel()
 	s := &scheduler{p: testParams(""), transports: map[string]*transport{}}
-	s.p.limitsOf = func(string) limits { return limits{2, 50} }
+	s.p.limitsOf = func(string) limits { return limits{concurrency: 2, perRequest: 50} }
 	to := s.transport("local")
 	request := func(mailbox string) *request {
 		m := &message{
