@@ -84,12 +84,12 @@ func relay(size, sessions int) func(context.Context, *run, system, *arrivals) (r
 	}
 }
 
-// Of the destinations of a turn the first half answers whole; in the second,
-// which is new to the system, each tenth is dead: it refuses connections or is
-// mute, in turn.
+// The destinations of a turn are three sets, each new to the system: the first
+// answers whole, of the second each tenth is dead (it refuses connections or is
+// mute, in turn), and the third is for warming up.
 func ofDestination(i int) manner {
 	switch {
-	case i < destinations || i%deadEach != 0:
+	case i/destinations != 1 || i%deadEach != 0:
 		return takes
 	case i%(2*deadEach) == 0:
 		return mute
@@ -100,39 +100,48 @@ func ofDestination(i int) manner {
 // destinationOf is where message id goes: ten messages to each, in turn.
 func destinationOf(id int) int { return id/destMessages*destinations + id%destinations }
 
-// living reports whether message id has its like in both parts of the turn:
-// those of the first part go where nobody is dead, and count only when nobody
-// is dead there in the second.
-func living(id int) bool { return id%destinations%deadEach != 0 }
+// reachable reports whether message id can be delivered.
+func reachable(id int) bool { return ofDestination(destinationOf(id)) == takes }
+
+// compared reports whether message id counts for the figure: whether its like in
+// the second set goes to one that lives.
+func compared(id int) bool { return reachable(destMessages + id%destMessages) }
 
 // outbound sends mail to many destinations, all of them alive, and then to as
-// many others of which a tenth are dead. The figure is how long the second took
-// until the living had theirs, and beside it how long the first until the same
-// messages were there.
+// many others of which a tenth are dead. The figure is how long it took until the
+// living of the second set had theirs, and beside it how long until the same
+// messages were there in the first.
 func outbound(ctx context.Context, r *run, s system, _ *arrivals) (result, error) {
-	part := func(first, arrive int) (float64, error) {
+	arriving := 0
+	send := func(set, messages int) (float64, error) {
+		first := set * destMessages
 		t, err := play(ctx, s, load{
-			sessions: 20, body: wire(1 << 10), time: time.Hour, first: first, messages: destMessages,
+			sessions: 20, body: wire(1 << 10), time: time.Hour, first: first, messages: messages,
 			rcpt: rcptAt(func(id int) string { return destination(destinationOf(id)) }),
 		})
 		if err != nil {
 			return 0, err
 		}
-		err = r.sink.messages(ctx, arrive)
-		return r.sink.last(first, first+destMessages, living).Sub(t.start).Seconds(), err
+		for id := range messages {
+			if reachable(first + id) {
+				arriving++
+			}
+		}
+		err = r.sink.messages(ctx, arriving)
+		return r.sink.last(first, first+messages, compared).Sub(t.start).Seconds(), err
 	}
-	without, err := part(0, destMessages)
+	if _, err := send(2, destinations); err != nil {
+		return result{}, fmt.Errorf("warming up: %w", err)
+	}
+	without, err := send(0, destMessages)
 	if err != nil {
 		return result{}, fmt.Errorf("nobody dead: %w", err)
 	}
-	with, err := part(destMessages, 2*destMessages-destMessages/deadEach)
+	with, err := send(1, destMessages)
 	if err != nil {
 		return result{}, fmt.Errorf("some dead: %w", err)
 	}
-	return result{
-		value: with, without: without, messages: 2 * destMessages,
-		wanted: func(id int) bool { return ofDestination(destinationOf(id)) == takes },
-	}, nil
+	return result{value: with, without: without, messages: 2*destMessages + destinations, wanted: reachable}, nil
 }
 
 // memoryOut measures the memory of the system with open connections to others,

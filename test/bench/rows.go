@@ -110,7 +110,7 @@ func makeAwayRows() []row {
 	return append(rows, row{
 		name: fmt.Sprintf("destinations/%d", destinations), unit: seconds,
 		setup: setup{left: true, main: fmt.Sprintf("smtp_helo_timeout = %.0fs\n", heloTimeout.Seconds())},
-		away:  spread(2*destinations, ofDestination), do: outbound, slower: 1.1,
+		away:  spread(3*destinations, ofDestination), do: outbound, slower: 1.1,
 	}, row{
 		name: fmt.Sprintf("memory/out/%d", connections), unit: mebibytes,
 		setup: setup{left: true, clients: connections + 100},

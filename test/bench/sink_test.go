@@ -201,20 +201,22 @@ func TestSinkManners(t *testing.T) {
 	}
 }
 
-// The second half of the destinations is as the first, but for its dead.
+// The second set of destinations is as the first, but for its dead.
 func TestDestinations(t *testing.T) {
 	t.Parallel()
 	dead := map[manner]int{}
-	for id := range 2 * destMessages {
-		d := destinationOf(id)
-		if again := destinationOf(id%destMessages) + id/destMessages*destinations; d != again {
-			t.Fatalf("message %d goes to %d, want %d", id, d, again)
+	for id := range 2*destMessages + destinations {
+		d, like := destinationOf(id), destinationOf(id%destMessages)
+		if d != like+id/destMessages*destinations {
+			t.Fatalf("message %d goes to %d, its like to %d", id, d, like)
 		}
-		if m := ofDestination(d); m != takes {
-			dead[m]++
-			if id < destMessages || living(id) {
-				t.Fatalf("message %d goes to a dead destination", id)
-			}
+		m := ofDestination(d)
+		if m == takes {
+			continue
+		}
+		dead[m]++
+		if set := id / destMessages; set != 1 || compared(id) || compared(id-destMessages) {
+			t.Fatalf("message %d of set %d goes to a dead destination or counts for the figure", id, set)
 		}
 	}
 	if dead[mute] != destMessages/deadEach/2 || dead[absent] != dead[mute] {
