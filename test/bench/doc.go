@@ -12,9 +12,13 @@
 // A third server in the same table does nothing but talk (talk.go): it shows
 // what loopback, two ends of TCP and the load cost by themselves.
 //
-// A message of a deliver row counts when its file is in new/. The rate is that
-// of all messages accepted after the warm-up, up to the last arrival, so what
-// waits in a queue is waited for. CPU is what the server's processes used, by
-// /proc, from the first connection to the last arrival. After each turn every
-// file is counted: a lost or doubled message ends the run.
+// Mail that leaves goes to a sink (sink.go), SMTP servers in this process whose
+// thread is as lean as the load's.
+//
+// A message of a deliver row counts when its file is in new/, one of a relay row
+// when the sink has answered its final dot. The rate is that of all messages
+// accepted after the warm-up, up to the last arrival, so what waits in a queue is
+// waited for. CPU is what the server's processes used, by /proc, from the first
+// connection to the last arrival. After each turn every file is counted, and
+// every number that the sink has seen: a lost or doubled message ends the run.
 package main

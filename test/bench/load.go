@@ -19,8 +19,11 @@ import (
 type load struct {
 	addr     unix.Sockaddr
 	sessions int
-	rcpts    [][]byte // RCPT commands, taken in turn
-	body     []byte   // content with its final dot
+	rcpts    [][]byte                      // RCPT commands, taken in turn
+	rcpt     func(b []byte, id int) []byte // when set: appends the RCPT command of message id
+	first    int                           // number of the first message
+	messages int                           // the load ends after so many; 0: after its time
+	body     []byte                        // content with its final dot
 	warm     time.Duration
 	time     time.Duration // the load ends so long after its start
 }
@@ -62,6 +65,8 @@ const (
 type client struct {
 	fd   int
 	step int
+	id   int      // number of the message
+	line [64]byte // room for its RCPT command
 	in   [2048]byte
 	n    int
 	out  []byte // what the socket did not take yet
@@ -76,7 +81,7 @@ type loop struct {
 	tally
 	epoll   int
 	clients []client
-	next    int           // recipient of the next message
+	next    int           // number of the next message
 	resume  []pausedUntil // failed sessions, in order of time
 	open    int
 }
@@ -94,7 +99,7 @@ func (l load) run(ctx context.Context) (tally, error) {
 		return tally{}, fmt.Errorf("epoll: %w", err)
 	}
 	defer unix.Close(epoll)
-	lp := &loop{load: l, epoll: epoll, clients: make([]client, l.sessions)}
+	lp := &loop{load: l, epoll: epoll, clients: make([]client, l.sessions), next: l.first}
 	lp.start = time.Now()
 	lp.warmed = lp.start.Add(l.warm)
 	for i := range lp.clients {
@@ -136,7 +141,7 @@ func (lp *loop) serve(ctx context.Context, end time.Time) error {
 			}
 			if !more {
 				lp.hangUp(i)
-				if now.Before(end) {
+				if lp.goesOn(now, end) {
 					if err := lp.connect(i); err != nil {
 						return err
 					}
@@ -146,7 +151,7 @@ func (lp *loop) serve(ctx context.Context, end time.Time) error {
 		for len(lp.resume) > 0 && !now.Before(lp.resume[0].at) {
 			i := lp.resume[0].i
 			lp.resume = lp.resume[1:]
-			if now.Before(end) {
+			if lp.goesOn(now, end) {
 				if err := lp.connect(i); err != nil {
 					return err
 				}
@@ -158,6 +163,11 @@ func (lp *loop) serve(ctx context.Context, end time.Time) error {
 
 // maxStall is how long a session may take over its last message.
 const maxStall = 60 * time.Second
+
+// goesOn reports whether another message is to be sent.
+func (lp *loop) goesOn(now, end time.Time) bool {
+	return now.Before(end) && (lp.messages == 0 || lp.next < lp.first+lp.messages)
+}
 
 // wait is the time-out of epoll in milliseconds.
 func (lp *loop) wait() int {
@@ -175,7 +185,8 @@ func (lp *loop) connect(i int) error {
 		return fmt.Errorf("socket: %w", err)
 	}
 	c := &lp.clients[i]
-	c.fd, c.step, c.n, c.out = fd, 0, 0, nil
+	c.fd, c.step, c.n, c.out, c.id = fd, 0, 0, nil, lp.next
+	lp.next++
 	lp.open++
 	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
@@ -232,8 +243,11 @@ func (lp *loop) event(i int, what uint32, now time.Time) (more bool, err error) 
 	send := d.send
 	switch c.step {
 	case stepRcpt:
-		send = lp.rcpts[lp.next%len(lp.rcpts)]
-		lp.next++
+		if lp.rcpt != nil {
+			send = lp.rcpt(c.line[:0], c.id)
+		} else {
+			send = lp.rcpts[c.id%len(lp.rcpts)]
+		}
 	case stepBody:
 		send = lp.body
 	case stepQuit:

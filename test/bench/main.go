@@ -26,6 +26,7 @@ type options struct {
 	keep    bool
 	list    bool
 	talk    bool
+	onward  string
 }
 
 func main() {
@@ -41,10 +42,11 @@ func main() {
 	flag.BoolVar(&o.keep, "keep", false, "keep the instances' directory")
 	flag.BoolVar(&o.list, "list", false, "list the rows and end")
 	flag.BoolVar(&o.talk, "talk", false, "be the server that only talks, on descriptor 3 (used by bench itself)")
+	flag.StringVar(&o.onward, "onward", "", "with -talk: the server to pass every message to")
 	flag.Parse()
 
 	if o.talk {
-		fail(talk(os.NewFile(3, "listener")))
+		fail(talk(os.NewFile(3, "listener"), o.onward))
 		return
 	}
 	if o.list {

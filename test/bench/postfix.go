@@ -109,6 +109,7 @@ func (p *postfix) start(s setup) error {
 	os.Setenv("LD_LIBRARY_PATH", p.lib()) // for sendmail, which the load runs
 	for _, c := range []*exec.Cmd{
 		p.command("sbin/postmap", "-c", p.etc, "hash:"+filepath.Join(p.etc, "mailboxes")),
+		p.command("sbin/postmap", "-c", p.etc, "hash:"+filepath.Join(p.etc, transportTable)),
 		p.command("sbin/postalias", "-c", p.etc, "hash:"+filepath.Join(p.etc, "aliases")),
 	} {
 		if out, err := c.CombinedOutput(); err != nil {
@@ -214,7 +215,7 @@ default_destination_concurrency_limit = 100
 virtual_destination_concurrency_limit = 20
 qmgr_message_active_limit = 100000
 qmgr_message_recipient_limit = 100000
-`, queue, p.dir, p.root, filepath.Join(p.dir, "etc"), domain, mailUID)
+`, queue, p.dir, p.root, filepath.Join(p.dir, "etc"), domain, mailUID) + s.parameters(filepath.Join(p.dir, "etc"))
 	// Without a queue manager messages rest in incoming/: accepting them is then all
 	// that is done. Deferring them would cost more.
 	qmgr := "qmgr unix n - n 300 1 qmgr\n"
@@ -232,8 +233,7 @@ verify unix - - n - 1 verify
 flush unix n - n 1000? 0 flush
 proxymap unix - - n - - proxymap
 proxywrite unix - - n - 1 proxymap
-smtp unix - - n - - smtp
-relay unix - - n - - smtp
+` + s.smtpLine() + `relay unix - - n - - smtp
 showq unix n - n - - showq
 error unix - - n - - error
 retry unix - - n - - error
@@ -246,5 +246,6 @@ scache unix - - n - 1 scache
 `
 	return p.write(map[string]string{
 		"main.cf": main, "master.cf": master, "mailboxes": mailboxMap(), "aliases": "postmaster: root\n",
+		transportTable: s.transports,
 	})
 }

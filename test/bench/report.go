@@ -44,14 +44,14 @@ func (r *run) line(row row) string {
 	cells := []string{row.name, row.unit, "", "", "", target(row), "", "", "", "", "", ""}
 	p, y, t := median(postfix, value), median(yubin, value), median(talk, value)
 	if len(postfix) > 0 {
-		cells[2], cells[8] = figure(p, ""), cpuCell(postfix)
+		cells[2], cells[8] = valueCell(postfix), cpuCell(postfix)
 	}
 	if len(yubin) > 0 {
-		cells[3], cells[9] = figure(y, ""), cpuCell(yubin)
+		cells[3], cells[9] = valueCell(yubin), cpuCell(yubin)
 	}
 	if len(postfix) > 0 && len(yubin) > 0 {
 		cells[4] = figure(y/p, "×")
-		if row.most == 0 {
+		if row.unit != mebibytes {
 			cells[10] = figure(median(yubin, cpuEach)/median(postfix, cpuEach), "×")
 		}
 	}
@@ -61,7 +61,10 @@ func (r *run) line(row row) string {
 			cells[7] = fmt.Sprintf("%.0f %%", 100*y/t)
 		}
 	}
-	if len(yubin) > 0 && (len(postfix) > 0 || row.most > 0) {
+	switch {
+	case row.slower > 0 && len(yubin) > 0:
+		cells[11] = yesOrNo(median(yubin, slowdown) <= row.slower)
+	case len(yubin) > 0 && (len(postfix) > 0 && row.ratio > 0 || row.most > 0):
 		cells[11] = verdict(row, p, y, t, median(postfix, cpuEach), median(yubin, cpuEach))
 	}
 	return "| " + strings.Join(cells, " | ") + " |\n"
@@ -69,6 +72,19 @@ func (r *run) line(row row) string {
 
 func value(r result) float64   { return r.value }
 func cpuEach(r result) float64 { return r.each(r.used.total()) }
+
+// slowdown is what dead destinations do to the living ones.
+func slowdown(r result) float64 { return r.value / r.without }
+
+// valueCell is the figure of a system, and where there is one the slowdown.
+func valueCell(rs []result) string {
+	text := figure(median(rs, value), "")
+	if rs[0].without > 0 {
+		text += fmt.Sprintf(" (%s of %s)", figure(median(rs, slowdown), "×"),
+			figure(median(rs, func(r result) float64 { return r.without }), ""))
+	}
+	return text
+}
 
 func cpuCell(rs []result) string {
 	if rs[0].messages == 0 {
@@ -82,8 +98,12 @@ func cpuCell(rs []result) string {
 // target is the row's target in words.
 func target(row row) string {
 	switch {
+	case row.slower > 0:
+		return fmt.Sprintf("≤ %.1f× of itself", row.slower)
 	case row.most > 0:
 		return fmt.Sprintf("≤ %.0f %s", row.most, row.unit)
+	case row.ratio == 0:
+		return ""
 	case row.less():
 		return fmt.Sprintf("≤ %.2f×", row.ratio)
 	case row.cpu > 0:
@@ -104,17 +124,18 @@ func verdict(row row, p, y, t, pCPU, yCPU float64) string {
 	default:
 		met = y >= row.ratio*p || t > 0 && y >= talkShare*t
 	}
-	words := "no"
-	if met {
-		words = "yes"
-	}
+	words := yesOrNo(met)
 	if row.cpu > 0 {
-		if yCPU <= row.cpu*pCPU {
-			return words + "; CPU yes"
-		}
-		return words + "; CPU no"
+		words += "; CPU " + yesOrNo(yCPU <= row.cpu*pCPU)
 	}
 	return words
+}
+
+func yesOrNo(met bool) string {
+	if met {
+		return "yes"
+	}
+	return "no"
 }
 
 // median is the median of what f gives for each result; 0 without results.

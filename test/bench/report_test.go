@@ -97,6 +97,36 @@ func TestReport(t *testing.T) {
 	}
 }
 
+// Dead destinations are compared with the system's own time without them; a row
+// without a target is not judged.
+func TestReportAway(t *testing.T) {
+	t.Parallel()
+	r := newRun(options{time: time.Second, rounds: 1}, t.TempDir())
+	for _, c := range []struct {
+		row   string
+		yubin result
+		want  string
+	}{
+		{"destinations", result{value: 11, without: 10, messages: 100},
+			"| destinations/1000 | s | 60.0 (2.00× of 30.0) | 11.0 (1.10× of 10.0) | 0.18× | ≤ 1.1× of itself |  |  | 0.25 + 0.75 | 0.25 + 0.75 | 1.00× | yes |\n"},
+		{"destinations", result{value: 12, without: 10, messages: 100},
+			"| destinations/1000 | s | 60.0 (2.00× of 30.0) | 12.0 (1.20× of 10.0) | 0.20× | ≤ 1.1× of itself |  |  | 0.25 + 0.75 | 0.25 + 0.75 | 1.00× | no |\n"},
+		{"memory/out", result{value: 30}, "| memory/out/500 | MiB | 60.0 | 30.0 | 0.50× |  |  |  |  |  |  |  |\n"},
+	} {
+		row := selectRows(c.row)[0]
+		used := usage{25 * time.Millisecond, 75 * time.Millisecond}
+		postfix := result{value: 60, messages: c.yubin.messages, used: used}
+		c.yubin.used = used
+		if row.slower > 0 {
+			postfix.without = 30
+		}
+		r.results[key{row.name, "postfix"}], r.results[key{row.name, "yubin"}] = []result{postfix}, []result{c.yubin}
+		if got := r.line(row); got != c.want {
+			t.Errorf("got  %q\nwant %q", got, c.want)
+		}
+	}
+}
+
 func TestReplaceBlock(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "page.md")

@@ -15,12 +15,14 @@ type row struct {
 	setup setup
 	boxes int // mailboxes that mail goes to
 	large bool
+	away  func(*setup) (*sink, error) // where mail goes that leaves the system; nil: none does
 	do    func(ctx context.Context, r *run, s system, a *arrivals) (result, error)
 
 	// The targets of docs/benchmarks.md. ratio: what yubin must reach of
 	// Postfix's figure (when less is better: at most). most: an absolute
-	// limit. cpu: at most this part of Postfix's processor time.
-	ratio, most, cpu float64
+	// limit. cpu: at most this part of Postfix's processor time. slower: at most
+	// this many times what it took without dead destinations.
+	ratio, most, cpu, slower float64
 }
 
 // less reports whether a smaller figure is the better one.
@@ -35,9 +37,11 @@ const (
 // A result is what one turn gave.
 type result struct {
 	value    float64
+	without  float64 // value, without dead destinations
 	messages int
-	used     usage         // by the system
-	rest     time.Duration // by the rest of the machine
+	used     usage             // by the system
+	rest     time.Duration     // by the rest of the machine
+	wanted   func(id int) bool // of the messages, those that must be in the sink
 }
 
 var rows = makeRows()
@@ -85,7 +89,33 @@ func makeRows() []row {
 			do: memory(sessions), most: [3]float64{20, 30, 70}[i],
 		})
 	}
-	return rows
+	return append(rows, makeAwayRows()...)
+}
+
+// makeAwayRows makes the rows of mail that leaves.
+func makeAwayRows() []row {
+	var rows []row
+	for _, d := range []struct {
+		name string
+		size int
+	}{{"1K", 1 << 10}, {"10K", 10 << 10}} {
+		for i, sessions := range []int{1, 20, 100} {
+			rows = append(rows, row{
+				name: fmt.Sprintf("relay/%s/%d", d.name, sessions), unit: perSecond, talks: true,
+				away: relayed, do: relay(d.size, sessions), ratio: [3]float64{1.5, 5, 5}[i],
+			})
+		}
+	}
+	const connections = 500
+	return append(rows, row{
+		name: fmt.Sprintf("destinations/%d", destinations), unit: seconds,
+		setup: setup{left: true, main: fmt.Sprintf("smtp_helo_timeout = %.0fs\n", heloTimeout.Seconds())},
+		away:  spread(3*destinations, ofDestination), do: outbound, slower: 1.1,
+	}, row{
+		name: fmt.Sprintf("memory/out/%d", connections), unit: mebibytes,
+		setup: setup{left: true, clients: connections + 100},
+		away:  spread(connections, func(int) manner { return stalls }), do: memoryOut(connections),
+	})
 }
 
 // selectRows returns the rows whose name begins with one of the prefixes.

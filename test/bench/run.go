@@ -18,6 +18,7 @@ type run struct {
 	rounds  int
 	began   time.Time
 	trash   int
+	sink    *sink // where the mail of the turn goes that leaves the system
 	results map[key][]result
 	rows    []row // those that ran, in order
 }
@@ -50,10 +51,18 @@ func (r *run) turn(ctx context.Context, s system, row row) (err error) {
 	if err := settle(r.dir); err != nil {
 		return err
 	}
-	if err := s.start(row.setup); err != nil {
+	setup := row.setup
+	var outside *sink
+	if row.away != nil {
+		if outside, err = row.away(&setup); err != nil {
+			return err
+		}
+		defer outside.close()
+	}
+	if err := s.start(setup); err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
-	result, err := r.measure(ctx, s, row, a)
+	result, err := r.measure(ctx, s, row, a, outside)
 	if err := errors.Join(err, s.stop()); err != nil {
 		return err
 	}
@@ -62,15 +71,21 @@ func (r *run) turn(ctx context.Context, s system, row row) (err error) {
 			return err
 		}
 	}
+	if result.wanted != nil {
+		if err := outside.check(result.messages, result.wanted); err != nil {
+			return err
+		}
+	}
 	k := key{row.name, s.name()}
 	r.results[k] = append(r.results[k], result)
-	fmt.Fprintf(os.Stderr, "%-16s %-8s %10s  %s\n", row.name, s.name(), figure(result.value, row.unit), result.cpu())
+	fmt.Fprintf(os.Stderr, "%-16s %-8s %10s  %s%s\n", row.name, s.name(), figure(result.value, row.unit), result.beside(), result.cpu())
 	return nil
 }
 
 // measure runs the row's load under a meter.
-func (r *run) measure(ctx context.Context, s system, row row, a *arrivals) (result, error) {
+func (r *run) measure(ctx context.Context, s system, row row, a *arrivals, outside *sink) (result, error) {
 	load := *r
+	load.sink = outside
 	if s.name() == "talk" {
 		load.time /= 2 // it hardly varies
 	}
@@ -117,6 +132,14 @@ func settle(dir string) error {
 		return fmt.Errorf("syncfs %s: %w", dir, err)
 	}
 	return nil
+}
+
+// beside compares with what it was without dead destinations, in words.
+func (r result) beside() string {
+	if r.without == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s of the %s without dead destinations; ", figure(r.value/r.without, "×"), figure(r.without, ""))
 }
 
 // cpu is the processor time per message in words.

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -30,6 +31,38 @@ type system interface {
 // A setup is how a system is to be started.
 type setup struct {
 	held bool // nothing is delivered; such a start gets a queue of its own
+	left bool // so does one that leaves mail in it
+
+	// Where mail goes that leaves the system; the turn's sink decides.
+	relayhost  string
+	transports string // table for transport_maps
+	main       string // more lines of main.cf, for both systems
+	clients    int    // deliveries over SMTP at once; 0: the system's default
+}
+
+// parameters are the lines of main.cf that s asks of both systems, whose
+// configuration directory is etc.
+func (s setup) parameters(etc string) string {
+	text := s.main
+	if s.relayhost != "" {
+		text += "relayhost = " + s.relayhost + "\n"
+	}
+	if s.transports != "" {
+		text += fmt.Sprintf("transport_maps = hash:%s/%s\n", etc, transportTable)
+	}
+	return text
+}
+
+// transportTable is the file for setup.transports.
+const transportTable = "transport"
+
+// smtpLine is the service of master.cf that sends mail to other hosts.
+func (s setup) smtpLine() string {
+	limit := "-"
+	if s.clients > 0 {
+		limit = strconv.Itoa(s.clients)
+	}
+	return "smtp unix - - n - " + limit + " smtp\n"
 }
 
 const (
@@ -63,11 +96,11 @@ func (p *private) pid() int     { return p.master.Process.Pid }
 func (p *private) mail() string { return filepath.Join(p.dir, "mail") }
 
 // queue names the queue directory for a start: one for all, since a file
-// system in use is what counts, but one of its own for a held queue, which
-// nobody empties.
+// system in use is what counts, but one of its own where mail stays
+// behind.
 func (p *private) queue(s setup) string {
 	p.starts++
-	if s.held {
+	if s.held || s.left {
 		return filepath.Join(p.dir, fmt.Sprintf("held%d", p.starts))
 	}
 	return filepath.Join(p.dir, "queue")

@@ -6,11 +6,14 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strings"
 )
 
 // The talker is the server that does nothing but talk: it says yes to
 // everything and forgets every message. It is a process of its own, as the
-// systems are, and a goroutine a session, as a Go server would be.
+// systems are, and a goroutine a session, as a Go server would be. In the relay
+// rows it passes each message on, over connections that it keeps, before it
+// says yes.
 type talker struct {
 	address string
 	process *exec.Cmd
@@ -25,7 +28,7 @@ func (t *talker) pid() int           { return t.process.Process.Pid }
 func (t *talker) mail() string       { return "" }
 func (t *talker) sendmail() []string { return nil }
 
-func (t *talker) start(setup) error {
+func (t *talker) start(s setup) error {
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -41,7 +44,8 @@ func (t *talker) start(setup) error {
 		return err
 	}
 	t.address = l.Addr().String()
-	t.process = exec.Command(self, "-talk")
+	// A next hop in brackets is an address for Go once they are gone.
+	t.process = exec.Command(self, "-talk", "-onward", strings.NewReplacer("[", "", "]", "").Replace(s.relayhost))
 	t.process.ExtraFiles = []*os.File{f}
 	t.process.Stderr = os.Stderr
 	return t.process.Start()
@@ -53,8 +57,13 @@ func (t *talker) stop() error {
 	return nil
 }
 
-// talk serves f until the process is killed.
-func talk(f *os.File) error {
+// talk serves f until the process is killed, and passes messages to next, if it
+// is not empty.
+func talk(f *os.File, next string) error {
+	pass := forget
+	if next != "" {
+		pass = (&onward{addr: next, idle: make(chan *dialer, 200)}).pass
+	}
 	l, err := net.FileListener(f)
 	if err != nil {
 		return err
@@ -67,7 +76,7 @@ func talk(f *os.File) error {
 		if err != nil {
 			return err
 		}
-		go converse(c)
+		go converse(c, pass)
 	}
 }
 
@@ -79,11 +88,18 @@ var (
 	endOfData    = []byte("\r\n.\r\n")
 )
 
+// A passer takes a message off the connection and does with it what its
+// recipient, given as the RCPT command, needs.
+type passer func(c net.Conn, buf []byte, rcpt []byte) error
+
+func forget(c net.Conn, buf, _ []byte) error { return readData(c, buf) }
+
 // converse speaks SMTP with a client that sends one command at a time.
-func converse(c net.Conn) {
+func converse(c net.Conn, pass passer) {
 	defer c.Close()
 	buf := make([]byte, 64<<10)
 	reply := talkGreeting
+	var rcpt []byte
 	for {
 		if _, err := c.Write(reply); err != nil {
 			return
@@ -94,7 +110,7 @@ func converse(c net.Conn) {
 		}
 		switch {
 		case bytes.HasPrefix(buf[:n], []byte("DATA")):
-			if _, err := c.Write(talkGo); err != nil || readData(c, buf) != nil {
+			if _, err := c.Write(talkGo); err != nil || pass(c, buf, rcpt) != nil {
 				return
 			}
 			reply = talkOK
@@ -102,6 +118,9 @@ func converse(c net.Conn) {
 			c.Write(talkBye)
 			return
 		default:
+			if bytes.HasPrefix(buf[:n], []byte("RCPT")) {
+				rcpt = append(rcpt[:0], buf[:n]...)
+			}
 			reply = talkOK
 		}
 	}
@@ -137,5 +156,56 @@ func readData(c net.Conn, buf []byte) error {
 			return nil
 		}
 		kept = copy(buf, buf[max(0, n-len(endOfData)+1):n])
+	}
+}
+
+// An onward is the way of messages to the next server, over connections kept
+// from message to message.
+type onward struct {
+	addr string
+	idle chan *dialer
+}
+
+func (o *onward) pass(c net.Conn, buf, rcpt []byte) error {
+	n := 0
+	for !bytes.HasSuffix(buf[:n], endOfData) {
+		if n == len(buf) {
+			return errors.New("message too long")
+		}
+		m, err := c.Read(buf[n:])
+		if err != nil {
+			return err
+		}
+		n += m
+	}
+	d, err := o.connect()
+	if err != nil {
+		return err
+	}
+	err = d.ask(append([]byte("MAIL FROM:<sender@load.test>\r\n"), rcpt...), 2, "250")
+	if err == nil {
+		err = d.ask([]byte("DATA\r\n"), 1, "354")
+	}
+	if err == nil {
+		err = d.ask(buf[:n], 1, "250")
+	}
+	if err != nil {
+		d.Close()
+		return err
+	}
+	select {
+	case o.idle <- d:
+	default:
+		d.Close()
+	}
+	return nil
+}
+
+func (o *onward) connect() (*dialer, error) {
+	select {
+	case d := <-o.idle:
+		return d, nil
+	default:
+		return dial(o.addr)
 	}
 }

@@ -19,17 +19,22 @@ import (
 // warm is how much of a load does not count.
 func (r *run) warm() time.Duration { return min(2*time.Second, r.time/5) }
 
-// smtp runs a load of plain messages over SMTP.
+// smtp runs a load of plain messages to the mailboxes over SMTP.
 func (r *run) smtp(ctx context.Context, s system, size, sessions int) (tally, error) {
+	return play(ctx, s, load{
+		sessions: sessions, rcpts: rcptCommands(loadBoxes), body: wire(size),
+		warm: r.warm(), time: r.time,
+	})
+}
+
+// play runs a load against s; every message must be accepted.
+func play(ctx context.Context, s system, l load) (tally, error) {
 	ap, err := netip.ParseAddrPort(s.addr())
 	if err != nil {
 		return tally{}, err
 	}
-	t, err := load{
-		addr:     &unix.SockaddrInet4{Port: int(ap.Port()), Addr: ap.Addr().As4()},
-		sessions: sessions, rcpts: rcptCommands(loadBoxes), body: wire(size),
-		warm: r.warm(), time: r.time,
-	}.run(ctx)
+	l.addr = &unix.SockaddrInet4{Port: int(ap.Port()), Addr: ap.Addr().As4()}
+	t, err := l.run(ctx)
 	if err == nil && t.failed > 0 {
 		err = fmt.Errorf("%d messages failed, %d were accepted; the first failure: %s", t.failed, t.sent, t.why)
 	}
@@ -176,14 +181,19 @@ func memory(sessions int) func(context.Context, *run, system, *arrivals) (result
 			}
 			defer d.Close()
 		}
-		select { // until what the sessions began is over
-		case <-ctx.Done():
-			return result{}, ctx.Err()
-		case <-time.After(2 * time.Second):
-		}
-		octets, err := treePSS(s.pid())
-		return result{value: float64(octets) / (1 << 20)}, err
+		return settledMemory(ctx, s)
 	}
+}
+
+// settledMemory is the memory of the system once what sessions began is over.
+func settledMemory(ctx context.Context, s system) (result, error) {
+	select {
+	case <-ctx.Done():
+		return result{}, ctx.Err()
+	case <-time.After(2 * time.Second):
+	}
+	octets, err := treePSS(s.pid())
+	return result{value: float64(octets) / (1 << 20)}, err
 }
 
 // A dialer is an SMTP session of which little is asked.

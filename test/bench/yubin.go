@@ -127,8 +127,14 @@ smtpd_recipient_limit = 20000
 	if s.held {
 		main += "virtual_transport = " + stuckTransport + "\nincoming_limit = 1000000\nqmgr_message_active_limit = 1000000\n"
 	}
+	main += s.parameters(filepath.Join(y.dir, "etc"))
 	master := fmt.Sprintf("%s inet n - n - %d smtpd\n", y.address, smtpProcesses)
+	if s.clients > 0 {
+		main += fmt.Sprintf("agent_window = %d\n", s.clients)
+		master += s.smtpLine()
+	}
 	return y.write(map[string]string{
 		"main.cf": main, "master.cf": master, "mailboxes": mailboxMap(), "aliases": "postmaster: root\n",
+		transportTable: s.transports,
 	})
 }
