@@ -139,6 +139,10 @@ type planned struct {
 	turn int
 }
 
+func (p planned) String() string {
+	return fmt.Sprintf("%s at %s (turn %d)", p.id, p.next.Format(time.StampMilli), p.turn)
+}
+
 // schedule is what a site's deferred messages wait for, by time.
 func schedule(s *site) []planned {
 	s.T.Helper()
@@ -246,7 +250,7 @@ func checkDrain(t *testing.T, plan []planned, log string) {
 	}
 	byTurn := func(a, b planned) int { return a.turn - b.turn }
 	if len(tried) != len(plan) || len(sent) != len(plan) || !slices.IsSortedFunc(tried, byTurn) || !slices.IsSortedFunc(sent, byTurn) {
-		t.Errorf("planned %v\ntried   %v\nsent    %v", plan, tried, sent)
+		t.Errorf("planned %q\ntried   %q\nsent    %q", plan, tried, sent)
 	}
 }
 
