@@ -8,6 +8,5 @@ require (
 	github.com/spf13/pflag v1.1.0
 	golang.org/x/net v0.57.0
 	golang.org/x/sys v0.49.0
+	golang.org/x/text v0.40.0
 )
-
-require golang.org/x/text v0.40.0 // indirect

@@ -39,13 +39,38 @@
 //	    "secure" are those that DNSSEC vouches for. Lines that begin with "waits",
 //	    "goes back" or "refused" say why mail would not be delivered now; a host
 //	    that cannot be found does no harm while another one is.
-//	mailctl queue list
-//	    List the queue, as mailq(1) does.
+//	mailctl relay set [--user USER] [--tls LEVEL] HOST[:PORT]
+//	    Send all mail for other hosts to HOST, at port 587 where none is named;
+//	    465 is spoken with TLS from the first byte. Main.cf gets relayhost and
+//	    smtp_tls_security_level: LEVEL is secure (the certificate is for HOST, of
+//	    an authority that is trusted), or encrypt, where nobody vouches for it.
+//	    With USER, mailctl asks for the password, or reads it from standard
+//	    input, and writes it to relay_passwd beside main.cf, for root alone;
+//	    main.cf gets smtp_sasl_auth_enable, smtp_sasl_password_maps and
+//	    smtp_sasl_tls_security_options.
+//	mailctl relay test [-f SENDER] [ADDRESS]
+//	    Show a session with the relayhost as smtp(8) makes it, up to the login;
+//	    with ADDRESS, one with where mail from SENDER (you) to ADDRESS goes, up
+//	    to whether the recipient is taken. No message is sent and no password
+//	    shown. The system must run: authd(8) has the password.
+//	mailctl relay unset
+//	    Take back what set has written, and remove the password.
+//	mailctl queue list [-j]
+//	    List the queue, as mailq(1) does. -j: in JSON, a message a line, with the keys
+//	    of postqueue -j and more: for each recipient who waits delay_reason, status,
+//	    remote_host, last_attempt (as arrival_time in seconds since 1970), and
+//	    transport, nexthop and route_rule of the next attempt; for the message
+//	    next_attempt.
 //	mailctl queue show ID
 //	mailctl queue cat ID
-//	    Show envelope and recipients, or the content, of a message.
+//	    Show envelope and recipients, or the content, of a message. For each
+//	    recipient who waits: the reason, the host that gave it, when that was, and
+//	    how the next attempt (next_attempt) will be made: transport, next hop, and
+//	    the rule that chose them (route_rule).
 //	mailctl queue flush [ID...]
-//	    Try to deliver messages now; without IDs, all.
+//	mailctl queue flush --to DOMAIN
+//	    Try to deliver messages now: these, those that wait for a domain (with
+//	    @DOMAIN for it and those below it), or all.
 //	mailctl queue hold ID...
 //	mailctl queue release ID...
 //	mailctl queue delete ID...
@@ -57,6 +82,8 @@
 //
 //	/etc/yubin/main.cf    parameters; see main.cf(5)
 //	/etc/yubin/master.cf  services; see master.cf(5)
+//	/etc/yubin/relay_passwd
+//	                      the password of the relay
 //	/usr/share/yubin/manifest
 //	                      what was installed, with owners and modes
 //

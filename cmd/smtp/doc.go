@@ -47,8 +47,29 @@
 // way to them (resolver_trust_ad); without records it is may, and records that
 // cannot be looked up put mail off.
 //
+// Where no table has the destination, and the level is may, encrypt, or dane
+// without records, a domain can say itself how it wants its mail (MTA-STS):
+// policies that it enforces are fetched by HTTPS, kept until they are over, and
+// followed. See smtp_tls_mta_sts.
+//
+// # Logging in
+//
+// With smtp_sasl_auth_enable smtp logs in to servers that offer it and that
+// smtp_sasl_password_maps has a password for, which authd(8) reads. It uses the
+// strongest mechanism that both know and that smtp_sasl_security_options and
+// smtp_sasl_mechanism_filter allow. A login that is refused leaves mail waiting,
+// and so does a password that cannot be had. "mailctl relay set" sets all this for
+// one relay.
+//
+// # Trial
+//
+// With --trial smtp makes one session with a next hop and prints what is said,
+// but for passwords; with a recipient as operand it asks for that too. It sends
+// no message. "mailctl relay test" runs it.
+//
 // # Files
 //
+//	data_directory/mta-sts                      policies of domains
 //	private/smtp, private/relay, private/lmtp   the sockets, below queue_directory
 //
 // An LMTP server's socket must be open to smtp_user. Below queue_directory that is
@@ -57,9 +78,9 @@
 //
 // # Security
 //
-// Smtp runs as smtp_user, who owns nothing. It gets each message as one open
+// Smtp runs as smtp_user, who owns nothing but policies. It gets each message as one open
 // descriptor for reading, and can open no other: whoever takes it over through a
-// server's replies reads the messages that it sends, and no more. It speaks only
+// server's replies reads the messages that it sends, and can ask for the passwords of relays. It speaks only
 // to root, mail_owner and its own user. Replies are bounded in length and time,
 // and reach log and notices as one clean line.
 //
@@ -67,8 +88,8 @@
 //
 // RFC 5321 (SMTP), RFC 2033 (LMTP), RFC 1870 (SIZE), RFC 2034 (enhanced status
 // codes), RFC 2920 (PIPELINING), RFC 3030 (CHUNKING, BINARYMIME), RFC 3207
-// (STARTTLS), RFC 3461 (DSN), RFC 6152 (8BITMIME), RFC 6531 (SMTPUTF8), RFC 7505
-// (null MX), RFC 7672 (DANE), RFC 9422 (LIMITS).
+// (STARTTLS), RFC 3461 (DSN), RFC 4954 (AUTH), RFC 6152 (8BITMIME), RFC 6531 (SMTPUTF8), RFC 7505
+// (null MX), RFC 7672 (DANE), RFC 8461 (MTA-STS), RFC 9422 (LIMITS).
 //
 // # Diagnostics
 //
@@ -78,10 +99,10 @@
 //
 // # Exit status
 //
-// 0 at the end of its work; 1 when it cannot start or go on; 64 for a wrong command
+// 0 at the end of its work; 69 when a trial has failed; 1 when it cannot start or go on; 64 for a wrong command
 // line; 78 for a wrong configuration.
 //
 // # See also
 //
-// master(8), qmgr(8), main.cf(5), master.cf(5)
+// master(8), qmgr(8), authd(8), mailctl(8), main.cf(5), master.cf(5)
 package main

@@ -26,8 +26,8 @@ func TestMasterLines(t *testing.T) {
 		{"pickup fifo n - n 60 1 pickup", "pickup unix private=false unpriv=true 60 0 pickup", ""},
 		{"qmgr unix n - n 300? 1 oqmgr", "qmgr unix private=false unpriv=true 300? 0 qmgr", ""},
 		{"virtual unix - n n - - virtual", "virtual unix private=true unpriv=false 0 100 local", ""},
-		{"relay unix - - n - - smtp -o a=b", "relay unix private=true unpriv=true 0 100 smtp -o|a=b", ""},
-		{"dovecot unix - - n - - lmtp -o a=b", "dovecot unix private=true unpriv=true 0 100 smtp --lmtp|-o|a=b", ""},
+		{"relay unix - - n - - smtp -o a=b", "relay unix private=true unpriv=true 0 0 smtp -o|a=b", ""},
+		{"dovecot unix - - n - - lmtp -o a=b", "dovecot unix private=true unpriv=true 0 0 smtp --lmtp|-o|a=b", ""},
 		{"x unix - - n - - ours", "x unix private=true unpriv=true 0 100 ours", ""},
 		{"error unix - - n - - error", "", ""},
 		{"scache unix - - n - 1 scache", "", "notice: scache unix is not started: "},
@@ -89,8 +89,9 @@ local unix - n n - 5 local
 		"local unix private=true unpriv=false 0 5 local",
 		"pickup unix private=false unpriv=true 60 0 pickup",
 		"qmgr unix private=false unpriv=true 300 0 qmgr",
+		"authd unix private=false unpriv=false 0 0 authd",
 		"virtual unix private=true unpriv=false 0 100 local",
-		"relay unix private=true unpriv=true 0 100 smtp",
+		"relay unix private=true unpriv=true 0 0 smtp",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -125,7 +126,7 @@ func TestStock(t *testing.T) {
 		for _, s := range services {
 			names = append(names, s.Name+"/"+s.Command)
 		}
-		check(t, "services", strings.Join(names, " "), "smtp/smtpd pickup/pickup qmgr/qmgr smtp/smtp relay/smtp local/local virtual/local lmtp/smtp")
+		check(t, "services", strings.Join(names, " "), "smtp/smtpd pickup/pickup qmgr/qmgr smtp/smtp relay/smtp local/local virtual/local lmtp/smtp authd/authd")
 		check(t, "daemon_directory", DaemonDirectory.Of(c), "/usr/libexec/yubin")
 		check(t, "mail_owner", MailOwner.Of(c), "yubin")
 		check(t, "setgid_group", SetgidGroup.Of(c), "maildrop")
@@ -150,8 +151,8 @@ func TestShipped(t *testing.T) {
 	for _, p := range append(problems, c.Lint(services)...) {
 		t.Errorf("%s", p)
 	}
-	if len(services) != 8 || services[7].Line == 0 {
-		t.Errorf("services %v, want the eight of master.cf", services)
+	if len(services) != 9 || services[8].Line == 0 {
+		t.Errorf("services %v, want the nine of master.cf", services)
 	}
 }
 

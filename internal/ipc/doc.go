@@ -5,7 +5,7 @@
 // dialogues.
 package ipc
 
-// A Hello is the first packet that a client of qmgr's socket public/qmgr
+// A Hello is the first packet that a client of public/qmgr or public/authd
 // sends; it names the conversation.
 type Hello struct {
 	Version int    `json:"v"`
@@ -13,9 +13,10 @@ type Hello struct {
 	Program string `json:"program,omitempty"` // who speaks, for the log
 }
 
-// The conversations that qmgr's socket serves.
+// The conversations that these sockets serve.
 const (
 	RoleLend    = "lend"    // smtpd and pickup take blanks and commit messages (lend.go)
 	RoleControl = "control" // mailq and mailctl (control.go)
+	RoleRelay   = "relay"   // authd: smtp asks how to log in to a server (relay.go)
 	RoleWake    = "wake"    // master's wake-up: run the queue; nothing follows
 )

@@ -30,7 +30,7 @@ var (
 	}
 	// matchLists are the parameters whose elements may be tables and files.
 	matchLists = []config.List{
-		config.Mydestination, config.RelayDomains, config.VirtualMailboxDomains, config.Mynetworks,
+		config.Mydestination, config.RelayDomains, config.FastFlushDomains, config.VirtualMailboxDomains, config.Mynetworks,
 		config.AuthorizedMailqUsers, config.AuthorizedFlushUsers, config.AuthorizedSubmitUsers,
 	}
 )
@@ -82,6 +82,7 @@ func inspect(c *config.Config) []config.Problem {
 	problems = append(c.Lint(services), problems...)
 	problems = append(problems, inspectModes(c)...)
 	problems = append(problems, inspectInstalled(c)...)
+	problems = append(problems, inspectSecrets(c)...)
 	if c.Check(checkParams) == nil {
 		problems = append(problems, inspectPrograms(c, services)...)
 		problems = append(problems, inspectQueue(c)...)

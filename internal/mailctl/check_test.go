@@ -11,7 +11,7 @@ import (
 // with, below dir.
 func healthy(t *testing.T, dir string) string {
 	t.Helper()
-	for _, name := range []string{"master", "pickup", "qmgr", "local", "smtp", "smtpd", "sendmail", "mailq", "newaliases", "mailctl"} {
+	for _, name := range []string{"master", "pickup", "qmgr", "local", "smtp", "authd", "smtpd", "sendmail", "mailq", "newaliases", "mailctl"} {
 		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +106,7 @@ func TestRun(t *testing.T) {
 			t.Errorf("mailctl %q: no error", args)
 		}
 	}
-	if !strings.Contains(help(), "queue flush [ID...]\n") {
+	if !strings.Contains(help(), "queue flush [ID...|--to DOMAIN]\n") {
 		t.Error(help())
 	}
 }

@@ -34,12 +34,13 @@ func subcommands() []subcommand {
 		{"upgrade", "", "have the mail system go on with the programs that are installed now", sound(upgrade)},
 		{"status", "", "say whether the mail system runs", sound(status)},
 		{"route", routeSynopsis, "say how mail for an address is delivered, step by step", sound(showRoute)},
-		{"queue", "list|show|cat|flush|hold|release|delete [ID...]", "look at and manage the queue", sound(queueCommand)},
+		{"relay", "set|test|unset [ARGUMENT...]", "send mail for other hosts through a relay", sound(group("relay", relayCommands))},
+		{"queue", "list|show|cat|flush|hold|release|delete [ID...]", "look at and manage the queue", sound(group("queue", queueCommands))},
 	}
 }
 
 // params are the parameters that subcommands other than check read.
-var params = slices.Concat(runParams, queuectl.Params(), routeParams)
+var params = slices.Concat(runParams, queuectl.Params(), routeParams, relayParams)
 
 // Command is mailctl(8).
 var Command = &cli.Command{
@@ -56,6 +57,20 @@ func defsOf(lists []config.List) []*config.Def {
 		defs = append(defs, l.Def)
 	}
 	return defs
+}
+
+// group is run for a subcommand that has subcommands of its own.
+func group(name string, commands func() []subcommand) func(context.Context, *cli.Env, []string) error {
+	return func(ctx context.Context, env *cli.Env, args []string) error {
+		var names []string
+		for _, s := range commands() {
+			if len(args) > 0 && s.name == args[0] {
+				return s.run(ctx, env, args[1:])
+			}
+			names = append(names, s.name)
+		}
+		return cli.Fail(cli.ExUsage, "%s: want one of %s", name, strings.Join(names, ", "))
+	}
 }
 
 // sound is run for a subcommand that does not bear a faulty main.cf.
@@ -91,10 +106,11 @@ func run(ctx context.Context, env *cli.Env) error {
 func help() string {
 	var b strings.Builder
 	b.WriteString("commands:\n")
+	groups := map[string][]subcommand{"relay": relayCommands(), "queue": queueCommands()}
 	for _, s := range subcommands() {
-		if s.name == "queue" {
-			for _, q := range queueCommands() {
-				fmt.Fprintf(&b, "  %s\n        %s\n", strings.TrimSpace("queue "+q.name+" "+q.synopsis), q.summary)
+		if group := groups[s.name]; group != nil {
+			for _, q := range group {
+				fmt.Fprintf(&b, "  %s\n        %s\n", strings.TrimSpace(s.name+" "+q.name+" "+q.synopsis), q.summary)
 			}
 			continue
 		}

@@ -198,6 +198,7 @@ func (in *testInstance) read(name string) string {
 func (in *testInstance) main(mailName, maxIdle string) {
 	in.t.Helper()
 	in.write("main.cf", fmt.Sprintf(`queue_directory = %[1]s/q
+data_directory = %[1]s/data
 daemon_directory = %[1]s/lib
 maillog_file = %[1]s/log
 mail_owner = root

@@ -106,6 +106,7 @@ func (m *master) run(ctx context.Context, p *plan, h *ipc.HandOver, started func
 		return err
 	}
 	defer m.poller.close()
+	m.prepareData(p)
 	if h != nil {
 		m.takeOver(h, p)
 	} else if err := m.openAll(p, m.inherit(m.given)); err != nil {

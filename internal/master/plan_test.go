@@ -70,7 +70,7 @@ func TestAddresses(t *testing.T) {
 func load(t *testing.T, lines ...string) *config.Config {
 	t.Helper()
 	dir := t.TempDir()
-	text := "daemon_directory = " + dir + "\nqueue_directory = " + dir + "/q\n" + strings.Join(lines, "\n") + "\n"
+	text := "daemon_directory = " + dir + "\nqueue_directory = " + dir + "/q\ndata_directory = " + dir + "/data\n" + strings.Join(lines, "\n") + "\n"
 	if err := os.WriteFile(filepath.Join(dir, "main.cf"), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -62,6 +62,7 @@ func (m *master) replace(p *plan, now time.Time) {
 	for _, socket := range old {
 		m.poller.remove(socket.fd)
 	}
+	m.prepareData(p)
 	if err := p.open(&old); err != nil {
 		m.log.Error("reload: %v", err)
 	}

@@ -102,6 +102,15 @@ func Inspect(dir string, o PrepareOptions) []error {
 	return errs
 }
 
+// PrepareDirectory makes one directory outside queue_directory as Prepare makes
+// those in it.
+func PrepareDirectory(path string, mode fs.FileMode, uid, gid int) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return prepare(path, mode, uid, gid)
+}
+
 // prepare makes one directory and gives it mode and owners. It works on a
 // descriptor: what it checks is what it changes.
 func prepare(path string, mode fs.FileMode, uid, gid int) error {
@@ -111,7 +120,7 @@ func prepare(path string, mode fs.FileMode, uid, gid int) error {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
 	if err != nil {
 		if target, linkErr := os.Readlink(path); linkErr == nil {
-			return fmt.Errorf("%s is a symbolic link to %s: move the directory here, or set queue_directory to where it really is", path, target)
+			return fmt.Errorf("%s is a symbolic link to %s: move the directory here, or say in main.cf where it really is", path, target)
 		}
 		return err
 	}

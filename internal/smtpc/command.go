@@ -22,12 +22,22 @@ var Command = &cli.Command{
 		config.Myhostname.Def, config.MailOwner.Def, config.QueueDirectory.Def, config.InetInterfaces.Def,
 		config.InetProtocols.Def, config.ProxyInterfaces.Def, config.ParentDomainMatchesSubdomains.Def,
 		config.SmtpFallbackRelay.Def, config.SmtpHeloName.Def, config.LmtpLhloName.Def, config.SmtpAlwaysSendEhlo.Def,
-		config.SmtpNeverSendEhlo.Def, config.TLSAppendDefaultCA.Def,
+		config.SmtpNeverSendEhlo.Def, config.TLSAppendDefaultCA.Def, config.DataDirectory.Def, config.SmtpTLSMTASTS.Def,
 	}, clientParams(), resolve.Params(), service.Params),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		lmtp := fs.Bool("lmtp", false, "speak LMTP; master(8) says so for services that master.cf has as lmtp")
+		try := &trial{}
+		fs.StringVar(&try.nexthop, "trial", "", "make one session with this `next hop` and show it, without a message; an operand is a recipient to ask for")
+		fs.StringVarP(&try.sender, "sender", "f", "", "the sender of --trial")
 		o := service.Flags(fs)
 		return func(ctx context.Context, env *cli.Env) error {
+			if try.nexthop != "" {
+				try.out = env.Stdout
+				if len(env.Args) > 0 {
+					try.recipient = env.Args[0]
+				}
+				return try.run(ctx, env, *lmtp)
+			}
 			var d *deliverer
 			return service.Run(ctx, env, o, service.Handler{
 				Start: func(_ context.Context, s *service.Service) (err error) {
@@ -57,6 +67,9 @@ func clientParams() []*config.Def {
 		config.SmtpTLSCApath, config.SmtpTLSProtocols, config.SmtpTLSMandatoryProtocols, config.SmtpTLSVerifyCertMatch,
 		config.SmtpTLSSecureCertMatch, config.SmtpTLSFingerprintCertMatch, config.SmtpTLSFingerprintDigest,
 		config.SmtpTLSServername, config.SmtpTLSLoglevel, config.SmtpTLSNoteStarttlsOffer,
+		config.SmtpSASLAuthEnable, config.SmtpSASLPasswordMaps, config.SmtpSenderDependentAuth, config.SmtpSASLSecurityOptions,
+		config.SmtpSASLTLSSecurityOptions, config.SmtpSASLTLSVerifiedSecurityOptions, config.SmtpSASLMechanismFilter,
+		config.SmtpSASLAuthSoftBounce,
 	} {
 		defs = append(defs, p.Rows()...)
 	}
@@ -80,8 +93,10 @@ func newDeliverer(s *service.Service, lmtp bool) (*deliverer, error) {
 	if s.MaxConns > 0 {
 		limit = s.MaxConns
 	}
+	f := &finder{o: o, log: s.Log, dns: dns}
+	f.sts = newSTS(c, lmtp, f, s.Log)
 	return &deliverer{
-		log: s.Log, o: o, finder: &finder{o, s.Log, dns}, pool: newPool(o, limit), trusted: agent.Trusted(c),
+		log: s.Log, o: o, finder: f, pool: newPool(o, limit), trusted: agent.Trusted(c),
 		work: make(chan struct{}, limit),
 	}, nil
 }

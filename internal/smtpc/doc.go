@@ -13,9 +13,11 @@
 //	sites.go        the servers of a next hop: MX, addresses, loops
 //	dial.go         connecting; plain text after a failed handshake
 //	greet.go        greeting, EHLO, STARTTLS
+//	auth.go         logging in
 //	policy.go       what TLS a destination must have
 //	tls.go          whether it has it
 //	dane.go         what the DNS says of its certificate
+//	sts.go          what the domain's own policy says of it
 //	session.go      one connection: commands, replies, deadlines
 //	pool.go         connections that wait for the next message
 //	transaction.go  MAIL, RCPT, DATA or BDAT, and the outcome of each recipient
@@ -25,6 +27,7 @@
 //	reply.go        replies, read and bounded
 //	ehlo.go         what a server offers
 //	failure.go      what a failure means for recipients
+//	trial.go        a session for people to look at
 //	settings.go     main.cf
 //
 // # Standards
@@ -39,8 +42,10 @@
 //	RFC 6531              SMTPUTF8                    form.go
 //	RFC 9422              LIMITS                      ehlo.go, job.go
 //	RFC 3207              STARTTLS                    greet.go
+//	RFC 4954              AUTH                        auth.go
 //	RFC 7505              null MX                     sites.go
 //	RFC 7672, RFC 6698    DANE                        dane.go
+//	RFC 8461              MTA-STS                     sts.go
 //
 // It never says "sent" before the server has taken the whole message for that
 // recipient, never tries another server when the first may have taken it, never

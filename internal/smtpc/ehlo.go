@@ -18,6 +18,8 @@ type extensions struct {
 	chunking   bool  // RFC 3030
 	binary     bool  // RFC 3030
 	startTLS   bool  // RFC 3207
+	auth       bool  // RFC 4954
+	mechanisms []string
 
 	// RFC 9422; 0: no limit.
 	mailMax   int // transactions in a session
@@ -35,6 +37,7 @@ var keywords = map[string]func(e *extensions, params []string){
 	"BINARYMIME": func(e *extensions, _ []string) { e.binary = true },
 	"STARTTLS":   func(e *extensions, _ []string) { e.startTLS = true },
 	"LIMITS":     (*extensions).limits,
+	"AUTH":       func(e *extensions, p []string) { e.auth, e.mechanisms = true, append(e.mechanisms, p...) },
 	"SIZE": func(e *extensions, p []string) {
 		e.size = true
 		if len(p) > 0 {
@@ -55,6 +58,10 @@ func parseEhlo(lines []string, discard map[string]bool) extensions {
 		words := strings.Fields(l)
 		if len(words) == 0 {
 			continue
+		}
+		// Servers from before the standard said AUTH=LOGIN, and some still do beside it.
+		if first, ok := strings.CutPrefix(strings.ToUpper(words[0]), "AUTH="); ok {
+			words = append([]string{"AUTH", first}, words[1:]...)
 		}
 		name := strings.ToUpper(words[0])
 		if set := keywords[name]; set != nil && !discard[name] {

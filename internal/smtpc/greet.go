@@ -16,6 +16,7 @@ type site struct {
 	best    bool   // of the destination's servers one of the first
 	nexthop string // the domain or host that mail is for
 	policy  *policy
+	client  client // who logs in
 
 	// For DANE (RFC 7672, 2.2).
 	secure    bool   // the DNS vouches that this is a host for the destination
@@ -24,7 +25,7 @@ type site struct {
 }
 
 // key names the site among connections that wait for work.
-func (s *site) key() string { return s.relay() + " " + s.policy.key(s.nexthop) }
+func (s *site) key() string { return s.relay() + " " + s.policy.key(s.nexthop) + s.client.key() }
 
 // greet brings a session to where mail can be sent: greeting, EHLO or HELO, TLS
 // as the policy wants it, authentication.
@@ -163,6 +164,7 @@ func (s *session) encrypt(ctx context.Context, at *site) error {
 	s.tls = state
 	state.judge(s.o.tls, at)
 	s.logTLS()
+	s.showTLS()
 	return state.refusal
 }
 
@@ -172,7 +174,3 @@ type handshakeError struct{ err error }
 
 func (e *handshakeError) Error() string { return e.err.Error() }
 func (e *handshakeError) Unwrap() error { return e.err }
-
-// authenticate is the step at which a client proves who it is (RFC 4954). There
-// are no credentials for any server yet.
-func (s *session) authenticate(*site) error { return nil }

@@ -184,7 +184,7 @@ func TestTornWhileSending(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Truncate(250_000)
-	targets, err := r.d.o.targets(fmt.Sprintf("[127.0.0.1]:%d", p.Port()))
+	targets, err := r.d.o.targets(fmt.Sprintf("[127.0.0.1]:%d", p.Port()), "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,6 +39,8 @@ type policy struct {
 	servername string   // name, hostname, nexthop
 	versions   versions
 	anchor     *anchor // of a site at levelDane
+	public     bool    // the authorities that the system trusts count in any case
+	listed     bool    // a table has it
 }
 
 // key tells policies apart between which a connection must not be shared.
@@ -72,8 +74,8 @@ func (t *tlsSettings) withLevel(l level) *policy {
 	return p
 }
 
-// policyFor finds the policy of a destination. MTA-STS would have its say here,
-// behind the tables.
+// policyFor finds the policy of a destination. Where no table has it the domain
+// itself has a say, by DANE and MTA-STS, once its servers are known.
 func (t *tlsSettings) policyFor(to *target) (*policy, error) {
 	value, found, err := t.lookup(to)
 	if err != nil {
@@ -81,10 +83,12 @@ func (t *tlsSettings) policyFor(to *target) (*policy, error) {
 	}
 	p := t.defaultPolicy()
 	if found {
-		if p, err = t.parse(value); err != nil {
+		p, err = t.parse(value)
+		if err != nil {
 			return nil, fails(4, badTLS, "client TLS configuration problem: %s has for %s: %v", t.mapsName, to.text, err)
 		}
 	}
+	p.listed = found
 	switch {
 	case to.path != "":
 		return &policy{}, nil
@@ -251,7 +255,7 @@ type tlsSettings struct {
 	digest, servername       string
 	loglevel                 int
 	noteOffer                bool
-	roots                    roots
+	roots, public            *roots // that main.cf names; and the system's beside them
 	cache                    tls.ClientSessionCache
 }
 
@@ -264,12 +268,11 @@ func newTLSSettings(c *config.Config, lmtp bool, report table.Option) (*tlsSetti
 		fingerprints: fingerprints(config.SmtpTLSFingerprintCertMatch.In(lmtp).Of(c)),
 		digest:       config.SmtpTLSFingerprintDigest.In(lmtp).Of(c), servername: config.SmtpTLSServername.In(lmtp).Of(c),
 		loglevel: config.SmtpTLSLoglevel.In(lmtp).Of(c), noteOffer: config.SmtpTLSNoteStarttlsOffer.In(lmtp).Of(c),
-		roots: roots{
-			file: config.SmtpTLSCAfile.In(lmtp).Of(c), dir: config.SmtpTLSCApath.In(lmtp).Of(c),
-			system: config.TLSAppendDefaultCA.Of(c),
-		},
 		cache: tls.NewLRUClientSessionCache(cachedSessions),
 	}
+	file, dir := config.SmtpTLSCAfile.In(lmtp).Of(c), config.SmtpTLSCApath.In(lmtp).Of(c)
+	t.roots = &roots{file: file, dir: dir, system: config.TLSAppendDefaultCA.Of(c)}
+	t.public = &roots{file: file, dir: dir, system: true}
 	var err error
 	if t.maps, err = table.OpenMaps(maps.Of(c), report); err != nil {
 		return nil, c.Fault(maps.Def, err.Error())

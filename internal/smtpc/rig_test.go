@@ -22,15 +22,16 @@ import (
 
 // A rig is an agent and the qmgr that asks it.
 type rig struct {
-	t     testing.TB
-	d     *deliverer
-	qmgr  *fdpass.Conn
-	file  string              // of the log
-	files map[string]*os.File // by content
-	n     uint64
-	lmtp  bool
-	attrs map[string]string
-	flags uint32
+	t      testing.TB
+	d      *deliverer
+	qmgr   *fdpass.Conn
+	file   string              // of the log
+	files  map[string]*os.File // by content
+	n      uint64
+	lmtp   bool
+	attrs  map[string]string
+	sender string
+	flags  uint32
 }
 
 // options of a rig.
@@ -39,13 +40,15 @@ type rigOptions struct {
 	lmtp bool
 	dns  *dns.Server
 	ctx  context.Context // of the process; nil: the test's
+	// setup changes the agent before it is asked anything.
+	setup func(*deliverer)
 }
 
 func newRig(t testing.TB, o rigOptions) *rig {
 	t.Helper()
 	dir := t.TempDir()
 	main := append([]string{
-		"myhostname = mx.own.test", "inet_interfaces = 127.0.0.99", "queue_directory = " + dir,
+		"myhostname = mx.own.test", "inet_interfaces = 127.0.0.99", "queue_directory = " + dir, "data_directory = " + dir,
 		"smtp_helo_timeout = 1s", "smtp_mail_timeout = 1s", "smtp_rcpt_timeout = 1s", "smtp_data_init_timeout = 1s",
 		"smtp_data_done_timeout = 1s", "smtp_starttls_timeout = 1s", "lmtp_lhlo_timeout = 1s", "lmtp_data_done_timeout = 1s",
 		"inet_protocols = ipv4",
@@ -75,6 +78,9 @@ func newRig(t testing.TB, o rigOptions) *rig {
 	d, err := newDeliverer(&service.Service{Config: c, Log: log, MaxConns: 20}, o.lmtp)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if o.setup != nil {
+		o.setup(d)
 	}
 	ours, theirs, err := fdpass.Pair()
 	if err != nil {
@@ -136,7 +142,7 @@ func (r *rig) send(nexthop, content string, rcpt []ipc.Recipient) {
 	r.n++
 	req := ipc.Request{
 		N: r.n, ID: fmt.Sprintf("A%d", r.n), Transport: "smtp", Nexthop: nexthop,
-		Sender: "ann@own.test", Offset: 4, Length: int64(len(content)), Attrs: r.attrs, Flags: r.flags,
+		Sender: cmp.Or(r.sender, "ann@own.test"), Offset: 4, Length: int64(len(content)), Attrs: r.attrs, Flags: r.flags,
 		Recipients: rcpt,
 	}
 	if r.lmtp {

@@ -57,6 +57,7 @@ type session struct {
 	began   time.Time
 	parked  time.Time // since when it waits for work
 	sent    int       // transactions
+	secret  bool      // what is said is not for people to see
 	doubt   bool      // the last transaction did not end well: ask before the next
 	ended   bool      // nothing more can be said
 	goodbye *reply    // 421, with which the server ends the session
@@ -119,6 +120,7 @@ func (s *session) lost(phase string, err error) error {
 // line writes a command into the buffer. Callers have seen to it that nothing
 // in it can end the line.
 func (s *session) line(text string) {
+	s.showCommand(text)
 	s.w.WriteString(text)
 	s.w.WriteString("\r\n")
 }
@@ -134,6 +136,7 @@ func (s *session) reply(phase string) (*reply, error) {
 		}
 		return nil, s.lost(phase, err)
 	}
+	s.showReply(r)
 	if r.code == 421 {
 		s.ended, s.goodbye = true, r
 	}

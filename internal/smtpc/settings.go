@@ -49,6 +49,8 @@ type settings struct {
 	reuseCount    int
 	wait          timeouts
 	tls           *tlsSettings
+	auth          *authSettings // nil: nobody logs in
+	trace         func(string)  // gets each line of a session; nil: nobody looks
 }
 
 // timeouts are how long the steps of a session may take.
@@ -103,6 +105,9 @@ func newSettings(c *config.Config, lmtp bool, report table.Option) (*settings, e
 	}
 	var err error
 	if s.cacheDomains, err = match.Of(c, config.SmtpConnectionCacheDestinations.In(lmtp)); err != nil {
+		return nil, err
+	}
+	if s.auth, err = newAuthSettings(c, lmtp, s.queueDir); err != nil {
 		return nil, err
 	}
 	s.tls, err = newTLSSettings(c, lmtp, report)

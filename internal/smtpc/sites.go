@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"yubin/internal/maillog"
+	"yubin/internal/mtasts"
 	"yubin/internal/resolve"
 	"yubin/internal/route"
 	"yubin/internal/smtp"
@@ -26,11 +27,12 @@ type target struct {
 	path   string // of a Unix socket, absolute; "": TCP
 	port   uint16
 	policy *policy
+	client client
 	key    string // names it among connections that wait for work
 }
 
 // targets reads a next hop as routing wrote it, with the fallback relays behind.
-func (s *settings) targets(nexthop string) ([]*target, error) {
+func (s *settings) targets(nexthop, sender string) ([]*target, error) {
 	parse := route.ParseHops
 	if s.lmtp {
 		parse = route.ParseLMTP
@@ -57,7 +59,8 @@ func (s *settings) targets(nexthop string) ([]*target, error) {
 		if t.policy, err = s.tls.policyFor(t); err != nil {
 			return nil, err
 		}
-		t.key = t.text + " " + t.policy.key(t.name)
+		t.client = s.auth.client(t.text, sender)
+		t.key = t.text + " " + t.policy.key(t.name) + t.client.key()
 		ts[i] = t
 	}
 	return ts, nil
@@ -68,22 +71,36 @@ type finder struct {
 	o   *settings
 	log *maillog.Logger
 	dns *resolve.Resolver
+	sts *mtasts.Cache // nil: policies of domains do not count
 }
 
 // sites returns the servers to try, in this order. The error is a *failure, or
 // one of ours.
 func (f *finder) sites(ctx context.Context, t *target) ([]*site, error) {
-	sites, err := f.servers(ctx, t)
-	if err != nil || t.policy.level != levelDane && t.policy.level != levelDaneOnly {
-		return sites, err
+	policy := func() *mtasts.Policy { return nil }
+	if f.subject(t) {
+		found := make(chan *mtasts.Policy, 1)
+		asking, stop := context.WithCancel(ctx)
+		defer stop()
+		go func() { found <- f.sts.Policy(asking, t.Host) }()
+		policy = func() *mtasts.Policy { return <-found }
 	}
-	return f.secured(ctx, t, sites)
+	sites, err := f.servers(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	if t.policy.level == levelDane || t.policy.level == levelDaneOnly {
+		if sites, err = f.secured(ctx, t, sites); err != nil {
+			return nil, err
+		}
+	}
+	return f.strict(t, sites, policy())
 }
 
 func (f *finder) servers(ctx context.Context, t *target) ([]*site, error) {
 	switch {
 	case t.path != "":
-		return []*site{{endpoint: endpoint{host: f.o.hostname, path: t.Unix}, socket: t.path, nexthop: t.name, policy: t.policy}}, nil
+		return []*site{{endpoint: endpoint{host: f.o.hostname, path: t.Unix}, socket: t.path, nexthop: t.name, policy: t.policy, client: t.client}}, nil
 	case t.Addr.IsValid():
 		if f.loops(t) && f.o.own(t.Addr) {
 			return nil, loop(t)
@@ -107,7 +124,7 @@ func loop(t *target) error {
 func (f *finder) site(t *target, host string, a netip.Addr, from *resolve.Answer[netip.Addr]) *site {
 	s := &site{
 		endpoint: endpoint{host: host, addr: netip.AddrPortFrom(a, t.port)},
-		port25:   f.loops(t), best: true, nexthop: t.name, policy: t.policy,
+		port25:   f.loops(t), best: true, nexthop: t.name, policy: t.policy, client: t.client,
 	}
 	if from != nil {
 		s.secure, s.vouched, s.canonical = true, from.Secure, from.Name

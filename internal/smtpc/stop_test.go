@@ -60,15 +60,13 @@ func TestStopped(t *testing.T) {
 func TestPanic(t *testing.T) {
 	t.Parallel()
 	p := peer.Start(t, peer.Options{})
-	r := newRig(t, rigOptions{})
-	r.d.finder = nil
+	r := newRig(t, rigOptions{setup: func(d *deliverer) { d.finder = &finder{o: d.o} }})
 	if got := say(r.deliver("far.test", letterText, "bob@far.test")[0]); got != "deferred 4.3.0 local error in processing" {
 		t.Error(got)
 	}
 	if !strings.Contains(r.log(), "error: A1: panic: ") {
 		t.Error("the log has no word of it")
 	}
-	r.d.finder = &finder{o: r.d.o}
 	if got := say(r.deliver(fmt.Sprintf("[127.0.0.1]:%d", p.Port()), letterText, "bob@far.test")[0]); !strings.HasPrefix(got, "sent") {
 		t.Error(got)
 	}

@@ -19,6 +19,9 @@ import (
 // cachedSessions is how many TLS sessions are kept, to be taken up again.
 const cachedSessions = 1000
 
+// trustVerified is the trust in a server that is who the policy asks for.
+const trustVerified = "Verified"
+
 // A tlsState is TLS of one session.
 type tlsState struct {
 	cs      *tls.ConnectionState
@@ -65,7 +68,7 @@ func (s *tlsState) judge(t *tlsSettings, at *site) {
 	if at.policy.level <= levelEncrypt && t.loglevel == 0 {
 		return // nobody asks
 	}
-	chain := t.verifyChain(certs)
+	chain := t.verifyChain(certs, at.policy.public)
 	if chain == nil {
 		s.trust = "Trusted"
 	} else if s.detail == "" {
@@ -97,17 +100,21 @@ func (s *tlsState) judge(t *tlsSettings, at *site) {
 	default:
 		return
 	}
-	s.trust = "Verified"
+	s.trust = trustVerified
 }
 
 var errNoCertificate = errors.New("no certificate")
 
 // verifyChain checks that a trusted authority vouches for the certificate.
-func (t *tlsSettings) verifyChain(certs []*x509.Certificate) error {
+func (t *tlsSettings) verifyChain(certs []*x509.Certificate, public bool) error {
 	if len(certs) == 0 {
 		return errNoCertificate
 	}
-	pool, err := t.roots.get()
+	trusted := t.roots
+	if public {
+		trusted = t.public
+	}
+	pool, err := trusted.get()
 	if err != nil {
 		return err
 	}

@@ -252,7 +252,7 @@ func TestPolicyLookup(t *testing.T) {
 		"far.test": levelNone, "FAR.test": levelNone, "x.far.test": levelEncrypt, "y.x.far.test": levelEncrypt, "other.test": levelSecure,
 		"[mail.far.test]:587": levelVerify, "[mail.far.test]": levelMay, "[mail.far.test]:submission": levelVerify, "far.test:26": levelMay, "elsewhere.example": levelMay,
 	} {
-		targets, err := r.d.o.targets(nexthop)
+		targets, err := r.d.o.targets(nexthop, "")
 		if err != nil {
 			t.Fatal(err)
 		}

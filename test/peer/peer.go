@@ -47,6 +47,8 @@ type Options struct {
 	// TLS makes it offer STARTTLS; with Wrapper it begins with TLS.
 	TLS     *tls.Config
 	Wrapper bool
+	// Auth answers AUTH, which Ehlo offers; MAIL wants it first.
+	Auth Auth
 	// Behind is sent with the reply to STARTTLS, in the same segment.
 	Behind string
 }
@@ -215,6 +217,7 @@ type session struct {
 	tls       bool
 
 	greeted, mail bool
+	authed        bool
 	m             Message
 	taking        []string // recipients for whom the next reply takes the message
 	behind        string   // goes out with the next reply
@@ -260,9 +263,15 @@ func (s *session) command(verb, args string) {
 		if a, ok := s.raw.RemoteAddr().(*net.TCPAddr); ok {
 			s.m.From = a.IP.String()
 		}
-		s.mail = s.reply(keys, "250 2.1.0 Ok")
+		normal := "250 2.1.0 Ok"
+		if s.p.o.Auth != nil && !s.authed {
+			normal = "530 5.7.0 Authentication required"
+		}
+		s.mail = s.reply(keys, normal)
 	case "RCPT":
 		s.rcpt(strings.TrimPrefix(args, "TO:"))
+	case "AUTH":
+		s.auth(args)
 	case "DATA":
 		s.data()
 	case "BDAT":

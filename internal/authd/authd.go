@@ -1,0 +1,133 @@
+package authd
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"os/user"
+	"strconv"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"yubin/internal/cli"
+	"yubin/internal/config"
+	"yubin/internal/fdpass"
+	"yubin/internal/ipc"
+	"yubin/internal/maillog"
+	"yubin/internal/service"
+)
+
+// Command is authd(8).
+var Command = &cli.Command{
+	Name: "authd", Section: 8,
+	Params: append(append([]*config.Def{
+		config.SmtpUser.Def, config.RecipientDelimiter.Def, config.SmtpTLSCAfile.SMTP.Def,
+	}, relayParams()...), service.Params...),
+	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
+		o := service.Flags(fs)
+		return func(ctx context.Context, env *cli.Env) error {
+			var d *daemon
+			return service.Run(ctx, env, o, service.Handler{
+				Start: func(_ context.Context, s *service.Service) (err error) {
+					d, err = newDaemon(s.Config, s.Log)
+					return err
+				},
+				Conn: func(ctx context.Context, c net.Conn) { d.converse(ctx, c) },
+			})
+		}
+	},
+}
+
+// patience is how long a client may take to say what it wants.
+const patience = 10 * time.Second
+
+// A daemon serves all conversations. Its fields do not change.
+type daemon struct {
+	log   *maillog.Logger
+	roles map[string]role
+}
+
+// A role is one conversation: who may have it, and what follows the Hello.
+type role struct {
+	version int
+	users   map[uint32]bool
+	serve   func(ctx context.Context, c *fdpass.Conn)
+}
+
+func newDaemon(c *config.Config, log *maillog.Logger) (*daemon, error) {
+	relay, err := newRelay(c, log)
+	if err != nil {
+		return nil, err
+	}
+	return &daemon{log: log, roles: map[string]role{
+		ipc.RoleRelay: {ipc.RelayVersion, trusted(config.SmtpUser.Of(c)), relay.serve},
+	}}, nil
+}
+
+// trusted are root, this process's own user, and the one that is named.
+func trusted(name string) map[uint32]bool {
+	t := map[uint32]bool{0: true, uint32(os.Geteuid()): true}
+	if u, err := user.Lookup(name); err == nil {
+		if id, err := strconv.ParseUint(u.Uid, 10, 32); err == nil {
+			t[uint32(id)] = true
+		}
+	}
+	return t
+}
+
+// converse serves one client.
+func (d *daemon) converse(ctx context.Context, nc net.Conn) {
+	u, ok := nc.(*net.UnixConn)
+	if !ok {
+		d.log.Warn("connection on a %s socket: want unixpacket", nc.LocalAddr().Network())
+		return
+	}
+	c := fdpass.New(u)
+	peer, err := c.Peer()
+	if err != nil {
+		d.log.Warn("who is connected: %v", err)
+		return
+	}
+	if !d.known(peer.Uid) {
+		d.log.Warn("uid %d (process %d) has nothing to ask here", peer.Uid, peer.Pid)
+		return
+	}
+	var hello ipc.Hello
+	if !receive(d.log, c, &hello) {
+		return
+	}
+	r, ok := d.roles[hello.Role]
+	switch {
+	case !ok || !r.users[peer.Uid]:
+		d.log.Warn("uid %d (process %d) may not ask for %q", peer.Uid, peer.Pid, maillog.Clean(hello.Role))
+		return
+	case hello.Version != r.version:
+		d.log.Warn("process %d speaks version %d of %s, want %d: connection closed", peer.Pid, hello.Version, hello.Role, r.version)
+		return
+	}
+	r.serve(ctx, c)
+}
+
+// known tells whether there is anything that a user may ask.
+func (d *daemon) known(uid uint32) bool {
+	for _, r := range d.roles {
+		if r.users[uid] {
+			return true
+		}
+	}
+	return false
+}
+
+// receive reads one packet; it is false when the conversation is over.
+func receive(log *maillog.Logger, c *fdpass.Conn, v any) bool {
+	c.Unix().SetReadDeadline(time.Now().Add(patience))
+	files, err := c.Recv(v)
+	fdpass.CloseAll(files)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) && !errors.Is(err, os.ErrDeadlineExceeded) {
+		log.Warn("a request that cannot be read: %v", err)
+	}
+	return err == nil
+}
