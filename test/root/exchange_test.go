@@ -91,9 +91,15 @@ func bodies() []string {
 func cutInTheMiddle(l *ledger, from, to *site) {
 	l.t.Helper()
 	n := from.net
+	session := regexp.MustCompile(` (dis)?connect from \S+\[` + regexp.QuoteMeta(address(from.host)) + `\]`)
 	to.Until("no connection is kept for it: whoever loses one that was used before tries another at once", func() bool {
-		peer := "connect from unknown[" + address(from.host) + "]"
-		return strings.Count(to.Log(), peer) == 2*strings.Count(to.Log(), "dis"+peer)
+		open := 0
+		for _, m := range session.FindAllStringSubmatch(to.Log(), -1) {
+			if open++; m[1] != "" {
+				open -= 2
+			}
+		}
+		return open == 0
 	})
 	n.slow(to.host, 4000) // the letter needs a quarter of a minute
 	before := n.received(to.host)
