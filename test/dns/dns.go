@@ -1,6 +1,6 @@
 // Package dns is a name server for tests: it answers from zones that the test
-// writes, over UDP and TCP on one port of a loopback address, and misbehaves
-// where the test says so. A name below no zone is refused, so that no test
+// writes, over UDP and TCP on one port of one address, and misbehaves where
+// the test says so. A name below no zone is refused, so that no test
 // depends on names it has not made.
 //
 //	s := dns.Start(t)
@@ -55,7 +55,7 @@ func Start(t testing.TB) *Server {
 	return StartAt(t, "127.0.0.1")
 }
 
-// StartAt is Start on another loopback address.
+// StartAt is Start on another address.
 func StartAt(t testing.TB, host string) *Server {
 	t.Helper()
 	s := &Server{zones: map[string][]dns.RR{}, signed: map[string]bool{}, faults: map[fault]Fault{}}

@@ -51,6 +51,7 @@ type Options struct {
 	Mailboxes []string // local parts in Domain; nil: alice, bob
 	Aliases   []string // lines of the alias file
 	Parent    string   // directory to make the instance in; "": the system's
+	Addr      string   // host:port of smtpd; "": a loopback address of its own
 	Stopped   bool     // do not start it
 	// System makes an instance as an installation has it: services under the
 	// accounts yubin, yubinsmtpd, ..., which exist, sendmail setgid. Root only.
@@ -70,9 +71,10 @@ func New(t testing.TB, o Options) *Instance {
 	if dir, err = filepath.EvalSymlinks(dir); err != nil {
 		t.Fatal(err)
 	}
-	i := &Instance{T: t, Dir: dir, Bin: binDir(t), Options: o}
-	// An address of its own spares the instance a search for a free port.
-	i.Addr = fmt.Sprintf("127.%d.%d.%d:2525", 1+rand.IntN(254), rand.IntN(255), 1+rand.IntN(254))
+	i := &Instance{T: t, Dir: dir, Bin: binDir(t), Addr: o.Addr, Options: o}
+	if i.Addr == "" { // an address of its own spares the instance a search for a free port
+		i.Addr = fmt.Sprintf("127.%d.%d.%d:2525", 1+rand.IntN(254), rand.IntN(255), 1+rand.IntN(254))
+	}
 	if o.System || o.OwnPrograms {
 		i.copyPrograms()
 	}

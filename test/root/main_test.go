@@ -1,9 +1,10 @@
 //go:build root
 
 // Package root shows what only root can: services under their own accounts,
-// setgid sendmail, delivery as the recipient, a full file system. The tests
-// run in a mount namespace of their own, where copies of /etc/passwd and
-// /etc/group have the accounts, so the machine stays as it was.
+// setgid sendmail, delivery as the recipient, a full file system, and hosts that
+// exchange mail on a network of their own (network namespaces; needs iproute2).
+// The tests run in a mount namespace of their own, where copies of /etc/passwd
+// and /etc/group have the accounts, so the machine stays as it was.
 package root
 
 import (
