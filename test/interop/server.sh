@@ -1,28 +1,38 @@
 #!/bin/sh
 # server.sh NAME ROOT DIR [HOST PORT] runs a mail server of somebody else in the
-# foreground: exim, postfix (both at HOST:PORT) or dovecot (LMTP at DIR/lmtp).
-# ROOT is where its packages are unpacked. It takes mail for dave@far.test, in
-# the Maildir DIR/mail/dave. Root only: it lives in a mount namespace of its own,
-# where ROOT/usr lies over /usr and the accounts that it wants exist.
+# foreground: exim, opensmtpd, postfix (at HOST:PORT) or dovecot (LMTP at
+# DIR/lmtp). ROOT is where its packages are unpacked. It takes mail for
+# dave@far.test, in the Maildir DIR/mail/dave. Root only: it lives in a mount
+# namespace of its own, where ROOT/usr lies over /usr and the accounts that it
+# wants exist.
+#
+# With DIR/cert.pem and DIR/key.pem opensmtpd offers STARTTLS.
 set -eu
 name=$1 root=$2 dir=$3 host=${4-} port=${5-}
 
 if [ -z "${INTEROP_NAMESPACE-}" ]; then
 	INTEROP_NAMESPACE=1 exec unshare --mount --propagation private "$0" "$@"
 fi
-mkdir "$dir/mail" "$dir/spool"
+over=$dir/over
+mkdir -p "$dir/mail" "$dir/spool" "$over/etc" "$over/var/spool/smtpd" "$over/var/lib/opensmtpd/empty"
+accounts="Debian-exim dovecot dovenull opensmtpd opensmtpq postfix postdrop"
 for file in passwd group; do
-	grep -vE '^(Debian-exim|dovecot|dovenull|postfix|postdrop):' "/etc/$file" >"$dir/$file"
+	grep -vE "^($(echo "$accounts" | tr ' ' '|')):" "/etc/$file" >"$over/etc/$file"
 done
 id=61600
-for account in Debian-exim dovecot dovenull postfix postdrop; do
+for account in $accounts; do
 	id=$((id + 1))
-	echo "$account:x:$id:$id::/:/bin/false" >>"$dir/passwd"
-	echo "$account:x:$id:" >>"$dir/group"
+	echo "$account:x:$id:$id::/:/bin/false" >>"$over/etc/passwd"
+	echo "$account:x:$id:" >>"$over/etc/group"
 done
+# Names come from a file, never from a name server.
+echo "127.0.0.1 localhost" >"$over/etc/hosts"
+printf 'nameserver 127.0.0.1\nlookup file\n' >"$over/etc/resolv.conf"
+echo "$name.test" >"$over/etc/mailname"
 mount -t overlay overlay -o "lowerdir=$root/usr:/usr" /usr
-mount --bind "$dir/passwd" /etc/passwd
-mount --bind "$dir/group" /etc/group
+for tree in etc var/lib var/spool; do
+	mount -t overlay overlay -o "lowerdir=$over/$tree:/$tree" "/$tree"
+done
 chown nobody "$dir/mail"
 
 exim() {
@@ -57,6 +67,23 @@ exim() {
 		  user = Debian-exim
 	END
 	exec /usr/sbin/exim4 -C "$dir/conf" -bdf -q1m -oP "$dir/pid"
+}
+
+opensmtpd() {
+	chmod 711 "$dir/spool"
+	mount --bind "$dir/spool" /var/spool/smtpd
+	mount -t tmpfs tmpfs /run # its control socket
+	tls=
+	if [ -f "$dir/cert.pem" ]; then
+		echo "pki far cert \"$dir/cert.pem\" key \"$dir/key.pem\"" >"$dir/conf"
+		tls="tls pki far"
+	fi
+	cat >>"$dir/conf" <<-END
+		listen on $host port $port $tls hostname opensmtpd.test
+		action "in" maildir "$dir/mail/dave" virtual { "dave@far.test" = nobody }
+		match from any for rcpt-to "dave@far.test" action "in"
+	END
+	exec /usr/sbin/smtpd -d -f "$dir/conf"
 }
 
 postfix() {
