@@ -46,6 +46,7 @@ exim() {
 		daemon_smtp_ports = $port
 		host_lookup =
 		never_users =
+		smtp_accept_queue_per_connection = 0
 		smtputf8_advertise_hosts = *
 		dsn_advertise_hosts = *
 		acl_smtp_rcpt = rcpt
