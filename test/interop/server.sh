@@ -1,12 +1,14 @@
 #!/bin/sh
 # server.sh NAME ROOT DIR [HOST PORT] runs a mail server of somebody else in the
-# foreground: exim, opensmtpd, postfix (at HOST:PORT) or dovecot (LMTP at
-# DIR/lmtp). ROOT is where its packages are unpacked. It takes mail for
+# foreground: exim, opensmtpd, postfix, submission (at HOST:PORT) or dovecot (LMTP
+# at DIR/lmtp). ROOT is where its packages are unpacked. It takes mail for
 # dave@far.test, in the Maildir DIR/mail/dave. Root only: it lives in a mount
 # namespace of its own, where ROOT/usr lies over /usr and the accounts that it
 # wants exist.
 #
-# With DIR/cert.pem and DIR/key.pem opensmtpd offers STARTTLS.
+# With DIR/cert.pem and DIR/key.pem opensmtpd offers STARTTLS. submission is a
+# Postfix that wants TLS, with them, and then a login, which Dovecot judges: by
+# DIR/passwords (a passwd-file), or by a JWT that a key of DIR/keys has signed.
 set -eu
 name=$1 root=$2 dir=$3 host=${4-} port=${5-}
 
@@ -87,6 +89,7 @@ opensmtpd() {
 	exec /usr/sbin/smtpd -d -f "$dir/conf"
 }
 
+# postfix MAIN: with further lines of main.cf.
 postfix() {
 	mkdir "$dir/etc" "$dir/data"
 	chown postfix "$dir/data"
@@ -109,6 +112,7 @@ postfix() {
 		virtual_minimum_uid = 1
 		maillog_file = $dir/postfix.log
 		maillog_file_prefixes = /
+		${1-}
 	END
 	cat >"$dir/etc/master.cf" <<-END
 		$host:$port inet n - n - - smtpd
@@ -126,7 +130,7 @@ postfix() {
 	END
 	cd "$dir/spool"
 	for d in active bounce corrupt defer deferred flush hold incoming private saved trace; do
-		mkdir -m 700 "$d"
+		mkdir -p -m 700 "$d"
 		chown postfix "$d"
 	done
 	mkdir -m 730 maildrop
@@ -134,6 +138,66 @@ postfix() {
 	chown postfix:postdrop maildrop public
 	mkdir pid
 	exec /usr/lib/postfix/sbin/master -c "$dir/etc" -d
+}
+
+submission() {
+	mkdir -p "$dir/dovecot" "$dir/spool/private"
+	chown -R dovecot "$dir/passwords" "$dir/keys"
+	cat >"$dir/auth.conf" <<-END
+		base_dir = $dir/dovecot
+		state_dir = $dir/dovecot
+		protocols =
+		log_path = $dir/dovecot.log
+		auth_verbose = yes
+		auth_failure_delay = 0
+		auth_mechanisms = plain login cram-md5 scram-sha-1 scram-sha-256 oauthbearer xoauth2
+		passdb {
+		  driver = passwd-file
+		  mechanisms = plain login cram-md5 scram-sha-256
+		  args = $dir/passwords
+		}
+		passdb {
+		  driver = oauth2
+		  mechanisms = oauthbearer xoauth2
+		  args = $dir/oauth2
+		}
+		userdb {
+		  driver = static
+		  args = uid=dovecot gid=dovecot home=/
+		}
+		service auth {
+		  unix_listener $dir/spool/private/auth {
+		    mode = 0666
+		  }
+		}
+		service stats {
+		  chroot =
+		}
+		service anvil {
+		  chroot =
+		  # no penalty for who has failed: each test would slow down the next
+		  unix_listener anvil-auth-penalty {
+		    mode = 0
+		  }
+		}
+	END
+	cat >"$dir/oauth2" <<-END
+		introspection_mode = local
+		local_validation_key_dict = fs:posix:prefix=$dir/keys/
+		username_attribute = email
+	END
+	/usr/sbin/dovecot -F -c "$dir/auth.conf" &
+	while kill -0 $! && [ ! -S "$dir/spool/private/auth" ]; do sleep 0.05; done
+	postfix "$(cat <<-END
+		smtpd_tls_security_level = encrypt
+		smtpd_tls_chain_files = $dir/key.pem, $dir/cert.pem
+		smtpd_sasl_auth_enable = yes
+		smtpd_sasl_type = dovecot
+		smtpd_sasl_path = private/auth
+		smtpd_sasl_authenticated_header = yes
+		smtpd_relay_restrictions = permit_sasl_authenticated, reject
+	END
+	)"
 }
 
 dovecot() {
