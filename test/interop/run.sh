@@ -6,6 +6,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 
 work=$(mktemp -d)
+chmod 755 "$work" # the servers give up root's rights, and apt does
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 
@@ -31,7 +32,7 @@ has script || missing="$missing bsdutils"
 # each other. Only the libraries that they want are installed.
 servers=$work/servers
 libraries=
-mkdir -p out "$servers" "$work/cache"
+mkdir -p out "$servers" "$work/lists/partial" "$work/cache/archives/partial"
 . /etc/os-release
 for package in postfix exim4-daemon-light opensmtpd dovecot-core dovecot-lmtpd; do
 	wanted=out/${package}_*.deb options=
@@ -58,7 +59,6 @@ for package in postfix exim4-daemon-light opensmtpd dovecot-core dovecot-lmtpd; 
 done
 # shellcheck disable=SC2086 # a list of packages
 install $libraries
-chmod 755 "$work" # the servers give up root's rights
 export YUBIN_SERVERS="$servers"
 
 # smtp-source is part of postfix.
