@@ -16,7 +16,7 @@ if [ -z "${INTEROP_NAMESPACE-}" ]; then
 	INTEROP_NAMESPACE=1 exec unshare --mount --propagation private "$0" "$@"
 fi
 over=$dir/over
-mkdir -p "$dir/mail" "$dir/spool" "$over/etc" "$over/var/spool/smtpd" "$over/var/lib/opensmtpd/empty"
+mkdir -p "$dir/mail" "$dir/spool" "$over/etc/ssl/certs" "$over/var/spool/smtpd" "$over/var/lib/opensmtpd/empty"
 accounts="Debian-exim dovecot dovenull opensmtpd opensmtpq postfix postdrop"
 for file in passwd group; do
 	grep -vE "^($(echo "$accounts" | tr ' ' '|')):" "/etc/$file" >"$over/etc/$file"
@@ -31,6 +31,8 @@ done
 echo "127.0.0.1 localhost" >"$over/etc/hosts"
 printf 'nameserver 127.0.0.1\nlookup file\n' >"$over/etc/resolv.conf"
 echo "$name.test" >"$over/etc/mailname"
+# opensmtpd reads the system's authorities, which a bare system has not got.
+[ ! -f "$dir/cert.pem" ] || cp "$dir/cert.pem" "$over/etc/ssl/certs/ca-certificates.crt"
 mount -t overlay overlay -o "lowerdir=$root/usr:/usr" /usr
 for tree in etc var/lib var/spool; do
 	mount -t overlay overlay -o "lowerdir=$over/$tree:/$tree" "/$tree"
