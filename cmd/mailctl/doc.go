@@ -55,13 +55,22 @@
 //	    shown. The system must run: authd(8) has the password.
 //	mailctl relay unset
 //	    Take back what set has written, and remove the password.
-//	mailctl queue list
-//	    List the queue, as mailq(1) does.
+//	mailctl queue list [-j]
+//	    List the queue, as mailq(1) does. -j: in JSON, a message a line, with the keys
+//	    of postqueue -j and more: for each recipient who waits delay_reason, status,
+//	    remote_host, last_attempt (as arrival_time in seconds since 1970), and
+//	    transport, nexthop and route_rule of the next attempt; for the message
+//	    next_attempt.
 //	mailctl queue show ID
 //	mailctl queue cat ID
-//	    Show envelope and recipients, or the content, of a message.
+//	    Show envelope and recipients, or the content, of a message. For each
+//	    recipient who waits: the reason, the host that gave it, when that was, and
+//	    how the next attempt (next_attempt) will be made: transport, next hop, and
+//	    the rule that chose them (route_rule).
 //	mailctl queue flush [ID...]
-//	    Try to deliver messages now; without IDs, all.
+//	mailctl queue flush --to DOMAIN
+//	    Try to deliver messages now: these, those that wait for a domain (with
+//	    @DOMAIN for it and those below it), or all.
 //	mailctl queue hold ID...
 //	mailctl queue release ID...
 //	mailctl queue delete ID...

@@ -21,6 +21,18 @@
 // agent's time, and deliveries to one mailbox or destination at once are limited
 // (default_destination_concurrency_limit and its kin).
 //
+// A destination on other hosts begins with initial_destination_concurrency; each
+// delivery that it answers raises its concurrency, each that finds no connection,
+// no greeting or no TLS lowers it. One that has failed for a whole cohort of
+// deliveries is dead: its mail is deferred at once ("delivery temporarily
+// suspended", with the reason), until minimal_backoff_time has passed or
+// somebody flushes the queue. Destinations that have not answered yet, or take
+// longer than a second, share agent_slow_window and leave agent_window to the
+// others, so that dead and slow hosts hold up no mail but their own.
+//
+// ETRN and "mailctl queue flush --to" have qmgr read what is deferred and try at
+// once what goes to a domain, at most qmgr_message_active_limit messages at a time.
+//
 // Nothing is taken while incoming_limit messages wait for their first attempt, or
 // when the file system has less room than queue_minfree or few inodes: smtpd
 // answers 452, and pickup waits.
@@ -44,7 +56,8 @@
 // strangers but the headers and envelopes that it verifies. It asks the kernel who
 // is at the other end of a connection: only root, mail_owner, smtpd_user and its own
 // user may write messages; the queue is shown to authorized_mailq_users and
-// flushed for authorized_flush_users; everything else is for root and mail_owner.
+// flushed for authorized_flush_users, and, a domain's mail once a minute, for
+// smtpd_user; everything else is for root and mail_owner.
 // A writer can reach only the blanks it was lent, and none after its commit: a file
 // lease shows that nobody has it open for writing. A file is lent again only when no
 // process has it open, so an agent that keeps a descriptor never sees another

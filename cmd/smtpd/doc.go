@@ -6,7 +6,10 @@
 // serves many connections at a time and ends when it has been idle for
 // max_idle.
 //
-// It offers PIPELINING, SIZE, VRFY, ENHANCEDSTATUSCODES and 8BITMIME. A message
+// It offers PIPELINING, SIZE, VRFY, ENHANCEDSTATUSCODES and 8BITMIME, and ETRN when
+// there are fast_flush_domains: their mail is tried when somebody asks for it, at
+// most once a minute, if smtpd_etrn_restrictions and the lists for clients and
+// HELO let him. A message
 // goes onto a blank queue file that qmgr(8) lends; the client hears "250 2.0.0
 // Ok: queued as ID" when qmgr has made content, envelope and name safe on
 // stable storage, and not before.
@@ -27,7 +30,8 @@
 //	reject_non_fqdn_sender, reject_non_fqdn_recipient
 //	reject_multi_recipient_bounce, reject_unauth_pipelining
 //	check_client_access, check_helo_access, check_sender_access,
-//	check_recipient_access, each with a table type:name behind it
+//	check_recipient_access, check_etrn_access, each with a table type:name
+//	behind it
 //	warn_if_reject, before another one: log, do not refuse
 //
 // A table answers OK, a number, DUNNO, REJECT, DEFER, or a reply code 4NN or
@@ -64,6 +68,7 @@
 //
 //	RFC 5321  SMTP
 //	RFC 1870  SIZE
+//	RFC 1985  ETRN
 //	RFC 2034  enhanced status codes
 //	RFC 2920  PIPELINING
 //	RFC 6152  8BITMIME

@@ -89,6 +89,19 @@ func LoadMaster(dir string, c *Config) ([]MasterService, []Problem, error) {
 	return services, problems, nil
 }
 
+// usualLimit is the default of default_process_limit.
+const usualLimit = 100
+
+// unsetLimit is what "-" means as the maxproc of a command. Postfix's number is
+// one of processes. One smtp process waits for very many hosts; were it bound
+// by that number, the dead among them would keep out the living.
+func unsetLimit(command string, limit int) int {
+	if command == "smtp" && limit == usualLimit {
+		return 0
+	}
+	return limit
+}
+
 func parseMaster(file, text string, limit int) ([]MasterService, []Problem) {
 	lines, problems := logicalLines(file, text)
 	var services []MasterService
@@ -109,7 +122,7 @@ func parseMaster(file, text string, limit int) ([]MasterService, []Problem) {
 	for _, s := range builtin {
 		if !slices.ContainsFunc(services, s.same) {
 			if s.Private { // a delivery agent: maxproc is "-"
-				s.MaxProc = limit
+				s.MaxProc = unsetLimit(s.Command, limit)
 			}
 			services = append(services, s)
 		}
@@ -147,6 +160,9 @@ func readService(file string, l line, limit int) (s MasterService, problems []Pr
 		if s.Command = t.ours; s.Command == "" {
 			return s, problems, false
 		}
+	}
+	if f[6] == "-" {
+		s.MaxProc = unsetLimit(s.Command, limit)
 	}
 	// Their 1 means one process, which ours always are; taken for a number
 	// of connections it would let one client shut out the others.

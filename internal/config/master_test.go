@@ -26,8 +26,8 @@ func TestMasterLines(t *testing.T) {
 		{"pickup fifo n - n 60 1 pickup", "pickup unix private=false unpriv=true 60 0 pickup", ""},
 		{"qmgr unix n - n 300? 1 oqmgr", "qmgr unix private=false unpriv=true 300? 0 qmgr", ""},
 		{"virtual unix - n n - - virtual", "virtual unix private=true unpriv=false 0 100 local", ""},
-		{"relay unix - - n - - smtp -o a=b", "relay unix private=true unpriv=true 0 100 smtp -o|a=b", ""},
-		{"dovecot unix - - n - - lmtp -o a=b", "dovecot unix private=true unpriv=true 0 100 smtp --lmtp|-o|a=b", ""},
+		{"relay unix - - n - - smtp -o a=b", "relay unix private=true unpriv=true 0 0 smtp -o|a=b", ""},
+		{"dovecot unix - - n - - lmtp -o a=b", "dovecot unix private=true unpriv=true 0 0 smtp --lmtp|-o|a=b", ""},
 		{"x unix - - n - - ours", "x unix private=true unpriv=true 0 100 ours", ""},
 		{"error unix - - n - - error", "", ""},
 		{"scache unix - - n - 1 scache", "", "notice: scache unix is not started: "},
@@ -91,7 +91,7 @@ local unix - n n - 5 local
 		"qmgr unix private=false unpriv=true 300 0 qmgr",
 		"authd unix private=false unpriv=false 0 0 authd",
 		"virtual unix private=true unpriv=false 0 100 local",
-		"relay unix private=true unpriv=true 0 100 smtp",
+		"relay unix private=true unpriv=true 0 0 smtp",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

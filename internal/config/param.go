@@ -63,9 +63,23 @@ func (p Int) For(c *Config, transport string) int {
 	return must(c.parseFor(p.Def, transport)).(int)
 }
 
+// For is as Int.For.
+func (p Duration) For(c *Config, transport string) time.Duration {
+	return must(c.parseFor(p.Def, transport)).(time.Duration)
+}
+
 // perTransport makes p the default of a family: TRANSPORT_destination_....
-func (p Int) perTransport() Int {
+func (p Int) perTransport() Int { return p.familyOf(strings.TrimPrefix(p.Name, "default")) }
+
+func (p Duration) perTransport() Duration {
 	p.suffix = strings.TrimPrefix(p.Name, "default")
+	return p
+}
+
+// familyOf is perTransport for a parameter whose own name has no "default" in
+// front.
+func (p Int) familyOf(suffix string) Int {
+	p.suffix = suffix
 	return p
 }
 

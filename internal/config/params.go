@@ -71,8 +71,9 @@ var (
 		Characters each of which parts a user's name from an extension: with +, mail for user+list@domain is the user's.`)
 
 	// master and services.
-	DefaultProcessLimit = integer("default_process_limit", 100, 1, 100000, `
-		The most connections at once (for delivery agents: deliveries) of a service whose maxproc field in master.cf is "-".`)
+	DefaultProcessLimit = integer("default_process_limit", usualLimit, 1, 100000, `
+		The most connections at once (for delivery agents: deliveries) of a service whose maxproc field in master.cf is "-". As long
+		as it is not changed, smtp(8) has no such limit: agent_window and agent_slow_window bound its work, most of which is waiting.`)
 	MaxIdle = duration("max_idle", "100s", time.Second, `
 		A daemon that has had no work for this time ends. It is started again when there is some.`)
 	ServiceThrottleTime = duration("service_throttle_time", "60s", time.Second, `

@@ -2,6 +2,7 @@ package config
 
 import (
 	_ "embed"
+	"slices"
 	"strings"
 )
 
@@ -32,8 +33,7 @@ var transportSuffixes = [...]string{
 func isTransportName(name string) (known, used bool) {
 	for _, suffix := range transportSuffixes {
 		if transport, ok := strings.CutSuffix(name, suffix); ok && transport != "" {
-			d := table.byName["default"+suffix]
-			return true, d != nil && d.suffix != ""
+			return true, slices.ContainsFunc(table.rows, func(d *Def) bool { return d.suffix == suffix })
 		}
 	}
 	return false, false

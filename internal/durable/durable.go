@@ -95,7 +95,7 @@ func (f *Flusher) fileSystem(it Item) (*fileSystem, error) {
 	defer f.mu.Unlock()
 	fs := f.by[st.Dev]
 	if fs == nil {
-		fs = newFileSystem(&f.o, one, st.Dev)
+		fs = newFileSystem(&f.o, one)
 		f.by[st.Dev] = fs
 	}
 	return fs, nil
@@ -121,24 +121,26 @@ func syncfs(f *os.File) error {
 	return nil
 }
 
-// newFileSystem finds out what the file system of f, on device dev, can do.
-func newFileSystem(o *Options, f *os.File, dev uint64) *fileSystem {
-	fs := &fileSystem{o: o}
+// newFileSystem finds out what the file system of f can do.
+func newFileSystem(o *Options, f *os.File) *fileSystem {
+	fs := &fileSystem{o: o, journals: Journals(f)}
 	var st unix.Statfs_t
-	if unix.Fstatfs(int(f.Fd()), &st) != nil {
-		return fs
+	if unix.Fstatfs(int(f.Fd()), &st) == nil && (st.Type == unix.EXT4_SUPER_MAGIC || st.Type == unix.XFS_SUPER_MAGIC) {
+		// Before Linux 5.8 syncfs did not report lost writes.
+		fs.shares = release() >= 5_008
 	}
-	switch int64(st.Type) {
-	case unix.EXT4_SUPER_MAGIC:
-		fs.journals = journal("/sys", dev)
-	case unix.XFS_SUPER_MAGIC:
-		fs.journals = true
-	default:
-		return fs
-	}
-	// Before Linux 5.8 syncfs did not report lost writes.
-	fs.shares = release() >= 5_008
 	return fs
+}
+
+// Journals tells whether one journal holds all changes of names and inodes of
+// f's file system, in their order. False is also that it cannot be known.
+func Journals(f *os.File) bool {
+	var fs unix.Statfs_t
+	var st unix.Stat_t
+	if unix.Fstatfs(int(f.Fd()), &fs) != nil || unix.Fstat(int(f.Fd()), &st) != nil {
+		return false
+	}
+	return fs.Type == unix.XFS_SUPER_MAGIC || fs.Type == unix.EXT4_SUPER_MAGIC && journal("/sys", st.Dev)
 }
 
 // journal tells whether the ext4 file system on device dev has a journal, which

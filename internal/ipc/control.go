@@ -8,7 +8,7 @@ const ControlVersion = 1
 // Operations of a ControlRequest.
 const (
 	OpList    = "list"    // Entries; authorized_mailq_users
-	OpShow    = "show"    // one Entry whole, its file beside it; root and mail_owner
+	OpShow    = "show"    // one message, its file beside the first reply; root and mail_owner
 	OpFlush   = "flush"   // try now; authorized_flush_users
 	OpHold    = "hold"    // root and mail_owner, from here on
 	OpRelease = "release" // from hold
@@ -20,6 +20,15 @@ type ControlRequest struct {
 	Op  string   `json:"op"`
 	All bool     `json:"all,omitempty"`
 	IDs []string `json:"ids,omitempty"`
+	// Routes, of OpList, asks how each recipient's next attempt would be made.
+	Routes bool `json:"routes,omitempty"`
+	// To, of OpFlush, stands for all deferred messages with a recipient who waits
+	// in this domain, or, as "@example.com", in it and those below it.
+	To string `json:"to,omitempty"`
+	// Later: with To, the reply comes before the messages have been looked for.
+	// smtpd(8) asks so, whatever authorized_flush_users says; a domain is then
+	// looked for once a minute.
+	Later bool `json:"later,omitempty"`
 }
 
 // A ControlReply answers a ControlRequest in part.
@@ -27,7 +36,7 @@ type ControlReply struct {
 	Entries []Entry  `json:"entries,omitempty"`
 	Done    []string `json:"done,omitempty"`    // IDs that the operation was carried out on
 	Missing []string `json:"missing,omitempty"` // IDs that are not in the queue
-	Error   string   `json:"error,omitempty"`   // why nothing was done
+	Error   string   `json:"error,omitempty"`   // why nothing was done, or not all
 	Denied  bool     `json:"denied,omitempty"`  // Error is one of rights
 	End     bool     `json:"end,omitempty"`
 }
@@ -46,9 +55,17 @@ type Entry struct {
 
 // An EntryRecipient is a recipient who still waits.
 type EntryRecipient struct {
+	Index    int    `json:"i"` // her number in the message's envelope
 	Address  string `json:"a"`
 	Original string `json:"o,omitempty"`
 	Reason   string `json:"reason,omitempty"` // of the last deferral
 	Code     string `json:"code,omitempty"`
+	Host     string `json:"host,omitempty"`  // the remote host that gave it
 	Tried    int64  `json:"tried,omitempty"` // last attempt, microseconds since 1970
+
+	// Of OpShow, and OpList with Routes: how the next attempt would be made, by the configuration of now,
+	// and what chose that.
+	Transport string `json:"transport,omitempty"`
+	Nexthop   string `json:"nexthop,omitempty"`
+	Rule      string `json:"rule,omitempty"`
 }

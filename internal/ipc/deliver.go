@@ -33,8 +33,9 @@ type Request struct {
 	Offset     int64             `json:"offset"`  // of the content in the file
 	Length     int64             `json:"length"`  // of the content, octets
 	Flags      uint32            `json:"flags,omitempty"`
-	Attrs      map[string]string `json:"attrs,omitempty"`  // queue.Attr names
-	Unsure     bool              `json:"unsure,omitempty"` // an earlier attempt may have delivered it: look first
+	Attrs      map[string]string `json:"attrs,omitempty"`    // queue.Attr names
+	Unsure     bool              `json:"unsure,omitempty"`   // an earlier attempt may have delivered it: look first
+	Pressing   bool              `json:"pressing,omitempty"` // others wait until this one is answered
 	Recipients []Recipient       `json:"rcpt"`
 }
 
@@ -75,6 +76,10 @@ type Result struct {
 	Text   string `json:"text"`
 	Relay  string `json:"relay"`          // for the log: local, virtual, host[address]:port
 	Host   string `json:"host,omitempty"` // remote host, for the notice (RFC 3464 Remote-MTA)
+	// Site is set when Status is Deferred for a reason that would have met any
+	// recipient: no connection, no greeting, no TLS. Such results lower the
+	// concurrency of the next hop, and may have it left alone for a while.
+	Site bool `json:"site,omitempty"`
 	// Setup and Transfer are microseconds spent on the connection and on the
 	// delivery: the last two of the log's delays.
 	Setup    int64 `json:"setup,omitempty"`

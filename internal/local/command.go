@@ -79,7 +79,7 @@ func newServer(s *service.Service) (*agent.Server, error) {
 // newDeliverer completes a.
 func newDeliverer(a *deliverer, workers int, flush flusher) *deliverer {
 	a.crew = newCrew(runtime.GOMAXPROCS(0), workers)
-	a.finish = &finisher{flush: flush, done: a.results, answer: agent.Answer}
+	a.finish = newFinisher(flush, a.results, agent.Answer)
 	return a
 }
 

@@ -80,7 +80,8 @@ func TestLengths(t *testing.T) {
 	}
 }
 
-// Deliveries that come within the pace share a flush; the first does not wait.
+// Deliveries that come within the pace share a flush; the first does not wait,
+// nor does a pressing one.
 func TestFinisher(t *testing.T) {
 	t.Parallel()
 	a, _ := newTestAgent(t, map[string]transport{relayLocal: into(t.TempDir())}, nil)
@@ -94,17 +95,21 @@ func TestFinisher(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		flush := &counted{calls: make(chan int, 10)}
-		f := &finisher{flush: flush, done: func(*task) []ipc.Result { return nil }, answer: func([]agent.Answered) {}}
+		f := newFinisher(flush, func(*task) []ipc.Result { return nil }, func([]agent.Answered) {})
 		start := time.Now()
-		f.add(&task{delivery: made[0]})
+		f.add(&task{req: new(agent.Request), delivery: made[0]})
 		if n, took := <-flush.calls, time.Since(start); n != 1 || took != 0 {
 			t.Errorf("the first flush: %d after %v, want 1 at once", n, took)
 		}
-		for _, d := range made[1:] {
-			f.add(&task{delivery: d})
+		for _, d := range made[1:4] {
+			f.add(&task{req: new(agent.Request), delivery: d})
 		}
-		if n, took := <-flush.calls, time.Since(start); n != len(made)-1 || took != pace {
-			t.Errorf("the second flush: %d after %v, want %d after %v", n, took, len(made)-1, pace)
+		if n, took := <-flush.calls, time.Since(start); n != 3 || took != pace {
+			t.Errorf("the second flush: %d after %v, want 3 after %v", n, took, pace)
+		}
+		f.add(&task{req: &agent.Request{Request: ipc.Request{Pressing: true}}, delivery: made[4]})
+		if n, took := <-flush.calls, time.Since(start); n != 1 || took != pace {
+			t.Errorf("a pressing one: %d after %v, want 1 at once", n, took)
 		}
 	})
 }

@@ -10,16 +10,18 @@ import (
 	"yubin/internal/smtp"
 )
 
-// pace is the shortest time between the starts of two flushes. Nobody waits
-// for a delivery with a connection open; under load some milliseconds gather
-// many deliveries for one flush and one packet of replies.
-const pace = 8 * time.Millisecond
+// pace is the shortest time between the starts of two flushes, unless a request
+// is pressing. Nobody waits for a delivery with a connection open; under load
+// some milliseconds gather many deliveries for one flush and one packet of
+// replies.
+const pace = 20 * time.Millisecond
 
 // A finisher flushes what was written and says so to the queue manager.
 type finisher struct {
 	flush  flusher
 	done   func(*task) []ipc.Result // what became of it
 	answer func([]agent.Answered)
+	press  chan struct{} // something pressing is in tasks
 
 	mu     sync.Mutex // guards what follows
 	tasks  []*task
@@ -27,11 +29,21 @@ type finisher struct {
 	last   time.Time // start of the last flush
 }
 
+func newFinisher(flush flusher, done func(*task) []ipc.Result, answer func([]agent.Answered)) *finisher {
+	return &finisher{flush: flush, done: done, answer: answer, press: make(chan struct{}, 1)}
+}
+
 // add takes a task that is written, or that has failed.
 func (f *finisher) add(t *task) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.tasks = append(f.tasks, t)
+	if t.req.Pressing {
+		select {
+		case f.press <- struct{}{}:
+		default:
+		}
+	}
 	if !f.active {
 		f.active = true
 		go f.run()
@@ -49,12 +61,22 @@ func (f *finisher) run() {
 		}
 		rest := pace - time.Since(f.last)
 		f.mu.Unlock()
-		time.Sleep(rest)
+		f.rest(rest)
 		f.mu.Lock()
 		batch := f.tasks
 		f.tasks, f.last = nil, time.Now()
 		f.mu.Unlock()
 		f.round(batch)
+	}
+}
+
+// rest waits for more to come.
+func (f *finisher) rest(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-f.press:
 	}
 }
 

@@ -30,7 +30,7 @@ var (
 	}
 	// matchLists are the parameters whose elements may be tables and files.
 	matchLists = []config.List{
-		config.Mydestination, config.RelayDomains, config.VirtualMailboxDomains, config.Mynetworks,
+		config.Mydestination, config.RelayDomains, config.FastFlushDomains, config.VirtualMailboxDomains, config.Mynetworks,
 		config.AuthorizedMailqUsers, config.AuthorizedFlushUsers, config.AuthorizedSubmitUsers,
 	}
 )

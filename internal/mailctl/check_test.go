@@ -106,7 +106,7 @@ func TestRun(t *testing.T) {
 			t.Errorf("mailctl %q: no error", args)
 		}
 	}
-	if !strings.Contains(help(), "queue flush [ID...]\n") {
+	if !strings.Contains(help(), "queue flush [ID...|--to DOMAIN]\n") {
 		t.Error(help())
 	}
 }

@@ -23,10 +23,10 @@ const batch = 1000
 // queueCommands is every command of `mailctl queue`.
 func queueCommands() []subcommand {
 	return []subcommand{
-		{"list", "", "list the messages in the queue, as mailq does", queueList},
+		{"list", "[-j]", "list the messages in the queue, as mailq does, or with all details in JSON", queueList},
 		{"show", "ID", "show envelope and recipients of a message", queueShow},
 		{"cat", "ID", "print the content of a message", queueCat},
-		{"flush", "[ID...]", "try to deliver messages now, or all", queueFlush},
+		{"flush", "[ID...|--to DOMAIN]", "try to deliver messages now, those for a domain (@DOMAIN: and below it), or all", queueFlush},
 		{"hold", "ID...|ALL|-", "keep messages from being delivered", change(ipc.OpHold, "placed on hold", "Placed on hold")},
 		{"release", "ID...|ALL|-", "end the hold", change(ipc.OpRelease, "released from hold", "Released from hold")},
 		{"delete", "ID...|ALL|-", "remove messages for good, without a notice", change(ipc.OpDelete, "removed", "Deleted")},
@@ -34,14 +34,20 @@ func queueCommands() []subcommand {
 }
 
 func queueList(_ context.Context, env *cli.Env, args []string) error {
+	if len(args) == 1 && args[0] == "-j" {
+		return queuectl.ListJSON(env)
+	}
 	if err := noOperands(args); err != nil {
 		return err
 	}
 	return queuectl.List(env)
 }
 
-// queueFlush is postqueue -f and -i.
+// queueFlush is postqueue -f, -i and -s.
 func queueFlush(_ context.Context, env *cli.Env, args []string) error {
+	if len(args) > 0 && strings.HasPrefix(args[0], "-") {
+		return flushTo(env, args)
+	}
 	if len(args) == 0 || len(args) == 1 && args[0] == "ALL" {
 		_, err := ask(env, ipc.ControlRequest{Op: ipc.OpFlush, All: true}, "")
 		return err
@@ -50,6 +56,25 @@ func queueFlush(_ context.Context, env *cli.Env, args []string) error {
 		return err
 	}
 	_, err := askIDs(env, ipc.OpFlush, slices.Values(args), "")
+	return err
+}
+
+// flushTo has the mail for one domain tried.
+func flushTo(env *cli.Env, args []string) error {
+	flag, domain, given := strings.Cut(args[0], "=")
+	if !given && len(args) == 2 {
+		domain = args[1]
+	}
+	if flag != "--to" || given != (len(args) == 1) {
+		return cli.Fail(cli.ExUsage, "want queue IDs, or --to and a domain")
+	}
+	if !queuectl.ValidSite(domain) {
+		return cli.Fail(cli.ExUsage, "--to: %q is no domain", domain)
+	}
+	n, err := ask(env, ipc.ControlRequest{Op: ipc.OpFlush, To: domain}, "")
+	if err == nil {
+		fmt.Fprintf(env.Stderr, "%s: %d message%s for %s tried now\n", env.Program, n, plural(n), domain)
+	}
 	return err
 }
 

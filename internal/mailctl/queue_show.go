@@ -26,7 +26,8 @@ import (
 type foundMessage struct {
 	file  *os.File
 	queue string
-	next  time.Time // of the next attempt; zero when it is not known
+	next  time.Time                   // of the next attempt; zero when it is not known
+	ways  map[int]*ipc.EntryRecipient // how it would be made, by the number of a recipient who waits
 }
 
 // find opens a message with qmgr's help, or without when the system is down.
@@ -34,14 +35,20 @@ func find(env *cli.Env, id string) (*foundMessage, error) {
 	var found *foundMessage
 	err := queuectl.New(env.Config, env.Program).Do(ipc.ControlRequest{Op: ipc.OpShow, IDs: []string{id}},
 		func(reply *ipc.ControlReply, files []*os.File) error {
-			if found != nil || len(files) == 0 || len(reply.Entries) == 0 {
-				fdpass.CloseAll(files)
-				return nil
+			if found == nil && len(files) > 0 && len(reply.Entries) > 0 {
+				found = &foundMessage{file: files[0], queue: reply.Entries[0].Queue, ways: map[int]*ipc.EntryRecipient{}}
+				if next := reply.Entries[0].Next; next != 0 {
+					found.next = time.UnixMicro(next)
+				}
+				files = files[1:]
 			}
-			fdpass.CloseAll(files[1:])
-			found = &foundMessage{file: files[0], queue: reply.Entries[0].Queue}
-			if next := reply.Entries[0].Next; next != 0 {
-				found.next = time.UnixMicro(next)
+			fdpass.CloseAll(files)
+			for i := range reply.Entries {
+				for k := range reply.Entries[i].Recipients {
+					if r := &reply.Entries[i].Recipients[k]; found != nil {
+						found.ways[r.Index] = r
+					}
+				}
 			}
 			return nil
 		})
@@ -119,6 +126,9 @@ func queueShow(_ context.Context, env *cli.Env, args []string) error {
 	showMessage(w, found, m)
 	for i := range m.Env.Recipients {
 		showRecipient(w, &m.Env.Recipients[i], m.Result(i))
+		if way := found.ways[i]; way != nil {
+			showFields(w, []field{{"transport", way.Transport}, {"nexthop", way.Nexthop}, {"route_rule", way.Rule}})
+		}
 	}
 	if err := w.Flush(); err != nil {
 		return &cli.Status{Code: cli.ExIOErr, Err: err}
@@ -164,15 +174,20 @@ func showRecipient(w io.Writer, r *queue.Recipient, res queue.Result) {
 		fmt.Fprintf(w, "named_attribute: %s=%s\n", maillog.Clean(name), maillog.Clean(r.Attrs[name]))
 	}
 	fmt.Fprintf(w, "state: %s\n", states[res.State])
-	for _, field := range []struct{ name, value string }{
-		{"status", res.Code}, {"reason", res.Text}, {"remote_host", res.Host}, {"child", res.Child},
-	} {
-		if field.value != "" {
-			fmt.Fprintf(w, "%s: %s\n", field.name, maillog.Clean(field.value))
-		}
-	}
+	showFields(w, []field{{"status", res.Code}, {"reason", res.Text}, {"remote_host", res.Host}, {"child", res.Child}})
 	if res.Time != 0 {
 		fmt.Fprintf(w, "last_attempt: %s\n", timeText(time.UnixMicro(res.Time)))
+	}
+}
+
+// A field is a line of output; without a value it is left out.
+type field struct{ name, value string }
+
+func showFields(w io.Writer, fields []field) {
+	for _, f := range fields {
+		if f.value != "" {
+			fmt.Fprintf(w, "%s: %s\n", f.name, maillog.Clean(f.value))
+		}
 	}
 }
 

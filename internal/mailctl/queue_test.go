@@ -98,7 +98,7 @@ func (q *queueTest) answer(t *testing.T, conn *fdpass.Conn) {
 			reply.Missing = append(reply.Missing, id)
 		}
 	}
-	if req.All {
+	if req.All || req.To != "" {
 		reply.Done = q.known
 	}
 	if req.Op == ipc.OpShow && q.file != "" {
@@ -109,7 +109,9 @@ func (q *queueTest) answer(t *testing.T, conn *fdpass.Conn) {
 		}
 		defer f.Close()
 		files = append(files, f)
-		reply = ipc.ControlReply{End: true, Entries: []ipc.Entry{{Queue: "active", ID: req.IDs[0]}}}
+		reply = ipc.ControlReply{End: true, Entries: []ipc.Entry{{Queue: "active", ID: req.IDs[0], Recipients: []ipc.EntryRecipient{
+			{Index: 2, Address: "carol@example.com", Transport: "smtp", Nexthop: "example.com", Rule: "default_transport"},
+		}}}}
 	}
 	if q.reply != nil {
 		reply = *q.reply
@@ -150,6 +152,13 @@ func TestQueueChange(t *testing.T) {
 		{"flush " + idA, "", 0, "", "flush " + idA},
 		{"flush " + idC, "", 0, "mailctl: warning: " + idC + ": not in the queue\n", "flush " + idC},
 		{"flush x", "", 64, "", ""},
+		{"flush --to example.com", "", 0, "mailctl: 2 messages for example.com tried now\n", "flush to example.com"},
+		{"flush --to=@example.com", "", 0, "mailctl: 2 messages for @example.com tried now\n", "flush to @example.com"},
+		{"flush --to", "", 64, "", ""},
+		{"flush --to a b", "", 64, "", ""},
+		{"flush --to=a b", "", 64, "", ""},
+		{"flush --to a/b", "", 64, "", ""},
+		{"flush --from a", "", 64, "", ""},
 		{"list x", "", 64, "", ""},
 		{"show", "", 64, "", ""},
 		{"cat " + idA + " " + idB, "", 64, "", ""},
@@ -176,6 +185,9 @@ func TestQueueChange(t *testing.T) {
 				asked = append(asked, req.Op)
 				if req.All {
 					asked = append(asked, "ALL")
+				}
+				if req.To != "" {
+					asked = append(asked, "to", req.To)
 				}
 				asked = append(asked, req.IDs...)
 			}
@@ -306,7 +318,7 @@ last_attempt: Mon Nov 23 08:05:00 2026
 
 recipient: carol@example.com
 state: waiting
-`
+WAY`
 
 func TestQueueShow(t *testing.T) {
 	t.Parallel()
@@ -315,9 +327,10 @@ func TestQueueShow(t *testing.T) {
 		running bool
 		queue   string
 		next    string
+		way     string
 	}{
-		{"by qmgr", true, "active", ""},
-		{"directly", false, "deferred", "next_attempt: Mon Nov 23 08:15:00 2026\n"},
+		{"by qmgr", true, "active", "", "transport: smtp\nnexthop: example.com\nroute_rule: default_transport\n"},
+		{"directly", false, "deferred", "next_attempt: Mon Nov 23 08:15:00 2026\n", ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -332,7 +345,7 @@ func TestQueueShow(t *testing.T) {
 			if err := group("queue", queueCommands)(t.Context(), q.env, []string{"show", idA}); err != nil {
 				t.Fatal(err)
 			}
-			want := strings.NewReplacer("QUEUE", test.queue, "FILE", q.file, "NEXT", test.next).Replace(shown)
+			want := strings.NewReplacer("QUEUE", test.queue, "FILE", q.file, "NEXT", test.next, "WAY", test.way).Replace(shown)
 			if q.out.String() != want {
 				t.Errorf("got\n%s\nwant\n%s", q.out.String(), want)
 			}

@@ -33,6 +33,7 @@ type link interface {
 type agent struct {
 	link        link
 	outstanding map[uint64]*request
+	slow        int // of those, the ones that agent_slow_window counts
 	next        uint64
 	ready       []*request      // for the next packet
 	out         chan []*request // packets; room for every request that may be outstanding
@@ -63,7 +64,7 @@ func (s *scheduler) connected(t *transport, l link, err error) {
 		l.Close()
 		return
 	}
-	a := &agent{link: l, outstanding: map[uint64]*request{}, out: make(chan []*request, 10_000)}
+	a := &agent{link: l, outstanding: map[uint64]*request{}, out: make(chan []*request, s.p.window+s.p.slow)}
 	t.agent, t.reason, t.deadUntil = a, "", time.Time{}
 	t.idleAt = s.now().Add(agentIdle)
 	s.helpers.Go(func() { s.receive(t, a) })
@@ -86,6 +87,7 @@ func (s *scheduler) send(t *transport, r *request) {
 	a.next++
 	r.n, r.begun, r.msg.N, r.file = a.next, s.now(), a.next, r.j.m.file
 	a.outstanding[r.n] = r
+	s.started(t, a, r)
 	r.j.out++
 	a.ready = append(a.ready, r)
 }
@@ -108,9 +110,7 @@ func (s *scheduler) cannotOpen(t *transport, r *request, err error) {
 	for _, rc := range r.rcpt {
 		s.decide(r.j.m, rc, t.name, result{outcome: deferred, code: "4.3.0", text: "queue file: " + maillog.Clean(err.Error())})
 	}
-	for _, p := range r.held {
-		t.leave(p)
-	}
+	s.letGo(t, r)
 	s.settle(r.j.m)
 }
 
@@ -234,16 +234,14 @@ func (s *scheduler) unsent(t *transport, a *agent, r *request) {
 	delete(a.outstanding, r.n)
 	for _, rc := range r.rcpt {
 		i, _ := r.j.m.index(rc.number)
-		t.enqueue(r.j.m, i)
+		s.enqueue(t, r.j.m, i)
 	}
 	s.returned(t, r)
 }
 
 // returned gives back what an ended request held.
 func (s *scheduler) returned(t *transport, r *request) {
-	for _, p := range r.held {
-		t.leave(p)
-	}
+	s.letGo(t, r)
 	r.j.out--
 	t.queue(r.j)
 	t.forget(r.j)
@@ -288,7 +286,7 @@ func (s *scheduler) orphan(t *transport, r *request, rc *recipient) {
 	rc.unsure, rc.forward = true, nil
 	if m := r.j.m; m.deaths < maxDeaths && !s.stopping {
 		i, _ := m.index(rc.number)
-		t.enqueue(m, i)
+		s.enqueue(t, m, i)
 		return
 	}
 	s.decide(r.j.m, rc, t.name, result{outcome: deferred, code: "4.3.0", text: "delivery agent died", begun: r.begun})

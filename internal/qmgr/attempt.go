@@ -45,7 +45,7 @@ func (s *scheduler) place(m *message, r *recipient, i int) {
 			s.decide(m, r, name, t.unavailable())
 			return
 		}
-		t.enqueue(m, i)
+		s.enqueue(t, m, i)
 	}
 }
 

@@ -15,7 +15,7 @@ func BenchmarkAccept(b *testing.B) {
 	for _, writers := range []int{1, 20, 100} {
 		b.Run(fmt.Sprint(writers), func(b *testing.B) {
 			r := newRig(b)
-			r.params = func(p *params) { p.limitsOf = func(string) limits { return limits{1000, 50} } }
+			r.params = func(p *params) { p.limitsOf = func(string) limits { return limits{concurrency: 1000, perRequest: 50} } }
 			r.start()
 			defer r.stopAll()
 			w := r.writer()

@@ -40,10 +40,16 @@ func (s *scheduler) flushAll() {
 	s.rescan = s.flushed
 }
 
-// reviveTransports lets agents that were not there be looked for again.
+// reviveTransports lets agents that were not there be looked for again, and
+// destinations that were dead be tried.
 func (s *scheduler) reviveTransports() {
 	for _, t := range s.transports {
 		t.deadUntil, t.retryAt = time.Time{}, time.Time{}
+		for _, at := range t.sites {
+			if at.dead != nil {
+				s.revive(t, at)
+			}
+		}
 	}
 }
 
@@ -134,6 +140,9 @@ var targets = map[string][]string{
 
 // operate carries out a control request. It runs in the connection's goroutine.
 func (s *scheduler) operate(c *fdpass.Conn, r *ipc.ControlRequest) error {
+	if r.Op == ipc.OpFlush && r.To != "" {
+		return s.flushTo(c, r)
+	}
 	if r.Op == ipc.OpFlush && r.All {
 		s.ask(s.flushAll)
 		return c.Send(&ipc.ControlReply{End: true})
@@ -217,13 +226,7 @@ func (s *scheduler) sweep(m *message) {
 			})
 		}
 		if j := t.jobs[m]; j != nil {
-			for _, i := range j.ready {
-				s.decide(m, &m.rcpt[i], t.name, result{outcome: untried})
-			}
-			j.ready = nil
-			if !j.queued {
-				t.forget(j)
-			}
+			s.withdraw(t, j, result{outcome: untried})
 		}
 	}
 	s.settle(m)

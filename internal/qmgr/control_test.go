@@ -120,7 +120,9 @@ func TestHoldWhileActive(t *testing.T) {
 		t.Run(op, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
-			r.params = func(p *params) { p.window, p.limitsOf = 1, func(string) limits { return limits{20, 1} } }
+			r.params = func(p *params) {
+				p.window, p.limitsOf = 1, func(string) limits { return limits{concurrency: 20, perRequest: 1} }
+			}
 			entered, release := make(chan bool, 10), make(chan bool)
 			r.deliver = func(q *ipc.Request, c string) *ipc.Reply {
 				entered <- true
@@ -177,5 +179,73 @@ func TestRights(t *testing.T) {
 	}
 	if u.keeper(501) {
 		t.Error("smtpd may commit under other IDs")
+	}
+}
+
+// A flush for a domain tries its mail and no other; strangers cause one search a
+// minute.
+func TestFlushTo(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.resolve = func(a, _ string) (destination, error) {
+		_, domain, _ := strings.Cut(a, "@")
+		return destination{transport: "smtp", nexthop: domain, address: a, rule: "the test"}, nil
+	}
+	r.deliver = func(q *ipc.Request, _ string) *ipc.Reply {
+		p := &ipc.Reply{N: q.N}
+		for _, rc := range q.Recipients {
+			p.Results = append(p.Results, ipc.Result{Index: rc.Index, Status: ipc.Deferred, Code: "4.4.1", Text: "no answer", Host: "mx.test", Site: true})
+		}
+		return p
+	}
+	r.start()
+	defer r.stopAll()
+	w := r.writer()
+	ids := map[string]string{}
+	for _, to := range []string{"bob@a.test", "bob@B.test", "bob@x.b.test", "bob@c.test", "bob@nota.test"} {
+		ids[to] = w.commit(envelope("ann@example.com", "al@elsewhere.test", to), "text\n").ID
+	}
+	r.settled()
+	tests := []struct {
+		to   string
+		want []string
+	}{
+		{"b.test", []string{ids["bob@B.test"]}},
+		{"@B.test.", []string{ids["bob@B.test"], ids["bob@x.b.test"]}},
+		{"a.test", []string{ids["bob@a.test"]}},
+		{"none.test", nil},
+		{"@test", []string{ids["bob@a.test"], ids["bob@B.test"], ids["bob@x.b.test"], ids["bob@c.test"], ids["bob@nota.test"]}},
+	}
+	for _, test := range tests {
+		before := r.lines()
+		got, _ := r.request(&ipc.ControlRequest{Op: ipc.OpFlush, To: test.to})
+		if slices.Sort(got.Done); !slices.Equal(got.Done, test.want) || got.Error != "" {
+			t.Errorf("%s: got %v %q, want %v", test.to, got.Done, got.Error, test.want)
+		}
+		r.settled()
+		r.wait("the attempts", func(*scheduler) bool {
+			return strings.Count(r.lines()[len(before):], "(queue active)") >= len(test.want)
+		})
+		r.settled()
+	}
+	// A stranger's request is answered before anything is found.
+	tried := func() int { return strings.Count(r.lines(), ids["bob@a.test"]+": from=") }
+	n := tried()
+	for range 3 {
+		if got, _ := r.request(&ipc.ControlRequest{Op: ipc.OpFlush, To: "a.test", Later: true}); got.Error != "" || len(got.Done) > 0 {
+			t.Errorf("later: %+v", got)
+		}
+	}
+	r.wait("the attempt", func(s *scheduler) bool { return tried() > n && !s.sites.running })
+	r.settled()
+	if got := tried(); got != n+1 {
+		t.Errorf("three requests of strangers made %d attempts", got-n)
+	}
+	show, _ := r.request(&ipc.ControlRequest{Op: ipc.OpShow, IDs: []string{ids["bob@a.test"]}})
+	if len(show.Entries) != 1 || len(show.Entries[0].Recipients) != 2 || show.Entries[0].Next == 0 {
+		t.Fatalf("show: %+v", show.Entries)
+	}
+	if rc := show.Entries[0].Recipients[1]; rc.Index != 1 || rc.Transport != "smtp" || rc.Nexthop != "a.test" || rc.Rule != "the test" || rc.Host != "mx.test" || rc.Reason != "no answer" {
+		t.Errorf("show: %+v", rc)
 	}
 }

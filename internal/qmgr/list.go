@@ -23,14 +23,17 @@ var listed = [...]string{queue.DirMaildrop, queue.DirIncoming, queue.DirDeferred
 
 // list sends the whole queue. It reads the directories itself: the scheduler
 // only says what is being tried.
-func (s *scheduler) list(c *fdpass.Conn) error {
+func (s *scheduler) list(c *fdpass.Conn, routes bool) error {
 	active := map[string]bool{}
+	l := lister{c: c}
 	s.ask(func() {
+		if routes {
+			l.route = s.resolve
+		}
 		for id := range s.messages {
 			active[id] = true
 		}
 	})
-	l := lister{c: c}
 	for _, dir := range listed {
 		err := queue.List(s.store.Path(), dir, func(m *queue.Listed) bool {
 			name := dir
@@ -57,6 +60,8 @@ func (s *scheduler) list(c *fdpass.Conn) error {
 // A lister gathers entries into packets.
 type lister struct {
 	c       *fdpass.Conn
+	route   resolver   // nil: ways are not said
+	files   []*os.File // beside the first packet
 	entries []ipc.Entry
 	octets  int
 	err     error
@@ -65,7 +70,8 @@ type lister struct {
 func (l *lister) send() {
 	if l.err == nil && len(l.entries) > 0 {
 		l.c.Unix().SetWriteDeadline(time.Now().Add(readTime))
-		l.err = l.c.Send(&ipc.ControlReply{Entries: l.entries})
+		l.err = l.c.Send(&ipc.ControlReply{Entries: l.entries}, l.files...)
+		l.files = nil
 	}
 	l.entries, l.octets = l.entries[:0], 0
 }
@@ -81,11 +87,7 @@ func (l *lister) message(name string, m *queue.Listed) {
 		if r.State.Done() {
 			continue
 		}
-		env := &m.Message.Env.Recipients[n]
-		e.Recipients = append(e.Recipients, ipc.EntryRecipient{
-			Address: env.Address, Original: env.Original, Reason: r.Text, Code: r.Code, Tried: r.Time,
-		})
-		l.octets += len(env.Address) + len(env.Original) + len(r.Text)
+		e.Recipients = append(e.Recipients, l.recipient(m.Message, n, r))
 		if len(e.Recipients) == recipientsAtOnce || l.octets > listOctets {
 			l.entries = append(l.entries, e)
 			l.send()
@@ -99,6 +101,23 @@ func (l *lister) message(name string, m *queue.Listed) {
 	if len(l.entries) >= entriesAtOnce || l.octets > listOctets {
 		l.send()
 	}
+}
+
+// recipient says what is known of one who waits.
+func (l *lister) recipient(m *queue.Message, n int, r queue.Result) ipc.EntryRecipient {
+	env := &m.Env.Recipients[n]
+	e := ipc.EntryRecipient{
+		Index: n, Address: env.Address, Original: env.Original,
+		Reason: r.Text, Code: r.Code, Host: r.Host, Tried: r.Time,
+	}
+	if l.route != nil {
+		to, err := l.route(env.Address, m.Env.Sender)
+		if e.Transport, e.Nexthop, e.Rule = to.transport, to.nexthop, to.rule; err != nil {
+			e.Rule = "unknown: " + err.Error()
+		}
+	}
+	l.octets += len(e.Address) + len(e.Original) + len(e.Reason) + len(e.Host) + len(e.Nexthop) + len(e.Rule)
+	return e
 }
 
 func head(name string, m *queue.Listed) ipc.Entry {
@@ -118,7 +137,9 @@ func (s *scheduler) show(c *fdpass.Conn, r *ipc.ControlRequest) error {
 			continue
 		}
 		dir, name := "", ""
+		var route resolver
 		s.ask(func() {
+			route = s.resolve
 			dir = s.store.InQueue(id)
 			if name = dir; s.messages[id] != nil {
 				name = "active"
@@ -136,8 +157,16 @@ func (s *scheduler) show(c *fdpass.Conn, r *ipc.ControlRequest) error {
 		if err != nil {
 			return c.Send(&ipc.ControlReply{Error: err.Error(), End: true})
 		}
-		e := head(name, &queue.Listed{ID: id, Dir: dir, Mtime: info.ModTime(), Message: m})
-		return c.Send(&ipc.ControlReply{Entries: []ipc.Entry{e}, End: true}, f)
+		l := lister{c: c, route: route, files: []*os.File{f}}
+		listed := &queue.Listed{ID: id, Dir: dir, Mtime: info.ModTime(), Message: m}
+		l.message(name, listed)
+		if l.files != nil && len(l.entries) == 0 { // nobody waits
+			l.entries = []ipc.Entry{head(name, listed)}
+		}
+		if l.send(); l.err != nil {
+			return l.err
+		}
+		return c.Send(&ipc.ControlReply{End: true})
 	}
 	return c.Send(&ipc.ControlReply{Missing: r.IDs, End: true})
 }

@@ -28,6 +28,7 @@ type destination struct {
 	transport, nexthop string
 	address            string // as the agent gets it
 	mailbox            string // what local concurrency counts by; "" counts by nexthop
+	rule               string // what chose transport and nexthop
 }
 
 // A recipient is one address of a message that is being tried.

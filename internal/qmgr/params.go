@@ -11,6 +11,7 @@ type params struct {
 	hostname, mailName string
 
 	incoming, active, window int
+	slow                     int
 	limits                   map[string]limits // by transport, as far as they were asked for
 	limitsOf                 func(transport string) limits
 
@@ -27,10 +28,16 @@ func readParams(c *config.Config) *params {
 	p := &params{
 		hostname: config.Myhostname.Of(c), mailName: config.MailName.Of(c),
 		incoming: config.IncomingLimit.Of(c), active: config.QmgrMessageActiveLimit.Of(c),
-		window: config.AgentWindow.Of(c),
+		window: config.AgentWindow.Of(c), slow: config.AgentSlowWindow.Of(c),
 		limits: map[string]limits{},
 		limitsOf: func(transport string) limits {
-			l := limits{config.DestinationConcurrency.For(c, transport), config.DestinationRecipients.For(c, transport)}
+			l := limits{
+				concurrency: config.DestinationConcurrency.For(c, transport), initial: config.InitialConcurrency.For(c, transport),
+				perRequest: config.DestinationRecipients.For(c, transport),
+				positive:   config.PositiveFeedback.For(c, transport), negative: config.NegativeFeedback.For(c, transport),
+				cohorts:   config.FailedCohortLimit.For(c, transport),
+				siteDelay: config.DestinationRateDelay.For(c, transport), transportDelay: config.TransportRateDelay.For(c, transport),
+			}
 			switch transport {
 			case "local":
 				l.concurrency = config.LocalConcurrency.Of(c)
@@ -59,8 +66,25 @@ func readParams(c *config.Config) *params {
 // limits are those of one transport.
 type limits struct {
 	concurrency int // deliveries to one destination at once
+	initial     int // before it has answered
 	perRequest  int // recipients
+
+	positive, negative config.FeedbackRule
+	cohorts            int // failed ones that make a destination dead; 0: never
+
+	siteDelay, transportDelay time.Duration
 }
+
+// most is how many deliveries a site may have at once, first how many before it
+// has answered.
+func (l limits) most() int {
+	if l.siteDelay > 0 {
+		return 1
+	}
+	return l.concurrency
+}
+
+func (l limits) first() int { return min(l.initial, l.most()) }
 
 // limit returns a transport's limits. It is the scheduler's alone.
 func (p *params) limit(transport string) limits {

@@ -13,8 +13,10 @@
 //	load.go, calendar.go    what is deferred, and recovery at start
 //	attempt.go, message.go  an attempt: outcomes, records, end or deferral
 //	transport.go, agent.go  which recipients go to which agent when
+//	site.go                 destinations on other hosts: concurrency, feedback
 //	result.go, child.go     what agents answer; forwards and notices
 //	control.go, list.go     mailq and mailctl
+//	flushto.go              all mail for one domain, tried now
 //
 // It never reads the content of a message but to verify and to copy it, never
 // opens a mailbox, and speaks to no network.
@@ -55,7 +57,9 @@ var Command = &cli.Command{
 		config.MaximalQueueLifetime.Def, config.BounceQueueLifetime.Def, config.BounceSizeLimit.Def,
 		config.TransportRetryTime.Def, config.DeferTransports.Def,
 		config.DestinationConcurrency.Def, config.LocalConcurrency.Def, config.VirtualConcurrency.Def,
-		config.DestinationRecipients.Def, config.AgentWindow.Def, config.FlushSlow.Def,
+		config.DestinationRecipients.Def, config.InitialConcurrency.Def, config.PositiveFeedback.Def, config.NegativeFeedback.Def,
+		config.FailedCohortLimit.Def, config.DestinationRateDelay.Def, config.TransportRateDelay.Def,
+		config.AgentWindow.Def, config.AgentSlowWindow.Def, config.FlushSlow.Def,
 		config.AuthorizedMailqUsers.Def, config.AuthorizedFlushUsers.Def,
 	}, route.Params()...), service.Params...),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
@@ -133,6 +137,7 @@ func newResolver(c *config.Config, svc *service.Service) (resolver, error) {
 		}
 		return destination{
 			transport: res.Transport, nexthop: res.Nexthop, mailbox: res.Mailbox, address: textOr(res.Recipient, address),
+			rule: res.Rule,
 		}, nil
 	}, nil
 }
@@ -183,7 +188,7 @@ func (q *manager) stop(ctx context.Context) {
 
 // mayEnd tells whether nothing is under way, and when the next attempt is due.
 func (s *scheduler) mayEnd() (bool, time.Time) {
-	if len(s.messages)+len(s.loading)+len(s.backlog)+len(s.writers)+len(s.kept)+s.making > 0 || !s.quiet() {
+	if len(s.messages)+len(s.loading)+len(s.backlog)+len(s.writers)+len(s.kept)+s.making > 0 || s.sites.running || !s.quiet() {
 		return false, time.Time{}
 	}
 	if s.store.Trim() {

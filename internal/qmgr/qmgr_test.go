@@ -241,3 +241,27 @@ func TestManyRecipients(t *testing.T) {
 		}
 	}
 }
+
+// The request that fills a mailbox's places tells the agent that others wait.
+func TestPressing(t *testing.T) {
+	t.Parallel()
+	s := &scheduler{p: testParams(""), transports: map[string]*transport{}}
+	s.p.limitsOf = func(string) limits { return limits{concurrency: 2, perRequest: 50} }
+	to := s.transport("local")
+	request := func(mailbox string) *request {
+		m := &message{
+			Message: &queue.Message{Env: &queue.Envelope{Recipients: []queue.Recipient{{Address: mailbox}}}},
+			rcpt:    []recipient{{to: destination{mailbox: mailbox}}},
+		}
+		return s.build(to, &job{m: m, ready: []int{0}})
+	}
+	if request("ann").msg.Pressing || request("bob").msg.Pressing {
+		t.Error("the first of two places is pressing")
+	}
+	if !request("ann").msg.Pressing {
+		t.Error("the last place is not pressing")
+	}
+	if r := request("ann"); r != nil {
+		t.Errorf("a third request for two places: %+v", r.msg)
+	}
+}

@@ -49,6 +49,10 @@ func (s *scheduler) outcome(t *transport, r *request, res *ipc.Result) {
 		s.log.warn("%s: agent %s gives a result %.40q, which means nothing", r.j.m.ID, t.name, res.Status)
 		out.outcome, out.code = deferred, "4.3.0"
 	}
+	if res.Site && out.outcome == deferred {
+		fault := out
+		r.fault = &fault
+	}
 	r.left--
 	s.decide(r.j.m, rc, t.name, out)
 }

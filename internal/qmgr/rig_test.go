@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"yubin/internal/config"
 	"yubin/internal/durable"
 	"yubin/internal/fdpass"
 	"yubin/internal/ipc"
@@ -94,11 +95,17 @@ func outcomes(by map[string]ipc.Result) func(*ipc.Request, string) *ipc.Reply {
 
 func testParams(dir string) *params {
 	return &params{
-		hostname: "mx.example", mailName: "Yubin", incoming: 20000, active: 20000, window: 64,
-		limits: map[string]limits{}, limitsOf: func(string) limits { return limits{20, 50} }, minimal: time.Hour, maximal: 2 * time.Hour,
+		hostname: "mx.example", mailName: "Yubin", incoming: 20000, active: 20000, window: 64, slow: 500,
+		limits: map[string]limits{}, limitsOf: testLimits, minimal: time.Hour, maximal: 2 * time.Hour,
 		lifetime: 24 * time.Hour, bounceLifetime: 24 * time.Hour, transportRetry: time.Minute, queueRun: time.Minute,
 		deferred: map[string]bool{}, bounceSize: 50000, dir: dir,
 	}
+}
+
+// testLimits are the defaults.
+func testLimits(string) limits {
+	one := config.FeedbackRule{Number: 1}
+	return limits{concurrency: 20, initial: 5, perRequest: 50, positive: one, negative: one, cohorts: 1}
 }
 
 // start starts the queue manager; it can be started again after stop.

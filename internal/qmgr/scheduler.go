@@ -54,6 +54,7 @@ type scheduler struct {
 	noSpace    string    // what it said
 	trimAt     time.Time
 	transports map[string]*transport
+	sites      siteSearch
 
 	jobs     []flushJob
 	flushing bool

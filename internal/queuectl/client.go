@@ -6,12 +6,14 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"yubin/internal/config"
 	"yubin/internal/fdpass"
 	"yubin/internal/ipc"
 	"yubin/internal/queue"
+	"yubin/internal/smtp"
 )
 
 // ErrDenied is wrapped by errors of Do: qmgr does not do this for the caller.
@@ -27,6 +29,14 @@ func (d *Down) Unwrap() error { return d.Cause }
 // Params are the parameters that this package reads.
 func Params() []*config.Def {
 	return []*config.Def{config.QueueDirectory.Def, config.IpcTimeout.Def}
+}
+
+// ValidSite tells whether mail can be asked for by this name: a domain, or "@"
+// and the domain above all those that are meant.
+func ValidSite(name string) bool {
+	domain := strings.TrimPrefix(name, "@")
+	_, literal := smtp.ParseLiteral(domain)
+	return literal || smtp.ValidDomain(strings.TrimSuffix(domain, "."))
 }
 
 // A Client asks qmgr.
@@ -92,6 +102,12 @@ func (c *Client) Do(req ipc.ControlRequest, visit func(*ipc.ControlReply, []*os.
 			return refused
 		}
 	}
+}
+
+// Ignore is a visit of Do for who wants to know no more than whether it was done.
+func Ignore(_ *ipc.ControlReply, files []*os.File) error {
+	fdpass.CloseAll(files)
+	return nil
 }
 
 func refusal(reply *ipc.ControlReply) error {

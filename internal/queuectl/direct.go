@@ -59,7 +59,7 @@ func entries(l *queue.Listed, visit func(*ipc.Entry) error) error {
 			continue
 		}
 		e.Recipients = append(e.Recipients, ipc.EntryRecipient{
-			Address: r.Address, Original: r.Original, Reason: res.Text, Code: res.Code, Tried: res.Time,
+			Index: i, Address: r.Address, Original: r.Original, Reason: res.Text, Code: res.Code, Host: res.Host, Tried: res.Time,
 		})
 		if len(e.Recipients) == entryRecipients {
 			if err := visit(&e); err != nil {

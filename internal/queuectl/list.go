@@ -17,9 +17,28 @@ import (
 // queue.
 func List(env *cli.Env) error {
 	l := NewListing(env.Stdout, time.Local)
-	err := New(env.Config, env.Program).Do(ipc.ControlRequest{Op: ipc.OpList, All: true},
+	return list(env, ipc.ControlRequest{Op: ipc.OpList, All: true}, l, l.w.Flush)
+}
+
+// ListJSON is List in JSON, with all that is known of those who wait.
+func ListJSON(env *cli.Env) error {
+	l := NewJSONListing(env.Stdout)
+	return list(env, ipc.ControlRequest{Op: ipc.OpList, All: true, Routes: true}, l, l.Close)
+}
+
+// A printer writes entries.
+type printer interface {
+	Entry(e *ipc.Entry) error
+	Close() error
+}
+
+// list prints by l; broken ends what has become no whole listing.
+func list(env *cli.Env, req ipc.ControlRequest, l printer, broken func() error) error {
+	some := false
+	err := New(env.Config, env.Program).Do(req,
 		func(reply *ipc.ControlReply, files []*os.File) error {
 			fdpass.CloseAll(files)
+			some = some || len(reply.Entries) > 0
 			for i := range reply.Entries {
 				if err := l.Entry(&reply.Entries[i]); err != nil {
 					return err
@@ -30,13 +49,13 @@ func List(env *cli.Env) error {
 	path := config.QueueDirectory.Of(env.Config)
 	var down *Down
 	switch {
-	case errors.As(err, &down) && l.messages == 0 && MayRead(path):
+	case errors.As(err, &down) && !some && MayRead(path):
 		fmt.Fprintf(env.Stderr, "%s: warning: Mail system is down -- accessing queue directly (%v)\n", env.Program, down.Cause)
 		err = Read(path, l.Entry)
 		return errors.Join(l.Close(), err)
 	case err != nil:
 		// What has come is shown, without the line that says it is all.
-		return Failure("Queue report unavailable", errors.Join(err, written(l.w.Flush())))
+		return Failure("Queue report unavailable", errors.Join(err, written(broken())))
 	}
 	return l.Close()
 }

@@ -1,6 +1,7 @@
 package queuectl
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -115,5 +116,46 @@ func TestListingWriteError(t *testing.T) {
 	var s *cli.Status
 	if !errors.As(err, &s) || s.Code != cli.ExIOErr || !errors.Is(err, errFull) {
 		t.Errorf("got %v, want exit status %d", err, cli.ExIOErr)
+	}
+}
+
+// The keys, their order and the spaces are those of postqueue -j; what it does
+// not have follows.
+func TestJSONListing(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	l := NewJSONListing(&out)
+	for _, e := range []ipc.Entry{
+		{Queue: "active", ID: "A1", Size: 1432, Arrival: 1_700_000_000_000_001, Sender: "alice@example.net",
+			Recipients: []ipc.EntryRecipient{rcpt("bob@example.com", "")}},
+		{Queue: "active", ID: "A1", Size: 1432, Arrival: 1_700_000_000_000_001, Sender: "alice@example.net",
+			Recipients: []ipc.EntryRecipient{rcpt("c \"x\"@example.com", "says \"no\" <\x1b>")}},
+		{Queue: "deferred", ID: "A2", Size: 5, Arrival: 1_700_000_000_000_000, Next: 1_700_000_600_000_000, Recipients: []ipc.EntryRecipient{
+			{Address: "d@example.org", Original: "e@example.org", Reason: "full", Code: "4.2.2", Host: "mx", Tried: 1_700_000_300_000_000,
+				Transport: "smtp", Nexthop: "[relay]", Rule: "relayhost"},
+		}},
+	} {
+		if err := l.Entry(&e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	want := `{"queue_name": "active", "queue_id": "A1", "arrival_time": 1700000000, "message_size": 1432, "forced_expire": false, ` +
+		`"sender": "alice@example.net", "recipients": [{"orig_address": "", "address": "bob@example.com"}, ` +
+		`{"orig_address": "", "address": "\"c \\\"x\\\"\"@example.com", "delay_reason": "says \"no\" <?>"}]}
+{"queue_name": "deferred", "queue_id": "A2", "arrival_time": 1700000000, "message_size": 5, "forced_expire": false, ` +
+		`"sender": "MAILER-DAEMON", "recipients": [{"orig_address": "e@example.org", "address": "d@example.org", "delay_reason": "full", ` +
+		`"status": "4.2.2", "remote_host": "mx", "transport": "smtp", "nexthop": "[relay]", "route_rule": "relayhost", ` +
+		`"last_attempt": 1700000300}], "next_attempt": 1700000600}
+`
+	if out.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
+	}
+	for line := range strings.Lines(out.String()) {
+		if !json.Valid([]byte(line)) {
+			t.Errorf("not JSON: %s", line)
+		}
 	}
 }

@@ -156,6 +156,11 @@ func TestBehaviours(t *testing.T) {
 				if !matches(want[i], say(g)) {
 					t.Errorf("recipient %d: got\n%s\nwant\n%s", i, say(g), want[i])
 				}
+				// Only what any recipient would have met counts against the site.
+				early := strings.HasPrefix(b.name, "greeting") || strings.HasPrefix(b.name, "EHLO") || strings.HasPrefix(b.name, "HELO")
+				if want := g.Status == "deferred" && early; g.Site != want {
+					t.Errorf("recipient %d: a failure of the site: %t, want %t", i, g.Site, want)
+				}
 				if g.Status == "sent" && g.Relay != "127.0.0.1[127.0.0.1]:"+port {
 					t.Errorf("relay %q", g.Relay)
 				}

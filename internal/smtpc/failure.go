@@ -20,6 +20,7 @@ const maxText = 1000
 // A failure says why a message did not go to some recipients, as an error.
 type failure struct {
 	permanent bool
+	site      bool   // no recipient would have been better off: no connection, greeting, TLS
 	code      string // enhanced status code
 	text      string // for the sender, the queue listing and the log
 	host      string // the remote host, where it said so
@@ -70,6 +71,13 @@ func (f *failure) temporary() *failure {
 	if rest, ok := strings.CutPrefix(t.code, "5."); ok {
 		t.code = "4." + rest
 	}
+	return &t
+}
+
+// ofSite makes f one of the whole next hop, which qmgr takes for its concurrency.
+func (f *failure) ofSite() *failure {
+	t := *f
+	t.site = true
 	return &t
 }
 
@@ -132,7 +140,10 @@ func (f *failure) result(r *ipc.Recipient) ipc.Result {
 	if f.permanent {
 		status = ipc.Bounced
 	}
-	return ipc.Result{Index: r.Index, Status: status, Code: f.code, Text: f.text, Relay: f.relay, Host: f.host}
+	return ipc.Result{
+		Index: r.Index, Status: status, Code: f.code, Text: f.text, Relay: f.relay, Host: f.host,
+		Site: f.site && !f.permanent,
+	}
 }
 
 // connectReason is the system's word for a connection that was not made, as

@@ -110,10 +110,11 @@ func (j *job) try(ctx context.Context, t *target, others bool) {
 	}
 	sites, err := j.d.finder.sites(ctx, t)
 	if err != nil {
+		f := asFailure(err).ofSite()
 		if ctx.Err() != nil {
-			err = stopped()
+			f = stopped()
 		}
-		j.blame(asFailure(err))
+		j.blame(f)
 		return
 	}
 	sessions := 0
@@ -160,7 +161,11 @@ func (j *job) visit(ctx context.Context, t *target, at *site) bool {
 			j.s = s
 		}
 		if err != nil {
-			j.siteFailed(asFailure(err))
+			f := asFailure(err)
+			if ctx.Err() == nil { // else it is we who broke it off
+				f = f.ofSite()
+			}
+			j.siteFailed(f)
 			return met
 		}
 		met = true

@@ -50,6 +50,9 @@ func (s *session) keywords() []string {
 	if !s.srv.p.noVrfy {
 		words = append(words, "VRFY")
 	}
+	if s.srv.p.etrn {
+		words = append(words, "ETRN")
+	}
 	return append(words, "ENHANCEDSTATUSCODES", "8BITMIME")
 }
 

@@ -17,19 +17,20 @@ type command struct {
 }
 
 // verbs are the names of commands, in the order of commands and of the log.
-var verbs = [...]string{"HELO", "EHLO", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "VRFY", "HELP", "QUIT"}
+var verbs = [...]string{"HELO", "EHLO", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "VRFY", "ETRN", "HELP", "QUIT"}
 
 var commands = [len(verbs)]command{
-	{run: (*session).cmdHelo, in: always, last: true, junk: true},                                 // RFC 5321, 4.1.1.1
-	{run: (*session).cmdEhlo, in: always, last: true, junk: true},                                 // RFC 5321, 4.1.1.1
-	{run: (*session).cmdMail, in: connected | greeted, wrong: "Error: nested MAIL command"},       // RFC 5321, 4.1.1.2
-	{run: (*session).cmdRcpt, in: inMail | inRcpt, wrong: "Error: need MAIL command"},             // RFC 5321, 4.1.1.3
-	{run: (*session).cmdData, in: inMail | inRcpt, wrong: "Error: need RCPT command", last: true}, // RFC 5321, 4.1.1.4
-	{run: (*session).cmdRset, in: always, junk: true},                                             // RFC 5321, 4.1.1.5
-	{run: (*session).cmdNoop, in: always, last: true, junk: true},                                 // RFC 5321, 4.1.1.9
-	{run: (*session).cmdVrfy, in: always, last: true, junk: true},                                 // RFC 5321, 4.1.1.6
-	{run: (*session).cmdHelp, in: always, last: true, junk: true},                                 // RFC 5321, 4.1.1.8
-	{run: (*session).cmdQuit, in: always, last: true},                                             // RFC 5321, 4.1.1.10
+	{run: (*session).cmdHelo, in: always, last: true, junk: true},                                                // RFC 5321, 4.1.1.1
+	{run: (*session).cmdEhlo, in: always, last: true, junk: true},                                                // RFC 5321, 4.1.1.1
+	{run: (*session).cmdMail, in: connected | greeted, wrong: "Error: nested MAIL command"},                      // RFC 5321, 4.1.1.2
+	{run: (*session).cmdRcpt, in: inMail | inRcpt, wrong: "Error: need MAIL command"},                            // RFC 5321, 4.1.1.3
+	{run: (*session).cmdData, in: inMail | inRcpt, wrong: "Error: need RCPT command", last: true},                // RFC 5321, 4.1.1.4
+	{run: (*session).cmdRset, in: always, junk: true},                                                            // RFC 5321, 4.1.1.5
+	{run: (*session).cmdNoop, in: always, last: true, junk: true},                                                // RFC 5321, 4.1.1.9
+	{run: (*session).cmdVrfy, in: always, last: true, junk: true},                                                // RFC 5321, 4.1.1.6
+	{run: (*session).cmdEtrn, in: connected | greeted, wrong: "Error: MAIL transaction in progress", junk: true}, // RFC 1985
+	{run: (*session).cmdHelp, in: always, last: true, junk: true},                                                // RFC 5321, 4.1.1.8
+	{run: (*session).cmdQuit, in: always, last: true},                                                            // RFC 5321, 4.1.1.10
 }
 
 const unknown = -1

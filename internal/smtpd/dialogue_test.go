@@ -27,6 +27,7 @@ var dialogues = []struct {
 		S: 250-PIPELINING
 		S: 250-SIZE 10240000
 		S: 250-VRFY
+		S: 250-ETRN
 		S: 250-ENHANCEDSTATUSCODES
 		S: 250 8BITMIME
 		C: MAIL FROM:<eve@elsewhere.example> SIZE=100 BODY=8BITMIME
@@ -128,7 +129,7 @@ var dialogues = []struct {
 		C: NOOP x
 		S: 250 2.0.0 Ok
 		C: HELP
-		S: 214 2.0.0 Commands: HELO EHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT
+		S: 214 2.0.0 Commands: HELO EHLO MAIL RCPT DATA RSET NOOP VRFY ETRN HELP QUIT
 		C: VRFY nobody@example.org
 		S: 252 2.0.0 nobody@example.org
 		C: VRFY
@@ -142,6 +143,7 @@ var dialogues = []struct {
 		S: 250-PIPELINING
 		S: 250-SIZE 10240000
 		S: 250-VRFY
+		S: 250-ETRN
 		S: 250-ENHANCEDSTATUSCODES
 		S: 250 8BITMIME
 		C: MAIL FROM:<ann@example.org>
@@ -186,6 +188,7 @@ var dialogues = []struct {
 		S: 250-PIPELINING
 		S: 250-SIZE 10240000
 		S: 250-VRFY
+		S: 250-ETRN
 		S: 250-ENHANCEDSTATUSCODES
 		S: 250 8BITMIME
 		C~ MAIL FROM:<a@b.example>\r\nRCPT TO:<ann@example.org>\r\nRCPT TO:<nobody@example.org>\r\nDATA\r\n
@@ -213,6 +216,7 @@ var dialogues = []struct {
 		S: 250-PIPELINING
 		S: 250-SIZE 10240000
 		S: 250-VRFY
+		S: 250-ETRN
 		S: 250-ENHANCEDSTATUSCODES
 		S: 250 8BITMIME
 		C: MAIL FROM:<a@b.example>
@@ -337,11 +341,13 @@ var dialogues = []struct {
 		S: 250-mx.example
 		S: 250-PIPELINING
 		S: 250-SIZE 10240000
+		S: 250-ETRN
 		S: 250-ENHANCEDSTATUSCODES
 		S: 250 8BITMIME
 		C: MAIL FROM:<a@b.example>
 		S: 250 2.1.0 Ok
 		C: EHLO h
+		S: 250-...
 		S: 250-...
 		S: 250-...
 		S: 250-...

@@ -21,6 +21,7 @@
 //	RFC 5321, 4.5.2     dots                           decoder.go
 //	RFC 5321, 4.5.3     limits and timeouts            wire.go, cmd_rcpt.go
 //	RFC 1870            SIZE                           cmd_mail.go
+//	RFC 1985            ETRN                           cmd_etrn.go
 //	RFC 2034            enhanced status codes          package smtp
 //	RFC 2920            PIPELINING                     wire.go, command.go
 //	RFC 6152            8BITMIME                       cmd_mail.go

@@ -43,6 +43,7 @@ var keywords = [...]keyword{
 	{name: "check_helo_access", table: true, build: checkAccess(aboutHelo)},
 	{name: "check_sender_access", table: true, build: checkAccess(aboutSender)},
 	{name: "check_recipient_access", table: true, build: checkAccess(aboutRecipient)},
+	{name: "check_etrn_access", table: true, build: checkAccess(aboutEtrn)},
 }
 
 // lookUp finds the restriction of that name.

@@ -21,6 +21,7 @@ const (
 	stageRecipient
 	stageData
 	stageEndOfData
+	stageEtrn
 	stages
 )
 
@@ -28,13 +29,13 @@ const (
 var lists = [stages]config.List{
 	config.SmtpdClientRestrictions, config.SmtpdHeloRestrictions, config.SmtpdSenderRestrictions,
 	config.SmtpdRelayRestrictions, config.SmtpdRecipientRestrictions,
-	config.SmtpdDataRestrictions, config.SmtpdEndOfDataRestrictions,
+	config.SmtpdDataRestrictions, config.SmtpdEndOfDataRestrictions, config.SmtpdEtrnRestrictions,
 }
 
 // subjects are what a stage is about: of whom a reply speaks that names
 // nothing else.
 var subjects = [stages]subject{
-	aboutClient, aboutHelo, aboutSender, aboutRecipient, aboutRecipient, aboutData, aboutEndOfData,
+	aboutClient, aboutHelo, aboutSender, aboutRecipient, aboutRecipient, aboutData, aboutEndOfData, aboutEtrn,
 }
 
 // A subject is what a restriction looks at.
@@ -47,6 +48,7 @@ const (
 	aboutRecipient
 	aboutData
 	aboutEndOfData
+	aboutEtrn
 )
 
 // classes are the words of replies: the same as Postfix's, which people and
@@ -54,6 +56,7 @@ const (
 var classes = [...]string{
 	aboutClient: "Client host", aboutHelo: "Helo command", aboutSender: "Sender address",
 	aboutRecipient: "Recipient address", aboutData: "Data command", aboutEndOfData: "End-of-data",
+	aboutEtrn: "Etrn command",
 }
 
 // An action is what a rule says.
@@ -85,6 +88,7 @@ type query struct {
 	s         *session
 	stage     stage
 	recipient string // "" outside of RCPT when there are several
+	site      string // the domain of ETRN
 	route     *route.Result
 }
 
@@ -113,6 +117,8 @@ func (q *query) name(about subject) string {
 		return q.recipient
 	case aboutData:
 		return "DATA"
+	case aboutEtrn:
+		return q.site
 	}
 	return "END-OF-MESSAGE"
 }
@@ -132,15 +138,18 @@ func (q *query) unsure(about subject, err error) verdict {
 	}}
 }
 
-// check asks the rules of one stage.
+// check asks the rules of one stage. recipient is a domain at ETRN.
 func (s *session) check(at stage, recipient string) (r smtp.Reply, refused bool) {
 	q := &query{s: s, stage: at, recipient: recipient}
+	if at == stageEtrn {
+		q.recipient, q.site = "", recipient
+	}
 	for _, rule := range s.srv.rules[at] {
 		switch v := rule.ask(q); {
 		case v.action == permit:
 			return s.unlisted(q)
 		case v.action == refuse && rule.warn:
-			s.logRecipient("reject_warning", s.where, v.reply, recipient)
+			s.logRecipient("reject_warning", s.where, v.reply, q.recipient)
 		case v.action == refuse:
 			return s.refused(q, v), true
 		}

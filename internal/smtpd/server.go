@@ -41,6 +41,8 @@ type server struct {
 	networks   *match.List // mynetworks
 	unlimited  *match.List // smtpd_client_event_limit_exceptions
 	bareNoted  *match.List // smtpd_forbid_bare_newline_exclusions
+	flushed    *match.List // fast_flush_domains
+	flush      func(site string) error
 	delimiters string
 
 	mu      sync.Mutex // guards clients
@@ -57,7 +59,7 @@ type settings struct {
 	messageLimit, fieldLimit                       int64
 	heloRequired, noVrfy, strict, synchronized     bool
 	delayReject, unlistedRecipient, unlistedSender bool
-	showTable                                      bool
+	showTable, etrn                                bool
 	unknown                                        map[string]int // reply codes by table, see unknownCode
 	bareNewline                                    string
 	bareNewlineCode                                int
@@ -66,7 +68,7 @@ type settings struct {
 func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (*server, error) {
 	s := &server{
 		service: service, log: log, cleanup: log.As("cleanup"), depot: d, p: read(c),
-		delimiters: config.RecipientDelimiter.Of(c), clients: map[netip.Addr]int{},
+		delimiters: config.RecipientDelimiter.Of(c), clients: map[netip.Addr]int{}, flush: newFlush(c),
 	}
 	var err error
 	if s.router, err = route.New(c, func(p config.Problem) { log.Warn("%v", p) }); err != nil {
@@ -79,6 +81,7 @@ func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (
 		{&s.networks, config.Mynetworks},
 		{&s.unlimited, config.SmtpdClientEventExceptions},
 		{&s.bareNoted, config.SmtpdForbidBareNewlineExcl},
+		{&s.flushed, config.FastFlushDomains},
 	} {
 		if *l.list, err = match.Of(c, l.param); err != nil {
 			return nil, c.Fault(l.param.Def, err.Error())
@@ -102,7 +105,7 @@ func read(c *config.Config) settings {
 		noVrfy: config.DisableVrfyCommand.Of(c), strict: config.StrictRFC821Envelopes.Of(c),
 		synchronized: config.SmtpdForbidUnauthPipelining.Of(c), delayReject: config.SmtpdDelayReject.Of(c),
 		unlistedRecipient: config.SmtpdRejectUnlistedRecipient.Of(c), unlistedSender: config.SmtpdRejectUnlistedSender.Of(c),
-		showTable: config.ShowUserUnknownTableName.Of(c),
+		showTable: config.ShowUserUnknownTableName.Of(c), etrn: len(config.FastFlushDomains.Of(c)) > 0,
 		unknown: map[string]int{
 			"local recipient table": config.UnknownLocalRejectCode.Of(c),
 			"virtual mailbox table": config.UnknownVirtualRejectCode.Of(c),

@@ -11,6 +11,7 @@ import (
 	"yubin/internal/cli"
 	"yubin/internal/config"
 	"yubin/internal/intake"
+	"yubin/internal/queuectl"
 	"yubin/internal/route"
 	"yubin/internal/service"
 )
@@ -18,8 +19,8 @@ import (
 // Command is smtpd(8).
 var Command = &cli.Command{
 	Name: "smtpd", Section: 8,
-	Params: slices.Concat(service.Params, route.Params(), []*config.Def{
-		config.QueueDirectory.Def, config.Myhostname.Def, config.MailName.Def, config.Myorigin.Def,
+	Params: slices.Concat(service.Params, route.Params(), queuectl.Params(), []*config.Def{
+		config.Myhostname.Def, config.MailName.Def, config.Myorigin.Def,
 		config.Mynetworks.Def, config.RecipientDelimiter.Def, config.ParentDomainMatchesSubdomains.Def,
 		config.MessageSizeLimit.Def, config.HopcountLimit.Def, config.LineLengthLimit.Def, config.HeaderSizeLimit.Def,
 		config.SmtpdBanner.Def, config.SmtpdTimeout.Def, config.SmtpdMinDataRate.Def,
@@ -31,7 +32,8 @@ var Command = &cli.Command{
 		config.StrictRFC821Envelopes.Def, config.SmtpdDelayReject.Def,
 		config.SmtpdClientRestrictions.Def, config.SmtpdHeloRestrictions.Def, config.SmtpdSenderRestrictions.Def,
 		config.SmtpdRelayRestrictions.Def, config.SmtpdRecipientRestrictions.Def,
-		config.SmtpdDataRestrictions.Def, config.SmtpdEndOfDataRestrictions.Def,
+		config.SmtpdDataRestrictions.Def, config.SmtpdEndOfDataRestrictions.Def, config.SmtpdEtrnRestrictions.Def,
+		config.FastFlushDomains.Def,
 		config.SmtpdRejectUnlistedRecipient.Def, config.SmtpdRejectUnlistedSender.Def, config.ShowUserUnknownTableName.Def,
 		config.UnknownLocalRejectCode.Def, config.UnknownVirtualRejectCode.Def, config.UnknownRelayRejectCode.Def,
 		config.AccessMapRejectCode.Def, config.AccessMapDeferCode.Def, config.RejectCode.Def, config.DeferCode.Def,

@@ -49,6 +49,7 @@ func (c *Conn) Read(p []byte) (n int, err error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
+	defer arrived()
 	n, err = c.call(c.raw.Read, "read", unix.SYS_RECVFROM, p, unix.MSG_DONTWAIT)
 	if err == nil && n == 0 {
 		return 0, io.EOF
@@ -58,6 +59,7 @@ func (c *Conn) Read(p []byte) (n int, err error) {
 
 // Write writes all of p unless there is an error.
 func (c *Conn) Write(p []byte) (done int, err error) {
+	departs()
 	for done < len(p) {
 		n, err := c.call(c.raw.Write, "write", unix.SYS_SENDTO, p[done:], unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
 		if done += n; err != nil {
@@ -99,6 +101,7 @@ func retry(call func() (uintptr, syscall.Errno)) (uintptr, syscall.Errno) {
 
 // Send sends one packet with control data beside it, and waits for room.
 func Send(raw syscall.RawConn, b, oob []byte) error {
+	departs()
 	_, err := message(raw.Write, "sendmsg", unix.SYS_SENDMSG, header(b, oob), unix.MSG_NOSIGNAL)
 	runtime.KeepAlive(b)
 	runtime.KeepAlive(oob)
@@ -108,6 +111,7 @@ func Send(raw syscall.RawConn, b, oob []byte) error {
 // Recv receives one packet: n octets into b, oobn octets of control data into
 // oob. Descriptors in it are closed on exec.
 func Recv(raw syscall.RawConn, b, oob []byte) (n, oobn, flags int, err error) {
+	defer arrived()
 	h := header(b, oob)
 	n, err = message(raw.Read, "recvmsg", unix.SYS_RECVMSG, h, unix.MSG_CMSG_CLOEXEC)
 	runtime.KeepAlive(b)

@@ -15,6 +15,7 @@ import (
 	"yubin/internal/fdpass"
 	"yubin/internal/ipc"
 	"yubin/internal/queue"
+	"yubin/internal/smtp"
 )
 
 // patience is how long -q waits for qmgr's next word.
@@ -48,7 +49,8 @@ func become(path string, args []string) error {
 	return fail(cli.ExUnavailable, "run %s: %w", path, err)
 }
 
-// flushQueue asks qmgr to try what waits (-q), or one message (-qI).
+// flushQueue asks qmgr to try what waits (-q), one message (-qI), or the mail for
+// a domain (-qR).
 func flushQueue(env *cli.Env, o *options) error {
 	request := ipc.ControlRequest{Op: ipc.OpFlush, All: true}
 	if o.queue != "" {
@@ -61,7 +63,10 @@ func flushQueue(env *cli.Env, o *options) error {
 			}
 			request = ipc.ControlRequest{Op: ipc.OpFlush, IDs: []string{rest}}
 		case o.queue[0] == 'R':
-			return fail(cli.ExUnavailable, "-qR: delivery by site is not supported yet; -q alone tries everything")
+			if !smtp.ValidDomain(strings.TrimPrefix(rest, "@")) {
+				return usage("-qR wants a domain, has %.40q", rest)
+			}
+			request = ipc.ControlRequest{Op: ipc.OpFlush, To: rest}
 		default:
 			return usage("unsupported: -q%.40q", o.queue)
 		}

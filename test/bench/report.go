@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"yubin/internal/durable"
 )
 
 // talkShare is how much of the talker's rate stands for any ratio: some ratios
@@ -172,7 +174,14 @@ func fileSystem(path string) string {
 	if err := unix.Statfs(path, &s); err != nil {
 		return err.Error()
 	}
-	if name := names[s.Type]; name != "" {
+	name := names[s.Type]
+	if d, err := os.Open(path); err == nil && name == "ext4" {
+		if !durable.Journals(d) {
+			name = "ext4 without a journal"
+		}
+		d.Close()
+	}
+	if name != "" {
 		return name
 	}
 	return fmt.Sprintf("file system %#x", s.Type)

@@ -105,7 +105,7 @@ func TestFullQueueFileSystem(t *testing.T) {
 func TestFlushBefore250(t *testing.T) {
 	i := newSystem(t, instance.Options{})
 	i.Submit("carol@client.test", "alice@example.test", "Subject: starts the services\n\nx\n")
-	args := []string{"-f", "-o", i.Path("trace"), "-s", "200", "-e", "trace=fsync,fdatasync,syncfs,rename,renameat,renameat2,write,sendmsg"}
+	args := []string{"-f", "-o", i.Path("trace"), "-s", "200", "-e", "trace=fsync,fdatasync,syncfs,rename,renameat,renameat2,write,sendmsg,sendto"}
 	for _, name := range []string{"smtpd", "qmgr"} {
 		for _, pid := range i.Processes(name) {
 			args = append(args, "-p", strconv.Itoa(pid))
