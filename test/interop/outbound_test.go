@@ -36,10 +36,10 @@ func TestDeliverInto(t *testing.T) {
 			main := []string{"smtp_tls_loglevel = 1"}
 			if c.cert {
 				var ca string
-				files, ca = certificate(t)
+				files, ca = certificate(t, serverHost)
 				main = append(main, "smtp_tls_security_level = secure", "smtp_tls_CAfile = "+ca)
 			}
-			s := serve(t, c.server, files)
+			s := serve(t, c.server, freePort(t), files)
 			if s.network == "unix" {
 				main = append(main, "default_transport = lmtp:unix:"+s.addr)
 			} else {

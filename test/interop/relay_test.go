@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -31,12 +32,13 @@ var tokenKey = []byte("a key that signs the tokens of the test")
 
 // relay runs a Postfix that wants TLS and a login, and returns the parameter
 // that makes it trusted.
-func relay(t *testing.T) (s *server, trust string) {
+func relay(t *testing.T, addr string) (s *server, trust string) {
 	t.Helper()
-	files, ca := certificate(t)
+	host, _, _ := net.SplitHostPort(addr)
+	files, ca := certificate(t, host)
 	files["passwords"] = relayUser + ":{PLAIN.b64}" + base64.StdEncoding.EncodeToString([]byte(relayPassword)) + "::::::\n"
 	files["keys/default/HS256/default"] = base64.StdEncoding.EncodeToString(tokenKey)
-	return serve(t, "submission", files), "smtp_tls_CAfile = " + ca
+	return serve(t, "submission", addr, files), "smtp_tls_CAfile = " + ca
 }
 
 // relaySet is the command that makes a server the relay.
@@ -69,7 +71,7 @@ func wantArrived(t *testing.T, i *instance.Instance, s *server, body string) {
 // with a wrong password mail waits, with the right one it arrives.
 func TestRelay(t *testing.T) {
 	t.Parallel()
-	s, trust := relay(t)
+	s, trust := relay(t, freePort(t))
 	i := instance.New(t, instance.Options{Main: []string{trust, "smtp_tls_loglevel = 2"}})
 
 	wrong := relaySet(t, i, s, "wrong-"+relayPassword)
@@ -103,10 +105,32 @@ func TestRelay(t *testing.T) {
 	i.KeepsSecret(relayUser, relayPassword, wrong, failed, set, try)
 }
 
+// At port 465 TLS comes first; and connections that have logged in carry several
+// letters.
+func TestRelayWrapper(t *testing.T) {
+	t.Parallel()
+	host := fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(254), rand.IntN(255), 1+rand.IntN(254))
+	s, trust := relay(t, host+":465")
+	i := instance.New(t, instance.Options{Main: []string{trust}})
+	set := relaySet(t, i, s, relayPassword)
+	try := i.Mailctl("relay", "test")
+	if try.Code != 0 || strings.Contains(try.Stdout, "STARTTLS") || !strings.Contains(try.Stdout, "with a server that is verified\nS: 220 ") {
+		t.Errorf("relay test: %+v; want TLS before the greeting", try)
+	}
+	bodies := letters()
+	for subject, body := range bodies {
+		i.Sendmail("Subject: "+subject+"\n\n"+body, "-i", "-f", alice, "dave@far.test")
+	}
+	i.Until("all letters are in the Maildir", func() bool { return len(s.mail(t)) >= len(bodies) })
+	wantLetters(t, s.mail(t), bodies)
+	i.WaitLog("status=sent", ", conn_use=")
+	i.KeepsSecret(relayUser, relayPassword, set, try)
+}
+
 // Mail that does not log in is refused: it is the login that lets it through.
 func TestRelayWithoutLogin(t *testing.T) {
 	t.Parallel()
-	s, trust := relay(t)
+	s, trust := relay(t, freePort(t))
 	i := instance.New(t, instance.Options{Main: []string{trust, "relayhost = [" + s.host() + "]:" + s.port(), "smtp_tls_security_level = secure"}})
 	i.Sendmail("Subject: x\n\ny\n", "-f", alice, "dave@far.test")
 	i.WaitLog("to=<dave@far.test>", "dsn=5.7.1, status=bounced (host 127.0.7.1[127.0.7.1] said: 554 5.7.1 ")
@@ -116,7 +140,7 @@ func TestRelayWithoutLogin(t *testing.T) {
 // refused as well.
 func TestRelayMechanisms(t *testing.T) {
 	t.Parallel()
-	s, trust := relay(t)
+	s, trust := relay(t, freePort(t))
 	for _, mechanism := range []string{"PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-256"} {
 		t.Run(mechanism, func(t *testing.T) {
 			i := instance.New(t, instance.Options{Main: []string{trust, "smtp_sasl_mechanism_filter = " + mechanism}})
@@ -140,7 +164,7 @@ func TestRelayMechanisms(t *testing.T) {
 // has run out is refused, in a challenge that wants an answer.
 func TestRelayTokens(t *testing.T) {
 	t.Parallel()
-	s, trust := relay(t)
+	s, trust := relay(t, freePort(t))
 	for _, mechanism := range []string{"OAUTHBEARER", "XOAUTH2"} {
 		t.Run(mechanism, func(t *testing.T) {
 			i := tokenInstance(t, s, trust, mechanism, -time.Hour)

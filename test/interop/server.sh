@@ -7,8 +7,9 @@
 # wants exist.
 #
 # With DIR/cert.pem and DIR/key.pem opensmtpd offers STARTTLS. submission is a
-# Postfix that wants TLS, with them, and then a login, which Dovecot judges: by
-# DIR/passwords (a passwd-file), or by a JWT that a key of DIR/keys has signed.
+# Postfix that wants TLS, with them (at port 465 before anything is said), and
+# then a login, which Dovecot judges: by DIR/passwords (a passwd-file), or by a
+# JWT that a key of DIR/keys has signed.
 set -eu
 name=$1 root=$2 dir=$3 host=${4-} port=${5-}
 
@@ -189,9 +190,12 @@ submission() {
 		username_attribute = email
 	END
 	/usr/sbin/dovecot -F -c "$dir/auth.conf" &
+	wrapper=no
+	[ "$port" != 465 ] || wrapper=yes
 	while kill -0 $! && [ ! -S "$dir/spool/private/auth" ]; do sleep 0.05; done
 	postfix "$(cat <<-END
 		smtpd_tls_security_level = encrypt
+		smtpd_tls_wrappermode = $wrapper
 		smtpd_tls_chain_files = $dir/key.pem, $dir/cert.pem
 		smtpd_sasl_auth_enable = yes
 		smtpd_sasl_type = dovecot

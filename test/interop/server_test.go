@@ -46,24 +46,19 @@ func (s *server) read(t *testing.T, name string) string {
 	return string(b)
 }
 
-// serve runs a server of server.sh until the test ends, which finds these files
-// in its directory.
-func serve(t *testing.T, name string, files map[string]string) *server {
+// serve runs a server of server.sh until the test ends. It listens at addr, and
+// finds these files in its directory.
+func serve(t *testing.T, name, addr string, files map[string]string) *server {
 	t.Helper()
 	root := os.Getenv("YUBIN_SERVERS")
 	if root == "" {
 		t.Fatal("YUBIN_SERVERS is not set; make interop sets it")
 	}
-	s := &server{dir: serverDir(t, name, files)}
-	s.network, s.addr = "unix", filepath.Join(s.dir, "lmtp")
+	s := &server{serverDir(t, name, files), "tcp", addr}
 	args := []string{name, root, s.dir}
-	if name != "dovecot" {
-		l, err := net.Listen("tcp", serverHost+":0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.network, s.addr = "tcp", l.Addr().String()
-		l.Close()
+	if name == "dovecot" {
+		s.network, s.addr = "unix", filepath.Join(s.dir, "lmtp")
+	} else {
 		args = append(args, s.host(), s.port())
 	}
 	out, err := os.Create(filepath.Join(s.dir, "out"))
@@ -101,6 +96,17 @@ func serve(t *testing.T, name string, files map[string]string) *server {
 	}
 }
 
+// freePort is an address of serverHost.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", serverHost+":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
 // serverDir makes a server's directory, which other accounts than root enter.
 func serverDir(t *testing.T, name string, files map[string]string) string {
 	t.Helper()
@@ -124,11 +130,11 @@ func serverDir(t *testing.T, name string, files map[string]string) string {
 	return dir
 }
 
-// certificate makes one for serverHost, as files of a server, and a file that
-// makes it trusted.
-func certificate(t *testing.T) (files map[string]string, ca string) {
+// certificate makes one for a host, as files of a server, and a file that makes
+// it trusted.
+func certificate(t *testing.T, host string) (files map[string]string, ca string) {
 	t.Helper()
-	config, ca := scripted.Certificate(t, serverHost)
+	config, ca := scripted.Certificate(t, host)
 	der, err := x509.MarshalPKCS8PrivateKey(config.Certificates[0].PrivateKey)
 	if err != nil {
 		t.Fatal(err)
