@@ -41,14 +41,17 @@ func relay(t *testing.T, addr string) (s *server, trust string) {
 	return serve(t, "submission", addr, files), "smtp_tls_CAfile = " + ca
 }
 
-// relaySet is the command that makes a server the relay.
-func relaySet(t *testing.T, i *instance.Instance, s *server, password string) instance.Result {
+// relaySet is the command that makes a server the relay; the system is started
+// anew, after which every program knows of it.
+func relaySet(t *testing.T, i *instance.Instance, s *server, password string, flags ...string) instance.Result {
 	t.Helper()
-	r := i.Run(password+"\n", "mailctl", "-c", i.Etc(), "relay", "set", "--user", relayUser, "["+s.host()+"]:"+s.port())
+	args := append([]string{"-c", i.Etc(), "relay", "set", "--user", relayUser}, flags...)
+	r := i.Run(password+"\n", "mailctl", append(args, "["+s.host()+"]:"+s.port())...)
 	if r.Code != 0 {
 		t.Fatalf("relay set: %+v", r)
 	}
-	i.Reload()
+	i.Stop()
+	i.Start()
 	return r
 }
 
@@ -125,6 +128,22 @@ func TestRelayWrapper(t *testing.T) {
 	wantLetters(t, s.mail(t), bodies)
 	i.WaitLog("status=sent", ", conn_use=")
 	i.KeepsSecret(relayUser, relayPassword, set, try)
+}
+
+// Whom nobody vouches for gets no password, unless that is wanted.
+func TestRelayUntrusted(t *testing.T) {
+	t.Parallel()
+	s, _ := relay(t, freePort(t))
+	i := instance.New(t, instance.Options{})
+	relaySet(t, i, s, relayPassword)
+	i.Sendmail("Subject: x\n\nin the end\n", "-f", alice, "dave@far.test")
+	i.WaitLog("to=<dave@far.test>", "dsn=4.7.5, status=deferred (Server certificate not trusted)")
+	if try := i.Mailctl("relay", "test"); try.Code == 0 || strings.Contains(try.Stdout, "C: AUTH") {
+		t.Errorf("relay test: %+v; want an end before AUTH", try)
+	}
+	relaySet(t, i, s, relayPassword, "--tls", "encrypt")
+	i.Mailctl("queue", "flush")
+	wantArrived(t, i, s, "in the end\n")
 }
 
 // Mail that does not log in is refused: it is the login that lets it through.
