@@ -2,7 +2,8 @@
 // swaks, msmtp, git send-email, mutt, Postfix's smtp-source. Each sends or
 // reads as it does on a user's desk, through a private instance of the
 // programs in bin/, and the files in the mailboxes are the witness. Mail of the
-// instance goes into Exim, Postfix and Dovecot (server.sh).
+// instance goes into Exim, OpenSMTPD, Postfix and Dovecot, and through a Postfix
+// that wants a login, which Dovecot judges (server.sh).
 //
 // The tests are built with the tag interop; run.sh (make interop) installs the
 // programs and runs them.

@@ -6,10 +6,17 @@ set -eu
 cd "$(dirname "$0")/../.."
 
 work=$(mktemp -d)
+chmod 755 "$work" # the servers give up root's rights, and apt does
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 
 has() { command -v "$1" >/dev/null 2>&1; }
+
+get() { DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >"$work/apt" 2>&1; }
+install() {
+	has apt-get || { echo "interop: please install: $*" >&2; exit 1; }
+	get "$@" || { apt-get update -qq && get "$@"; } || { cat "$work/apt" >&2; exit 1; }
+}
 
 missing=
 for program in swaks msmtp mutt; do
@@ -18,32 +25,40 @@ done
 [ -x "$(git --exec-path)/git-send-email" ] || missing="$missing git-email"
 perl -MMail::Address -e 1 2>/dev/null || missing="$missing libmailtools-perl" # git-send-email needs it
 has script || missing="$missing bsdutils"
-if [ -n "$missing" ]; then
-	has apt-get || { echo "interop: please install:$missing" >&2; exit 1; }
-	apt-get update -qq
-	# shellcheck disable=SC2086 # a list of packages
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >"$work/apt" 2>&1 ||
-		{ cat "$work/apt" >&2; exit 1; }
-fi
+# shellcheck disable=SC2086 # a list of packages
+[ -z "$missing" ] || install $missing
 
 # Servers are unpacked and not installed: they would start, and they exclude
 # each other. Only the libraries that they want are installed.
 servers=$work/servers
 libraries=
-mkdir -p out "$servers"
-for package in postfix exim4-daemon-light dovecot-core dovecot-lmtpd; do
-	deb=$(ls out/"$package"_*.deb 2>/dev/null | tail -n 1)
+mkdir -p out "$servers" "$work/lists/partial" "$work/cache/archives/partial"
+. /etc/os-release
+for package in postfix exim4-daemon-light opensmtpd dovecot-core dovecot-lmtpd; do
+	wanted=out/${package}_*.deb options=
+	if [ "$package" = opensmtpd ] && [ "${VERSION_CODENAME-}" = bookworm ]; then
+		# Version 6 cannot speak TLS with this release's OpenSSL; the backport can.
+		wanted=out/opensmtpd_[7-9]*.deb
+		options="-o Dir::Etc::SourceList=$work/backports -o Dir::Etc::SourceParts=/dev/null
+			-o Dir::State::Lists=$work/lists -o Dir::Cache=$work/cache"
+		echo "deb http://deb.debian.org/debian bookworm-backports main" >"$work/backports"
+	fi
+	# shellcheck disable=SC2086,SC2012 # a pattern; names of packages
+	newest() { ls $wanted 2>/dev/null | sort -V | tail -n 1; }
+	deb=$(newest)
 	if [ -z "$deb" ]; then
-		(cd out && { apt-get -qq download "$package" || { apt-get update -qq && apt-get -qq download "$package"; }; })
-		deb=$(ls out/"$package"_*.deb | tail -n 1)
+		# shellcheck disable=SC2086 # a list of options
+		(cd out && { apt-get $options -qq download "$package" 2>/dev/null ||
+			{ apt-get $options update -qq && apt-get $options -qq download "$package"; }; })
+		deb=$(newest)
 	fi
 	dpkg -x "$deb" "$servers"
-	libraries="$libraries $(dpkg-deb -f "$deb" Depends | tr ',|' '\n\n' | sed -n 's/^ *\(lib[^ :]*\).*/\1/p')"
+	# Of alternatives the first; of the whole only libraries, and what a base
+	# system lacks that a server reads.
+	libraries="$libraries $(dpkg-deb -f "$deb" Depends | tr ',' '\n' | sed -n 's/^ *\(lib[^ :]*\|netbase\).*/\1/p')"
 done
 # shellcheck disable=SC2086 # a list of packages
-DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $libraries >"$work/apt" 2>&1 ||
-	{ cat "$work/apt" >&2; exit 1; }
-chmod 755 "$work" # the servers give up root's rights
+install $libraries
 export YUBIN_SERVERS="$servers"
 
 # smtp-source is part of postfix.

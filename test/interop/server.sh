@@ -1,28 +1,43 @@
 #!/bin/sh
 # server.sh NAME ROOT DIR [HOST PORT] runs a mail server of somebody else in the
-# foreground: exim, postfix (both at HOST:PORT) or dovecot (LMTP at DIR/lmtp).
-# ROOT is where its packages are unpacked. It takes mail for dave@far.test, in
-# the Maildir DIR/mail/dave. Root only: it lives in a mount namespace of its own,
-# where ROOT/usr lies over /usr and the accounts that it wants exist.
+# foreground: exim, opensmtpd, postfix, submission (at HOST:PORT) or dovecot (LMTP
+# at DIR/lmtp). ROOT is where its packages are unpacked. It takes mail for
+# dave@far.test, in the Maildir DIR/mail/dave. Root only: it lives in a mount
+# namespace of its own, where ROOT/usr lies over /usr and the accounts that it
+# wants exist.
+#
+# With DIR/cert.pem and DIR/key.pem opensmtpd offers STARTTLS. submission is a
+# Postfix that wants TLS, with them (at port 465 before anything is said), and
+# then a login, which Dovecot judges: by DIR/passwords (a passwd-file), or by a
+# JWT that a key of DIR/keys has signed.
 set -eu
 name=$1 root=$2 dir=$3 host=${4-} port=${5-}
 
 if [ -z "${INTEROP_NAMESPACE-}" ]; then
 	INTEROP_NAMESPACE=1 exec unshare --mount --propagation private "$0" "$@"
 fi
-mkdir "$dir/mail" "$dir/spool"
+over=$dir/over
+mkdir -p "$dir/mail" "$dir/spool" "$over/etc/ssl/certs" "$over/var/spool/smtpd" "$over/var/lib/opensmtpd/empty"
+accounts="Debian-exim dovecot dovenull opensmtpd opensmtpq postfix postdrop"
 for file in passwd group; do
-	grep -vE '^(Debian-exim|dovecot|dovenull|postfix|postdrop):' "/etc/$file" >"$dir/$file"
+	grep -vE "^($(echo "$accounts" | tr ' ' '|')):" "/etc/$file" >"$over/etc/$file"
 done
 id=61600
-for account in Debian-exim dovecot dovenull postfix postdrop; do
+for account in $accounts; do
 	id=$((id + 1))
-	echo "$account:x:$id:$id::/:/bin/false" >>"$dir/passwd"
-	echo "$account:x:$id:" >>"$dir/group"
+	echo "$account:x:$id:$id::/:/bin/false" >>"$over/etc/passwd"
+	echo "$account:x:$id:" >>"$over/etc/group"
 done
+# Names come from a file, never from a name server.
+echo "127.0.0.1 localhost" >"$over/etc/hosts"
+printf 'nameserver 127.0.0.1\nlookup file\n' >"$over/etc/resolv.conf"
+echo "$name.test" >"$over/etc/mailname"
+# opensmtpd reads the system's authorities, which a bare system has not got.
+[ ! -f "$dir/cert.pem" ] || cp "$dir/cert.pem" "$over/etc/ssl/certs/ca-certificates.crt"
 mount -t overlay overlay -o "lowerdir=$root/usr:/usr" /usr
-mount --bind "$dir/passwd" /etc/passwd
-mount --bind "$dir/group" /etc/group
+for tree in etc var/lib var/spool; do
+	mount -t overlay overlay -o "lowerdir=$over/$tree:/$tree" "/$tree"
+done
 chown nobody "$dir/mail"
 
 exim() {
@@ -36,6 +51,7 @@ exim() {
 		daemon_smtp_ports = $port
 		host_lookup =
 		never_users =
+		smtp_accept_queue_per_connection = 0
 		smtputf8_advertise_hosts = *
 		dsn_advertise_hosts = *
 		acl_smtp_rcpt = rcpt
@@ -59,6 +75,24 @@ exim() {
 	exec /usr/sbin/exim4 -C "$dir/conf" -bdf -q1m -oP "$dir/pid"
 }
 
+opensmtpd() {
+	chmod 711 "$dir/spool"
+	mount --bind "$dir/spool" /var/spool/smtpd
+	mount -t tmpfs tmpfs /run # its control socket
+	tls=
+	if [ -f "$dir/cert.pem" ]; then
+		echo "pki far cert \"$dir/cert.pem\" key \"$dir/key.pem\"" >"$dir/conf"
+		tls="tls pki far"
+	fi
+	cat >>"$dir/conf" <<-END
+		listen on $host port $port $tls hostname opensmtpd.test
+		action "in" maildir "$dir/mail/dave" virtual { "dave@far.test" = nobody }
+		match from any for rcpt-to "dave@far.test" action "in"
+	END
+	exec /usr/sbin/smtpd -d -f "$dir/conf"
+}
+
+# postfix MAIN: with further lines of main.cf.
 postfix() {
 	mkdir "$dir/etc" "$dir/data"
 	chown postfix "$dir/data"
@@ -81,6 +115,7 @@ postfix() {
 		virtual_minimum_uid = 1
 		maillog_file = $dir/postfix.log
 		maillog_file_prefixes = /
+		${1-}
 	END
 	cat >"$dir/etc/master.cf" <<-END
 		$host:$port inet n - n - - smtpd
@@ -98,7 +133,7 @@ postfix() {
 	END
 	cd "$dir/spool"
 	for d in active bounce corrupt defer deferred flush hold incoming private saved trace; do
-		mkdir -m 700 "$d"
+		mkdir -p -m 700 "$d"
 		chown postfix "$d"
 	done
 	mkdir -m 730 maildrop
@@ -106,6 +141,69 @@ postfix() {
 	chown postfix:postdrop maildrop public
 	mkdir pid
 	exec /usr/lib/postfix/sbin/master -c "$dir/etc" -d
+}
+
+submission() {
+	mkdir -p "$dir/dovecot" "$dir/spool/private"
+	chown -R dovecot "$dir/passwords" "$dir/keys"
+	cat >"$dir/auth.conf" <<-END
+		base_dir = $dir/dovecot
+		state_dir = $dir/dovecot
+		protocols =
+		log_path = $dir/dovecot.log
+		auth_verbose = yes
+		auth_failure_delay = 0
+		auth_mechanisms = plain login cram-md5 scram-sha-1 scram-sha-256 oauthbearer xoauth2
+		passdb {
+		  driver = passwd-file
+		  mechanisms = plain login cram-md5 scram-sha-256
+		  args = $dir/passwords
+		}
+		passdb {
+		  driver = oauth2
+		  mechanisms = oauthbearer xoauth2
+		  args = $dir/oauth2
+		}
+		userdb {
+		  driver = static
+		  args = uid=dovecot gid=dovecot home=/
+		}
+		service auth {
+		  unix_listener $dir/spool/private/auth {
+		    mode = 0666
+		  }
+		}
+		service stats {
+		  chroot =
+		}
+		service anvil {
+		  chroot =
+		  # no penalty for who has failed: each test would slow down the next
+		  unix_listener anvil-auth-penalty {
+		    mode = 0
+		  }
+		}
+	END
+	cat >"$dir/oauth2" <<-END
+		introspection_mode = local
+		local_validation_key_dict = fs:posix:prefix=$dir/keys/
+		username_attribute = email
+	END
+	/usr/sbin/dovecot -F -c "$dir/auth.conf" &
+	wrapper=no
+	[ "$port" != 465 ] || wrapper=yes
+	while kill -0 $! && [ ! -S "$dir/spool/private/auth" ]; do sleep 0.05; done
+	postfix "$(cat <<-END
+		smtpd_tls_security_level = encrypt
+		smtpd_tls_wrappermode = $wrapper
+		smtpd_tls_chain_files = $dir/key.pem, $dir/cert.pem
+		smtpd_sasl_auth_enable = yes
+		smtpd_sasl_type = dovecot
+		smtpd_sasl_path = private/auth
+		smtpd_sasl_authenticated_header = yes
+		smtpd_relay_restrictions = permit_sasl_authenticated, reject
+	END
+	)"
 }
 
 dovecot() {
