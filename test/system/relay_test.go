@@ -31,7 +31,8 @@ func TestRelay(t *testing.T) {
 	if set.Code != 0 {
 		t.Fatalf("relay set: %+v", set)
 	}
-	i.Reload()
+	i.Stop() // a reload is done when nobody can tell
+	i.Start()
 	try := i.Mailctl("relay", "test", "dave@far.test")
 	for _, want := range []string{"C: STARTTLS\n", "with a server that is verified\n", "C: AUTH PLAIN ***\nS: 235 ", "C: RCPT TO:<dave@far.test>\nS: 250 ", "-- all is well\n"} {
 		if !strings.Contains(try.Stdout, want) {
@@ -101,7 +102,8 @@ func TestAuthdKilled(t *testing.T) {
 	if r := i.Run(relaySecret+"\n", "mailctl", "-c", i.Etc(), "relay", "set", "--user", "ann@far.test", fmt.Sprintf("127.0.0.1:%d", p.Port())); r.Code != 0 {
 		t.Fatalf("relay set: %+v", r)
 	}
-	i.Reload()
+	i.Stop() // a reload is done when nobody can tell
+	i.Start()
 	for n := range 3 {
 		i.Sendmail("Subject: x\n\ny\n", "-f", "alice@example.test", "dave@far.test")
 		i.Until("the letter has left", func() bool {
