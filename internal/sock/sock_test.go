@@ -62,10 +62,21 @@ func TestErrors(t *testing.T) {
 		t.Errorf("read after its deadline: %v", err)
 	}
 	ours.SetReadDeadline(time.Time{})
-	ours.SetWriteDeadline(time.Now().Add(10 * time.Millisecond))
-	n, err := ours.Write(make([]byte, 64<<20))
-	if !errors.Is(err, os.ErrDeadlineExceeded) || n == 0 {
-		t.Errorf("write to one who does not read: %d, %v", n, err)
+	type outcome struct {
+		n   int
+		err error
+	}
+	wrote := make(chan outcome)
+	go func() {
+		n, err := ours.Write(make([]byte, 64<<20))
+		wrote <- outcome{n, err}
+	}()
+	if _, err := io.ReadFull(theirs, b); err != nil {
+		t.Fatal(err)
+	}
+	ours.SetWriteDeadline(time.Unix(1, 0))
+	if o := <-wrote; !errors.Is(o.err, os.ErrDeadlineExceeded) || o.n < len(b) {
+		t.Errorf("write to one who reads no more: %d, %v", o.n, o.err)
 	}
 	if n, err := ours.Read(nil); n != 0 || err != nil {
 		t.Errorf("read of nothing: %d, %v", n, err)
