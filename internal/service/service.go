@@ -70,6 +70,9 @@ type Handler struct {
 	// the background belongs to it; ctx ends after Stop has returned. An error
 	// ends the process with status 1.
 	Start func(ctx context.Context, s *Service) error
+	// Lifetime is how many connections the process takes: it leaves the next to
+	// another generation and ends when its own have ended. 0: no bound.
+	Lifetime int
 	// Idle is asked when no connection has been open for max_idle: may the
 	// process end, and when must it be started again at the latest (zero: on
 	// demand)? No connection is accepted while it runs.
@@ -200,6 +203,11 @@ func (s *Service) run(ctx context.Context, listeners []net.Listener, signals <-c
 		}
 	}
 	retire := s.status.listen(s.Log.Redirect)
+	gates := newTurnstile(s.h.Lifetime)
+	listeners, err := gates.at(listeners)
+	if err != nil {
+		return &cli.Status{Code: cli.ExOSErr, Err: err}
+	}
 	s.accepted = newAcceptor(listeners, s.MaxConns, s.serve, s.Log)
 	sessions, end := context.WithCancel(ctx)
 	defer end()
@@ -211,8 +219,18 @@ func (s *Service) run(ctx context.Context, listeners []net.Listener, signals <-c
 	for {
 		select {
 		case <-s.accepted.change:
+			if s.accepted.stopped() && s.accepted.open() == 0 {
+				return s.finish(ctx)
+			}
 			idle.Reset(s.times.idle)
+		case <-gates.spent:
+			s.accepted.stop()
+			s.retire()
+			s.accepted.nudge()
 		case <-idle.C:
+			if s.accepted.stopped() {
+				continue
+			}
 			if next, ok := s.mayEnd(sessions); ok {
 				s.status.nextWake(next)
 				s.retire()
