@@ -192,15 +192,15 @@ func allowed(name, value string) bool {
 	case queue.AttrVerbose:
 		return value == "yes"
 	case queue.AttrEnvID:
-		return len(value) <= 100
+		return smtp.ValidEnvID(value)
 	}
 	return false
 }
 
 // notify returns the attributes of a recipient that a submitter may set.
 func notify(attrs map[string]string) map[string]string {
-	if v := attrs[queue.AttrNotify]; v != "" && len(v) <= 30 {
-		return map[string]string{queue.AttrNotify: v}
+	if n, err := smtp.ParseNotify(attrs[queue.AttrNotify]); err == nil {
+		return map[string]string{queue.AttrNotify: n.String()}
 	}
 	return nil
 }

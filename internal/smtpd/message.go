@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -72,6 +73,7 @@ func (s *session) envelope() *queue.Envelope {
 	if s.helo != "" {
 		env.Attrs[queue.AttrHelo] = s.helo
 	}
+	maps.Copy(env.Attrs, s.msg.attrs)
 	if s.msg.body != "" {
 		env.Attrs[queue.AttrBody] = s.msg.body
 	}

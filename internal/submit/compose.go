@@ -116,8 +116,8 @@ func (l *letter) complete(addr string) string {
 // header, each once.
 func (l *letter) recipients(env *cli.Env, o *options, who account, uid int) error {
 	var attrs map[string]string
-	if n := dsnNotify(o.notify); n != "" {
-		attrs = map[string]string{queue.AttrNotify: n}
+	if n, err := smtp.ParseNotify(o.notify); err == nil {
+		attrs = map[string]string{queue.AttrNotify: n.String()}
 	}
 	seen := map[string]bool{}
 	add := func(addr string) error {
