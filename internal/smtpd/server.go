@@ -63,6 +63,8 @@ type settings struct {
 	unknown                                        map[string]int // reply codes by table, see unknownCode
 	bareNewline                                    string
 	bareNewlineCode                                int
+	proxy                                          string
+	proxyTimeout                                   time.Duration
 }
 
 func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (*server, error) {
@@ -112,6 +114,7 @@ func read(c *config.Config) settings {
 			"relay recipient table": config.UnknownRelayRejectCode.Of(c),
 		},
 		bareNewline: config.SmtpdForbidBareNewline.Of(c), bareNewlineCode: config.SmtpdForbidBareNewlineCode.Of(c),
+		proxy: config.SmtpdUpstreamProxyProtocol.Of(c), proxyTimeout: config.SmtpdUpstreamProxyTimeout.Of(c),
 	}
 }
 
@@ -172,7 +175,9 @@ func peerOf(c net.Conn) peer {
 
 // serve is the handler of a connection.
 func (s *server) serve(ctx context.Context, c net.Conn) {
-	s.session(ctx, c, peerOf(c))
+	if c = s.unproxy(c); c != nil {
+		s.session(ctx, c, peerOf(c))
+	}
 }
 
 func (s *server) session(ctx context.Context, c net.Conn, who peer) {
