@@ -6,4 +6,5 @@ import "yubin/internal/config"
 // between servers.
 var submissionParams = []*config.Def{
 	config.SmtpdUpstreamProxyProtocol.Def, config.SmtpdUpstreamProxyTimeout.Def,
+	config.LocalHeaderRewriteClients.Def, config.AlwaysAddMissingHeaders.Def, config.InetInterfaces.Def,
 }
