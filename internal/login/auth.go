@@ -28,9 +28,9 @@ func (c *Client) Mechanisms(ctx context.Context) []string {
 	if !any {
 		return nil
 	}
-	list, err := c.srv.auth.Mechanisms(ctx, &c.facts)
+	list, err := c.srv.Auth.Mechanisms(ctx, &c.facts)
 	if err != nil {
-		c.srv.log.Warn("mechanisms: %v", err)
+		c.srv.Log.Warn("mechanisms: %v", err)
 		return nil
 	}
 	if !plain {
@@ -66,7 +66,7 @@ func (c *Client) Login(ctx context.Context, mechanism string, initial []byte, st
 		c.RefusePlaintext(c.method)
 		return Result{Code: ipc.AuthCodePrivacy, Text: "Plaintext authentication disallowed on non-secure (SSL/TLS) connections."}, nil
 	}
-	x, step := c.srv.auth.Begin(ctx, mechanism, initial, &c.facts)
+	x, step := c.srv.Auth.Begin(ctx, mechanism, initial, &c.facts)
 	for !step.Final() {
 		response, err := ask(step.Challenge)
 		if err != nil {
@@ -115,12 +115,12 @@ func (c *Client) succeed(ctx context.Context, x auth.Exchange, step auth.Step, s
 	switch {
 	case err == nil:
 		c.in = true
-		c.srv.logins.Info("%s-login: Login: %s", c.srv.p.Name, c.elements(pid))
+		c.srv.logins.Info("%s-login: Login: %s", c.srv.Protocol.Name, c.elements(pid))
 		return Result{In: true}, nil
 	case errors.As(err, &refused):
 		return Result{Code: ipc.AuthCodeUnavailable, Text: string(refused)}, nil
 	}
-	c.srv.log.Warn("session of %s: %v", c.user, err)
+	c.srv.Log.Warn("session of %s: %v", c.user, err)
 	return Result{Code: ipc.AuthCodeUnavailable, Text: "Internal error occurred. Refer to server log for more information."}, nil
 }
 
@@ -147,7 +147,7 @@ func (c *Client) handOver(ctx context.Context, x auth.Exchange, start Start) (pi
 		return 0, err
 	}
 	err = x.HandOver(ctx, ipc.AuthSessionStart{
-		Entry: c.srv.entry, Tag: start.Tag, Unread: slices.Clone(c.Pending()), Secure: c.Secure(), Enabled: start.Enabled,
+		Entry: c.srv.Entry, Tag: start.Tag, Unread: slices.Clone(c.Pending()), Secure: c.Secure(), Enabled: start.Enabled,
 	}, conn, theirAck)
 	conn.Close()
 	theirAck.Close()

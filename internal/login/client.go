@@ -23,7 +23,7 @@ var errCrowded = errors.New("too many clients wait to log in")
 // its Dialogue owns it.
 type Client struct {
 	*talk.Conn
-	srv   *server
+	srv   *Server
 	raw   net.Conn // the network's, whatever is above it
 	began time.Time
 	by    time.Time // when patience ends
@@ -45,24 +45,24 @@ type Client struct {
 	pump *pump // its TLS stays here; nil: it has the connection itself
 }
 
-func newClient(s *server, raw net.Conn) *Client {
+func newClient(s *Server, raw net.Conn) *Client {
 	return &Client{srv: s, raw: raw, began: time.Now(), by: time.Now().Add(s.loginTimeout)}
 }
 
 // identify finds out who is connected; it is false when that cannot be said.
 func (c *Client) identify() bool {
 	outer := c.raw
-	if c.srv.unproxy != nil {
+	if c.srv.Unproxy != nil {
 		var err error
-		if outer, err = c.srv.unproxy(c.raw); err != nil {
-			c.srv.log.Warn("PROXY protocol header from %v: %v", c.raw.RemoteAddr(), err)
+		if outer, err = c.srv.Unproxy(c.raw); err != nil {
+			c.srv.Log.Warn("PROXY protocol header from %v: %v", c.raw.RemoteAddr(), err)
 			return false
 		}
 	}
 	remote, local := addrPort(outer.RemoteAddr()), addrPort(outer.LocalAddr())
 	c.client, c.local = remote.Addr(), local.Addr()
 	c.facts = auth.Facts{
-		Service: c.srv.p.Name, Client: addrText(c.client), Port: remote.Port(),
+		Service: c.srv.Protocol.Name, Client: addrText(c.client), Port: remote.Port(),
 		Local: addrText(c.local), LPort: local.Port(), Session: newID(),
 	}
 	c.Conn = talk.New(c.raw, c.srv.sessionTimeout, nil)
@@ -95,12 +95,12 @@ func newID() string {
 // it.
 func (c *Client) converse(ctx context.Context) (why string) {
 	defer c.Context(ctx)()
-	if c.srv.tls.Wrapper() {
+	if c.srv.TLS.Wrapper() {
 		if err := c.startTLS(ctx); err != nil {
 			return ""
 		}
 	}
-	return c.srv.p.Dialogue(ctx, c)
+	return c.srv.Protocol.Dialogue(ctx, c)
 }
 
 // Greeting is what login_greeting says.
@@ -113,7 +113,7 @@ func (c *Client) Next(ctx context.Context, limit int) ([]byte, error) {
 
 // TLS tells whether the client speaks TLS already, and whether it may begin.
 func (c *Client) TLS() (active, offered bool) {
-	return c.overTLS, !c.overTLS && c.srv.tls.Offered()
+	return c.overTLS, !c.overTLS && c.srv.TLS.Offered()
 }
 
 // StartTLS goes on over TLS. What the client sent before counts no more. After
@@ -128,7 +128,7 @@ func (c *Client) StartTLS(ctx context.Context) error {
 func (c *Client) startTLS(ctx context.Context) error {
 	ctx, cancel := context.WithDeadline(ctx, c.by)
 	defer cancel()
-	over, facts, err := c.srv.tls.Handshake(ctx, c.raw)
+	over, facts, err := c.srv.TLS.Handshake(ctx, c.raw)
 	if err != nil {
 		c.handshake = maillog.Clean(err.Error())
 		return err
@@ -146,7 +146,7 @@ func (c *Client) Secure() bool {
 // MayLogIn tells whether a login may be tried at all, and whether passwords may
 // be sent as they are.
 func (c *Client) MayLogIn() (any, plaintext bool) {
-	any = c.Secure() || !c.srv.tls.Required()
+	any = c.Secure() || !c.srv.TLS.Required()
 	return any, any && (c.Secure() || !c.srv.disablePlaintext)
 }
 
@@ -191,7 +191,7 @@ func (c *Client) logEnd(why string) {
 	default:
 		detail = fmt.Sprintf("no auth attempts in %d secs", secs)
 	}
-	c.srv.logins.Info("%s-login: Disconnected%s (%s): %s", c.srv.p.Name, why, detail, c.elements(0))
+	c.srv.logins.Info("%s-login: Disconnected%s (%s): %s", c.srv.Protocol.Name, why, detail, c.elements(0))
 }
 
 // elements are what a line says of the client, in the order of Dovecot's

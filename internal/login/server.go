@@ -52,15 +52,10 @@ type TLS interface {
 	Handshake(ctx context.Context, raw net.Conn) (net.Conn, *ipc.TLSFacts, error)
 }
 
-// A server is what the connections of a process share.
-type server struct {
-	p       Protocol
-	entry   string          // master.cf's name
-	log     *maillog.Logger // what is wrong here
-	logins  *maillog.Logger // logins
-	auth    auth.Server
-	tls     TLS
-	unproxy func(net.Conn) (net.Conn, error)
+// A Server is what the connections of a process share.
+type Server struct {
+	Options
+	logins *maillog.Logger
 
 	greeting                     string
 	loginTimeout, sessionTimeout time.Duration
@@ -71,31 +66,50 @@ type server struct {
 	waiting list.List  // *Client that have not logged in, the oldest first
 }
 
+// Options are what a Server works with.
+type Options struct {
+	Protocol Protocol
+	Entry    string          // master.cf's name of the service
+	Log      *maillog.Logger // what is wrong here; logins go to the same place
+	Auth     auth.Server
+	TLS      TLS // nil: none
+	// Unproxy reads what a load balancer says of a connection; nil: nothing does.
+	Unproxy func(net.Conn) (net.Conn, error)
+}
+
+// New returns a Server.
+func New(c *config.Config, o Options) *Server {
+	if o.TLS == nil {
+		o.TLS = noTLS{}
+	}
+	p := o.Protocol
+	return &Server{
+		Options: o, logins: o.Log.Bare(config.LoginSyslogName.Of(c)), greeting: config.LoginGreeting.Of(c),
+		loginTimeout: p.LoginTimeout.Of(c), sessionTimeout: p.SessionTimeout.Of(c), disablePlaintext: p.DisablePlaintext.Of(c),
+		clients: config.LoginClientLimit.Of(c), failures: config.LoginFailureLimit.Of(c),
+	}
+}
+
 // Run is the life of a login process.
 func Run(ctx context.Context, env *cli.Env, o *service.Options, p Protocol) error {
-	var s *server
+	var s *Server
 	return service.Run(ctx, env, o, service.Handler{
 		Lifetime: config.LoginProcessSessions.Of(env.Config),
 		Start: func(_ context.Context, v *service.Service) (err error) {
-			s, err = newServer(v.Config, v.Name, v.Log, p)
+			s, err = connect(v, p)
 			return err
 		},
-		Conn:  func(ctx context.Context, c net.Conn) { s.serve(ctx, c) },
+		Conn:  func(ctx context.Context, c net.Conn) { s.Serve(ctx, c) },
 		Panic: p.Panic,
 	})
 }
 
-func newServer(c *config.Config, entry string, log *maillog.Logger, p Protocol) (*server, error) {
+// connect returns a Server with what is around it.
+func connect(v *service.Service, p Protocol) (*Server, error) {
 	dial := func() (*fdpass.Conn, error) {
-		return fdpass.Dial(filepath.Join(config.QueueDirectory.Of(c), queue.DirPublic, "authd"))
+		return fdpass.Dial(filepath.Join(config.QueueDirectory.Of(v.Config), queue.DirPublic, "authd"))
 	}
-	s := &server{
-		p: p, entry: entry, log: log, logins: log.Bare(config.LoginSyslogName.Of(c)),
-		auth: auth.New(dial, p.Program, log), tls: noTLS{}, greeting: config.LoginGreeting.Of(c),
-		loginTimeout: p.LoginTimeout.Of(c), sessionTimeout: p.SessionTimeout.Of(c), disablePlaintext: p.DisablePlaintext.Of(c),
-		clients: config.LoginClientLimit.Of(c), failures: config.LoginFailureLimit.Of(c),
-	}
-	return s, nil
+	return New(v.Config, Options{Protocol: p, Entry: v.Name, Log: v.Log, Auth: auth.New(dial, p.Program, v.Log)}), nil
 }
 
 // noTLS is where none is configured.
@@ -108,8 +122,8 @@ func (noTLS) Handshake(context.Context, net.Conn) (net.Conn, *ipc.TLSFacts, erro
 	return nil, nil, net.ErrClosed
 }
 
-// serve is the handler of a connection.
-func (s *server) serve(ctx context.Context, raw net.Conn) {
+// Serve is the handler of a connection.
+func (s *Server) Serve(ctx context.Context, raw net.Conn) {
 	c := newClient(s, raw)
 	if !c.identify() {
 		return
@@ -130,7 +144,7 @@ func (s *server) serve(ctx context.Context, raw net.Conn) {
 
 // enter counts a client that has not logged in. Where there are too many, the
 // one that has waited longest goes: whoever ties up connections ties up his own.
-func (s *server) enter(c *Client) {
+func (s *Server) enter(c *Client) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.place = s.waiting.PushBack(c)
@@ -142,7 +156,7 @@ func (s *server) enter(c *Client) {
 }
 
 // leave is the end of enter.
-func (s *server) leave(c *Client) {
+func (s *Server) leave(c *Client) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c.place != nil {
