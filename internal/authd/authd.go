@@ -35,6 +35,10 @@ var Command = &cli.Command{
 					d, err = newDaemon(s.Config, s.Log)
 					return err
 				},
+				Check: func(c *config.Config, log *maillog.Logger) error {
+					_, err := newDaemon(c, log)
+					return err
+				},
 				Conn: func(ctx context.Context, c net.Conn) { d.converse(ctx, c) },
 			})
 		}

@@ -42,6 +42,7 @@ import (
 	"yubin/internal/cli"
 	"yubin/internal/config"
 	"yubin/internal/fdpass"
+	"yubin/internal/maillog"
 	"yubin/internal/queue"
 	"yubin/internal/route"
 	"yubin/internal/service"
@@ -72,7 +73,7 @@ var Command = &cli.Command{
 			}
 			var q manager
 			return service.Run(ctx, env, o, service.Handler{
-				Start: q.start, Conn: q.conn, Idle: q.idle, Reload: q.reload, Retire: q.retire, Stop: q.stop,
+				Start: q.start, Check: check, Conn: q.conn, Idle: q.idle, Reload: q.reload, Retire: q.retire, Stop: q.stop,
 			})
 		}
 	},
@@ -85,6 +86,15 @@ type manager struct {
 	users *users
 }
 
+// check finds wrong values.
+func check(c *config.Config, log *maillog.Logger) error {
+	_, err := readUsers(c)
+	if err == nil {
+		_, err = newResolver(c, log)
+	}
+	return err
+}
+
 func (q *manager) start(_ context.Context, svc *service.Service) error {
 	c := svc.Config
 	p := readParams(c)
@@ -92,7 +102,7 @@ func (q *manager) start(_ context.Context, svc *service.Service) error {
 	if err != nil {
 		return err
 	}
-	resolve, err := newResolver(c, svc)
+	resolve, err := newResolver(c, svc.Log)
 	if err != nil {
 		return err
 	}
@@ -125,8 +135,8 @@ func openStore(dir string) (*queue.Store, error) {
 }
 
 // newResolver asks package route.
-func newResolver(c *config.Config, svc *service.Service) (resolver, error) {
-	r, err := route.New(c, func(p config.Problem) { svc.Log.Warn("%v", p) })
+func newResolver(c *config.Config, log *maillog.Logger) (resolver, error) {
+	r, err := route.New(c, func(p config.Problem) { log.Warn("%v", p) })
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +169,7 @@ func (q *manager) idle() (ok bool, next time.Time) {
 
 // reload takes a new configuration between two events.
 func (q *manager) reload(c *config.Config) {
-	resolve, err := newResolver(c, &service.Service{Log: q.s.log.out})
+	resolve, err := newResolver(c, q.s.log.out)
 	if err != nil {
 		q.s.log.warn("reload: %v; the old configuration stays", err)
 		return

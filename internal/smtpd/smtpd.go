@@ -11,6 +11,7 @@ import (
 	"yubin/internal/cli"
 	"yubin/internal/config"
 	"yubin/internal/intake"
+	"yubin/internal/maillog"
 	"yubin/internal/queuectl"
 	"yubin/internal/route"
 	"yubin/internal/service"
@@ -51,6 +52,10 @@ func run(ctx context.Context, env *cli.Env, o *service.Options) error {
 	return service.Run(ctx, env, o, service.Handler{
 		Start: func(_ context.Context, s *service.Service) (err error) {
 			d, err = newDaemon(s)
+			return err
+		},
+		Check: func(c *config.Config, log *maillog.Logger) error {
+			_, err := newServer(c, "", log, nil)
 			return err
 		},
 		Conn:  func(ctx context.Context, c net.Conn) { d.server.serve(ctx, c) },
