@@ -18,5 +18,8 @@ const (
 	RoleLend    = "lend"    // smtpd and pickup take blanks and commit messages (lend.go)
 	RoleControl = "control" // mailq and mailctl (control.go)
 	RoleRelay   = "relay"   // authd: smtp asks how to log in to a server (relay.go)
+	RoleAuth    = "auth"    // authd: smtpd and login processes let clients log in (auth.go)
+	RoleTLS     = "tls"     // authd: certificate chains and signatures (tls.go)
+	RoleUser    = "user"    // authd: which accounts exist, and where their mail is (user.go)
 	RoleWake    = "wake"    // master's wake-up: run the queue; nothing follows
 )
