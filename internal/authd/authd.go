@@ -6,8 +6,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/user"
-	"strconv"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -15,6 +13,7 @@ import (
 	"yubin/internal/cli"
 	"yubin/internal/config"
 	"yubin/internal/fdpass"
+	"yubin/internal/ids"
 	"yubin/internal/ipc"
 	"yubin/internal/maillog"
 	"yubin/internal/service"
@@ -67,19 +66,8 @@ func newDaemon(c *config.Config, log *maillog.Logger) (*daemon, error) {
 		return nil, err
 	}
 	return &daemon{log: log, roles: map[string]role{
-		ipc.RoleRelay: {ipc.RelayVersion, trusted(config.SmtpUser.Of(c)), relay.serve},
+		ipc.RoleRelay: {ipc.RelayVersion, ids.Trusted(config.SmtpUser.Of(c)), relay.serve},
 	}}, nil
-}
-
-// trusted are root, this process's own user, and the one that is named.
-func trusted(name string) map[uint32]bool {
-	t := map[uint32]bool{0: true, uint32(os.Geteuid()): true}
-	if u, err := user.Lookup(name); err == nil {
-		if id, err := strconv.ParseUint(u.Uid, 10, 32); err == nil {
-			t[uint32(id)] = true
-		}
-	}
-	return t
 }
 
 // converse serves one client.

@@ -7,14 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"yubin/internal/cli"
 	"yubin/internal/config"
+	"yubin/internal/ids"
 	"yubin/internal/match"
 	"yubin/internal/queue"
 	"yubin/internal/resolve"
@@ -246,23 +245,15 @@ func inspectQueue(c *config.Config) []config.Problem {
 	o := queue.PrepareOptions{UID: os.Geteuid(), GID: os.Getegid()}
 	if os.Geteuid() == 0 {
 		for _, p := range []config.String{config.MailOwner, config.SmtpdUser} {
-			u, err := user.Lookup(p.Of(c))
+			a, err := ids.User(p.Of(c))
 			if err != nil {
 				note(p.Name, "create the account with systemd-sysusers or useradd --system", err)
-				continue
-			}
-			if p == config.MailOwner {
-				o.UID, err = strconv.Atoi(u.Uid)
-			}
-			if err != nil {
-				note(p.Name, "", err)
+			} else if p == config.MailOwner {
+				o.UID = a.UID
 			}
 		}
-		g, err := user.LookupGroup(config.SetgidGroup.Of(c))
-		if err == nil {
-			o.GID, err = strconv.Atoi(g.Gid)
-		}
-		if err != nil {
+		var err error
+		if o.GID, err = ids.Group(config.SetgidGroup.Of(c)); err != nil {
 			note(config.SetgidGroup.Name, "create the group with systemd-sysusers or groupadd --system", err)
 		}
 	}
