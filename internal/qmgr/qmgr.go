@@ -12,9 +12,12 @@
 //	commit.go               one flush for all commits that wait
 //	load.go, calendar.go    what is deferred, and recovery at start
 //	attempt.go, message.go  an attempt: outcomes, records, end or deferral
-//	transport.go, agent.go  which recipients go to which agent when
+//	transport.go, agent.go  the ways to agents, and who may have a request
+//	job.go, request.go      which recipients of a message go together, and when
+//	place.go                mailboxes: concurrency
 //	site.go                 destinations on other hosts: concurrency, feedback
-//	result.go, child.go     what agents answer; forwards and notices
+//	result.go, child.go     what agents answer; forwards
+//	notice.go               what senders are told
 //	control.go, list.go     mailq and mailctl
 //	flushto.go              all mail for one domain, tried now
 //
@@ -25,7 +28,8 @@
 //
 //	RFC 3463          enhanced status codes           result.go
 //	RFC 5321, 4.5.4   retrying                        params.go
-//	RFC 5321, 4.5.5   null sender, never answered     child.go
+//	RFC 3461, 5.2     who is told of what             notice.go
+//	RFC 5321, 4.5.5   null sender, never answered     notice.go
 //	RFC 3464          notices (package dsn)           child.go
 package qmgr
 
