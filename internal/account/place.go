@@ -17,9 +17,9 @@ import (
 // An Error says why a mailbox is not known now. Text names the setting, and no
 // path.
 type Error struct {
-	Text string
-	Home bool // the account itself lacks something, not the configuration
-	Err  error
+	Detail smtp.Detail // of the deferral that it means
+	Text   string
+	Err    error // the cause, for the log
 }
 
 func (e *Error) Error() string {
@@ -31,8 +31,19 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-func wrong(err error, format string, args ...any) *Error {
-	return &Error{Text: fmt.Sprintf(format, args...), Err: err}
+// misconfigured is what the administrator has to mend.
+func misconfigured(err error, format string, args ...any) error {
+	return &Error{smtp.Detail{Subject: 3, Detail: 5}, fmt.Sprintf(format, args...), err}
+}
+
+// incomplete is an account that lacks something.
+func incomplete(format string, args ...any) error {
+	return &Error{smtp.Detail{Subject: 2}, fmt.Sprintf(format, args...), nil}
+}
+
+// unread is a lookup that could not be made.
+func unread(parameter string, err error) error {
+	return &Error{smtp.LocalProcessing, parameter + ": lookup failed", err}
 }
 
 // A Person is what a backend says of a user, in the words of Dovecot's userdb.
@@ -63,11 +74,12 @@ func ParseID(s string) (int, error) {
 // Places are the parameters that say where mailboxes are. Its fields do not
 // change.
 type Places struct {
-	HomeMailbox string // home_mailbox
-	Spool       string // mail_spool_directory
-	VirtualBase string // virtual_mailbox_base
-	VirtualUser string // virtual_mailbox_user
-	MinimumUID  int    // virtual_minimum_uid
+	HomeMailbox string   // home_mailbox
+	Spool       string   // mail_spool_directory
+	VirtualBase string   // virtual_mailbox_base
+	VirtualUser string   // virtual_mailbox_user
+	MinimumUID  int      // virtual_minimum_uid
+	Tables      *Virtual // what virtual_mailbox_maps and its like have beside userdb: tables; nil: nothing
 }
 
 // PlaceParams are the parameters that NewPlaces reads.
@@ -79,8 +91,8 @@ var PlaceParams = []*config.Def{
 // NewPlaces reads the parameters.
 func NewPlaces(c *config.Config) *Places {
 	return &Places{
-		config.HomeMailbox.Of(c), config.MailSpoolDirectory.Of(c), config.VirtualMailboxBase.Of(c),
-		config.VirtualMailboxUser.Of(c), config.VirtualMinimumUID.Of(c),
+		HomeMailbox: config.HomeMailbox.Of(c), Spool: config.MailSpoolDirectory.Of(c), VirtualBase: config.VirtualMailboxBase.Of(c),
+		VirtualUser: config.VirtualMailboxUser.Of(c), MinimumUID: config.VirtualMinimumUID.Of(c),
 	}
 }
 
@@ -88,7 +100,7 @@ func NewPlaces(c *config.Config) *Places {
 func ParsePasswd(line string) (*Person, error) {
 	f := strings.Split(line, ":")
 	if len(f) != 7 {
-		return nil, wrong(nil, "the user's account entry has %d fields, want 7", len(f))
+		return nil, misconfigured(nil, "the user's account entry has %d fields, want 7", len(f))
 	}
 	return &Person{Name: f[0], UID: f[2], GID: f[3], Home: f[5]}, nil
 }
@@ -97,11 +109,11 @@ func ParsePasswd(line string) (*Person, error) {
 func (p *Places) System(u *Person) (*ipc.Account, error) {
 	uid, err := ParseID(u.UID)
 	if err != nil {
-		return nil, wrong(err, "the user's account entry has no user ID")
+		return nil, misconfigured(err, "the user's account entry has no user ID")
 	}
 	gid, err := ParseID(u.GID)
 	if err != nil {
-		return nil, wrong(err, "the user's account entry has no group ID")
+		return nil, misconfigured(err, "the user's account entry has no group ID")
 	}
 	a := &ipc.Account{User: u.Name, UID: uid, GID: gid, Home: u.Home, Quota: u.Quota}
 	if p.HomeMailbox != "" {
@@ -109,7 +121,7 @@ func (p *Places) System(u *Person) (*ipc.Account, error) {
 		case !strings.HasSuffix(p.HomeMailbox, "/"):
 			return nil, noMbox("home_mailbox")
 		case !strings.HasPrefix(u.Home, "/"):
-			return nil, &Error{Text: fmt.Sprintf("user %q has no home directory", u.Name), Home: true}
+			return nil, incomplete("user %q has no home directory", u.Name)
 		}
 		a.Base, a.Mailbox = u.Home, p.HomeMailbox
 		return a, nil
@@ -118,7 +130,7 @@ func (p *Places) System(u *Person) (*ipc.Account, error) {
 		return nil, noMbox("mail_spool_directory")
 	}
 	if !fs.ValidPath(u.Name) || u.Name == "." || strings.Contains(u.Name, "/") {
-		return nil, wrong(nil, "the name of user %q cannot be that of a mailbox", u.Name)
+		return nil, misconfigured(nil, "the name of user %q cannot be that of a mailbox", u.Name)
 	}
 	// Everybody may be able to make entries in the spool: a link or a directory
 	// that somebody put in a user's place is not that user's mailbox.
@@ -128,24 +140,29 @@ func (p *Places) System(u *Person) (*ipc.Account, error) {
 
 // noMbox is the error of a mailbox that is not a Maildir.
 func noMbox(parameter string) error {
-	return wrong(nil, "%s names an mbox file, which this version does not deliver to; set home_mailbox = Maildir/", parameter)
+	return misconfigured(nil, "%s names an mbox file, which this version does not deliver to; set home_mailbox = Maildir/", parameter)
 }
 
 // Of is the account of somebody that a backend knows. One without a domain and
 // with a user ID is a user like those of the system.
-func (p *Places) Of(u *Person) (*ipc.Account, error) {
+func (p *Places) Of(person *Person) (*ipc.Account, error) {
+	u := new(Person)
+	*u = *person
 	local, domain := smtp.SplitAddress(u.Name)
 	if domain == "" && u.Mail == "" && u.UID != "" {
-		n := *u
 		var err error
-		if n.UID, n.GID, err = p.ids(u); err != nil {
+		if u.UID, u.GID, err = p.ids(u); err != nil {
 			return nil, err
 		}
-		return p.System(&n)
+		return p.System(u)
 	}
 	if !segment(local) || domain != "" && !segment(domain) {
 		// A name that somebody logs in with may come as far as this.
-		return nil, &Error{Text: fmt.Sprintf("the name of %q cannot be that of a mailbox", u.Name), Home: true}
+		return nil, incomplete("the name of %q cannot be that of a mailbox", u.Name)
+	}
+	listed, err := p.listed(u, domain)
+	if err != nil {
+		return nil, err
 	}
 	uid, gid, err := p.ids(u)
 	if err != nil {
@@ -155,11 +172,15 @@ func (p *Places) Of(u *Person) (*ipc.Account, error) {
 	a.UID, _ = strconv.Atoi(uid)
 	a.GID, _ = strconv.Atoi(gid)
 	if a.UID < p.MinimumUID {
-		return nil, wrong(nil, "the user ID %d of the account is below virtual_minimum_uid (%d)", a.UID, p.MinimumUID)
+		return nil, misconfigured(nil, "the user ID %d of the account is below virtual_minimum_uid (%d)", a.UID, p.MinimumUID)
 	}
 	a.Home = p.expand(u.Home, local, domain, "")
 	if a.Home == "" && domain != "" && path.IsAbs(p.VirtualBase) {
 		a.Home = path.Join(p.VirtualBase, domain, local)
+	}
+	if listed != "" {
+		a.Base, a.Mailbox = p.VirtualBase, listed
+		return a, nil
 	}
 	box, err := p.maildir(u, a.Home, local, domain)
 	if err != nil {
@@ -169,13 +190,40 @@ func (p *Places) Of(u *Person) (*ipc.Account, error) {
 	return a, nil
 }
 
+// listed is the mailbox that tables give an account by its address, "" where they
+// do not; what they say of its owner goes into u.
+func (p *Places) listed(u *Person, domain string) (string, error) {
+	if p.Tables == nil || domain == "" {
+		return "", nil
+	}
+	// Not for its catch-all: that mailbox is somebody else's to read.
+	mailbox, found, err := p.Tables.mailbox([]string{u.Name})
+	if err != nil || !found {
+		return "", err
+	}
+	for _, t := range []struct {
+		parameter string
+		table     Lookup
+		to        *string
+	}{{"virtual_uid_maps", p.Tables.UIDs, &u.UID}, {"virtual_gid_maps", p.Tables.GIDs, &u.GID}} {
+		value, found, err := first(t.table, []string{u.Name})
+		if err != nil {
+			return "", unread(t.parameter, err)
+		}
+		if found {
+			*t.to = value
+		}
+	}
+	return mailbox, nil
+}
+
 // ids are whose the mailbox of u is.
 func (p *Places) ids(u *Person) (uid, gid string, err error) {
 	uid, gid = u.UID, u.GID
 	if uid == "" || gid == "" {
 		owner, err := user.Lookup(p.VirtualUser)
 		if err != nil {
-			return "", "", wrong(err, "the account names no user and group ID, and virtual_mailbox_user (%s) is no account of this system", p.VirtualUser)
+			return "", "", misconfigured(err, "the account names no user and group ID, and virtual_mailbox_user (%s) is no account of this system", p.VirtualUser)
 		}
 		if uid == "" {
 			uid = owner.Uid
@@ -187,14 +235,14 @@ func (p *Places) ids(u *Person) (uid, gid string, err error) {
 	if _, err := ParseID(uid); err != nil {
 		o, err := user.Lookup(uid)
 		if err != nil {
-			return "", "", wrong(err, "the account's user ID is neither a number nor an account of this system")
+			return "", "", misconfigured(err, "the account's user ID is neither a number nor an account of this system")
 		}
 		uid = o.Uid
 	}
 	if _, err := ParseID(gid); err != nil {
 		g, err := user.LookupGroup(gid)
 		if err != nil {
-			return "", "", wrong(err, "the account's group ID is neither a number nor a group of this system")
+			return "", "", misconfigured(err, "the account's group ID is neither a number nor a group of this system")
 		}
 		gid = g.Gid
 	}
@@ -211,7 +259,7 @@ func (p *Places) maildir(u *Person, home, local, domain string) (string, error) 
 		rest, ok := strings.CutPrefix(u.Mail, "maildir:")
 		dir, options, _ := strings.Cut(rest, ":")
 		if !ok || options != "" {
-			return "", wrong(nil, "the account's mail location is not of the form maildir:PATH, the only one that is known here")
+			return "", misconfigured(nil, "the account's mail location is not of the form maildir:PATH, the only one that is known here")
 		}
 		mailbox = p.expand(dir, local, domain, home)
 	} else if !strings.HasSuffix(mailbox, "/") {
@@ -219,7 +267,7 @@ func (p *Places) maildir(u *Person, home, local, domain string) (string, error) 
 	}
 	if strings.HasPrefix(mailbox, "~/") || !path.IsAbs(mailbox) {
 		if !path.IsAbs(home) {
-			return "", &Error{Text: "the account has no home, and virtual_mailbox_base is not set to an absolute path", Home: true}
+			return "", incomplete("the account has no home, and virtual_mailbox_base is not set to an absolute path")
 		}
 		mailbox = path.Join(home, strings.TrimPrefix(mailbox, "~/"))
 	}
