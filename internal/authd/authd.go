@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/user"
+	"slices"
 	"strconv"
 	"time"
 
@@ -17,15 +18,16 @@ import (
 	"yubin/internal/fdpass"
 	"yubin/internal/ipc"
 	"yubin/internal/maillog"
+	"yubin/internal/passdb"
 	"yubin/internal/service"
 )
 
 // Command is authd(8).
 var Command = &cli.Command{
 	Name: "authd", Section: 8,
-	Params: append(append([]*config.Def{
-		config.SmtpUser.Def, config.RecipientDelimiter.Def, config.SmtpTLSCAfile.SMTP.Def,
-	}, relayParams()...), service.Params...),
+	Params: slices.Concat([]*config.Def{
+		config.SmtpUser.Def, config.SmtpdUser.Def, config.MailOwner.Def, config.RecipientDelimiter.Def, config.SmtpTLSCAfile.SMTP.Def,
+	}, relayParams(), passdb.Params, service.Params),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		o := service.Flags(fs)
 		return func(ctx context.Context, env *cli.Env) error {
@@ -62,17 +64,25 @@ func newDaemon(c *config.Config, log *maillog.Logger) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
+	backends, err := passdb.Open(passdb.Env{Config: c, Log: log, Hasher: passdb.NewHasher()})
+	if err != nil {
+		return nil, err
+	}
+	users := &users{log, backends}
 	return &daemon{log: log, roles: map[string]role{
 		ipc.RoleRelay: {ipc.RelayVersion, trusted(config.SmtpUser.Of(c)), relay.serve},
+		ipc.RoleUser:  {ipc.UserVersion, trusted(config.SmtpdUser.Of(c), config.MailOwner.Of(c)), users.serve},
 	}}, nil
 }
 
-// trusted are root, this process's own user, and the one that is named.
-func trusted(name string) map[uint32]bool {
+// trusted are root, this process's own user, and those that are named.
+func trusted(names ...string) map[uint32]bool {
 	t := map[uint32]bool{0: true, uint32(os.Geteuid()): true}
-	if u, err := user.Lookup(name); err == nil {
-		if id, err := strconv.ParseUint(u.Uid, 10, 32); err == nil {
-			t[uint32(id)] = true
+	for _, name := range names {
+		if u, err := user.Lookup(name); err == nil {
+			if id, err := strconv.ParseUint(u.Uid, 10, 32); err == nil {
+				t[uint32(id)] = true
+			}
 		}
 	}
 	return t
@@ -123,7 +133,12 @@ func (d *daemon) known(uid uint32) bool {
 
 // receive reads one packet; it is false when the conversation is over.
 func receive(log *maillog.Logger, c *fdpass.Conn, v any) bool {
-	c.Unix().SetReadDeadline(time.Now().Add(patience))
+	return receiveWithin(log, c, v, patience)
+}
+
+// receiveWithin is receive for a conversation with pauses.
+func receiveWithin(log *maillog.Logger, c *fdpass.Conn, v any, pause time.Duration) bool {
+	c.Unix().SetReadDeadline(time.Now().Add(pause))
 	files, err := c.Recv(v)
 	fdpass.CloseAll(files)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) && !errors.Is(err, os.ErrDeadlineExceeded) {

@@ -53,7 +53,7 @@ func (s *session) keywords() []string {
 	if s.srv.p.etrn {
 		words = append(words, "ETRN")
 	}
-	return append(words, "ENHANCEDSTATUSCODES", "8BITMIME")
+	return append(words, "ENHANCEDSTATUSCODES", "8BITMIME", "DSN")
 }
 
 // cleanHelo makes a name fit to stand in log lines, in the envelope, and in a

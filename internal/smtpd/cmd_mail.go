@@ -3,6 +3,7 @@ package smtpd
 import (
 	"context"
 
+	"yubin/internal/queue"
 	"yubin/internal/smtp"
 )
 
@@ -16,6 +17,29 @@ var mailParams = map[string]func(m *transaction, value string) error{
 		m.body, err = smtp.ParseBody(value)
 		return err
 	},
+	"RET":   once(queue.AttrRet, smtp.ParseRet),     // RFC 3461, 4.3
+	"ENVID": once(queue.AttrEnvID, smtp.ParseEnvID), // RFC 3461, 4.4
+}
+
+// once is a parameter that is kept as an attribute of the message.
+func once(attr string, parse func(string) (string, error)) func(*transaction, string) error {
+	return func(m *transaction, value string) error { return setAttr(&m.attrs, attr, value, parse) }
+}
+
+// setAttr takes the value of a parameter that may be given once.
+func setAttr(attrs *map[string]string, name, value string, parse func(string) (string, error)) error {
+	v, err := parse(value)
+	if _, given := (*attrs)[name]; err == nil && given {
+		err = smtp.Refuse(501, smtp.BadArguments, "A parameter is given twice")
+	}
+	if err != nil {
+		return err
+	}
+	if *attrs == nil {
+		*attrs = map[string]string{}
+	}
+	(*attrs)[name] = v
+	return nil
 }
 
 func (s *session) cmdMail(_ context.Context, args string) smtp.Reply {

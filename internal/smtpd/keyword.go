@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"yubin/internal/config"
+	"yubin/internal/route"
 	"yubin/internal/smtp"
 )
 
@@ -24,6 +25,7 @@ var keywords = [...]keyword{
 	{name: "reject", closes: true, build: rejectAll(config.RejectCode, smtp.NotAuthorized, "Access denied")},
 	{name: "defer", closes: true, build: rejectAll(config.DeferCode, smtp.SystemShutdown, "Try again later")},
 	{name: "permit_mynetworks", build: plain(permitNetworks)},
+	{name: "permit_inet_interfaces", build: permitInterfaces},
 	{name: "permit_sasl_authenticated", build: plain(pass)}, // nobody is, yet
 	{name: "permit_auth_destination", build: plain(permitDestination)},
 	{name: "reject_unauth_destination", closes: true, build: relayDenied(config.RelayDomainsRejectCode)},
@@ -86,6 +88,17 @@ func permitNetworks(q *query) verdict {
 		return verdict{action: permit}
 	}
 	return verdict{}
+}
+
+// permitInterfaces permits clients that are this host.
+func permitInterfaces(k *compiler, _ string) (func(*query) verdict, error) {
+	own := route.OwnAddresses(config.InetInterfaces.Of(k.c))
+	return func(q *query) verdict {
+		if own(q.s.peer.ip) {
+			return verdict{action: permit}
+		}
+		return verdict{}
+	}, nil
 }
 
 func permitDestination(q *query) verdict {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +24,7 @@ type message struct {
 	out     *queue.Writer
 	data    decoder
 	look    header.Inspector
+	whole   *completion // nil: the header stays as it is
 	field   fieldMeter
 	size    int64 // octets of content that the client sent
 	limit   int64 // of size; 0: none
@@ -52,7 +55,9 @@ func (s *session) newMessage(ctx context.Context) (*message, error) {
 		field: fieldMeter{limit: s.srv.p.fieldLimit},
 	}
 	// An error stays with w until the end of the message.
-	w.Write([]byte(s.received(env, time.Now())))
+	now := time.Now()
+	w.Write([]byte(s.received(env, now)))
+	m.whole = s.completion(m, now)
 	return m, nil
 }
 
@@ -72,6 +77,7 @@ func (s *session) envelope() *queue.Envelope {
 	if s.helo != "" {
 		env.Attrs[queue.AttrHelo] = s.helo
 	}
+	maps.Copy(env.Attrs, s.msg.attrs)
 	if s.msg.body != "" {
 		env.Attrs[queue.AttrBody] = s.msg.body
 	}
@@ -131,7 +137,11 @@ func (m *message) take(p []byte) {
 			return
 		}
 	}
-	if _, err := m.out.Write(p); err != nil {
+	var out io.Writer = m.out
+	if m.whole != nil {
+		out = m.whole.filter
+	}
+	if _, err := out.Write(p); err != nil {
 		m.refusal, m.cause = &writeError, err
 	}
 }
@@ -139,6 +149,11 @@ func (m *message) take(p []byte) {
 // end tells that all the content has come.
 func (m *message) end() {
 	m.look.Close()
+	if m.whole != nil && m.refusal == nil {
+		if err := m.whole.filter.Close(); err != nil {
+			m.refusal, m.cause = &writeError, err
+		}
+	}
 	// Our own Received field is one hop more (RFC 5321, 6.3).
 	if m.refusal == nil && m.look.Received+1 > m.hops {
 		m.refuse(554, smtp.Detail{Subject: 4}, "Error: too many hops")
@@ -151,10 +166,13 @@ func (m *message) refuse(code int, d smtp.Detail, text string) {
 
 // messageID is what the log shows.
 func (m *message) messageID() string {
-	if m.look.MessageID == "" {
-		return "<>"
+	switch {
+	case m.look.Count("message-id") > 0 && m.look.MessageID != "":
+		return m.look.MessageID
+	case m.look.Count("message-id") == 0 && m.whole != nil:
+		return m.whole.MessageID()
 	}
-	return m.look.MessageID
+	return "<>"
 }
 
 // abandon gives the blank back, unless it was committed or given back before.

@@ -36,6 +36,7 @@ type server struct {
 	depot   depot
 	router  *route.Router
 	rules   rulebook
+	ours    []rule // local_header_rewrite_clients
 	p       settings
 
 	networks   *match.List // mynetworks
@@ -63,6 +64,9 @@ type settings struct {
 	unknown                                        map[string]int // reply codes by table, see unknownCode
 	bareNewline                                    string
 	bareNewlineCode                                int
+	addMissing                                     bool
+	proxy                                          string
+	proxyTimeout                                   time.Duration
 }
 
 func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (*server, error) {
@@ -87,7 +91,10 @@ func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (
 			return nil, c.Fault(l.param.Def, err.Error())
 		}
 	}
-	s.rules, err = compileRules(c, log)
+	if s.rules, err = compileRules(c, log); err != nil {
+		return nil, err
+	}
+	s.ours, err = compileClients(c, log)
 	return s, err
 }
 
@@ -112,6 +119,8 @@ func read(c *config.Config) settings {
 			"relay recipient table": config.UnknownRelayRejectCode.Of(c),
 		},
 		bareNewline: config.SmtpdForbidBareNewline.Of(c), bareNewlineCode: config.SmtpdForbidBareNewlineCode.Of(c),
+		addMissing: config.AlwaysAddMissingHeaders.Of(c),
+		proxy:      config.SmtpdUpstreamProxyProtocol.Of(c), proxyTimeout: config.SmtpdUpstreamProxyTimeout.Of(c),
 	}
 }
 
@@ -172,7 +181,9 @@ func peerOf(c net.Conn) peer {
 
 // serve is the handler of a connection.
 func (s *server) serve(ctx context.Context, c net.Conn) {
-	s.session(ctx, c, peerOf(c))
+	if c = s.unproxy(c); c != nil {
+		s.session(ctx, c, peerOf(c))
+	}
 }
 
 func (s *server) session(ctx context.Context, c net.Conn, who peer) {

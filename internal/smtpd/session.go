@@ -52,6 +52,7 @@ type transaction struct {
 	sender     string
 	original   string // the sender as it was given, for replies
 	body       string
+	attrs      map[string]string // of the message, from parameters of MAIL
 	size       int64
 	recipients []queue.Recipient
 	refused    int // recipients
