@@ -46,6 +46,9 @@ func (s *session) cmdMail(_ context.Context, args string) smtp.Reply {
 	if s.srv.p.heloRequired && s.helo == "" {
 		return s.fault(503, smtp.BadCommand, "Error: send HELO/EHLO first")
 	}
+	if r, refused := s.limited(eventMessage, "too much mail"); refused {
+		return r
+	}
 	sender, params, err := smtp.ParseMail(args, s.srv.p.strict)
 	if err != nil {
 		return s.faultOf(err)

@@ -46,6 +46,9 @@ type server struct {
 	flush      func(site string) error
 	delimiters string
 
+	clientRates *rates[netip.Addr]
+	userRates   *rates[string]
+
 	mu      sync.Mutex // guards clients
 	clients map[netip.Addr]int
 }
@@ -64,6 +67,7 @@ type settings struct {
 	unknown                                        map[string]int // reply codes by table, see unknownCode
 	bareNewline                                    string
 	bareNewlineCode                                int
+	rate, userRate                                 [events]int
 	addMissing                                     bool
 	proxy                                          string
 	proxyTimeout                                   time.Duration
@@ -73,6 +77,8 @@ func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (
 	s := &server{
 		service: service, log: log, cleanup: log.As("cleanup"), depot: d, p: read(c),
 		delimiters: config.RecipientDelimiter.Of(c), clients: map[netip.Addr]int{}, flush: newFlush(c),
+		clientRates: newRates[netip.Addr](config.AnvilRateTimeUnit.Of(c)),
+		userRates:   newRates[string](config.SmtpdUserRateTimeUnit.Of(c)),
 	}
 	var err error
 	if s.router, err = route.New(c, func(p config.Problem) { log.Warn("%v", p) }); err != nil {
@@ -99,7 +105,7 @@ func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (
 }
 
 func read(c *config.Config) settings {
-	return settings{
+	p := settings{
 		hostname: config.Myhostname.Of(c), mailName: config.MailName.Of(c),
 		banner: config.SmtpdBanner.Of(c), origin: config.Myorigin.Of(c),
 		timeout: config.SmtpdTimeout.Of(c), errorSleep: config.SmtpdErrorSleepTime.Of(c),
@@ -122,6 +128,12 @@ func read(c *config.Config) settings {
 		addMissing: config.AlwaysAddMissingHeaders.Of(c),
 		proxy:      config.SmtpdUpstreamProxyProtocol.Of(c), proxyTimeout: config.SmtpdUpstreamProxyTimeout.Of(c),
 	}
+	for e, limit := range eventLimits {
+		p.rate[e] = limit.Of(c)
+	}
+	p.userRate[eventMessage] = config.SmtpdUserMessageRateLimit.Of(c)
+	p.userRate[eventRecipient] = config.SmtpdUserRecipientRateLimit.Of(c)
+	return p
 }
 
 // unknownCode is the reply to a recipient that is not in one of package route's
@@ -189,7 +201,7 @@ func (s *server) serve(ctx context.Context, c net.Conn) {
 func (s *server) session(ctx context.Context, c net.Conn, who peer) {
 	s.log.Info("connect from %v", who)
 	n := newSession(s, c, who)
-	if !s.admit(who) {
+	if n.tooOften(eventConnect) || !s.admit(who) {
 		n.w.reply(n.hangUp(421, smtp.SecurityOther, "too many connections from "+who.address()))
 		n.w.flush()
 		n.logDisconnect()

@@ -1,0 +1,4 @@
+package smtpd
+
+// user is who has logged in, "" when nobody has.
+func (s *session) user() string { return "" }
