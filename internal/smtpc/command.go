@@ -21,7 +21,7 @@ var Command = &cli.Command{
 	Params: slices.Concat([]*config.Def{
 		config.Myhostname.Def, config.MailOwner.Def, config.QueueDirectory.Def, config.InetInterfaces.Def,
 		config.InetProtocols.Def, config.ProxyInterfaces.Def, config.ParentDomainMatchesSubdomains.Def,
-		config.SmtpFallbackRelay.Def, config.SmtpHeloName.Def, config.LmtpLhloName.Def, config.SmtpAlwaysSendEhlo.Def,
+		config.SmtpFallbackRelay.Def, config.SmtpHeloName.Def, config.LmtpLhloName.Def, config.LmtpAssumeFinal.Def, config.SmtpAlwaysSendEhlo.Def,
 		config.SmtpNeverSendEhlo.Def, config.TLSAppendDefaultCA.Def, config.DataDirectory.Def, config.SmtpTLSMTASTS.Def,
 	}, clientParams(), resolve.Params(), service.Params),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
