@@ -42,4 +42,35 @@ var (
 		RCPT commands that one user who has logged in may give in smtpd_user_rate_time_unit. 0 means no limit.`)
 	SmtpdUserRateTimeUnit = duration("smtpd_user_rate_time_unit", "1h", time.Second, `
 		The time over which the smtpd_user_..._rate_limit count.`)
+
+	SmtpdSASLAuthEnable = boolean("smtpd_sasl_auth_enable", "no", `
+		Clients of smtpd(8) may log in (AUTH, RFC 4954). The shipped master.cf has it for submission and submissions.`)
+	SmtpdSASLSecurityOptions = list("smtpd_sasl_security_options", "noanonymous", `
+		What a mechanism must be that is offered where there is no TLS: noplaintext (the password is not sent), noanonymous,
+		noactive, nodictionary, forward_secrecy, mutual_auth.`)
+	SmtpdSASLTLSSecurityOptions = list("smtpd_sasl_tls_security_options", "$smtpd_sasl_security_options", `
+		What a mechanism must be that is offered within TLS.`)
+	SmtpdTLSAuthOnly = boolean("smtpd_tls_auth_only", "no", `
+		AUTH is offered within TLS only. The shipped master.cf has it wherever there is AUTH.`)
+	SmtpdSASLLocalDomain = str("smtpd_sasl_local_domain", "", `
+		The domain that the name of a user gets who has logged in under a name without one: in the log, in
+		smtpd_sender_login_maps, in the queue. Empty: none. It does not change what authd(8) looks up.`)
+	SmtpdSASLExceptionsNetworks = list("smtpd_sasl_exceptions_networks", "", `
+		Clients that AUTH is not offered to, as in mynetworks.`)
+	SmtpdSASLMechanismFilter = list("smtpd_sasl_mechanism_filter", "", `
+		The mechanisms that may be used, as a list: names, !name, /file, type:table. Empty: all that authd(8) has.`)
+	SmtpdSASLResponseLimit = integer("smtpd_sasl_response_limit", 12288, 12288, 1<<20, `
+		The longest line of a client that logs in, octets (RFC 4954, 4).`)
+	BrokenSASLAuthClients = boolean("broken_sasl_auth_clients", "no", `
+		EHLO has the mechanisms a second time, behind AUTH=, for clients that are older than RFC 2554.`)
+	SmtpdSASLAuthenticatedHeader = boolean("smtpd_sasl_authenticated_header", "no", `
+		The Received field names the user who has logged in. Everybody whom the letter reaches learns it.`)
+	SmtpdHideClientSession = boolean("smtpd_hide_client_session", "no", `
+		The Received field says nothing of the client: not its name, address, TLS and login. For submission.`)
+	SmtpdSenderLoginMaps = list("smtpd_sender_login_maps", "", `
+		Tables from a sender to the users that may send as it, apart by commas or blanks. They are asked for the address, for
+		it without its extension, for the local part alone in myorigin and mydestination, and for @domain. See
+		reject_sender_login_mismatch in smtpd(8).`)
+	PlaintextRejectCode = integer("plaintext_reject_code", 450, 400, 599, `
+		The reply of reject_plaintext_session.`)
 )

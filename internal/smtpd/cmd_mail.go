@@ -57,6 +57,9 @@ func (s *session) cmdMail(_ context.Context, args string) smtp.Reply {
 	for _, p := range params {
 		set := mailParams[p.Name]
 		if set == nil {
+			set = s.loginParam(p.Name)
+		}
+		if set == nil {
 			return s.faultOf(smtp.Unsupported(p))
 		}
 		if err := set(&m, p.Value); err != nil {

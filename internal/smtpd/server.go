@@ -36,6 +36,7 @@ type server struct {
 	depot   depot
 	router  *route.Router
 	rules   rulebook
+	login   *login // nil: AUTH is not enabled
 	ours    []rule // local_header_rewrite_clients
 	p       settings
 
@@ -68,7 +69,7 @@ type settings struct {
 	bareNewline                                    string
 	bareNewlineCode                                int
 	rate, userRate                                 [events]int
-	addMissing                                     bool
+	addMissing, showUser, hideClient               bool
 	proxy                                          string
 	proxyTimeout                                   time.Duration
 }
@@ -100,6 +101,9 @@ func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (
 	if s.rules, err = compileRules(c, log); err != nil {
 		return nil, err
 	}
+	if s.login, err = newLogin(c, log); err != nil {
+		return nil, err
+	}
 	s.ours, err = compileClients(c, log)
 	return s, err
 }
@@ -125,6 +129,7 @@ func read(c *config.Config) settings {
 			"relay recipient table": config.UnknownRelayRejectCode.Of(c),
 		},
 		bareNewline: config.SmtpdForbidBareNewline.Of(c), bareNewlineCode: config.SmtpdForbidBareNewlineCode.Of(c),
+		showUser: config.SmtpdSASLAuthenticatedHeader.Of(c), hideClient: config.SmtpdHideClientSession.Of(c),
 		addMissing: config.AlwaysAddMissingHeaders.Of(c),
 		proxy:      config.SmtpdUpstreamProxyProtocol.Of(c), proxyTimeout: config.SmtpdUpstreamProxyTimeout.Of(c),
 	}
