@@ -61,7 +61,7 @@ func run(ctx context.Context, env *cli.Env, o *service.Options) error {
 		Conn:  func(ctx context.Context, c net.Conn) { d.server.serve(ctx, c) },
 		Panic: func(c net.Conn) { d.server.lastWord(c) },
 		// Mail for qmgr to look at later is qmgr's to remember: no wake-up.
-		Idle: func() (bool, time.Time) { return d.depot.Idle(), time.Time{} },
+		Idle: func() (bool, time.Time) { return d.depot.Idle() && d.server.quiet(), time.Time{} },
 		Stop: func(context.Context) { d.depot.Close() },
 	})
 }
