@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/user"
+	"slices"
 	"strconv"
 	"time"
 
@@ -25,7 +26,7 @@ var Command = &cli.Command{
 	Name: "authd", Section: 8,
 	Params: append(append([]*config.Def{
 		config.SmtpUser.Def, config.RecipientDelimiter.Def, config.SmtpTLSCAfile.SMTP.Def,
-	}, relayParams()...), service.Params...),
+	}, slices.Concat(relayParams(), tlsParams())...), service.Params...),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		o := service.Flags(fs)
 		return func(ctx context.Context, env *cli.Env) error {
@@ -62,8 +63,13 @@ func newDaemon(c *config.Config, log *maillog.Logger) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
+	signer, err := newSigner(c, log)
+	if err != nil {
+		return nil, err
+	}
 	return &daemon{log: log, roles: map[string]role{
 		ipc.RoleRelay: {ipc.RelayVersion, trusted(config.SmtpUser.Of(c)), relay.serve},
+		ipc.RoleTLS:   {ipc.TLSVersion, signer.users(), signer.serve},
 	}}, nil
 }
 
@@ -123,7 +129,12 @@ func (d *daemon) known(uid uint32) bool {
 
 // receive reads one packet; it is false when the conversation is over.
 func receive(log *maillog.Logger, c *fdpass.Conn, v any) bool {
-	c.Unix().SetReadDeadline(time.Now().Add(patience))
+	return receiveBy(log, c, v, time.Now().Add(patience))
+}
+
+// receiveBy is receive with a deadline of its own, zero: none.
+func receiveBy(log *maillog.Logger, c *fdpass.Conn, v any, deadline time.Time) bool {
+	c.Unix().SetReadDeadline(deadline)
 	files, err := c.Recv(v)
 	fdpass.CloseAll(files)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) && !errors.Is(err, os.ErrDeadlineExceeded) {
