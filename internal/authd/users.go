@@ -27,7 +27,7 @@ type users struct {
 func (u *users) serve(ctx context.Context, c *fdpass.Conn) {
 	for {
 		var q ipc.UserRequest
-		if !receiveWithin(u.log, c, &q, userPause) {
+		if !receiveBy(u.log, c, &q, time.Now().Add(userPause)) {
 			return
 		}
 		a, err := u.answer(ctx, q.User)
