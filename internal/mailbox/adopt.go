@@ -9,7 +9,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -114,6 +113,7 @@ func (f *folder) readAll(s *scan, data []byte) error {
 	}
 	f.head = h
 	f.rewrite = h.version != 3 || h.guid == "" || h.next < next
+	f.expect(bytes.Count(data, []byte("\n")), len(data))
 	n, err := parseEntries(data, h.version, 0, func(e entry) { f.enter(s, e) })
 	f.listRead = int64(first + 1 + n)
 	f.rewrite = f.rewrite || n < len(data)
@@ -195,12 +195,7 @@ func (f *folder) number(s *scan, first *int) error {
 	}
 	unknown := s.unknown
 	s.unknown = nil
-	slices.SortFunc(unknown, func(a, b newFile) int {
-		if c := compareArrival([]byte(a.base), []byte(b.base)); c != 0 {
-			return c
-		}
-		return strings.Compare(a.info, b.info)
-	})
+	sortArrivals(unknown)
 	if f.head.version == 0 {
 		if err := f.begin(); err != nil {
 			return err
@@ -231,12 +226,11 @@ func (f *folder) adoptOne(s *scan, n newFile) error {
 	if n.isNew {
 		in = f.newDir
 	}
-	if _, err := in.stat(n.base + n.info); err != nil {
-		if gone(err) {
+	if !s.sole { // it may have been removed, and its line too, before we had the lock
+		if _, err := in.stat(n.base + n.info); err != nil {
 			f.cur.forget()
-			return nil
+			return ignoreGone(err)
 		}
-		return err
 	}
 	if f.head.next > maxUID {
 		return ErrUIDs

@@ -1,6 +1,7 @@
 package mailbox
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -68,7 +69,7 @@ func (v *View) Store(uids []uint32, c FlagChange) ([]uint32, error) {
 		}
 		return err
 	})
-	slices.SortFunc(done, func(a, b rec) int { return cmpUint(uint64(a.uid), uint64(b.uid)) })
+	slices.SortFunc(done, func(a, b rec) int { return cmp.Compare(a.uid, b.uid) })
 	if len(done) > 0 {
 		f.renew(f.snap.patch(done))
 	}

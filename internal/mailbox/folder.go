@@ -180,6 +180,13 @@ func (f *folder) add(uid uint32, base []byte) *rec {
 	return &f.all[len(f.all)-1]
 }
 
+// expect makes room for so many messages, with names of so many octets.
+func (f *folder) expect(messages, octets int) {
+	f.all = slices.Grow(f.all, messages+64)
+	f.names = slices.Grow(f.names, octets)
+	f.index.resize(f, len(f.all)+messages)
+}
+
 // find returns the message with a base name, or nil.
 func (f *folder) find(base []byte) *rec {
 	if i := f.index.find(f, base); i >= 0 {
@@ -294,9 +301,12 @@ func (x *index) put(f *folder, p int) {
 	x.slots[h] = uint32(p + 1)
 }
 
-func (x *index) grow(f *folder) {
+func (x *index) grow(f *folder) { x.resize(f, len(f.all)*3/2) }
+
+// resize makes room for n messages.
+func (x *index) resize(f *folder, n int) {
 	size := 64
-	for size < 3*len(f.all) {
+	for size < 2*(n+1) {
 		size *= 2
 	}
 	x.slots, x.used = make([]uint32, size), 0

@@ -2,8 +2,11 @@ package mailbox
 
 import (
 	"bytes"
+	"cmp"
 	"math/bits"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // Flags are the flags that Maildir defines.
@@ -174,23 +177,13 @@ func digits(b []byte) (n uint64, rest []byte) {
 	return n, b[i:]
 }
 
-// compareArrival orders base names as Dovecot does, by time, and then by name
-// so that every program gives the same order.
-func compareArrival(a, b []byte) int {
-	as, au := arrival(a)
-	bs, bu := arrival(b)
-	switch {
-	case as != bs:
-		return cmpUint(as, bs)
-	case au != bu:
-		return cmpUint(au, bu)
+// sortArrivals orders messages that come together as Dovecot does, by the times
+// in their names, and then by name so that every program gives the same order.
+func sortArrivals(files []newFile) {
+	for i := range files {
+		files[i].sec, files[i].usec = arrival([]byte(files[i].base))
 	}
-	return bytes.Compare(a, b)
-}
-
-func cmpUint(a, b uint64) int {
-	if a < b {
-		return -1
-	}
-	return 1
+	slices.SortFunc(files, func(a, b newFile) int {
+		return cmp.Or(cmp.Compare(a.sec, b.sec), cmp.Compare(a.usec, b.usec), strings.Compare(a.base, b.base), strings.Compare(a.info, b.info))
+	})
 }

@@ -19,14 +19,15 @@ type scan struct {
 	changed bool // a message came, went, moved or has other flags
 	unknown []newFile
 	twice   []doubleFile
-	// locked: this scan is made under the uidlist's lock.
-	lock *dotlock
+	lock    *dotlock // of the uidlist
+	sole    bool     // it was taken before the directories were read
 }
 
 // A newFile has no UID yet.
 type newFile struct {
 	base, info string
 	isNew      bool
+	sec, usec  uint64 // in its name
 }
 
 // A doubleFile is one of two files with one base name.
@@ -68,6 +69,7 @@ func (f *folder) sync(takeUp, force bool) error {
 			if err := f.lockList(s); err != nil {
 				return err
 			}
+			s.sole = true
 		}
 		err := f.read(s, readCur)
 		if s.lock != nil {
@@ -205,12 +207,12 @@ func (f *folder) readDir(s *scan, d *dirSeen, in *dir, isNew bool) (sure bool, e
 		base, info := splitName(name)
 		r := f.find(base)
 		if r == nil {
-			s.unknown = append(s.unknown, newFile{string(base), string(info), isNew})
+			s.unknown = append(s.unknown, newFile{base: string(base), info: string(info), isNew: isNew})
 			return
 		}
 		f.meet(s, r, info, isNew)
 		if isNew && s.takeUp {
-			take = append(take, newFile{string(base), string(info), true})
+			take = append(take, newFile{base: string(base), info: string(info), isNew: true})
 		}
 	})
 	if err != nil {
