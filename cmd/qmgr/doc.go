@@ -13,6 +13,9 @@
 // A message that could not be delivered is tried again after a time as long as its
 // age, at least minimal_backoff_time and at most maximal_backoff_time, until it is
 // older than maximal_queue_lifetime; then the sender gets a notice with the reason.
+// A sender who asked to hear of deliveries (RFC 3461) gets a report of those that end
+// here or with a host that sends no reports; one who asked not to hear of failures hears
+// of none.
 // Messages from the null sender are kept for bounce_queue_lifetime and never
 // answered. A transport whose agent cannot be reached is left alone for
 // transport_retry_time, and its mail is deferred.
@@ -65,7 +68,7 @@
 //
 // # Standards
 //
-// RFC 5321, 4.5.4 (retries) and 4.5.5 (null sender), RFC 3463 and RFC 3464 (notices).
+// RFC 5321, 4.5.4 (retries) and 4.5.5 (null sender), RFC 3461, RFC 3463 and RFC 3464 (notices).
 //
 // # Diagnostics
 //

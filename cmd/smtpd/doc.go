@@ -6,7 +6,7 @@
 // serves many connections at a time and ends when it has been idle for
 // max_idle.
 //
-// It offers PIPELINING, SIZE, VRFY, ENHANCEDSTATUSCODES and 8BITMIME, and ETRN when
+// It offers PIPELINING, SIZE, VRFY, ENHANCEDSTATUSCODES, 8BITMIME and DSN, and ETRN when
 // there are fast_flush_domains: their mail is tried when somebody asks for it, at
 // most once a minute, if smtpd_etrn_restrictions and the lists for clients and
 // HELO let him. A message
@@ -71,6 +71,7 @@
 //	RFC 1985  ETRN
 //	RFC 2034  enhanced status codes
 //	RFC 2920  PIPELINING
+//	RFC 3461  DSN
 //	RFC 6152  8BITMIME
 //
 // # Diagnostics
@@ -81,7 +82,7 @@
 // # Exit status
 //
 //	0   idle, replaced or terminated
-//	1   restrictions or tables in main.cf are wrong
+//	1   it cannot start or go on; the log says why
 //	64  there is no listening socket
 //	71  the inherited sockets are wrong
 //	78  the configuration is wrong

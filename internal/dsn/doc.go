@@ -7,7 +7,7 @@
 //	  text/plain                     what happened, for people
 //	  message/delivery-status        the same for programs      RFC 3464
 //	  message/rfc822                 the message, or
-//	  text/rfc822-headers            its header when it is large or RET=HDRS (RFC 3461, 4.3)
+//	  text/rfc822-headers            its header when it is large, has arrived, or RET=HDRS (RFC 3461, 4.3)
 //
 // The same Notice gives the same octets: a notice that is made twice is one.
 package dsn

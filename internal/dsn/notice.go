@@ -13,7 +13,7 @@ import (
 	"yubin/internal/smtp"
 )
 
-// A Notice is what Bounce needs to know. Addresses are in internal form.
+// A Notice is what Write needs to know. Addresses are in internal form.
 type Notice struct {
 	ID       string // queue ID of the notice itself
 	Hostname string // myhostname: who reports
@@ -24,21 +24,31 @@ type Notice struct {
 	Original   string    // queue ID of the message
 	Arrival    time.Time // of the message
 	EnvID      string    // RFC 3461 ENVID, decoded; "" for none
+	Arrived    bool      // Recipients have the message, as far as can be known; else it did not reach them
 	Recipients []Recipient
 
 	// Message is the content as accepted, LF line ends. It is returned whole
-	// unless it is larger than SizeLimit or HeaderOnly is set.
+	// unless it has arrived, is larger than SizeLimit, or HeaderOnly is set (RFC
+	// 3461, 4.3).
 	Message    io.ReaderAt
 	Size       int64
 	SizeLimit  int64
 	HeaderOnly bool
 }
 
-// A Recipient is one address that the message did not reach.
+// What became of a recipient, in RFC 3464's words (2.3.3).
+const (
+	Failed    = "failed"
+	Delivered = "delivered"
+	Relayed   = "relayed" // to a host that sends no reports
+)
+
+// A Recipient is one address that the message was for.
 type Recipient struct {
 	Address  string
 	Original string // what the sender asked for, when it differs
 	Orcpt    string // RFC 3461 ORCPT, "type;address", decoded; "" for none
+	Action   string // Failed; when the message has arrived, Delivered or Relayed
 	Code     string // enhanced status code, 5.1.1
 	Text     string // why, as the log has it; from another host when Host is set
 	Host     string // remote host that said Text; "" when it was this one
@@ -51,8 +61,8 @@ const (
 	maxHeader = 1 << 20 // octets of the message that are searched for its header's end
 )
 
-// Bounce returns a non-delivery notice, header and all, with LF line ends.
-func Bounce(n Notice) ([]byte, error) {
+// Write returns a notice, header and all, with LF line ends.
+func Write(n Notice) ([]byte, error) {
 	part, err := n.original()
 	if err != nil {
 		return nil, fmt.Errorf("read message %s: %w", n.Original, err)
@@ -84,7 +94,7 @@ func (n *Notice) header(returned []byte) message.Header {
 		{"Received", "by " + n.Hostname + " (" + n.MailName + ") id " + n.ID + "; " + header.FormatDate(n.Time)},
 		{"Date", header.FormatDate(n.Time)},
 		{"From", "MAILER-DAEMON@" + n.Hostname + " (Mail Delivery System)"},
-		{"Subject", "Undelivered Mail Returned to Sender"},
+		{"Subject", n.subject()},
 		{"To", smtp.Quote(n.To)},
 		{"Auto-Submitted", "auto-replied"}, // RFC 3834, 5
 		{"MIME-Version", "1.0"},
@@ -100,6 +110,13 @@ func (n *Notice) header(returned []byte) message.Header {
 		h.Add(fields[i][0], fields[i][1]) // Add puts a field on top
 	}
 	return h
+}
+
+func (n *Notice) subject() string {
+	if n.Arrived {
+		return "Successful Mail Delivery Report"
+	}
+	return "Undelivered Mail Returned to Sender"
 }
 
 // messageID returns the Message-ID of a message when it is safe to repeat.
@@ -140,7 +157,7 @@ type bodyPart struct {
 
 // original returns the message, or its header.
 func (n *Notice) original() (bodyPart, error) {
-	whole := !n.HeaderOnly && n.Size <= n.SizeLimit
+	whole := !n.Arrived && !n.HeaderOnly && n.Size <= n.SizeLimit
 	size := n.Size
 	if !whole {
 		size = min(size, maxHeader)
@@ -153,7 +170,11 @@ func (n *Notice) original() (bodyPart, error) {
 		return bodyPart{"message/rfc822", "Undelivered Message", b}, nil
 	}
 	end := header.Each(b, func(string, []byte) {})
-	return bodyPart{"text/rfc822-headers", "Undelivered Message Headers", b[:end]}, nil
+	what := "Undelivered Message Headers"
+	if n.Arrived {
+		what = "Message Headers"
+	}
+	return bodyPart{"text/rfc822-headers", what, b[:end]}, nil
 }
 
 func writePart(w *message.Writer, out *output, p bodyPart) error {

@@ -20,9 +20,22 @@ func notice(content string) Notice {
 	return Notice{
 		ID: "1D8CC1CA0A7F00B00000", Hostname: "mx.example.com", MailName: "Yubin", Time: at,
 		To: "alice@example.net", Original: "1D8CC1CA0A7F00", Arrival: at.Add(-time.Minute),
-		Recipients: []Recipient{{Address: "bob@example.com", Code: "5.1.1", Text: `unknown user: "bob"`, Tried: at}},
+		Recipients: []Recipient{{Address: "bob@example.com", Action: Failed, Code: "5.1.1", Text: `unknown user: "bob"`, Tried: at}},
 		Message:    strings.NewReader(content), Size: int64(len(content)), SizeLimit: 50000,
 	}
+}
+
+// A report of deliveries has the header alone, and says what each address
+// means for the sender.
+func TestGoldenArrived(t *testing.T) {
+	t.Parallel()
+	n := notice("Received: by x\nMessage-ID: <1@example.net>\nSubject: hello\n\nbody\n")
+	n.Arrived, n.EnvID = true, "id"
+	n.Recipients = []Recipient{
+		{Address: "bob@example.com", Action: Delivered, Code: "2.0.0", Text: "delivered to maildir", Tried: n.Time},
+		{Address: "zoe@example.org", Action: Relayed, Code: "2.1.5", Text: "250 2.1.5 Ok", Host: "mx.example.org", Tried: n.Time},
+	}
+	compareGolden(t, n, "testdata/arrived.eml")
 }
 
 func TestGolden(t *testing.T) {
@@ -30,14 +43,18 @@ func TestGolden(t *testing.T) {
 	n := notice("Received: by x\nMessage-ID: <1@example.net>\nSubject: hello\n\nä body\n")
 	n.EnvID = "id+1"
 	n.Recipients = append(n.Recipients, Recipient{
-		Address: "jöhn doe@example.org", Original: "john@example.com", Orcpt: "rfc822;john@example.com", Code: "5.7.1",
+		Address: "jöhn doe@example.org", Original: "john@example.com", Orcpt: "rfc822;john@example.com", Action: Failed, Code: "5.7.1",
 		Host: "mx.example.org[192.0.2.9]:25", Text: "550 5.7.1 Ünwanted " + strings.Repeat("text ", 20) + "(in reply to RCPT TO command)",
 	})
-	got, err := Bounce(n)
+	compareGolden(t, n, "testdata/bounce.eml")
+}
+
+func compareGolden(t *testing.T, n Notice, file string) {
+	t.Helper()
+	got, err := Write(n)
 	if err != nil {
 		t.Fatal(err)
 	}
-	const file = "testdata/bounce.eml"
 	if *update {
 		if err := os.WriteFile(file, got, 0o644); err != nil {
 			t.Fatal(err)
@@ -50,7 +67,7 @@ func TestGolden(t *testing.T) {
 	if !bytes.Equal(got, want) {
 		t.Errorf("notice differs from %s:\n%s", file, got)
 	}
-	if again, _ := Bounce(n); !bytes.Equal(got, again) {
+	if again, _ := Write(n); !bytes.Equal(got, again) {
 		t.Error("the same notice gave other octets")
 	}
 }
@@ -104,7 +121,7 @@ func TestReturned(t *testing.T) {
 			if c.change != nil {
 				c.change(&n)
 			}
-			b, err := Bounce(n)
+			b, err := Write(n)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -131,7 +148,7 @@ func TestRemoteWords(t *testing.T) {
 		"host unknown": {"host unknown", "host unknown"},
 	} {
 		n := notice("x")
-		n.Recipients[0] = Recipient{Address: "bob@b", Code: "5.1.1", Text: text, Host: "mx.b"}
+		n.Recipients[0] = Recipient{Address: "bob@b", Action: Failed, Code: "5.1.1", Text: text, Host: "mx.b"}
 		flat := strings.ReplaceAll(string(n.text()), "\n    ", " ")
 		if !strings.Contains(flat, "<bob@b>: "+want[0]+"\n") {
 			t.Errorf("%s: text is\n%s", text, flat)
@@ -147,7 +164,7 @@ func TestUnreadable(t *testing.T) {
 	t.Parallel()
 	n := notice("short")
 	n.Size = 100
-	if b, err := Bounce(n); err == nil {
+	if b, err := Write(n); err == nil {
 		t.Errorf("a message cut short gave %q", b)
 	}
 }
@@ -164,8 +181,8 @@ func FuzzRemoteText(f *testing.F) {
 			return // no door lets it in
 		}
 		n := notice("A: b\n\nc\n")
-		n.Recipients[0] = Recipient{Address: addr, Orcpt: orcpt, Code: "5.0.0", Text: text, Host: host}
-		b, err := Bounce(n)
+		n.Recipients[0] = Recipient{Address: addr, Orcpt: orcpt, Action: Failed, Code: "5.0.0", Text: text, Host: host}
+		b, err := Write(n)
 		if err != nil {
 			t.Fatal(err)
 		}

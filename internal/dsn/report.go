@@ -9,20 +9,31 @@ import (
 	"yubin/internal/smtp"
 )
 
+// meaning is what an Action is in plain words, before the reason.
+var meaning = map[string]string{
+	Delivered: "arrived: ",
+	Relayed:   "handed to a mail system that sends no delivery reports, so this is the last you hear unless delivery fails there: ",
+}
+
 // text returns the part for people.
 func (n *Notice) text() []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "This is the mail system at host %s.\n\n", n.Hostname)
-	if len(n.Recipients) == 1 {
+	if n.Arrived {
+		b.WriteString("You asked to be told what becomes of your message. It is on its way or has\n" +
+			"arrived, as is said of each address below. Nothing is left for you to do.\n\n")
+	} else if len(n.Recipients) == 1 {
 		b.WriteString("I'm sorry: your message could not be delivered to the address below.\n" +
 			"It is attached, and this system will not try again.\n\n")
 	} else {
 		b.WriteString("I'm sorry: your message could not be delivered to the addresses below.\n" +
 			"It is attached, and this system will not try them again.\n\n")
 	}
-	b.WriteString("Please check each address for mistakes. If it is right, the reason below it\n" +
-		"tells what stands in the way; once that is mended, send the message again.\n" +
-		"For help write to postmaster, and enclose this notice.\n\n")
+	if !n.Arrived {
+		b.WriteString("Please check each address for mistakes. If it is right, the reason below it\n" +
+			"tells what stands in the way; once that is mended, send the message again.\n" +
+			"For help write to postmaster, and enclose this notice.\n\n")
+	}
 	for i := range n.Recipients {
 		r := &n.Recipients[i]
 		line := "<" + smtp.Quote(r.Address) + ">"
@@ -33,7 +44,7 @@ func (n *Notice) text() []byte {
 		if r.Host != "" && !strings.HasPrefix(reason, "host ") {
 			reason = "host " + bound(r.Host) + " said: " + reason
 		}
-		fold(&b, line+": "+reason)
+		fold(&b, line+": "+meaning[r.Action]+reason)
 		b.WriteByte('\n')
 	}
 	return b.Bytes()
@@ -62,7 +73,7 @@ func (n *Notice) status() []byte {
 		case r.Original != "":
 			put("Original-Recipient", address(r.Original))
 		}
-		put("Action", "failed")
+		put("Action", r.Action)
 		put("Status", r.Code)
 		if r.Host != "" {
 			put("Remote-MTA", "dns; "+ascii(bound(r.Host)))

@@ -56,6 +56,13 @@ const (
 	Expanded = "expanded" // replaced by other addresses; qmgr makes the forward
 )
 
+// What a sender who has asked for it is told of a recipient that is Sent (RFC
+// 3464, 2.3.3).
+const (
+	Delivered = "delivered" // in the mailbox
+	Relayed   = "relayed"   // with a host that sends no reports
+)
+
 // A ReplyPacket is one packet from an agent.
 type ReplyPacket struct {
 	Replies []Reply `json:"r"`
@@ -76,6 +83,9 @@ type Result struct {
 	Text   string `json:"text"`
 	Relay  string `json:"relay"`          // for the log: local, virtual, host[address]:port
 	Host   string `json:"host,omitempty"` // remote host, for the notice (RFC 3464 Remote-MTA)
+	// Report says what Status Sent means to a sender who wants to hear of it:
+	// Delivered or Relayed; "": the host that has the message now tells him.
+	Report string `json:"report,omitempty"`
 	// Site is set when Status is Deferred for a reason that would have met any
 	// recipient: no connection, no greeting, no TLS. Such results lower the
 	// concurrency of the next hop, and may have it left alone for a while.

@@ -126,6 +126,6 @@ func (a *deliverer) results(k *task) []ipc.Result {
 	}
 	return []ipc.Result{{
 		Index: k.r.Index, Status: ipc.Sent, Code: smtp.Undefined.Code(2), Text: "delivered to maildir",
-		Relay: k.req.Transport, Transfer: took,
+		Relay: k.req.Transport, Transfer: took, Report: ipc.Delivered,
 	}}
 }

@@ -192,15 +192,15 @@ func allowed(name, value string) bool {
 	case queue.AttrVerbose:
 		return value == "yes"
 	case queue.AttrEnvID:
-		return len(value) <= 100
+		return smtp.ValidEnvID(value)
 	}
 	return false
 }
 
 // notify returns the attributes of a recipient that a submitter may set.
 func notify(attrs map[string]string) map[string]string {
-	if v := attrs[queue.AttrNotify]; v != "" && len(v) <= 30 {
-		return map[string]string{queue.AttrNotify: v}
+	if n, err := smtp.ParseNotify(attrs[queue.AttrNotify]); err == nil {
+		return map[string]string{queue.AttrNotify: n.String()}
 	}
 	return nil
 }
@@ -238,7 +238,7 @@ func (w *worker) fill(f *os.File, m *queue.Message, env *queue.Envelope, arrival
 		w.hostname, w.mailName, env.Attrs[queue.AttrUID], m.ID, header.FormatDate(w.now())); err != nil {
 		return err
 	}
-	filter := header.NewFilter(io.MultiWriter(out, look), dropped, nil)
+	filter := header.NewFilter(io.MultiWriter(out, look), header.Dropped, nil)
 	n, err := io.Copy(filter, io.NewSectionReader(f, m.ContentOffset(), int64(m.Content)))
 	if err != nil {
 		return err
@@ -250,13 +250,4 @@ func (w *worker) fill(f *os.File, m *queue.Message, env *queue.Envelope, arrival
 		return err
 	}
 	return out.Close()
-}
-
-// dropped are the fields that no message keeps (message_drop_headers).
-func dropped(name string) bool {
-	switch name {
-	case "bcc", "resent-bcc", "return-path", "content-length":
-		return true
-	}
-	return false
 }

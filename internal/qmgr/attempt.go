@@ -71,6 +71,7 @@ type result struct {
 	outcome         outcome
 	code, text      string
 	relay, host     string
+	report          string    // sent: what the sender is to be told; "": nothing
 	begun           time.Time // when it was sent to the agent; zero: never
 	setup, transfer int64     // microseconds
 }
@@ -85,6 +86,7 @@ func (s *scheduler) decide(m *message, r *recipient, transport string, res resul
 	}
 	now := s.now()
 	r.outcome, r.code, r.text, r.host, r.tried = res.outcome, res.code, res.text, res.host, now.UnixMicro()
+	r.report = res.report
 	m.left--
 	if m.fresh++; m.fresh == 1 {
 		s.results = append(s.results, m)
@@ -173,15 +175,11 @@ func (s *scheduler) settle(m *message) {
 		return
 	}
 	s.expire(m, now)
-	if n := m.bounces(); len(n) > 0 && !m.hold {
-		if m.Env.Sender == "" {
-			s.drop(m, n)
-		} else if s.notice(m, n) {
-			return // and comes back
-		}
+	if !m.hold && s.tell(m) {
+		return // and comes back
 	}
 	for i := range m.rcpt {
-		if !m.rcpt[i].outcome.done() {
+		if !m.rcpt[i].done() {
 			s.postpone(m, now)
 			return
 		}

@@ -6,11 +6,8 @@ import (
 	"io"
 	"maps"
 	"os"
-	"strings"
 	"time"
 
-	"yubin/internal/dsn"
-	"yubin/internal/maillog"
 	"yubin/internal/queue"
 )
 
@@ -163,8 +160,12 @@ func (s *scheduler) expand(transport string, m *message, r *recipient) {
 		return
 	}
 	env := &queue.Envelope{Sender: m.Env.Sender, Attrs: maps.Clone(m.Env.Attrs)}
+	attrs := e.Attrs // what the sender asked for goes on (RFC 3461, 5.2.7)
 	if fw.sender != nil {
-		env.Sender = *fw.sender
+		// To a list the message is delivered; the copies are the list's own.
+		env.Sender, attrs = *fw.sender, nil
+		delete(env.Attrs, queue.AttrEnvID)
+		delete(env.Attrs, queue.AttrRet)
 	}
 	if env.Attrs == nil {
 		env.Attrs = map[string]string{}
@@ -172,7 +173,7 @@ func (s *scheduler) expand(transport string, m *message, r *recipient) {
 	env.Attrs[queue.AttrOrigin], env.Attrs[queue.AttrParent] = "qmgr", m.ID
 	for _, t := range fw.targets {
 		env.Recipients = append(env.Recipients, queue.Recipient{
-			Address: t.Address, Exact: t.Exact, Original: textOr(e.Original, e.Address),
+			Address: t.Address, Exact: t.Exact, Original: textOr(e.Original, e.Address), Attrs: attrs,
 		})
 	}
 	c := &child{id: id, env: env, record: queue.Record{
@@ -201,82 +202,4 @@ func (s *scheduler) expand(transport string, m *message, r *recipient) {
 		return
 	}
 	s.make(m, c)
-}
-
-// notice makes the letter that tells the sender which recipients the message
-// did not reach. It tells whether one is under way.
-func (s *scheduler) notice(m *message, rs []*recipient) bool {
-	id, ok := queue.ChildID(m.ID, queue.ChildBounce, m.Notices)
-	if !ok {
-		s.log.warn("%s: too many generations of forwards: no notice", m.ID)
-		s.drop(m, rs)
-		return false
-	}
-	numbers := make([]int, len(rs))
-	n := dsn.Notice{
-		ID: id, Hostname: s.p.hostname, MailName: s.p.mailName, Time: s.now(), To: m.Env.Sender,
-		Original: m.ID, Arrival: m.arrival(), EnvID: m.Env.Attrs[queue.AttrEnvID],
-		Size: int64(m.Content), SizeLimit: s.p.bounceSize, HeaderOnly: m.Env.Attrs[queue.AttrRet] == "HDRS",
-		Recipients: make([]dsn.Recipient, len(rs)),
-	}
-	for i, r := range rs {
-		e := m.envelope(r)
-		numbers[i] = r.number
-		n.Recipients[i] = dsn.Recipient{
-			Address: e.Address, Original: e.Original, Orcpt: e.Attrs[queue.AttrOrcpt],
-			Code: permanent(r.code), Text: r.text, Host: r.host, Tried: time.UnixMicro(r.tried),
-		}
-	}
-	off, size := m.ContentOffset(), int64(m.Content)
-	s.make(m, &child{
-		id: id,
-		env: &queue.Envelope{
-			Attrs:      map[string]string{queue.AttrOrigin: "qmgr", queue.AttrParent: m.ID, queue.AttrCovers: queue.FormatNumbers(numbers)},
-			Recipients: []queue.Recipient{{Address: m.Env.Sender}},
-		},
-		record: queue.Record{State: queue.Returned, Time: s.now().UnixMicro(), Child: id, Recipients: numbers},
-		write: func(w io.Writer, parent *os.File) error {
-			n.Message = io.NewSectionReader(parent, off, size)
-			b, err := dsn.Bounce(n)
-			if err != nil {
-				return err
-			}
-			_, err = w.Write(b)
-			return err
-		},
-		then: func(err error) { s.noticed(m, rs, id, err) },
-	})
-	return m.making > 0
-}
-
-// permanent turns the code of a deferral that has gone on for too long into one
-// of a failure (RFC 3463, 3.5: X.4.7 delivery time expired).
-func permanent(code string) string {
-	if strings.HasPrefix(code, "5.") {
-		return code
-	}
-	return "5.4.7"
-}
-
-func (s *scheduler) noticed(m *message, rs []*recipient, id string, err error) {
-	if err != nil {
-		s.log.warn("%s: sender notification failed: %s", m.ID, maillog.Clean(err.Error()))
-	} else {
-		s.log.put(logLine{tag: "bounce", text: m.ID + ": sender non-delivery notification: " + id})
-	}
-	for _, r := range rs {
-		if r.outcome = untried; err == nil {
-			r.outcome, r.recorded = expanded, true
-		}
-	}
-}
-
-// drop ends recipients whose failure nobody is told of: the null sender is
-// never answered (RFC 5321, 4.5.5).
-func (s *scheduler) drop(m *message, rs []*recipient) {
-	for _, r := range rs {
-		r.outcome, r.recorded = dropped, false
-		m.fresh++
-	}
-	s.log.info(m.ID, "from=<"+m.Env.Sender+">, not delivered, and nobody to tell")
 }

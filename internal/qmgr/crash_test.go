@@ -102,6 +102,15 @@ var crashOperations = []crashOperation{
 		return &ipc.Reply{N: q.N, Results: []ipc.Result{{Status: ipc.Expanded, To: []ipc.Target{{Address: crashForward}}}}}
 	}, accept},
 	{"bounce", "create pool 2", 0, outcomes(map[string]ipc.Result{crashRecipient: {Status: ipc.Bounced, Code: "5.1.1", Text: "unknown"}}), accept},
+	{"report", "open incoming", 0, func(q *ipc.Request, c string) *ipc.Reply {
+		p := deliverAll(q, c)
+		p.Results[0].Report = ipc.Relayed
+		return p
+	}, func(r *rig) bool {
+		env := envelope(crashSender, crashRecipient)
+		env.Recipients[0].Attrs = map[string]string{queue.AttrNotify: "SUCCESS"}
+		return r.writer().commit(env, "text\n").Error == ""
+	}},
 	{"hold", "rename hold", 2, outcomes(map[string]ipc.Result{crashRecipient: {Status: ipc.Deferred, Code: "4.2.2", Text: "full"}}), func(r *rig) bool {
 		ok := accept(r)
 		if ok {

@@ -84,7 +84,7 @@ func (l *lister) message(name string, m *queue.Listed) {
 	e := head(name, m)
 	for n := range m.Message.Env.Recipients {
 		r := m.Message.Result(n)
-		if r.State.Done() {
+		if r.Done() {
 			continue
 		}
 		e.Recipients = append(e.Recipients, l.recipient(m.Message, n, r))
@@ -108,7 +108,7 @@ func (l *lister) recipient(m *queue.Message, n int, r queue.Result) ipc.EntryRec
 	env := &m.Env.Recipients[n]
 	e := ipc.EntryRecipient{
 		Index: n, Address: env.Address, Original: env.Original,
-		Reason: r.Text, Code: r.Code, Host: r.Host, Tried: r.Time,
+		Reason: r.Reason(), Code: r.Code, Host: r.Host, Tried: r.Time,
 	}
 	if l.route != nil {
 		to, err := l.route(env.Address, m.Env.Sender)

@@ -41,7 +41,8 @@ type recipient struct {
 	recorded         bool // the outcome is in the file, or is about to be
 	unsure           bool // an agent died with it
 	code, text, host string
-	tried            int64 // microseconds since 1970
+	tried            int64  // microseconds since 1970
+	report           string // sent: what the sender has asked to be told and is not yet
 
 	forward *forward // while an expansion arrives
 }
@@ -61,6 +62,8 @@ type message struct {
 	making int  // children under way
 	fresh  int  // outcomes that are not recorded
 	deaths int  // agents that died with it in this attempt
+	noted  bool // what is known is safe, as far as it can be, for reports of deliveries
+	told   bool // which have had their turn in this attempt
 	hold   bool // to be held, or
 	remove bool // deleted, when what is under way has ended
 	closed bool // settled; late events are ignored
@@ -71,23 +74,16 @@ func (m *message) index(number int) (int, bool) {
 	return slices.BinarySearchFunc(m.rcpt, number, func(r recipient, n int) int { return cmp.Compare(r.number, n) })
 }
 
-// done tells whether nothing is left to do for a recipient.
+// done tells whether a recipient is not to be tried again.
 func (o outcome) done() bool { return o == sent || o == expanded || o == dropped }
 
-// bounces returns the recipients that are to go back to the sender.
-func (m *message) bounces() []*recipient {
-	var rs []*recipient
-	for i := range m.rcpt {
-		if m.rcpt[i].outcome == bounced {
-			rs = append(rs, &m.rcpt[i])
-		}
-	}
-	return rs
-}
+// done tells whether nothing is left to do for a recipient.
+func (r *recipient) done() bool { return r.outcome.done() && r.report == "" }
 
 // again makes ready for another attempt a message that stayed in memory.
 func (m *message) again(resolve resolver) {
-	m.closed, m.first, m.deaths, m.left, m.fresh = false, false, 0, 0, 0
+	m.closed, m.first, m.noted, m.told = false, false, false, false
+	m.deaths, m.left, m.fresh = 0, 0, 0
 	for i := range m.rcpt {
 		r := &m.rcpt[i]
 		if r.outcome.done() {
@@ -131,8 +127,8 @@ func (m *message) records() []queue.Record {
 		return nil
 	}
 	type key struct {
-		state            queue.State
-		code, text, host string
+		state                    queue.State
+		code, text, host, report string
 	}
 	var out []queue.Record
 	at := map[key]int{}
@@ -151,12 +147,12 @@ func (m *message) records() []queue.Record {
 			continue
 		}
 		r.recorded = true
-		k := key{state, r.code, r.text, r.host}
+		k := key{state, r.code, r.text, r.host, r.report}
 		n, ok := at[k]
 		if !ok {
 			n = len(out)
 			at[k] = n
-			out = append(out, queue.Record{State: state, Code: r.code, Text: r.text, Host: r.host})
+			out = append(out, queue.Record{State: state, Code: r.code, Text: r.text, Host: r.host, Report: r.report})
 		}
 		out[n].Time = max(out[n].Time, r.tried)
 		out[n].Recipients = append(out[n].Recipients, r.number)
@@ -182,14 +178,19 @@ func (m *message) unrecord(records []queue.Record) {
 func newMessage(q *queue.Message, dir string, f *os.File, resolve resolver) *message {
 	m := &message{Message: q, dir: dir, file: f, rcpt: make([]recipient, 0, q.Left())}
 	for n := range q.Env.Recipients {
-		if q.Result(n).State.Done() {
-			continue
-		}
 		r := recipient{number: n}
-		r.to, r.err = resolve(q.Env.Recipients[n].Address, q.Env.Sender)
+		switch was := q.Result(n); {
+		case was.Done():
+			continue
+		case was.State == queue.Sent: // and the sender waits to hear of it
+			r.outcome, r.recorded, r.report = sent, true, was.Report
+			r.code, r.text, r.host, r.tried = was.Code, was.Text, was.Host, was.Time
+		default:
+			r.to, r.err = resolve(q.Env.Recipients[n].Address, q.Env.Sender)
+			m.left++
+		}
 		m.rcpt = append(m.rcpt, r)
 	}
-	m.left = len(m.rcpt)
 	return m
 }
 

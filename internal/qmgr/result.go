@@ -38,6 +38,7 @@ func (s *scheduler) outcome(t *transport, r *request, res *ipc.Result) {
 	switch res.Status {
 	case ipc.Sent:
 		out.outcome, out.code = sent, code(res.Code, "2.0.0")
+		out.report = r.j.m.reportFor(rc, res.Report)
 	case ipc.Bounced:
 		out.outcome, out.code = bounced, code(res.Code, "5.0.0")
 	case ipc.Expanded:

@@ -23,7 +23,7 @@ type Child byte
 // The kinds of children.
 const (
 	ChildForward Child = 'A' // alias or .forward expansion of recipient n
-	ChildBounce  Child = 'B' // the n-th non-delivery notice
+	ChildBounce  Child = 'B' // the n-th notice to the sender
 )
 
 const childDigits = 6 // the kind and five hex digits of n

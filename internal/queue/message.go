@@ -32,6 +32,18 @@ type Result struct {
 	Time             int64 // microseconds since 1970
 	Code, Text, Host string
 	Child            string // for Expanded and Returned
+	Report           string // for Sent: what the sender is still to be told
+}
+
+// Done tells whether nothing is left to do for the recipient.
+func (r *Result) Done() bool { return r.State.Done() && r.Report == "" }
+
+// Reason says for a listing why the recipient is not done.
+func (r *Result) Reason() string {
+	if r.State == Sent {
+		return "delivered; the report that the sender asked for is still to be made"
+	}
+	return r.Text
 }
 
 // A Message is a queue file as read.
@@ -58,7 +70,7 @@ func (m *Message) Result(n int) Result {
 func (m *Message) Left() int {
 	n := len(m.Env.Recipients)
 	for i := range m.Results {
-		if m.Results[i].State.Done() {
+		if m.Results[i].Done() {
 			n--
 		}
 	}
@@ -208,15 +220,16 @@ func (b *body) records(m *Message) error {
 	return nil
 }
 
-// apply takes a record's outcome. What is done stays done.
+// apply takes a record's outcome. What is done stays done; a report that is due
+// is over with the notice that has it.
 func (m *Message) apply(r *Record) {
 	if m.Results == nil {
 		m.Results = make([]Result, len(m.Env.Recipients))
 	}
-	res := Result{r.State, r.Time, r.Code, r.Text, r.Host, r.Child}
+	res := Result{r.State, r.Time, r.Code, r.Text, r.Host, r.Child, r.Report}
 	for _, n := range r.Recipients {
-		if !m.Results[n].State.Done() {
-			m.Results[n] = res
+		if old := &m.Results[n]; !old.State.Done() || !old.Done() && r.State == Returned {
+			*old = res
 		}
 	}
 	if r.State == Returned && r.Child != "" {

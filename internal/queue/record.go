@@ -42,6 +42,7 @@ const maxRecord = 1 << 20
 //	I  numbers of the recipients: 0-3,7
 //	C  enhanced status code          M  text
 //	H  remote host                   Q  queue ID of the child (e, n)
+//	D  the report that the sender is still to get (s): delivered, relayed
 //
 // An unknown letter is skipped. The first record that is torn, or zeros, is the end.
 type Record struct {
@@ -51,7 +52,8 @@ type Record struct {
 	Text       string
 	Host       string
 	Child      string
-	Recipients []int // rising
+	Report     string // with Sent: what the sender is still to be told; "": nothing
+	Recipients []int  // rising
 }
 
 // AppendRecord appends the record, framed, to b. id is the message's.
@@ -69,6 +71,7 @@ func AppendRecord(b []byte, id string, r *Record) ([]byte, error) {
 	field('M', r.Text)
 	field('H', r.Host)
 	field('Q', r.Child)
+	field('D', r.Report)
 	b = append(b, 'I')
 	b = appendNumbers(b, r.Recipients)
 	b = append(b, 0)
@@ -129,6 +132,8 @@ func (r *Record) parse(b []byte, recipients int) bool {
 		case 'Q':
 			r.Child = value
 			ok = ValidID(value)
+		case 'D':
+			r.Report = value
 		case 'I':
 			r.Recipients, ok = parseNumbers(value, recipients)
 		}

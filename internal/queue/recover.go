@@ -181,7 +181,8 @@ func (s *Store) Reunite(flusher *durable.Flusher, id, parent, dir string) (bool,
 	}
 	lacks := false
 	for _, n := range r.Recipients {
-		lacks = lacks || !p.Result(n).State.Done()
+		was := p.Result(n)
+		lacks = lacks || !was.Done()
 	}
 	if !lacks {
 		return false, nil

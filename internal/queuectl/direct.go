@@ -55,11 +55,11 @@ func entries(l *queue.Listed, visit func(*ipc.Entry) error) error {
 	}
 	for i, r := range m.Env.Recipients {
 		res := m.Result(i)
-		if res.State.Done() {
+		if res.Done() {
 			continue
 		}
 		e.Recipients = append(e.Recipients, ipc.EntryRecipient{
-			Index: i, Address: r.Address, Original: r.Original, Reason: res.Text, Code: res.Code, Host: res.Host, Tried: res.Time,
+			Index: i, Address: r.Address, Original: r.Original, Reason: res.Reason(), Code: res.Code, Host: res.Host, Tried: res.Time,
 		})
 		if len(e.Recipients) == entryRecipients {
 			if err := visit(&e); err != nil {

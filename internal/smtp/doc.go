@@ -18,5 +18,5 @@
 //	RFC 5321, 4.1.1.11  parameters                 param.go
 //	RFC 1870, RFC 6152  SIZE, BODY                 param.go
 //	RFC 5321, 4.5.3.1   limits                     address.go
-//	RFC 3461, 4         xtext                      xtext.go
+//	RFC 3461, 4         DSN parameters, xtext      dsn.go, xtext.go
 package smtp

@@ -119,8 +119,8 @@ func (f *form) rcptCommand(s *session, r *recipient) string {
 	if !s.ext.dsn {
 		return line
 	}
-	if v := r.Attrs[queue.AttrNotify]; notify(v) {
-		line += " NOTIFY=" + v
+	if n, err := smtp.ParseNotify(r.Attrs[queue.AttrNotify]); err == nil {
+		line += " NOTIFY=" + n.String()
 	}
 	kind, addr, ok := strings.Cut(r.Attrs[queue.AttrOrcpt], ";")
 	switch {
@@ -135,17 +135,4 @@ func (f *form) rcptCommand(s *session, r *recipient) string {
 		return line // RFC 6533 has a form for it, which few understand
 	}
 	return line + " ORCPT=" + smtp.Xtext(kind) + ";" + smtp.Xtext(addr)
-}
-
-// notify tells whether v is a value of NOTIFY (RFC 3461, 4.1).
-func notify(v string) bool {
-	if v == "NEVER" {
-		return true
-	}
-	for word := range strings.SplitSeq(v, ",") {
-		if word != "SUCCESS" && word != "FAILURE" && word != "DELAY" {
-			return false
-		}
-	}
-	return true
 }

@@ -212,8 +212,12 @@ func (j *job) use(ctx context.Context, t *target, s *session, reused bool) bool 
 	s.uses++
 	err := j.transactions(s)
 	fresh := err == nil || !reused || j.heard()
-	if fresh && err != nil {
+	switch {
+	case err == nil:
+	case fresh:
 		j.refused(j.silent(), asFailure(err))
+	default:
+		j.log.Info("%s: %s; the connection was used before, another is tried", j.req.ID, asFailure(err).text)
 	}
 	if fresh && !j.unheard() {
 		j.mark(s)
@@ -321,6 +325,7 @@ func (j *job) release(t *target, s *session) {
 func (j *job) sent(r *recipient, answer *reply) {
 	j.outcome(r, ipc.Result{
 		Index: r.Index, Status: ipc.Sent, Code: answer.enhanced(2), Text: shorten(answer.text), Host: j.s.peer.host,
+		Report: j.s.report(),
 	})
 }
 

@@ -1,6 +1,7 @@
 package smtpc
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"testing"
@@ -22,7 +23,8 @@ func TestReuse(t *testing.T) {
 		ehlo   []string
 		pause  func(p *peer.Peer) // between messages
 		conns  int                // connections for five messages
-		said   string             // a command that must have been given
+		log    string
+		text   string // of the messages; "": a short one
 	}{
 		{name: "while there is much mail", conns: 1},
 		{name: "switched off", main: []string{"smtp_connection_cache_on_demand = no"}, conns: 5},
@@ -31,9 +33,14 @@ func TestReuse(t *testing.T) {
 		{name: "the server's limit", ehlo: []string{"LIMITS MAILMAX=2"}, conns: 3},
 		{name: "hung up meanwhile", pause: (*peer.Peer).HangUp, conns: 5},
 		{name: "421 at MAIL", script: peer.Script{"MAIL": "||421 4.4.2 idle too long||||"}, conns: 2},
-		{name: "dropped at MAIL", script: peer.Script{"MAIL": "||" + peer.Drop + "||||"}, conns: 2},
+		{name: "dropped at MAIL", script: peer.Script{"MAIL": "||" + peer.Drop + "||||"}, conns: 2,
+			log: "A2: lost connection with a.far.test[127.0.0.1] while sending MAIL FROM; the connection was used before, another is tried"},
 		{name: "dropped at RCPT", script: peer.Script{"RCPT": "||" + peer.Drop + "||||"}, conns: 2},
-		{name: "dropped in DATA", script: peer.Script{"DATA": "||" + peer.Drop + "||||"}, conns: 2},
+		{name: "dropped in DATA", script: peer.Script{"DATA": "||" + peer.Drop + "||||"}, conns: 2,
+			log: "A2: lost connection with a.far.test[127.0.0.1] while sending DATA command; the connection was used before, another is tried"},
+		{name: "dropped in the message", script: peer.Script{"BODY": "||" + peer.Drop + "||||"}, conns: 2,
+			text: strings.Repeat(strings.Repeat("x", 70)+"\n", 1<<17), // more than the sockets hold
+			log:  "A2: lost connection with a.far.test[127.0.0.1] while sending message body; the connection was used before, another is tried"},
 	}
 	for _, c := range tests {
 		t.Run(c.name, func(t *testing.T) {
@@ -47,7 +54,7 @@ func TestReuse(t *testing.T) {
 			// The first message finds no other beside it, and closes its connection.
 			r.d.pool.enter("far.test " + r.d.o.tls.defaultPolicy().key("far.test"))
 			for n := range 5 {
-				got := r.deliver("far.test", letterText, "bob@far.test")[0]
+				got := r.deliver("far.test", cmp.Or(c.text, letterText), "bob@far.test")[0]
 				if got.Status != ipc.Sent {
 					t.Fatalf("message %d: %s", n, say(got))
 				}
@@ -61,6 +68,9 @@ func TestReuse(t *testing.T) {
 			}
 			if p.Conns() != c.conns || len(p.Messages()) != 5 {
 				t.Errorf("%d connections for %d messages, want %d for 5", p.Conns(), len(p.Messages()), c.conns)
+			}
+			if !strings.Contains(r.log(), c.log) {
+				t.Errorf("the log lacks %q", c.log)
 			}
 		})
 	}

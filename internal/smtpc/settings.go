@@ -48,6 +48,7 @@ type settings struct {
 	reuseTime     time.Duration
 	reuseCount    int
 	wait          timeouts
+	assumeFinal   bool // an LMTP server without DSN has the mailboxes itself
 	tls           *tlsSettings
 	auth          *authSettings // nil: nobody logs in
 	trace         func(string)  // gets each line of a session; nil: nobody looks
@@ -90,7 +91,7 @@ func newSettings(c *config.Config, lmtp bool, report table.Option) (*settings, e
 	helo := config.SmtpHeloName
 	if lmtp {
 		helo = config.LmtpLhloName
-		s.heloName = helo.Of(c)
+		s.heloName, s.assumeFinal = helo.Of(c), config.LmtpAssumeFinal.Of(c)
 	} else {
 		s.fallback = config.SmtpFallbackRelay.Of(c)
 	}

@@ -25,24 +25,48 @@ type accessTable struct {
 
 func checkAccess(what subject) func(*compiler, string) (func(*query) verdict, error) {
 	return func(k *compiler, spec string) (func(*query) verdict, error) {
-		t, err := table.Open(spec, table.Report(func(p config.Problem) { k.log.Warn("%v", p) }))
+		a, err := openAccess(k, spec, what)
 		if err != nil {
 			return nil, err
-		}
-		a := &accessTable{
-			t: t, what: what, parents: ".", delimiters: config.RecipientDelimiter.Of(k.c),
-			null:       config.SmtpdNullAccessLookupKey.Of(k.c),
-			rejectCode: config.AccessMapRejectCode.Of(k.c), deferCode: config.AccessMapDeferCode.Of(k.c),
-		}
-		if slices.Contains(config.ParentDomainMatchesSubdomains.Of(k.c), "smtpd_access_maps") {
-			a.parents = ""
 		}
 		return a.ask, nil
 	}
 }
 
-func (a *accessTable) ask(q *query) verdict {
-	for _, key := range a.keys(q) {
+// checkUser asks a table for the user who has logged in.
+func checkUser(k *compiler, spec string) (func(*query) verdict, error) {
+	a, err := openAccess(k, spec, aboutClient)
+	if err != nil {
+		return nil, err
+	}
+	return func(q *query) verdict {
+		if q.s.user() == "" {
+			return verdict{}
+		}
+		return a.find(q, []string{q.s.user()})
+	}, nil
+}
+
+func openAccess(k *compiler, spec string, what subject) (*accessTable, error) {
+	t, err := table.Open(spec, table.Report(func(p config.Problem) { k.log.Warn("%v", p) }))
+	if err != nil {
+		return nil, err
+	}
+	a := &accessTable{
+		t: t, what: what, parents: ".", delimiters: config.RecipientDelimiter.Of(k.c),
+		null:       config.SmtpdNullAccessLookupKey.Of(k.c),
+		rejectCode: config.AccessMapRejectCode.Of(k.c), deferCode: config.AccessMapDeferCode.Of(k.c),
+	}
+	if slices.Contains(config.ParentDomainMatchesSubdomains.Of(k.c), "smtpd_access_maps") {
+		a.parents = ""
+	}
+	return a, nil
+}
+
+func (a *accessTable) ask(q *query) verdict { return a.find(q, a.keys(q)) }
+
+func (a *accessTable) find(q *query, keys []string) verdict {
+	for _, key := range keys {
 		switch value, found, err := a.t.Lookup(key); {
 		case err != nil:
 			return q.unsure(a.what, err)

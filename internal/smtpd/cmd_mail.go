@@ -3,6 +3,7 @@ package smtpd
 import (
 	"context"
 
+	"yubin/internal/queue"
 	"yubin/internal/smtp"
 )
 
@@ -16,11 +17,37 @@ var mailParams = map[string]func(m *transaction, value string) error{
 		m.body, err = smtp.ParseBody(value)
 		return err
 	},
+	"RET":   once(queue.AttrRet, smtp.ParseRet),     // RFC 3461, 4.3
+	"ENVID": once(queue.AttrEnvID, smtp.ParseEnvID), // RFC 3461, 4.4
+}
+
+// once is a parameter that is kept as an attribute of the message.
+func once(attr string, parse func(string) (string, error)) func(*transaction, string) error {
+	return func(m *transaction, value string) error { return setAttr(&m.attrs, attr, value, parse) }
+}
+
+// setAttr takes the value of a parameter that may be given once.
+func setAttr(attrs *map[string]string, name, value string, parse func(string) (string, error)) error {
+	v, err := parse(value)
+	if _, given := (*attrs)[name]; err == nil && given {
+		err = smtp.Refuse(501, smtp.BadArguments, "A parameter is given twice")
+	}
+	if err != nil {
+		return err
+	}
+	if *attrs == nil {
+		*attrs = map[string]string{}
+	}
+	(*attrs)[name] = v
+	return nil
 }
 
 func (s *session) cmdMail(_ context.Context, args string) smtp.Reply {
 	if s.srv.p.heloRequired && s.helo == "" {
 		return s.fault(503, smtp.BadCommand, "Error: send HELO/EHLO first")
+	}
+	if r, refused := s.limited(eventMessage, "too much mail"); refused {
+		return r
 	}
 	sender, params, err := smtp.ParseMail(args, s.srv.p.strict)
 	if err != nil {
@@ -29,6 +56,9 @@ func (s *session) cmdMail(_ context.Context, args string) smtp.Reply {
 	m := transaction{sender: s.complete(sender), original: sender}
 	for _, p := range params {
 		set := mailParams[p.Name]
+		if set == nil {
+			set = s.loginParam(p.Name)
+		}
 		if set == nil {
 			return s.faultOf(smtp.Unsupported(p))
 		}

@@ -7,10 +7,40 @@ import (
 	"yubin/internal/smtp"
 )
 
+// rcptParams are the parameters of RCPT, and the attributes that keep them.
+var rcptParams = map[string]struct {
+	attr  string
+	parse func(string) (string, error)
+}{
+	"NOTIFY": {queue.AttrNotify, func(value string) (string, error) { // RFC 3461, 4.1
+		n, err := smtp.ParseNotify(value)
+		return n.String(), err
+	}},
+	"ORCPT": {queue.AttrOrcpt, smtp.ParseOrcpt}, // RFC 3461, 4.2
+}
+
+// recipientAttrs reads the parameters of RCPT.
+func recipientAttrs(params []smtp.Param) (attrs map[string]string, err error) {
+	for _, p := range params {
+		known, ok := rcptParams[p.Name]
+		if !ok {
+			return nil, smtp.Unsupported(p)
+		}
+		if err := setAttr(&attrs, known.attr, p.Value, known.parse); err != nil {
+			return nil, err
+		}
+	}
+	return attrs, nil
+}
+
 func (s *session) cmdRcpt(_ context.Context, args string) smtp.Reply {
+	if r, refused := s.limited(eventRecipient, "too many recipients"); refused {
+		return r
+	}
 	rcpt, params, err := smtp.ParseRcpt(args, s.srv.p.strict)
-	if err == nil && len(params) > 0 {
-		err = smtp.Unsupported(params[0])
+	var attrs map[string]string
+	if err == nil {
+		attrs, err = recipientAttrs(params)
 	}
 	if err != nil {
 		return s.faultOf(err)
@@ -22,7 +52,7 @@ func (s *session) cmdRcpt(_ context.Context, args string) smtp.Reply {
 		s.msg.refused++
 		return r
 	}
-	s.msg.recipients = append(s.msg.recipients, queue.Recipient{Address: s.complete(rcpt), Original: rcpt})
+	s.msg.recipients = append(s.msg.recipients, queue.Recipient{Address: s.complete(rcpt), Original: rcpt, Attrs: attrs})
 	s.st = inRcpt
 	return smtp.Reply{Code: 250, Detail: smtp.DestinationOK, Text: "Ok"}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"yubin/internal/intake"
+	"yubin/internal/queue"
 )
 
 // Dialogues, each with lines of main.cf. They are played by a stranger and,
@@ -29,7 +30,8 @@ var dialogues = []struct {
 		S: 250-VRFY
 		S: 250-ETRN
 		S: 250-ENHANCEDSTATUSCODES
-		S: 250 8BITMIME
+		S: 250-8BITMIME
+		S: 250 DSN
 		C: MAIL FROM:<eve@elsewhere.example> SIZE=100 BODY=8BITMIME
 		S: 250 2.1.0 Ok
 		C: RCPT TO:<ann@example.org>
@@ -116,8 +118,8 @@ var dialogues = []struct {
 		S: 250 2.1.0 Ok
 		C: RCPT TO:<>
 		S: 501 5.1.3 Bad recipient address syntax
-		C: RCPT TO:<ann@example.org> NOTIFY=NEVER
-		S: 555 5.5.4 Unsupported option: NOTIFY=NEVER
+		C: RCPT TO:<ann@example.org> MT-PRIORITY=3
+		S: 555 5.5.4 Unsupported option: MT-PRIORITY=3
 		C: RCPT TO:<ann@example.org>
 		S: 250 2.1.5 Ok
 		C: DATA x
@@ -129,7 +131,7 @@ var dialogues = []struct {
 		C: NOOP x
 		S: 250 2.0.0 Ok
 		C: HELP
-		S: 214 2.0.0 Commands: HELO EHLO MAIL RCPT DATA RSET NOOP VRFY ETRN HELP QUIT
+		S: 214 2.0.0 Commands: HELO EHLO AUTH MAIL RCPT DATA RSET NOOP VRFY ETRN HELP QUIT
 		C: VRFY nobody@example.org
 		S: 252 2.0.0 nobody@example.org
 		C: VRFY
@@ -145,7 +147,8 @@ var dialogues = []struct {
 		S: 250-VRFY
 		S: 250-ETRN
 		S: 250-ENHANCEDSTATUSCODES
-		S: 250 8BITMIME
+		S: 250-8BITMIME
+		S: 250 DSN
 		C: MAIL FROM:<ann@example.org>
 		S: 250 2.1.0 Ok
 		C: RCPT TO:<x@elsewhere.example>
@@ -190,7 +193,8 @@ var dialogues = []struct {
 		S: 250-VRFY
 		S: 250-ETRN
 		S: 250-ENHANCEDSTATUSCODES
-		S: 250 8BITMIME
+		S: 250-8BITMIME
+		S: 250 DSN
 		C~ MAIL FROM:<a@b.example>\r\nRCPT TO:<ann@example.org>\r\nRCPT TO:<nobody@example.org>\r\nDATA\r\n
 		S: 250 2.1.0 Ok
 		S: 250 2.1.5 Ok
@@ -218,7 +222,8 @@ var dialogues = []struct {
 		S: 250-VRFY
 		S: 250-ETRN
 		S: 250-ENHANCEDSTATUSCODES
-		S: 250 8BITMIME
+		S: 250-8BITMIME
+		S: 250 DSN
 		C: MAIL FROM:<a@b.example>
 		S: 250 2.1.0 Ok
 		C: RCPT TO:<ann@example.org>
@@ -321,6 +326,41 @@ var dialogues = []struct {
 		C: NOOP
 		S: 250 2.0.0 Ok
 		S: 421 4.7.0 mx.example Error: too many errors`},
+	{name: "DSN", script: `
+		S: 220 ...
+		C: EHLO h
+		S: 250-mx.example
+		S: 250-PIPELINING
+		S: 250-SIZE 10240000
+		S: 250-VRFY
+		S: 250-ETRN
+		S: 250-ENHANCEDSTATUSCODES
+		S: 250-8BITMIME
+		S: 250 DSN
+		C: MAIL FROM:<a@b.example> RET=SOME
+		S: 501 5.5.4 Bad RET parameter syntax
+		C: MAIL FROM:<a@b.example> ENVID=a+0D+0Ab
+		S: 501 5.5.4 Bad ENVID parameter syntax
+		C: MAIL FROM:<a@b.example> RET=FULL RET=HDRS
+		S: 501 5.5.4 A parameter is given twice
+		C: MAIL FROM:<a@b.example> NOTIFY=NEVER
+		S: 555 5.5.4 Unsupported option: NOTIFY=NEVER
+		C: MAIL FROM:<a@b.example> ret=hdrs envid=a+2Bb
+		S: 250 2.1.0 Ok
+		C: RCPT TO:<ann@example.org> NOTIFY=NEVER,SUCCESS
+		S: 501 5.5.4 Bad NOTIFY parameter syntax
+		C: RCPT TO:<ann@example.org> NOTIFY
+		S: 501 5.5.4 Bad NOTIFY parameter syntax
+		C: RCPT TO:<ann@example.org> ORCPT=ann@example.org
+		S: 501 5.5.4 Bad ORCPT parameter syntax
+		C: RCPT TO:<ann@example.org> NOTIFY=NEVER NOTIFY=DELAY
+		S: 501 5.5.4 A parameter is given twice
+		C: RCPT TO:<ann@example.org> RET=FULL
+		S: 555 5.5.4 Unsupported option: RET=FULL
+		C: RCPT TO:<ann@example.org> NOTIFY=success,failure ORCPT=rfc822;ann@example.org
+		S: 250 2.1.5 Ok
+		C: QUIT
+		S: 221 2.0.0 Bye`},
 	{name: "long line", script: `
 		S: 220 ...
 		C: NOOP ` + strings.Repeat("x", 2100) + `
@@ -343,7 +383,8 @@ var dialogues = []struct {
 		S: 250-SIZE 10240000
 		S: 250-ETRN
 		S: 250-ENHANCEDSTATUSCODES
-		S: 250 8BITMIME
+		S: 250-8BITMIME
+		S: 250 DSN
 		C: MAIL FROM:<a@b.example>
 		S: 250 2.1.0 Ok
 		C: EHLO h
@@ -352,7 +393,8 @@ var dialogues = []struct {
 		S: 250-...
 		S: 250-...
 		S: 250-...
-		S: 250 8BITMIME
+		S: 250-8BITMIME
+		S: 250 DSN
 		C: RCPT TO:<ann@example.org>
 		S: 503 5.5.1 Error: need MAIL command
 		C: QUIT
@@ -472,6 +514,38 @@ func TestStored(t *testing.T) {
 	}
 	if m = got[1]; len(m.env.Recipients) != 2 || strings.Contains(m.content, "for <") || m.env.Sender != "" || m.body() != "" {
 		t.Errorf("second message: %+v", m)
+	}
+}
+
+// What the client asks of delivery reports goes into the queue, decoded.
+func TestDSNKept(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	c := r.connect(stranger)
+	c.play(`
+		S: 220 ...
+		C: HELO h
+		S: 250 mx.example
+		C: MAIL FROM:<a@b.example> RET=hdrs ENVID=a+2Bb
+		S: 250 2.1.0 Ok
+		C: RCPT TO:<ann@example.org> NOTIFY=Delay,Success ORCPT=rfc822;ann+2Bx@example.net
+		S: 250 2.1.5 Ok
+		C: RCPT TO:<bob@example.org>
+		S: 250 2.1.5 Ok
+		C: DATA
+		S: 354 ...
+		C: .
+		S: 250 2.0.0 Ok: queued as ...
+		C: QUIT
+		S: 221 2.0.0 Bye`)
+	c.close()
+	env := r.taken()[0].env
+	if env.Attrs[queue.AttrRet] != "HDRS" || env.Attrs[queue.AttrEnvID] != "a+b" {
+		t.Errorf("attributes %v", env.Attrs)
+	}
+	want := "[map[dsn_notify:SUCCESS,DELAY dsn_orcpt:rfc822;ann+x@example.net] map[]]"
+	if got := fmt.Sprint([]any{env.Recipients[0].Attrs, env.Recipients[1].Attrs}); got != want {
+		t.Errorf("recipients have %s, want %s", got, want)
 	}
 }
 

@@ -3,9 +3,9 @@ package smtpd
 import (
 	"bytes"
 	"context"
-	"fmt"
+	"io"
+	"maps"
 	"strconv"
-	"strings"
 	"time"
 
 	"yubin/internal/header"
@@ -22,6 +22,7 @@ type message struct {
 	out     *queue.Writer
 	data    decoder
 	look    header.Inspector
+	whole   *completion // nil: the header stays as it is
 	field   fieldMeter
 	size    int64 // octets of content that the client sent
 	limit   int64 // of size; 0: none
@@ -46,13 +47,15 @@ func (s *session) newMessage(ctx context.Context) (*message, error) {
 		return nil, err
 	}
 	s.msg.id = b.ID
-	s.srv.log.Info("%s: client=%v", b.ID, s.peer)
+	s.srv.log.Info("%s: client=%v%s", b.ID, s.peer, s.saslFields(", "))
 	m := &message{
 		depot: s.srv.depot, blank: b, out: w, limit: s.srv.p.messageLimit, hops: s.srv.p.hops,
 		field: fieldMeter{limit: s.srv.p.fieldLimit},
 	}
 	// An error stays with w until the end of the message.
-	w.Write([]byte(s.received(env, time.Now())))
+	now := time.Now()
+	w.Write([]byte(s.received(env, now)))
+	m.whole = s.completion(m, now)
 	return m, nil
 }
 
@@ -72,6 +75,8 @@ func (s *session) envelope() *queue.Envelope {
 	if s.helo != "" {
 		env.Attrs[queue.AttrHelo] = s.helo
 	}
+	maps.Copy(env.Attrs, s.msg.attrs)
+	s.saslAttrs(env.Attrs)
 	if s.msg.body != "" {
 		env.Attrs[queue.AttrBody] = s.msg.body
 	}
@@ -94,27 +99,6 @@ func unique(list []queue.Recipient) []queue.Recipient {
 	return kept
 }
 
-// received is the trace field (RFC 5321, 4.4). It names the recipient only
-// when there is no other who would learn of it (RFC 5321, 7.6).
-func (s *session) received(env *queue.Envelope, now time.Time) string {
-	helo := s.helo
-	if helo == "" {
-		helo = s.peer.name
-	}
-	literal := s.peer.address()
-	if s.peer.ip.Is6() {
-		literal = "IPv6:" + literal
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "Received: from %s (%s [%s])\n\tby %s (%s) with %s id %s",
-		helo, s.peer.name, literal, s.srv.p.hostname, s.srv.p.mailName, s.proto(), s.msg.id)
-	if len(env.Recipients) == 1 {
-		fmt.Fprintf(&b, "\n\tfor <%s>", smtp.Quote(env.Recipients[0].Address))
-	}
-	fmt.Fprintf(&b, "; %s\n", header.FormatDate(now))
-	return b.String()
-}
-
 // take gets the next octets of the content.
 func (m *message) take(p []byte) {
 	if m.refusal != nil {
@@ -131,7 +115,11 @@ func (m *message) take(p []byte) {
 			return
 		}
 	}
-	if _, err := m.out.Write(p); err != nil {
+	var out io.Writer = m.out
+	if m.whole != nil {
+		out = m.whole.filter
+	}
+	if _, err := out.Write(p); err != nil {
 		m.refusal, m.cause = &writeError, err
 	}
 }
@@ -139,6 +127,11 @@ func (m *message) take(p []byte) {
 // end tells that all the content has come.
 func (m *message) end() {
 	m.look.Close()
+	if m.whole != nil && m.refusal == nil {
+		if err := m.whole.filter.Close(); err != nil {
+			m.refusal, m.cause = &writeError, err
+		}
+	}
 	// Our own Received field is one hop more (RFC 5321, 6.3).
 	if m.refusal == nil && m.look.Received+1 > m.hops {
 		m.refuse(554, smtp.Detail{Subject: 4}, "Error: too many hops")
@@ -151,10 +144,13 @@ func (m *message) refuse(code int, d smtp.Detail, text string) {
 
 // messageID is what the log shows.
 func (m *message) messageID() string {
-	if m.look.MessageID == "" {
-		return "<>"
+	switch {
+	case m.look.Count("message-id") > 0 && m.look.MessageID != "":
+		return m.look.MessageID
+	case m.look.Count("message-id") == 0 && m.whole != nil:
+		return m.whole.MessageID()
 	}
-	return m.look.MessageID
+	return "<>"
 }
 
 // abandon gives the blank back, unless it was committed or given back before.

@@ -113,13 +113,18 @@ func (r *rig) connect(who peer) *client {
 	r.t.Helper()
 	near, far := net.Pipe()
 	ctx, cancel := context.WithCancel(context.Background())
-	c := &client{t: r.t, c: near, in: bufio.NewReader(near), done: make(chan struct{}), stop: cancel}
+	c := clientOf(r.t, near, make(chan struct{}))
+	c.stop = cancel
 	go func() {
 		defer close(c.done)
 		defer far.Close()
 		r.srv.session(ctx, far, who)
 	}()
 	return c
+}
+
+func clientOf(t testing.TB, c net.Conn, done chan struct{}) *client {
+	return &client{t: t, c: c, in: bufio.NewReader(c), done: done, stop: func() {}}
 }
 
 // close hangs up and waits for the session to end.

@@ -1,7 +1,6 @@
 package submit
 
 import (
-	"fmt"
 	"io"
 	"os"
 	"os/user"
@@ -116,8 +115,8 @@ func (l *letter) complete(addr string) string {
 // header, each once.
 func (l *letter) recipients(env *cli.Env, o *options, who account, uid int) error {
 	var attrs map[string]string
-	if n := dsnNotify(o.notify); n != "" {
-		attrs = map[string]string{queue.AttrNotify: n}
+	if n, err := smtp.ParseNotify(o.notify); err == nil {
+		attrs = map[string]string{queue.AttrNotify: n.String()}
 	}
 	seen := map[string]bool{}
 	add := func(addr string) error {
@@ -186,18 +185,10 @@ func (l *letter) extract(add func(string) error) error {
 	return failed
 }
 
-// dropped are the fields that no letter keeps.
-func dropped(name string) bool {
-	switch name {
-	case "bcc", "resent-bcc", "return-path", "content-length":
-		return true
-	}
-	return false
-}
-
 // write writes header and body to w; id is the queue ID.
 func (l *letter) write(w io.Writer, id string, now time.Time, in *input) error {
-	f := header.NewFilter(w, dropped, func(w io.Writer) error { return l.missing(w, id, now) })
+	c := header.Completion{Sender: l.env.Sender, FullName: l.fullName, Origin: l.origin, ID: id, Host: l.hostname, Now: now}
+	f := header.NewFilter(w, header.Dropped, func(w io.Writer) error { return c.Missing(w, l.look) })
 	if _, err := f.Write(l.head); err != nil {
 		return err
 	}
@@ -205,38 +196,4 @@ func (l *letter) write(w io.Writer, id string, now time.Time, in *input) error {
 		return err
 	}
 	return f.Close()
-}
-
-// missing adds the fields that a letter must have (RFC 5322, 3.6), and their
-// Resent- companions when it has been resent (3.6.6).
-func (l *letter) missing(w io.Writer, id string, now time.Time) error {
-	sender := l.env.Sender
-	if sender == "" {
-		sender = nobody + "@" + l.origin
-	}
-	from := smtp.Quote(sender)
-	if l.fullName != "" {
-		from = header.EncodeName(l.fullName) + " <" + from + ">"
-	}
-	messageID := fmt.Sprintf("<%s.%s@%s>", now.UTC().Format("20060102150405"), id, l.hostname)
-	values := [...][2]string{{"Date", header.FormatDate(now)}, {"From", from}, {"Message-Id", messageID}}
-	prefixes := []string{""}
-	for _, name := range []string{"to", "cc", "bcc", "from", "sender", "date", "message-id"} {
-		if l.look.Count("resent-"+name) > 0 {
-			prefixes = []string{"Resent-", ""}
-			break
-		}
-	}
-	for _, prefix := range prefixes {
-		for _, v := range values {
-			name := prefix + v[0]
-			if l.look.Count(strings.ToLower(name)) > 0 {
-				continue
-			}
-			if _, err := io.WriteString(w, name+": "+v[1]+"\n"); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"yubin/internal/config"
 	"yubin/internal/maillog"
 	"yubin/internal/queue"
+	"yubin/internal/smtp"
 )
 
 // options are the flags that mean something.
@@ -64,13 +65,13 @@ func (o *options) check(env *cli.Env) error {
 		}
 		return fail(cli.ExUnavailable, "-XV: a sender address for each recipient is not supported yet")
 	}
-	if o.notify != "" && dsnNotify(o.notify) == "" {
+	if _, err := smtp.ParseNotify(o.notify); o.notify != "" && err != nil {
 		warn(env, "-N wants never, or a list of success, failure and delay, has %.100q; ignored", o.notify)
 	}
-	if o.ret != "" && dsnRet(o.ret) == "" {
+	if _, err := smtp.ParseRet(o.ret); o.ret != "" && err != nil {
 		warn(env, "-R wants full or hdrs, has %.100q; ignored", o.ret)
 	}
-	if o.envID != "" && !validEnvID(o.envID) {
+	if o.envID != "" && !smtp.ValidEnvID(o.envID) {
 		warn(env, "-V wants at most 100 printable ASCII characters, has %.100q; ignored", o.envID)
 	}
 	return nil
@@ -86,40 +87,6 @@ func isAlnum(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
-// dsnNotify returns the value of NOTIFY (RFC 3461, 4.1), "" for a wrong one.
-func dsnNotify(s string) string {
-	s = strings.ToUpper(s)
-	if s == "NEVER" {
-		return s
-	}
-	for word := range strings.SplitSeq(s, ",") {
-		switch word {
-		case "SUCCESS", "FAILURE", "DELAY":
-		default:
-			return ""
-		}
-	}
-	return s
-}
-
-// dsnRet returns the value of RET (RFC 3461, 4.3), "" for a wrong one.
-func dsnRet(s string) string {
-	switch s = strings.ToUpper(s); s {
-	case "FULL", "HDRS":
-		return s
-	}
-	return ""
-}
-
-func validEnvID(s string) bool {
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return len(s) <= 100
-}
-
 // attrs are the message's attributes that options ask for.
 func (o *options) attrs() map[string]string {
 	a := map[string]string{queue.AttrOrigin: "sendmail"}
@@ -129,10 +96,10 @@ func (o *options) attrs() map[string]string {
 	if o.verbose == 1 {
 		a[queue.AttrVerbose] = "yes"
 	}
-	if r := dsnRet(o.ret); r != "" {
+	if r, err := smtp.ParseRet(o.ret); err == nil {
 		a[queue.AttrRet] = r
 	}
-	if o.envID != "" && validEnvID(o.envID) {
+	if smtp.ValidEnvID(o.envID) {
 		a[queue.AttrEnvID] = o.envID
 	}
 	return a

@@ -1,0 +1,59 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"yubin/internal/ipc"
+)
+
+// Facts are what is known of a client before it says who it is.
+type Facts = ipc.AuthFacts
+
+// A Server lets clients log in. It is safe for concurrent use.
+type Server interface {
+	// Mechanisms are those that this client may use on its channel now, the
+	// strongest first. Which of them may be offered in the clear is the caller's
+	// to decide. An error is temporary.
+	Mechanisms(ctx context.Context, f *Facts) ([]string, error)
+	// Begin starts an exchange in a mechanism (upper case); initial is the
+	// client's initial response, nil where it sent none. The Step may be final,
+	// in which case the Exchange is good for HandOver alone.
+	Begin(ctx context.Context, mechanism string, initial []byte, f *Facts) (Exchange, Step)
+}
+
+// An Exchange is one client's login. Its methods are called one at a time.
+type Exchange interface {
+	// Next passes on the client's response to the last challenge.
+	Next(ctx context.Context, response []byte) Step
+	// Cancel ends an exchange that has no final Step yet: the client sent "*",
+	// or has gone. Otherwise it does nothing.
+	Cancel()
+	// HandOver gives the connection of a login that succeeded to a session
+	// process, through authd and master, within some seconds of the success. ack
+	// is what the session process answers on (ipc.SessionAck). Both files stay
+	// the caller's, who closes them.
+	HandOver(ctx context.Context, start ipc.AuthSessionStart, conn, ack *os.File) error
+}
+
+// A Step is what the server says. A State of AuthGoOn wants Challenge, which may
+// be empty, sent to the client; all others are final.
+type Step struct {
+	State     string // ipc.AuthOK, AuthGoOn, AuthFailed, AuthTempFail
+	Challenge []byte
+	User      string // canonical, with AuthOK; what was tried, for the log, with AuthFailed
+	Code      string // one of ipc's codes, "" where none is known
+	Text      string // may be shown to the client
+}
+
+// Final tells whether the exchange is over.
+func (s *Step) Final() bool { return s.State != ipc.AuthGoOn }
+
+// ErrUnsupported is HandOver's answer where the server is not authd.
+var ErrUnsupported = errors.New("this authentication service hands no connections over")
+
+// Unavailable is the Step of an exchange that nobody answers.
+func Unavailable() Step {
+	return Step{State: ipc.AuthTempFail, Code: ipc.AuthCodeUnavailable, Text: "Temporary authentication failure"}
+}

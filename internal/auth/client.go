@@ -1,0 +1,188 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"yubin/internal/fdpass"
+	"yubin/internal/ipc"
+	"yubin/internal/maillog"
+)
+
+const (
+	// answerTime is how long authd may take for one step: longer than its
+	// longest delay of a failure.
+	answerTime = time.Minute
+	// idleTime is how long a connection without work is kept. authd cannot end
+	// while somebody is connected.
+	idleTime = 10 * time.Second
+)
+
+// A Client is authd as a Server.
+type Client struct {
+	dial    func() (*fdpass.Conn, error)
+	program string
+	log     *maillog.Logger
+
+	mu   sync.Mutex // guards link
+	link *link      // that the next exchange begins on; nil: none
+}
+
+// New returns a Client that connects by dial, says that it is program, and logs
+// what is wrong between it and authd.
+func New(dial func() (*fdpass.Conn, error), program string, log *maillog.Logger) *Client {
+	return &Client{dial: dial, program: program, log: log}
+}
+
+// Mechanisms implements Server.
+func (c *Client) Mechanisms(ctx context.Context, f *Facts) ([]string, error) {
+	x, r, err := c.begin(ctx, &ipc.AuthRequest{Op: ipc.AuthMechanisms, Facts: f})
+	if err == nil {
+		x.link.release()
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case r.State != ipc.AuthOK:
+		return nil, fmt.Errorf("authd: %s", maillog.Clean(r.Text))
+	}
+	return r.Mechanisms, nil
+}
+
+// Begin implements Server.
+func (c *Client) Begin(ctx context.Context, mechanism string, initial []byte, f *Facts) (Exchange, Step) {
+	x, r, err := c.begin(ctx, &ipc.AuthRequest{
+		Op: ipc.AuthBegin, Mechanism: mechanism, Response: initial, Initial: initial != nil, Facts: f,
+	})
+	if err != nil {
+		c.log.Warn("authentication: %v", err)
+		return &exchange{client: c}, Unavailable()
+	}
+	return x, x.step(r)
+}
+
+// begin sends the first request of an exchange, whose link is held then. A connection that takes no more
+// requests is that of an authd that ends: the next generation gets it.
+func (c *Client) begin(ctx context.Context, q *ipc.AuthRequest) (*exchange, *ipc.AuthReply, error) {
+	for fresh := false; ; {
+		l, dialled, err := c.connected()
+		if err != nil {
+			return nil, nil, err
+		}
+		fresh = fresh || dialled
+		q.Exchange = l.number()
+		r, err := l.ask(ctx, q)
+		if err != nil {
+			l.release()
+		}
+		var refused *unsent
+		if errors.As(err, &refused) && !fresh {
+			c.drop(l)
+			continue
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		return &exchange{client: c, link: l, number: q.Exchange, state: ipc.AuthGoOn}, r, nil
+	}
+}
+
+// connected returns the connection for a new exchange, and whether it is new.
+func (c *Client) connected() (l *link, dialled bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.link != nil && c.link.hold() {
+		return c.link, false, nil
+	}
+	conn, err := c.dial()
+	if err != nil {
+		return nil, false, fmt.Errorf("connect to authd: %w", err)
+	}
+	if err := conn.Send(ipc.Hello{Version: ipc.AuthVersion, Role: ipc.RoleAuth, Program: c.program}); err != nil {
+		conn.Close()
+		return nil, false, fmt.Errorf("connect to authd: %w", err)
+	}
+	c.link = newLink(conn)
+	return c.link, true, nil
+}
+
+// drop has the next exchange begin on another connection. What is under way on
+// this one goes on.
+func (c *Client) drop(l *link) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.link == l {
+		c.link = nil
+	}
+	l.retire()
+}
+
+// An exchange is one with authd.
+type exchange struct {
+	client *Client
+	link   *link // nil: it never began
+	number uint64
+	state  string // AuthGoOn: it holds the link
+}
+
+// step is what a reply says.
+func (x *exchange) step(r *ipc.AuthReply) Step {
+	x.enter(r.State)
+	switch r.State {
+	case ipc.AuthOK, ipc.AuthGoOn, ipc.AuthFailed, ipc.AuthTempFail:
+		return Step{r.State, r.Challenge, r.User, r.Code, r.Text}
+	}
+	x.client.log.Warn("authentication: authd answers with the unknown state %q", maillog.Clean(r.State))
+	return Unavailable()
+}
+
+// enter ends or keeps the exchange: only one that waits for its client holds the
+// link.
+func (x *exchange) enter(state string) {
+	if x.state == ipc.AuthGoOn && state != ipc.AuthGoOn {
+		x.link.release()
+	}
+	x.state = state
+}
+
+// Next implements Exchange.
+func (x *exchange) Next(ctx context.Context, response []byte) Step {
+	if x.state != ipc.AuthGoOn {
+		return Unavailable()
+	}
+	r, err := x.link.ask(ctx, &ipc.AuthRequest{Op: ipc.AuthContinue, Exchange: x.number, Response: response})
+	if err != nil {
+		x.enter(ipc.AuthTempFail)
+		x.client.log.Warn("authentication: %v", err)
+		return Unavailable()
+	}
+	return x.step(r)
+}
+
+// Cancel implements Exchange.
+func (x *exchange) Cancel() {
+	if x.state == ipc.AuthGoOn {
+		x.link.cancel(x.number)
+		x.enter(ipc.AuthFailed)
+	}
+}
+
+// HandOver implements Exchange.
+func (x *exchange) HandOver(ctx context.Context, start ipc.AuthSessionStart, conn, ack *os.File) error {
+	if x.state != ipc.AuthOK {
+		return errors.New("nobody has logged in")
+	}
+	x.state = ipc.AuthFailed // once is enough
+	r, err := x.link.ask(ctx, &ipc.AuthRequest{Op: ipc.AuthSession, Exchange: x.number, Session: &start}, conn, ack)
+	switch {
+	case err != nil:
+		return err
+	case r.State != ipc.AuthOK:
+		return fmt.Errorf("authd: %s", maillog.Clean(r.Text))
+	}
+	return nil
+}

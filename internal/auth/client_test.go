@@ -1,0 +1,356 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"yubin/internal/fdpass"
+	"yubin/internal/ipc"
+	"yubin/internal/maillog"
+)
+
+// A keeper is an authd of this test: each connection is served by play.
+type keeper struct {
+	t     *testing.T
+	play  func(c *fdpass.Conn, generation int)
+	dials atomic.Int32
+	ended sync.WaitGroup
+	fail  atomic.Bool
+	log   string
+}
+
+func newKeeper(t *testing.T, play func(c *fdpass.Conn, generation int)) (*keeper, *Client) {
+	t.Helper()
+	k := &keeper{t: t, play: play, log: filepath.Join(t.TempDir(), "log")}
+	f, err := os.Create(k.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := maillog.Open(maillog.Options{Tag: "postfix/smtpd", File: f})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := New(k.dial, "smtpd", log)
+	t.Cleanup(func() {
+		if c.link != nil {
+			c.link.mu.Lock()
+			c.link.end(errors.New("the test is over"))
+			c.link.mu.Unlock()
+		}
+		k.ended.Wait()
+		log.Close()
+	})
+	return k, c
+}
+
+func (k *keeper) dial() (*fdpass.Conn, error) {
+	if k.fail.Load() {
+		return nil, errors.New("nobody there")
+	}
+	ours, theirs, err := fdpass.Pair()
+	if err != nil {
+		return nil, err
+	}
+	generation := int(k.dials.Add(1))
+	k.ended.Go(func() {
+		defer theirs.Close()
+		var h ipc.Hello
+		if _, err := theirs.Recv(&h); err != nil || h != (ipc.Hello{Version: ipc.AuthVersion, Role: ipc.RoleAuth, Program: "smtpd"}) {
+			k.t.Errorf("hello: got %+v, %v", h, err)
+		}
+		k.play(theirs, generation)
+	})
+	return ours, nil
+}
+
+func (k *keeper) logged() string {
+	b, err := os.ReadFile(k.log)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return string(b)
+}
+
+// requests calls f for each request until the end.
+func requests(c *fdpass.Conn, f func(q *ipc.AuthRequest, files []*os.File)) {
+	for {
+		q := new(ipc.AuthRequest)
+		files, err := c.Recv(q)
+		if err != nil {
+			return
+		}
+		f(q, files)
+		fdpass.CloseAll(files)
+	}
+}
+
+var facts = &Facts{Service: "smtp", Client: "192.0.2.10"}
+
+func TestExchange(t *testing.T) {
+	t.Parallel()
+	var seen []ipc.AuthRequest
+	_, c := newKeeper(t, func(c *fdpass.Conn, _ int) {
+		requests(c, func(q *ipc.AuthRequest, _ []*os.File) {
+			seen = append(seen, *q)
+			r := ipc.AuthReply{Exchange: q.Exchange}
+			switch {
+			case q.Op == ipc.AuthMechanisms:
+				r.State, r.Mechanisms = ipc.AuthOK, []string{"SCRAM-SHA-256", "PLAIN"}
+			case q.Op == ipc.AuthBegin && q.Mechanism == "PLAIN":
+				r.State, r.User, r.Code, r.Text = ipc.AuthFailed, "bob", ipc.AuthCodeFailed, "no"
+			case q.Op == ipc.AuthBegin:
+				r.State, r.Challenge = ipc.AuthGoOn, []byte("Username:")
+			case q.Op == ipc.AuthContinue:
+				r.State, r.User = ipc.AuthOK, "bob"
+			default:
+				return
+			}
+			c.Send(r)
+		})
+	})
+	ctx := t.Context()
+	if m, err := c.Mechanisms(ctx, facts); err != nil || !slices.Equal(m, []string{"SCRAM-SHA-256", "PLAIN"}) {
+		t.Errorf("got %q, %v", m, err)
+	}
+	if _, s := c.Begin(ctx, "PLAIN", []byte{}, facts); s.State != ipc.AuthFailed || s.User != "bob" || s.Code != ipc.AuthCodeFailed || s.Text != "no" || !s.Final() {
+		t.Errorf("got %+v", s)
+	}
+	x, s := c.Begin(ctx, "LOGIN", nil, facts)
+	if s.State != ipc.AuthGoOn || string(s.Challenge) != "Username:" || s.Final() {
+		t.Errorf("got %+v", s)
+	}
+	if s := x.Next(ctx, []byte("bob")); s.State != ipc.AuthOK || s.User != "bob" {
+		t.Errorf("got %+v", s)
+	}
+	if s := x.Next(ctx, nil); s.State != ipc.AuthTempFail {
+		t.Errorf("after the end: got %+v", s)
+	}
+	x.Cancel() // is over: nothing is said
+	x, _ = c.Begin(ctx, "LOGIN", nil, facts)
+	x.Cancel()
+	x.Cancel()
+	if _, err := c.Mechanisms(ctx, facts); err != nil {
+		t.Fatal(err)
+	}
+	var ops []string
+	for _, q := range seen {
+		ops = append(ops, q.Op)
+	}
+	if got, want := strings.Join(ops, " "), "mechanisms begin begin continue begin cancel mechanisms"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if !seen[1].Initial || seen[2].Initial || *seen[1].Facts != *facts || seen[2].Exchange != seen[3].Exchange {
+		t.Errorf("got %+v", seen)
+	}
+	if c.link.held != 0 || len(c.link.waiting) != 0 {
+		t.Errorf("%d hold the link, %d wait: want none", c.link.held, len(c.link.waiting))
+	}
+}
+
+// Answers come in any order, and each reaches who waits for it.
+func TestManyAtOnce(t *testing.T) {
+	t.Parallel()
+	const n = 50
+	_, c := newKeeper(t, func(c *fdpass.Conn, _ int) {
+		var kept []*ipc.AuthRequest
+		requests(c, func(q *ipc.AuthRequest, _ []*os.File) {
+			if kept = append(kept, q); len(kept) < n {
+				return
+			}
+			for _, q := range slices.Backward(kept) {
+				c.Send(ipc.AuthReply{Exchange: q.Exchange, State: ipc.AuthOK, User: string(q.Response)})
+			}
+		})
+	})
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() {
+			user := strings.Repeat("x", i+1)
+			if _, s := c.Begin(t.Context(), "PLAIN", []byte(user), facts); s.User != user {
+				t.Errorf("got %q, want %q", s.User, user)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// authd dies: what is under way fails for now, what comes next asks the next
+// generation.
+func TestDeath(t *testing.T) {
+	t.Parallel()
+	k, c := newKeeper(t, func(c *fdpass.Conn, generation int) {
+		requests(c, func(q *ipc.AuthRequest, _ []*os.File) {
+			switch {
+			case q.Op == ipc.AuthContinue:
+				c.Close()
+			case generation == 1:
+				c.Send(ipc.AuthReply{Exchange: q.Exchange, State: ipc.AuthGoOn})
+			default:
+				c.Send(ipc.AuthReply{Exchange: q.Exchange, State: ipc.AuthOK, User: "bob"})
+			}
+		})
+	})
+	x, _ := c.Begin(t.Context(), "LOGIN", nil, facts)
+	y, _ := c.Begin(t.Context(), "LOGIN", nil, facts)
+	for _, e := range []Exchange{x, y} {
+		if s := e.Next(t.Context(), []byte("secret")); s.State != ipc.AuthTempFail || s.Code != ipc.AuthCodeUnavailable {
+			t.Errorf("got %+v", s)
+		}
+	}
+	if _, s := c.Begin(t.Context(), "PLAIN", []byte("secret"), facts); s.State != ipc.AuthOK {
+		t.Errorf("the next generation: got %+v", s)
+	}
+	if log := k.logged(); strings.Contains(log, "secret") || strings.Count(log, "warning: authentication: ") != 2 {
+		t.Errorf("got\n%s", log)
+	}
+}
+
+// A daemon that drains reads no more, but still answers what it has got.
+func TestDrain(t *testing.T) {
+	t.Parallel()
+	drained, goOn := make(chan struct{}), make(chan struct{})
+	k, c := newKeeper(t, func(c *fdpass.Conn, generation int) {
+		requests(c, func(q *ipc.AuthRequest, _ []*os.File) {
+			if generation == 1 {
+				c.Unix().CloseRead()
+				close(drained)
+				<-goOn
+			}
+			c.Send(ipc.AuthReply{Exchange: q.Exchange, State: ipc.AuthOK, User: string(q.Response)})
+		})
+	})
+	var first sync.WaitGroup
+	first.Go(func() {
+		if _, s := c.Begin(t.Context(), "PLAIN", []byte("old"), facts); s.User != "old" {
+			t.Errorf("the first: got %+v", s)
+		}
+	})
+	<-drained
+	if _, s := c.Begin(t.Context(), "PLAIN", []byte("new"), facts); s.User != "new" {
+		t.Errorf("the second: got %+v", s)
+	}
+	close(goOn)
+	first.Wait()
+	if n := k.dials.Load(); n != 2 {
+		t.Errorf("%d connections, want 2", n)
+	}
+}
+
+func TestUnavailable(t *testing.T) {
+	t.Parallel()
+	k, c := newKeeper(t, func(c *fdpass.Conn, _ int) {}) // hangs up after Hello
+	if _, s := c.Begin(t.Context(), "PLAIN", nil, facts); s.State != ipc.AuthTempFail {
+		t.Errorf("hung up: got %+v", s)
+	}
+	k.fail.Store(true)
+	x, s := c.Begin(t.Context(), "PLAIN", nil, facts)
+	if s.State != ipc.AuthTempFail {
+		t.Errorf("nobody there: got %+v", s)
+	}
+	x.Cancel()
+	if s := x.Next(t.Context(), nil); s.State != ipc.AuthTempFail {
+		t.Errorf("got %+v", s)
+	}
+	if err := x.HandOver(t.Context(), ipc.AuthSessionStart{}, nil, nil); err == nil {
+		t.Error("handed over")
+	}
+	if _, err := c.Mechanisms(t.Context(), facts); err == nil {
+		t.Error("mechanisms of nobody")
+	}
+}
+
+// A caller that waits no longer says so.
+func TestPatience(t *testing.T) {
+	t.Parallel()
+	asked, canceled := make(chan struct{}), make(chan struct{})
+	_, c := newKeeper(t, func(c *fdpass.Conn, _ int) {
+		requests(c, func(q *ipc.AuthRequest, _ []*os.File) {
+			if q.Op == ipc.AuthCancel {
+				close(canceled)
+				c.Send(ipc.AuthReply{Exchange: q.Exchange, State: ipc.AuthOK}) // too late
+				return
+			}
+			close(asked)
+		})
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-asked; cancel() }()
+	if _, s := c.Begin(ctx, "PLAIN", nil, facts); s.State != ipc.AuthTempFail {
+		t.Errorf("got %+v", s)
+	}
+	<-canceled
+}
+
+func TestHandOver(t *testing.T) {
+	t.Parallel()
+	_, c := newKeeper(t, func(c *fdpass.Conn, _ int) {
+		requests(c, func(q *ipc.AuthRequest, files []*os.File) {
+			r := ipc.AuthReply{Exchange: q.Exchange, State: ipc.AuthOK}
+			if q.Op == ipc.AuthSession {
+				if len(files) != 2 || q.Session == nil || q.Session.Tag != "a1" {
+					t.Errorf("got %+v with %d files", q.Session, len(files))
+				} else if _, err := files[0].WriteString("hello"); err != nil {
+					t.Error(err)
+				}
+				if string(q.Session.Unread) == "no" {
+					r.State, r.Text = ipc.AuthTempFail, "no session"
+				}
+			}
+			c.Send(r)
+		})
+	})
+	for _, unread := range []string{"yes", "no"} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, _ := c.Begin(t.Context(), "PLAIN", nil, facts)
+		start := ipc.AuthSessionStart{Tag: "a1", Unread: []byte(unread)}
+		err = x.HandOver(t.Context(), start, w, w)
+		if (err == nil) != (unread == "yes") || err != nil && err.Error() != "authd: no session" {
+			t.Errorf("%s: %v", unread, err)
+		}
+		if err := x.HandOver(t.Context(), start, w, w); err == nil {
+			t.Error("handed over twice")
+		}
+		w.Close()
+		b := make([]byte, 10)
+		if n, _ := r.Read(b); string(b[:n]) != "hello" {
+			t.Errorf("got %q", b[:n])
+		}
+		r.Close()
+	}
+}
+
+// A connection without work is closed, so that authd can end; one whose client
+// thinks is kept.
+func TestRest(t *testing.T) {
+	t.Parallel()
+	k, c := newKeeper(t, func(c *fdpass.Conn, _ int) {
+		requests(c, func(q *ipc.AuthRequest, _ []*os.File) {
+			if q.Op != ipc.AuthCancel {
+				c.Send(ipc.AuthReply{Exchange: q.Exchange, State: ipc.AuthGoOn})
+			}
+		})
+	})
+	x, _ := c.Begin(t.Context(), "LOGIN", nil, facts)
+	c.link.rest()
+	if s := x.Next(t.Context(), nil); s.State != ipc.AuthGoOn {
+		t.Errorf("under way: got %+v", s)
+	}
+	x.Cancel()
+	c.link.rest()
+	k.ended.Wait() // the connection has ended
+	if x, s := c.Begin(t.Context(), "LOGIN", nil, facts); s.State != ipc.AuthGoOn || k.dials.Load() != 2 {
+		t.Errorf("got %+v after %d connections", s, k.dials.Load())
+	} else {
+		x.Cancel()
+	}
+}
