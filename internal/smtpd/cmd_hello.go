@@ -53,6 +53,9 @@ func (s *session) keywords() []string {
 	if s.srv.p.etrn {
 		words = append(words, "ETRN")
 	}
+	if s.offersTLS() {
+		words = append(words, "STARTTLS")
+	}
 	return append(words, "ENHANCEDSTATUSCODES", "8BITMIME", "DSN")
 }
 

@@ -19,7 +19,7 @@ type keyword struct {
 }
 
 // keywords are the restrictions. Those of Postfix that are missing need DNS,
-// SASL, TLS or a policy server, which smtpd does not have yet.
+// SASL or a policy server, which smtpd does not have yet.
 var keywords = [...]keyword{
 	{name: "permit", build: plain(func(*query) verdict { return verdict{action: permit} })},
 	{name: "reject", closes: true, build: rejectAll(config.RejectCode, smtp.NotAuthorized, "Access denied")},
@@ -27,6 +27,8 @@ var keywords = [...]keyword{
 	{name: "permit_mynetworks", build: plain(permitNetworks)},
 	{name: "permit_inet_interfaces", build: permitInterfaces},
 	{name: "permit_sasl_authenticated", build: plain(pass)}, // nobody is, yet
+	{name: "permit_tls_clientcerts", build: plain(permitCertificates)},
+	{name: "permit_tls_all_clientcerts", build: plain(permitVerified)},
 	{name: "permit_auth_destination", build: plain(permitDestination)},
 	{name: "reject_unauth_destination", closes: true, build: relayDenied(config.RelayDomainsRejectCode)},
 	{name: "defer_unauth_destination", closes: true, build: relayDeferred},
@@ -42,6 +44,7 @@ var keywords = [...]keyword{
 	{name: "reject_non_fqdn_recipient", build: rejectBareAddress(aboutRecipient)},
 	{name: "reject_multi_recipient_bounce", build: rejectBounces},
 	{name: "check_client_access", table: true, build: checkAccess(aboutClient)},
+	{name: "check_ccert_access", table: true, build: checkAccess(aboutCcert)},
 	{name: "check_helo_access", table: true, build: checkAccess(aboutHelo)},
 	{name: "check_sender_access", table: true, build: checkAccess(aboutSender)},
 	{name: "check_recipient_access", table: true, build: checkAccess(aboutRecipient)},

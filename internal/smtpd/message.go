@@ -112,8 +112,12 @@ func (s *session) received(env *queue.Envelope, now time.Time) string {
 		literal = "IPv6:" + literal
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "Received: from %s (%s [%s])\n\tby %s (%s) with %s id %s",
-		helo, s.peer.name, literal, s.srv.p.hostname, s.srv.p.mailName, s.proto(), s.msg.id)
+	with := s.proto()
+	if s.esmtp && s.tls != nil {
+		with += "S" // RFC 3848
+	}
+	fmt.Fprintf(&b, "Received: from %s (%s [%s])%s\n\tby %s (%s) with %s id %s",
+		helo, s.peer.name, literal, s.tlsTrace(), s.srv.p.hostname, s.srv.p.mailName, with, s.msg.id)
 	if len(env.Recipients) == 1 {
 		fmt.Fprintf(&b, "\n\tfor <%s>", smtp.Quote(env.Recipients[0].Address))
 	}
