@@ -15,6 +15,7 @@ import (
 
 	"yubin/internal/config"
 	"yubin/internal/fdpass"
+	"yubin/internal/ids"
 	"yubin/internal/ipc"
 	"yubin/internal/maillog"
 )
@@ -50,9 +51,9 @@ func newSigner(c *config.Config, log *maillog.Logger) (*signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	login := trusted(config.LoginUser.Of(c))
+	login := ids.Trusted(config.LoginUser.Of(c))
 	return &signer{log: log, keys: keys, sets: map[string]map[uint32]bool{
-		"smtpd": trusted(config.SmtpdUser.Of(c)), "pop3d": login, "imapd": login,
+		"smtpd": ids.Trusted(config.SmtpdUser.Of(c)), "pop3d": login, "imapd": login,
 	}}, nil
 }
 

@@ -193,8 +193,6 @@ var (
 	TLSMediumCipherlist = str("tls_medium_cipherlist", "", `
 		As tls_high_cipherlist, for the grade medium.`)
 
-	SmtpdTLSAuthOnly = boolean("smtpd_tls_auth_only", "no", `
-		Clients may log in over TLS only.`)
 	SmtpdTLSReceivedHeader = boolean("smtpd_tls_received_header", "no", `
 		Received fields tell the TLS version, the cipher, and the names in a client's certificate.`)
 	RelayClientcerts = list("relay_clientcerts", "", `

@@ -23,6 +23,9 @@ func (s *session) cmdStarttls(ctx context.Context, args string) smtp.Reply {
 	case !s.offersTLS():
 		return s.fault(502, smtp.BadCommand, "Error: command not implemented")
 	}
+	if s.tooOften(eventTLS) {
+		return s.tooManyTLS()
+	}
 	if err := s.srv.tls.Available(ctx); err != nil {
 		s.srv.log.Warn("no TLS for %v: %v", s.peer, err)
 		return s.fault(454, smtp.SecurityOther, "TLS not available due to local problem")
@@ -38,12 +41,17 @@ func (s *session) cmdStarttls(ctx context.Context, args string) smtp.Reply {
 		s.srv.log.Info("lost connection after STARTTLS from %v", s.peer)
 		return smtp.Reply{}
 	}
-	s.helo, s.esmtp = "", false
+	s.helo, s.esmtp, s.who = "", false, identity{}
 	s.reset()
 	if why := s.srv.tls.Refusal(s.tls); why != "" {
 		return s.abort(why)
 	}
 	return smtp.Reply{} // the client speaks next
+}
+
+// tooManyTLS ends a session whose client makes too many handshakes.
+func (s *session) tooManyTLS() smtp.Reply {
+	return s.hangUp(421, smtp.SecurityOther, "too many new TLS sessions from "+s.peer.address())
 }
 
 // abort ends a session whose client has not the certificate that it needs.

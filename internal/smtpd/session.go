@@ -43,7 +43,12 @@ type session struct {
 	broken bool             // the connection failed within a command
 	tls    *servertls.Facts // nil: in the clear
 	endTLS func()
-	msg    transaction
+	number string // of the session, for authd; "" until it is needed
+	who    identity
+	// secretive: the client has tried to log in, and what it sends may be a
+	// password.
+	secretive bool
+	msg       transaction
 }
 
 // A tally counts the commands of one kind.
@@ -64,9 +69,13 @@ type transaction struct {
 }
 
 func newSession(s *server, c net.Conn, who peer) *session {
+	limit := s.p.lineLimit
+	if s.login != nil {
+		limit = max(limit, s.login.limit)
+	}
 	return &session{
 		srv: s, peer: who, st: connected, where: "CONNECT", endTLS: func() {},
-		w: newWire(c, s.p.timeout, s.p.dataRate, s.p.lineLimit),
+		w: newWire(c, s.p.timeout, s.p.dataRate, limit),
 	}
 }
 
@@ -135,6 +144,9 @@ func (s *session) run(ctx context.Context) {
 // greeting.
 func (s *session) begin(ctx context.Context) (r smtp.Reply, ok bool) {
 	if s.srv.tls.Wrapper() {
+		if s.tooOften(eventTLS) {
+			return s.tooManyTLS(), true
+		}
 		if !s.startTLS(ctx) {
 			s.srv.log.Info("lost connection after CONNECT from %v", s.peer)
 			return r, false
@@ -242,14 +254,39 @@ func (s *session) synchronize(last bool) (r smtp.Reply, refused bool) {
 	if len(ahead) == 0 || s.esmtp && !last {
 		return r, false
 	}
-	const shown = 100
-	s.srv.log.Info("improper command pipelining after %s from %v: %s",
-		s.where, s.peer, maillog.Clean(string(ahead[:min(len(ahead), shown)])))
+	s.srv.log.Info("improper command pipelining after %s from %v: %s", s.where, s.peer, s.showAhead(ahead))
 	if !s.srv.p.synchronized {
 		return r, false
 	}
 	s.over = true
 	return s.fault(554, smtp.Detail{Subject: 5}, "Error: SMTP protocol synchronization"), true
+}
+
+// showAhead is what the log shows of commands that came too early: no
+// passwords.
+func (s *session) showAhead(ahead []byte) string {
+	const shown = 100
+	text := string(ahead[:min(len(ahead), shown)])
+	if i := indexAuth(text); i >= 0 {
+		text = text[:i] + "AUTH ..."
+	}
+	if s.secretive {
+		text = "(not shown)"
+	}
+	return maillog.Clean(text)
+}
+
+// indexAuth finds the first line that begins with AUTH; -1: there is none.
+func indexAuth(text string) int {
+	at := 0
+	for line := range strings.Lines(text) {
+		verb, _ := split([]byte(strings.TrimRight(line, "\r\n")))
+		if verb == "AUTH" {
+			return at
+		}
+		at += len(line)
+	}
+	return -1
 }
 
 // bareNewline looks at a line that ended in LF alone.

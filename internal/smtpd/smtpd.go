@@ -11,6 +11,7 @@ import (
 	"yubin/internal/cli"
 	"yubin/internal/config"
 	"yubin/internal/intake"
+	"yubin/internal/maillog"
 	"yubin/internal/queuectl"
 	"yubin/internal/route"
 	"yubin/internal/service"
@@ -53,10 +54,14 @@ func run(ctx context.Context, env *cli.Env, o *service.Options) error {
 			d, err = newDaemon(s)
 			return err
 		},
+		Check: func(c *config.Config, log *maillog.Logger) error {
+			_, err := newServer(c, "", log, nil)
+			return err
+		},
 		Conn:  func(ctx context.Context, c net.Conn) { d.server.serve(ctx, c) },
 		Panic: func(c net.Conn) { d.server.lastWord(c) },
 		// Mail for qmgr to look at later is qmgr's to remember: no wake-up.
-		Idle: func() (bool, time.Time) { return d.depot.Idle(), time.Time{} },
+		Idle: func() (bool, time.Time) { return d.depot.Idle() && d.server.quiet(), time.Time{} },
 		Stop: func(context.Context) { d.depot.Close() },
 	})
 }

@@ -350,6 +350,32 @@ func TestCertificatePermits(t *testing.T) {
 	wantLog(t, r, []string{"NOQUEUE: abort: TLS from unknown[192.0.2.1]: No client certificate presented"})
 }
 
+// Handshakes are dear: a client makes so many in a minute.
+func TestTooManyHandshakes(t *testing.T) {
+	t.Parallel()
+	for main, script := range map[string]string{
+		"smtpd_tls_security_level = may": offered + `
+			C: STARTTLS
+			S: 421 4.7.0 mx.example Error: too many new TLS sessions from 192.0.2.1`,
+		"smtpd_tls_wrappermode = yes": `
+			S: 421 4.7.0 mx.example Error: too many new TLS sessions from 192.0.2.1`,
+	} {
+		r, _, _ := newTLSRig(t, main, "smtpd_client_new_tls_session_rate_limit = 1")
+		c := r.dial(stranger)
+		if strings.Contains(main, "may") {
+			c.play(offered + begin)
+		}
+		c.secure(&tls.Config{})
+		c.close()
+		c = r.dial(stranger)
+		c.play(script)
+		c.close()
+		if log := strings.Join(r.logged(), "\n"); !strings.Contains(log, "New TLS session rate limit exceeded: 2 from unknown[192.0.2.1]") {
+			t.Errorf("log:\n%s", log)
+		}
+	}
+}
+
 // fingerprintOf is the fingerprint of a certificate as tables have it.
 func fingerprintOf(c *tls.Config) string {
 	return tlswords.Colons(tlswords.Fingerprint("sha256", c.Certificates[0].Certificate[0]))

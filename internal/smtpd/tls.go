@@ -114,20 +114,14 @@ func (s *session) tlsTrace() string {
 		if s.tls.Verified {
 			verdict = "verified OK"
 		}
-		return text + fmt.Sprintf("\n\t(Client CN \"%s\", Issuer \"%s\" (%s))", quoteComment(s.tls.Subject), quoteComment(s.tls.Issuer), verdict)
+		return text + fmt.Sprintf("\n\t(Client CN \"%s\", Issuer \"%s\" (%s))", quoted(s.tls.Subject), quoted(s.tls.Issuer), verdict)
 	}
 }
 
-// quoteComment makes a name fit for a comment of a header field (RFC 5322,
-// 3.2.2).
-func quoteComment(text string) string {
+// quoted makes a name fit for quotes in a comment of a header field.
+func quoted(name string) string {
 	const most = 100
-	return strings.Map(func(c rune) rune {
-		if c < ' ' || c > '~' || strings.ContainsRune(`()\"`, c) {
-			return '?'
-		}
-		return c
-	}, text[:min(len(text), most)])
+	return strings.ReplaceAll(comment(name[:min(len(name), most)]), `"`, "?")
 }
 
 // permitCertificates permits clients whose certificate, or its key, is in
