@@ -45,4 +45,9 @@ var (
 		A mailbox has one POP3 session at a time: others are told [IN-USE].`)
 	Pop3dNoFlagUpdates = boolean("pop3d_no_flag_updates", "no", `
 		RETR does not mark messages as seen.`)
+	Pop3dUpstreamProxyProtocol = choice("pop3d_upstream_proxy_protocol", "", []string{"", "haproxy"}, `
+		haproxy: every connection begins with a header of the PROXY protocol, which says who the client is. Set it for a
+		service of its own in master.cf that only the load balancer can reach.`)
+	Pop3dUpstreamProxyTimeout = duration("pop3d_upstream_proxy_timeout", "5s", time.Second, `
+		The time a load balancer has for that header.`)
 )

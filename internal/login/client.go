@@ -112,8 +112,8 @@ func (c *Client) Next(ctx context.Context, limit int) ([]byte, error) {
 }
 
 // TLS tells whether the client speaks TLS already, and whether it may begin.
-func (c *Client) TLS() (active, offered bool) {
-	return c.overTLS, !c.overTLS && c.srv.TLS.Offered()
+func (c *Client) TLS(ctx context.Context) (active, offered bool) {
+	return c.overTLS, !c.overTLS && c.srv.TLS.Offered(ctx)
 }
 
 // StartTLS goes on over TLS. What the client sent before counts no more. After

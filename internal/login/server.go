@@ -16,6 +16,7 @@ import (
 	"yubin/internal/ipc"
 	"yubin/internal/maillog"
 	"yubin/internal/queue"
+	"yubin/internal/servertls"
 	"yubin/internal/service"
 )
 
@@ -33,6 +34,8 @@ type Protocol struct {
 	LoginTimeout     config.Duration // until the client has logged in
 	SessionTimeout   config.Duration // for what is pumped to be taken
 	DisablePlaintext config.Bool
+	Proxy            config.String   // whether a load balancer says who the client is
+	ProxyTimeout     config.Duration // how long it may take
 
 	// Dialogue speaks with a client from the greeting on, until Client.Login has
 	// succeeded or the conversation is over. It says why it ended, for the log.
@@ -45,8 +48,8 @@ type Protocol struct {
 type TLS interface {
 	// Wrapper tells that a connection begins with TLS.
 	Wrapper() bool
-	// Offered tells that a client may begin it.
-	Offered() bool
+	// Offered tells that a client may begin it now.
+	Offered(ctx context.Context) bool
 	// Required tells that nothing else may come first.
 	Required() bool
 	Handshake(ctx context.Context, raw net.Conn) (net.Conn, *ipc.TLSFacts, error)
@@ -96,7 +99,11 @@ func Run(ctx context.Context, env *cli.Env, o *service.Options, p Protocol) erro
 	return service.Run(ctx, env, o, service.Handler{
 		Lifetime: config.LoginProcessSessions.Of(env.Config),
 		Start: func(_ context.Context, v *service.Service) (err error) {
-			s, err = connect(v, p)
+			s, err = connect(v.Config, v.Name, v.Log, p)
+			return err
+		},
+		Check: func(c *config.Config, log *maillog.Logger) error {
+			_, err := connect(c, "", log, p)
 			return err
 		},
 		Conn:  func(ctx context.Context, c net.Conn) { s.Serve(ctx, c) },
@@ -105,19 +112,26 @@ func Run(ctx context.Context, env *cli.Env, o *service.Options, p Protocol) erro
 }
 
 // connect returns a Server with what is around it.
-func connect(v *service.Service, p Protocol) (*Server, error) {
+func connect(c *config.Config, entry string, log *maillog.Logger, p Protocol) (*Server, error) {
 	dial := func() (*fdpass.Conn, error) {
-		return fdpass.Dial(filepath.Join(config.QueueDirectory.Of(v.Config), queue.DirPublic, "authd"))
+		return fdpass.Dial(filepath.Join(config.QueueDirectory.Of(c), queue.DirPublic, "authd"))
 	}
-	return New(v.Config, Options{Protocol: p, Entry: v.Name, Log: v.Log, Auth: auth.New(dial, p.Program, v.Log)}), nil
+	t, err := serverOf(c, servertls.Options{Set: p.Program, Dial: dial, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	return New(c, Options{
+		Protocol: p, Entry: entry, Log: log, Auth: auth.New(dial, p.Program, log), TLS: t,
+		Unproxy: unproxy(p.Proxy.Of(c), p.ProxyTimeout.Of(c)),
+	}), nil
 }
 
 // noTLS is where none is configured.
 type noTLS struct{}
 
-func (noTLS) Wrapper() bool  { return false }
-func (noTLS) Offered() bool  { return false }
-func (noTLS) Required() bool { return false }
+func (noTLS) Wrapper() bool                { return false }
+func (noTLS) Offered(context.Context) bool { return false }
+func (noTLS) Required() bool               { return false }
 func (noTLS) Handshake(context.Context, net.Conn) (net.Conn, *ipc.TLSFacts, error) {
 	return nil, nil, net.ErrClosed
 }

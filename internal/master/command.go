@@ -29,7 +29,7 @@ var Command = &cli.Command{
 	Name: "master", Section: 8,
 	Params: []*config.Def{
 		config.QueueDirectory.Def, config.DaemonDirectory.Def, config.DataDirectory.Def, config.MaillogFile.Def,
-		config.MailOwner.Def, config.SetgidGroup.Def, config.SmtpdUser.Def, config.SmtpUser.Def,
+		config.MailOwner.Def, config.SetgidGroup.Def, config.SmtpdUser.Def, config.SmtpUser.Def, config.LoginUser.Def,
 		config.SyslogName.Def, config.SyslogFacility.Def, config.ImportEnvironment.Def,
 		config.InetInterfaces.Def, config.InetProtocols.Def,
 		config.DefaultProcessLimit.Def, config.ServiceThrottleTime.Def,

@@ -109,7 +109,7 @@ var bothStates = []string{"TOP", "UIDL", "RESP-CODES", "PIPELINING", "AUTH-RESP-
 
 func (g *guest) capa(ctx context.Context, _ string) error {
 	list := slices.Clone(bothStates)
-	if _, offered := g.TLS(); offered {
+	if _, offered := g.TLS(ctx); offered {
 		list = append(list, "STLS")
 	}
 	if _, plain := g.MayLogIn(); plain {
@@ -122,7 +122,7 @@ func (g *guest) capa(ctx context.Context, _ string) error {
 }
 
 func (g *guest) stls(ctx context.Context, _ string) error {
-	active, offered := g.TLS()
+	active, offered := g.TLS(ctx)
 	switch {
 	case active:
 		return g.fault("TLS is already active.")
@@ -158,7 +158,8 @@ func protocol(c *config.Config) login.Protocol {
 		Name: "pop3", Program: "pop3d",
 		LoginTimeout: config.Pop3dLoginTimeout, SessionTimeout: config.Pop3dTimeout,
 		DisablePlaintext: config.Pop3dDisablePlaintextAuth,
-		Dialogue:         dialogue(config.Pop3dHardErrorLimit.Of(c)),
-		Panic:            func(c net.Conn) { fmt.Fprint(c, "-ERR [SYS/TEMP] Internal error\r\n") },
+		Proxy:            config.Pop3dUpstreamProxyProtocol, ProxyTimeout: config.Pop3dUpstreamProxyTimeout,
+		Dialogue: dialogue(config.Pop3dHardErrorLimit.Of(c)),
+		Panic:    func(c net.Conn) { fmt.Fprint(c, "-ERR [SYS/TEMP] Internal error\r\n") },
 	}
 }

@@ -32,10 +32,13 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/spf13/pflag"
+
 	"yubin/internal/cli"
 	"yubin/internal/config"
 	"yubin/internal/fdpass"
 	"yubin/internal/ipc"
+	"yubin/internal/maillog"
 	"yubin/internal/sock"
 	"yubin/internal/systemd"
 )
@@ -364,5 +367,21 @@ func (l *life) await(d time.Duration) {
 		case <-limit.C:
 			return
 		}
+	}
+}
+
+// Flag defines the flag by which master starts a session process.
+func Flag(fs *pflag.FlagSet) *bool {
+	const name = "session"
+	b := fs.Bool(name, false, "serve clients who have logged in: master(8) starts it so")
+	fs.MarkHidden(name)
+	return b
+}
+
+// Warn tells the administrator of what concerns no session alone: standard error
+// goes to the log.
+func Warn(env *cli.Env) func(format string, args ...any) {
+	return func(format string, args ...any) {
+		fmt.Fprintln(env.Stderr, maillog.Clean(fmt.Sprintf(format, args...)))
 	}
 }
