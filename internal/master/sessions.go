@@ -89,7 +89,7 @@ func (m *master) seat(a *arrival, now time.Time) {
 
 // welcome finds or starts the process and passes the connection on.
 func (m *master) welcome(a *arrival, now time.Time) error {
-	p, err := m.hostOf(&a.start, now)
+	p, fresh, err := m.hostOf(&a.start)
 	if err != nil {
 		return err
 	}
@@ -101,14 +101,19 @@ func (m *master) welcome(a *arrival, now time.Time) error {
 	}
 	v := visitOf(&a.start, p.pid, now)
 	p.host.enter(v)
-	if err := sendNow(p.status, b, []*os.File{a.conn, a.ack}); err != nil {
-		p.host.leave(v.Number)
-		if errors.Is(err, unix.EAGAIN) {
-			return errBusy
-		}
-		return err
+	err = sendNow(p.status, b, []*os.File{a.conn, a.ack})
+	if err == nil {
+		return nil
 	}
-	return nil
+	p.host.leave(v.Number)
+	switch {
+	case errors.Is(err, unix.EAGAIN):
+		return errBusy
+	case errors.Is(err, unix.EPIPE) && !fresh: // it has died this instant
+		m.closeHost(p)
+		return m.welcome(a, now)
+	}
+	return err
 }
 
 func visitOf(st *ipc.SessionStart, pid int, now time.Time) *ipc.Visit {
@@ -118,34 +123,35 @@ func visitOf(st *ipc.SessionStart, pid int, now time.Time) *ipc.Visit {
 	}
 }
 
-// hostOf returns the process that the session belongs to.
-func (m *master) hostOf(st *ipc.SessionStart, now time.Time) (*process, error) {
+// hostOf returns the process that the session belongs to, and whether it was
+// started for it.
+func (m *master) hostOf(st *ipc.SessionStart) (p *process, fresh bool, err error) {
 	s, err := m.sessionService(st)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	as, err := m.sessionAccount(&st.Account)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	key := hostKey{path: s.path, args: strings.Join(sessionArgs(s.def.Args), "\x00"), account: "master", share: m.share(&st.Account)}
 	if as != nil {
 		key.account = fmt.Sprint(as.UID, as.GID, as.Groups)
 	}
 	if p := m.hall.hosts[key]; p != nil {
-		return p, nil
+		return p, false, nil
 	}
 	if most := config.SessionProcessLimit.Of(m.plan.config); m.hall.number >= most {
-		return nil, fmt.Errorf("there are %d session processes, as many as %s allows", m.hall.number, config.SessionProcessLimit.Name)
+		return nil, false, fmt.Errorf("there are %d session processes, as many as %s allows", m.hall.number, config.SessionProcessLimit.Name)
 	}
-	p, err := m.parent.startHost(s, as, newHost(key, m.logins))
+	p, err = m.parent.startHost(s, as, newHost(key, m.logins))
 	if err != nil {
-		return nil, fmt.Errorf("start its process: %w", err)
+		return nil, false, fmt.Errorf("start its process: %w", err)
 	}
 	m.procs[p] = struct{}{}
 	m.hall.hosts[key] = p
 	m.hall.number++
-	return p, nil
+	return p, true, nil
 }
 
 // sessionService is the entry of master.cf that the client came to. The login
