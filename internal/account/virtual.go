@@ -42,7 +42,7 @@ func OpenVirtual(c *config.Config, options ...table.Option) (*Virtual, error) {
 	}{{&v.Mailboxes, config.VirtualMailboxMaps}, {&v.UIDs, config.VirtualUIDMaps}, {&v.GIDs, config.VirtualGIDMaps}} {
 		maps, err := table.OpenMaps(m.param.Of(c), options...)
 		if err != nil {
-			return nil, err
+			return nil, c.Fault(m.param.Def, err.Error())
 		}
 		*m.to = maps
 	}
