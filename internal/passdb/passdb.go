@@ -70,7 +70,7 @@ type domainer interface {
 // Env is what backends are opened with.
 type Env struct {
 	Config *config.Config
-	Log    *maillog.Logger
+	Report func(config.Problem) // takes lines of files that are left out
 	Hasher *Hasher
 	places *account.Places
 }
@@ -102,9 +102,7 @@ type List []DB
 func Open(e Env) (List, error) {
 	e.places = account.NewPlaces(e.Config)
 	var err error
-	// What userdb: tables say is what the backends here say.
-	nothing := table.Users(func(string) (ipc.UserReply, error) { return ipc.UserReply{}, nil })
-	e.places.Tables, err = account.OpenVirtual(e.Config, nothing, table.Report(func(p config.Problem) { e.Log.Warn("%v", p) }))
+	e.places.Tables, err = account.OpenBefore(e.Config, table.Report(e.Report))
 	if err != nil {
 		return nil, err
 	}
