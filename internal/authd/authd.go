@@ -6,9 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/user"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -16,6 +14,7 @@ import (
 	"yubin/internal/cli"
 	"yubin/internal/config"
 	"yubin/internal/fdpass"
+	"yubin/internal/ids"
 	"yubin/internal/ipc"
 	"yubin/internal/maillog"
 	"yubin/internal/passdb"
@@ -27,7 +26,7 @@ var Command = &cli.Command{
 	Name: "authd", Section: 8,
 	Params: slices.Concat([]*config.Def{
 		config.SmtpUser.Def, config.SmtpdUser.Def, config.MailOwner.Def, config.RecipientDelimiter.Def, config.SmtpTLSCAfile.SMTP.Def,
-	}, relayParams(), passdb.Params, service.Params),
+	}, relayParams(), tlsParams(), passdb.Params, service.Params),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		o := service.Flags(fs)
 		return func(ctx context.Context, env *cli.Env) error {
@@ -35,6 +34,10 @@ var Command = &cli.Command{
 			return service.Run(ctx, env, o, service.Handler{
 				Start: func(_ context.Context, s *service.Service) (err error) {
 					d, err = newDaemon(s.Config, s.Log)
+					return err
+				},
+				Check: func(c *config.Config, log *maillog.Logger) error {
+					_, err := newDaemon(c, log)
 					return err
 				},
 				Conn: func(ctx context.Context, c net.Conn) { d.converse(ctx, c) },
@@ -68,24 +71,16 @@ func newDaemon(c *config.Config, log *maillog.Logger) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
+	signer, err := newSigner(c, log)
+	if err != nil {
+		return nil, err
+	}
 	users := &users{log, backends}
 	return &daemon{log: log, roles: map[string]role{
-		ipc.RoleRelay: {ipc.RelayVersion, trusted(config.SmtpUser.Of(c)), relay.serve},
-		ipc.RoleUser:  {ipc.UserVersion, trusted(config.SmtpdUser.Of(c), config.MailOwner.Of(c)), users.serve},
+		ipc.RoleRelay: {ipc.RelayVersion, ids.Trusted(config.SmtpUser.Of(c)), relay.serve},
+		ipc.RoleUser:  {ipc.UserVersion, ids.Trusted(config.SmtpdUser.Of(c), config.MailOwner.Of(c)), users.serve},
+		ipc.RoleTLS:   {ipc.TLSVersion, signer.users(), signer.serve},
 	}}, nil
-}
-
-// trusted are root, this process's own user, and those that are named.
-func trusted(names ...string) map[uint32]bool {
-	t := map[uint32]bool{0: true, uint32(os.Geteuid()): true}
-	for _, name := range names {
-		if u, err := user.Lookup(name); err == nil {
-			if id, err := strconv.ParseUint(u.Uid, 10, 32); err == nil {
-				t[uint32(id)] = true
-			}
-		}
-	}
-	return t
 }
 
 // converse serves one client.
@@ -133,12 +128,12 @@ func (d *daemon) known(uid uint32) bool {
 
 // receive reads one packet; it is false when the conversation is over.
 func receive(log *maillog.Logger, c *fdpass.Conn, v any) bool {
-	return receiveWithin(log, c, v, patience)
+	return receiveBy(log, c, v, time.Now().Add(patience))
 }
 
-// receiveWithin is receive for a conversation with pauses.
-func receiveWithin(log *maillog.Logger, c *fdpass.Conn, v any, pause time.Duration) bool {
-	c.Unix().SetReadDeadline(time.Now().Add(pause))
+// receiveBy is receive with a deadline of its own, zero: none.
+func receiveBy(log *maillog.Logger, c *fdpass.Conn, v any, deadline time.Time) bool {
+	c.Unix().SetReadDeadline(deadline)
 	files, err := c.Recv(v)
 	fdpass.CloseAll(files)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) && !errors.Is(err, os.ErrDeadlineExceeded) {

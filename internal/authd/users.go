@@ -34,7 +34,7 @@ func (u *users) serve(ctx context.Context, c *fdpass.Conn) {
 	window := make(chan struct{}, userWindow)
 	for {
 		var q ipc.UserRequest
-		if !receiveWithin(u.log, c, &q, userPause) {
+		if !receiveBy(u.log, c, &q, time.Now().Add(userPause)) {
 			return
 		}
 		window <- struct{}{}

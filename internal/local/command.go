@@ -38,6 +38,10 @@ var Command = &cli.Command{
 					a, err = newServer(s)
 					return err
 				},
+				Check: func(c *config.Config, log *maillog.Logger) error {
+					_, err := openTransports(c, log)
+					return err
+				},
 				Conn: func(ctx context.Context, c net.Conn) { a.Serve(ctx, c) },
 			})
 		}
@@ -89,7 +93,7 @@ func openTransports(c *config.Config, log *maillog.Logger) (map[string]transport
 	report := table.Report(func(p config.Problem) { log.Warn("%v", p) })
 	aliases, err := table.OpenAliases(config.AliasMaps.Of(c), report)
 	if err != nil {
-		return nil, err
+		return nil, c.Fault(config.AliasMaps.Def, err.Error())
 	}
 	passwd, err := table.Open("unix:passwd.byname", report)
 	if err != nil {
