@@ -46,20 +46,12 @@ func (t *Tree) Append(name string) (*Append, error) {
 	if err != nil {
 		return nil, err
 	}
-	tmp, err := v.f.openTmp()
+	tmp, err := v.f.dir.sub("tmp")
 	if err != nil {
 		v.Close()
 		return nil, err
 	}
 	return &Append{f: v.f, view: v, tmp: tmp}, nil
-}
-
-func (f *folder) openTmp() (*dir, error) {
-	file, err := f.dir.open("tmp", unix.O_RDONLY|unix.O_DIRECTORY)
-	if err != nil {
-		return nil, err
-	}
-	return &dir{file}, nil
 }
 
 // Message takes one message from r, whose lines end in CRLF or LF, to its end.
@@ -74,7 +66,7 @@ func (a *Append) Message(r io.Reader, at Attributes) error {
 		return full(err)
 	}
 	m := appended{name: base, flags: at.Flags, words: at.Keywords, file: file}
-	w := &lfWriter{w: bufio.NewWriterSize(file, copySize)}
+	w := &lfWriter{w: bufio.NewWriterSize(&dirWriter{a.tmp, file}, copySize)}
 	_, err = io.Copy(w, r)
 	if err == nil {
 		err = w.flush()
@@ -87,6 +79,19 @@ func (a *Append) Message(r io.Reader, at Attributes) error {
 	m.octets = w.size + w.bare
 	a.files = append(a.files, m)
 	return full(err)
+}
+
+// A dirWriter writes to a file in a dir.
+type dirWriter struct {
+	dir  *dir
+	file *os.File
+}
+
+func (w *dirWriter) Write(p []byte) (int, error) {
+	if err := w.dir.write(w.file, p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 func (a *Append) valid(words []string) error {
