@@ -24,7 +24,9 @@
 // The session uses what the server offers: PIPELINING, SIZE, 8BITMIME, SMTPUTF8,
 // DSN, CHUNKING with BINARYMIME, LIMITS. A message with 8-bit octets is made
 // quoted-printable for a server without 8BITMIME. A message with addresses that
-// are not ASCII goes back when the server has no SMTPUTF8.
+// are not ASCII goes back when the server has no SMTPUTF8. Smtp_generic_maps has
+// the addresses that mail leaves with in place of others, in the envelope and in the
+// header; the log has those that it came with.
 //
 // Connections are used again for the next message while there is much mail for a
 // destination; see smtp_connection_cache_on_demand and the parameters beside it.

@@ -23,6 +23,7 @@
 //	transaction.go  MAIL, RCPT, DATA or BDAT, and the outcome of each recipient
 //	form.go         how a message goes to one server: extensions, parameters
 //	letter.go       the message
+//	rewrite.go      the addresses that it leaves with
 //	body.go         its lines on the wire
 //	reply.go        replies, read and bounded
 //	ehlo.go         what a server offers
