@@ -5,10 +5,12 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"slices"
 
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
+	"yubin/internal/account"
 	"yubin/internal/agent"
 	"yubin/internal/cli"
 	"yubin/internal/config"
@@ -23,12 +25,10 @@ import (
 // Command is local(8).
 var Command = &cli.Command{
 	Name: "local", Section: 8,
-	Params: append([]*config.Def{
+	Params: slices.Concat([]*config.Def{
 		config.Myhostname.Def, config.Myorigin.Def, config.Mydestination.Def, config.MailOwner.Def,
-		config.AliasMaps.Def, config.RecipientDelimiter.Def, config.HomeMailbox.Def, config.MailSpoolDirectory.Def,
-		config.VirtualMailboxMaps.Def, config.VirtualMailboxBase.Def, config.VirtualUIDMaps.Def,
-		config.VirtualGIDMaps.Def, config.VirtualMinimumUID.Def, config.FlushSlow.Def,
-	}, service.Params...),
+		config.AliasMaps.Def, config.FlushSlow.Def,
+	}, account.PlaceParams, account.VirtualParams, service.Params),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		o := service.Flags(fs)
 		return func(ctx context.Context, env *cli.Env) error {
@@ -103,26 +103,16 @@ func openTransports(c *config.Config, log *maillog.Logger) (map[string]transport
 	if err != nil {
 		return nil, err
 	}
-	v := &virtual{
-		base: config.VirtualMailboxBase.Of(c), delimiter: config.RecipientDelimiter.Of(c),
-		minimumUID: config.VirtualMinimumUID.Of(c),
-	}
-	for _, m := range []struct {
-		to    *lookup
-		param config.List
-	}{{&v.mailboxes, config.VirtualMailboxMaps}, {&v.uids, config.VirtualUIDMaps}, {&v.gids, config.VirtualGIDMaps}} {
-		maps, err := table.OpenMaps(m.param.Of(c), report)
-		if err != nil {
-			return nil, c.Fault(m.param.Def, err.Error())
-		}
-		*m.to = maps
+	v, err := account.OpenVirtual(c, report)
+	if err != nil {
+		return nil, err
 	}
 	return map[string]transport{
-		relayVirtual: v,
+		relayVirtual: virtual{v},
 		relayLocal: &users{
 			aliases: aliases, passwd: passwd, destinations: destinations,
 			origin: config.Myorigin.Of(c), delimiter: config.RecipientDelimiter.Of(c),
-			homeMailbox: config.HomeMailbox.Of(c), spool: config.MailSpoolDirectory.Of(c),
+			places: account.NewPlaces(c),
 		},
 	}, nil
 }

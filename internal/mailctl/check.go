@@ -84,6 +84,7 @@ func inspect(c *config.Config) []config.Problem {
 	problems = append(problems, inspectModes(c)...)
 	problems = append(problems, inspectInstalled(c)...)
 	problems = append(problems, inspectSecrets(c)...)
+	problems = append(problems, inspectTLS(c)...)
 	if c.Check(checkParams) == nil {
 		problems = append(problems, inspectPrograms(c, services)...)
 		problems = append(problems, inspectQueue(c)...)
