@@ -54,6 +54,10 @@
 // policies that it enforces are fetched by HTTPS, kept until they are over, and
 // followed. See smtp_tls_mta_sts.
 //
+// A server that asks for a certificate is shown the one of smtp_tls_cert_file or
+// smtp_tls_chain_files, whose key stays in authd(8). While it cannot be had, mail for
+// servers with TLS waits.
+//
 // # Logging in
 //
 // With smtp_sasl_auth_enable smtp logs in to servers that offer it and that
@@ -82,7 +86,8 @@
 //
 // Smtp runs as smtp_user, who owns nothing but policies. It gets each message as one open
 // descriptor for reading, and can open no other: whoever takes it over through a
-// server's replies reads the messages that it sends, and can ask for the passwords of relays. It speaks only
+// server's replies reads the messages that it sends, can ask for the passwords of relays, and can have authd sign
+// TLS handshakes with the key of smtp_tls_cert_file, which it does not see. It speaks only
 // to root, mail_owner and its own user. Replies are bounded in length and time,
 // and reach log and notices as one clean line.
 //

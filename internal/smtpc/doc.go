@@ -16,6 +16,7 @@
 //	auth.go         logging in
 //	policy.go       what TLS a destination must have
 //	tls.go          whether it has it
+//	clientcert.go   the certificate that servers may ask for
 //	dane.go         what the DNS says of its certificate
 //	sts.go          what the domain's own policy says of it
 //	session.go      one connection: commands, replies, deadlines
