@@ -105,7 +105,9 @@ func (m *Map) Address(addr string) (string, error) {
 
 // result makes an address of a table's value.
 func (m *Map) result(value, key, local string) (string, error) {
-	bad := func() (string, error) { return "", fmt.Errorf("%s: %s: want one address, have %.100q", m.name, key, value) }
+	bad := func() (string, error) {
+		return "", fmt.Errorf("%s: %s: want one address, have %.100q", m.name, key, value)
+	}
 	if domain, ok := strings.CutPrefix(strings.TrimSpace(value), "@"); ok {
 		value = smtp.Quote(smtp.JoinAddress(local, domain))
 	}

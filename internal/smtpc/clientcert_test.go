@@ -130,4 +130,3 @@ func TestClientCertificate(t *testing.T) {
 		})
 	}
 }
-
