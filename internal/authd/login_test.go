@@ -66,7 +66,7 @@ func newDesk(t *testing.T, users string, main ...string) *desk {
 		t.Fatal(err)
 	}
 	hasher := passdb.NewHasher(make([]byte, 32))
-	backends, err := passdb.Open(passdb.Env{Config: c, Log: log, Hasher: hasher})
+	backends, err := passdb.Open(passdb.Env{Config: c, Report: func(p config.Problem) { log.Warn("%v", p) }, Hasher: hasher})
 	if err != nil {
 		t.Fatal(err)
 	}
