@@ -71,6 +71,9 @@ var (
 		Tables from a sender to the users that may send as it, apart by commas or blanks. They are asked for the address, for
 		it without its extension, for the local part alone in myorigin and mydestination, and for @domain. See
 		reject_sender_login_mismatch in smtpd(8).`)
+	SmtpdFutureReleaseLimit = duration("smtpd_future_release_limit", "30d", 0, `
+		For how long ahead a user who has logged in may have a message wait for its release (FUTURERELEASE, RFC 4865); 0: not
+		at all. maximal_queue_lifetime is counted from the release on.`)
 	PlaintextRejectCode = integer("plaintext_reject_code", 450, 400, 599, `
 		The reply of reject_plaintext_session.`)
 )

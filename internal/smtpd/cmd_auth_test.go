@@ -155,7 +155,9 @@ var ehloEnd = `
 	S: 250-AUTH ` + strings.Join(allMechs, " ") + `
 	S: 250-ENHANCEDSTATUSCODES
 	S: 250-8BITMIME
-	S: 250 DSN
+	S: 250-DSN
+	S: 250-DELIVERBY
+	S: 250 FUTURERELEASE 2592000 20...
 `
 
 var authDialogues = []struct {

@@ -68,6 +68,7 @@ type settings struct {
 	unknown                                        map[string]int // reply codes by table, see unknownCode
 	bareNewline                                    string
 	bareNewlineCode                                int
+	futureRelease                                  time.Duration
 	rate, userRate                                 [events]int
 	addMissing, showUser, hideClient               bool
 	proxy                                          string
@@ -129,7 +130,8 @@ func read(c *config.Config) settings {
 			"relay recipient table": config.UnknownRelayRejectCode.Of(c),
 		},
 		bareNewline: config.SmtpdForbidBareNewline.Of(c), bareNewlineCode: config.SmtpdForbidBareNewlineCode.Of(c),
-		showUser: config.SmtpdSASLAuthenticatedHeader.Of(c), hideClient: config.SmtpdHideClientSession.Of(c),
+		futureRelease: config.SmtpdFutureReleaseLimit.Of(c),
+		showUser:      config.SmtpdSASLAuthenticatedHeader.Of(c), hideClient: config.SmtpdHideClientSession.Of(c),
 		addMissing: config.AlwaysAddMissingHeaders.Of(c),
 		proxy:      config.SmtpdUpstreamProxyProtocol.Of(c), proxyTimeout: config.SmtpdUpstreamProxyTimeout.Of(c),
 	}
