@@ -96,7 +96,7 @@ func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (
 		{&s.flushed, config.FastFlushDomains},
 	} {
 		if *l.list, err = match.Of(c, l.param); err != nil {
-			return nil, c.Fault(l.param.Def, err.Error())
+			return nil, err
 		}
 	}
 	if s.rules, err = compileRules(c, log); err != nil {
