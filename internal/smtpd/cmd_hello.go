@@ -53,6 +53,9 @@ func (s *session) keywords(ctx context.Context) []string {
 	if s.srv.p.etrn {
 		words = append(words, "ETRN")
 	}
+	if s.offersTLS() {
+		words = append(words, "STARTTLS")
+	}
 	auth := s.authKeywords(ctx)
 	words = append(append(words, auth...), "ENHANCEDSTATUSCODES", "8BITMIME", "DSN")
 	return append(words, s.userKeywords(auth)...)
