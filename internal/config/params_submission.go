@@ -51,7 +51,7 @@ var (
 	SmtpdSASLTLSSecurityOptions = list("smtpd_sasl_tls_security_options", "$smtpd_sasl_security_options", `
 		What a mechanism must be that is offered within TLS.`)
 	SmtpdTLSAuthOnly = boolean("smtpd_tls_auth_only", "no", `
-		AUTH is offered within TLS only. The shipped master.cf has it wherever there is AUTH.`)
+		AUTH is offered within TLS only; so it is where smtpd_tls_security_level is encrypt. The shipped master.cf has it wherever there is AUTH.`)
 	SmtpdSASLLocalDomain = str("smtpd_sasl_local_domain", "", `
 		The domain that the name of a user gets who has logged in under a name without one: in the log, in
 		smtpd_sender_login_maps, in the queue. Empty: none. It does not change what authd(8) looks up.`)

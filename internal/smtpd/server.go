@@ -16,6 +16,7 @@ import (
 	"yubin/internal/match"
 	"yubin/internal/queue"
 	"yubin/internal/route"
+	"yubin/internal/servertls"
 	"yubin/internal/smtp"
 )
 
@@ -108,6 +109,9 @@ func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (
 	}
 	if s.login, err = newLogin(c, log); err != nil {
 		return nil, err
+	}
+	if s.login != nil && s.tls.Level() == servertls.Encrypt {
+		s.login.tlsOnly = true // nothing is done in the clear
 	}
 	s.ours, err = compileClients(c, log)
 	return s, err
