@@ -293,7 +293,7 @@ func (f *folder) appendList(l *dotlock, b []byte, lines int, more []durable.Item
 	if err := l.touch(); err != nil {
 		return err
 	}
-	if _, err := file.Write(b); err != nil {
+	if err := f.dir.write(file, b); err != nil {
 		if cut := file.Truncate(f.listRead); cut != nil {
 			f.rewrite = true
 		}
@@ -326,7 +326,7 @@ func (f *folder) rewriteList(l *dotlock, more []durable.Item) error {
 		return full(err)
 	}
 	defer file.Close()
-	_, err = file.Write(b)
+	err = f.dir.write(file, b)
 	if err == nil {
 		err = f.store.o.Flush.Flush(flushFile(file))
 	}

@@ -46,20 +46,12 @@ func (t *Tree) Append(name string) (*Append, error) {
 	if err != nil {
 		return nil, err
 	}
-	tmp, err := v.f.openTmp()
+	tmp, err := v.f.dir.sub("tmp")
 	if err != nil {
 		v.Close()
 		return nil, err
 	}
 	return &Append{f: v.f, view: v, tmp: tmp}, nil
-}
-
-func (f *folder) openTmp() (*dir, error) {
-	file, err := f.dir.open("tmp", unix.O_RDONLY|unix.O_DIRECTORY)
-	if err != nil {
-		return nil, err
-	}
-	return &dir{file}, nil
 }
 
 // Message takes one message from r, whose lines end in CRLF or LF, to its end.
@@ -74,7 +66,7 @@ func (a *Append) Message(r io.Reader, at Attributes) error {
 		return full(err)
 	}
 	m := appended{name: base, flags: at.Flags, words: at.Keywords, file: file}
-	w := &lfWriter{w: bufio.NewWriterSize(file, copySize)}
+	w := &lfWriter{w: bufio.NewWriterSize(&dirWriter{a.tmp, file}, copySize)}
 	_, err = io.Copy(w, r)
 	if err == nil {
 		err = w.flush()
@@ -87,6 +79,19 @@ func (a *Append) Message(r io.Reader, at Attributes) error {
 	m.octets = w.size + w.bare
 	a.files = append(a.files, m)
 	return full(err)
+}
+
+// A dirWriter writes to a file in a dir.
+type dirWriter struct {
+	dir  *dir
+	file *os.File
+}
+
+func (w *dirWriter) Write(p []byte) (int, error) {
+	if err := w.dir.write(w.file, p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 func (a *Append) valid(words []string) error {
@@ -288,7 +293,8 @@ func (a *Append) discard(cur *dir, moved int) {
 	}
 }
 
-// An lfWriter drops the CR of each CRLF and counts.
+// An lfWriter drops the CR of each CRLF and counts. Behind another CR it stays,
+// or what is read would lack it.
 type lfWriter struct {
 	w          *bufio.Writer
 	size, bare int64 // octets written; LFs among them without a CR before
@@ -300,7 +306,7 @@ func (l *lfWriter) Write(p []byte) (int, error) {
 	for done := 0; done < len(p); {
 		if l.cr {
 			l.cr = false
-			if p[done] != '\n' {
+			if p[done] != '\n' || l.last == '\r' {
 				if err := l.put('\r'); err != nil {
 					return done, err
 				}

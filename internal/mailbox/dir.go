@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"strconv"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -13,14 +14,77 @@ import (
 
 // A dir is an open directory. Names below it are single components: they lead
 // nowhere else, since links are not followed.
-type dir struct{ *os.File }
+type dir struct {
+	*os.File
+	fault fault
+}
 
-func openDir(root *os.Root, name string) (*dir, error) {
-	f, err := root.OpenFile(name, unix.O_DIRECTORY, 0)
+// A fault stands in a test for what can go wrong: it is asked before each
+// change of the disk, "create", "write", "rename", "link" or "remove". nil never fails.
+type fault func(op, name string) error
+
+func (f fault) ask(op, name string) error {
+	if f == nil {
+		return nil
+	}
+	return f(op, name)
+}
+
+func (t *Tree) openDir(name string) (*dir, error) {
+	f, err := t.root.OpenFile(name, unix.O_DIRECTORY, 0)
 	if err != nil {
 		return nil, err
 	}
-	return &dir{f}, nil
+	return &dir{f, t.store.o.fault}, nil
+}
+
+// sub opens a directory in d.
+func (d *dir) sub(name string) (*dir, error) {
+	f, err := d.open(name, unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return nil, err
+	}
+	return &dir{f, d.fault}, nil
+}
+
+// nameless makes a file in d that has no name yet, nameIt gives it one.
+func (d *dir) nameless() (*os.File, error) {
+	if err := d.fault.ask("create", ""); err != nil {
+		return nil, err
+	}
+	fd := -1
+	err := again(func() (err error) {
+		fd, err = unix.Openat(d.fd(), ".", unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+		return err
+	})
+	if err != nil {
+		return nil, d.fail("create", "", err)
+	}
+	return os.NewFile(uintptr(fd), d.Name()), nil
+}
+
+func (d *dir) nameIt(f *os.File, name string) error {
+	err := d.fault.ask("link", name)
+	if err == nil {
+		proc := "/proc/self/fd/" + strconv.Itoa(int(f.Fd()))
+		err = again(func() error {
+			return unix.Linkat(unix.AT_FDCWD, proc, d.fd(), name, unix.AT_SYMLINK_FOLLOW)
+		})
+	}
+	if err != nil {
+		return d.fail("link", name, err)
+	}
+	return nil
+}
+
+// write writes to a file in d.
+func (d *dir) write(f *os.File, b []byte) error {
+	if err := d.fault.ask("write", path.Base(f.Name())); err != nil {
+		f.Write(b[:len(b)/2]) // a write that fails may have written something
+		return err
+	}
+	_, err := f.Write(b)
+	return err
 }
 
 func (d *dir) fd() int { return int(d.Fd()) }
@@ -39,6 +103,11 @@ func again(do func() error) error {
 }
 
 func (d *dir) open(name string, flags int) (*os.File, error) {
+	if flags&unix.O_CREAT != 0 {
+		if err := d.fault.ask("create", name); err != nil {
+			return nil, d.fail("create", name, err)
+		}
+	}
 	fd := -1
 	err := again(func() (err error) {
 		fd, err = unix.Openat(d.fd(), name, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0o600)
@@ -63,15 +132,39 @@ func (d *dir) stat(name string) (st unix.Stat_t, err error) {
 }
 
 func (d *dir) rename(old string, to *dir, name string) error {
-	err := again(func() error { return unix.Renameat(d.fd(), old, to.fd(), name) })
+	return d.renameWith(old, to, name, 0)
+}
+
+// renameWith is renameat2(2).
+func (d *dir) renameWith(old string, to *dir, name string, flags uint) error {
+	err := d.fault.ask("rename", name)
+	if err == nil {
+		err = again(func() error { return unix.Renameat2(d.fd(), old, to.fd(), name, flags) })
+	}
 	if err != nil {
 		return &os.LinkError{Op: "rename", Old: path.Join(d.Name(), old), New: path.Join(to.Name(), name), Err: err}
 	}
 	return nil
 }
 
+// renameNew renames a file and replaces none.
+func (d *dir) renameNew(old string, to *dir, name string) error {
+	err := d.renameWith(old, to, name, unix.RENAME_NOREPLACE)
+	if !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOSYS) {
+		return err
+	}
+	// A file system without it.
+	if _, there := to.stat(name); there == nil {
+		return &os.LinkError{Op: "rename", Old: path.Join(d.Name(), old), New: path.Join(to.Name(), name), Err: unix.EEXIST}
+	}
+	return d.rename(old, to, name)
+}
+
 func (d *dir) link(old string, to *dir, name string) error {
-	err := again(func() error { return unix.Linkat(d.fd(), old, to.fd(), name, 0) })
+	err := d.fault.ask("link", name)
+	if err == nil {
+		err = again(func() error { return unix.Linkat(d.fd(), old, to.fd(), name, 0) })
+	}
 	if err != nil {
 		return &os.LinkError{Op: "link", Old: path.Join(d.Name(), old), New: path.Join(to.Name(), name), Err: err}
 	}
@@ -79,7 +172,10 @@ func (d *dir) link(old string, to *dir, name string) error {
 }
 
 func (d *dir) remove(name string) error {
-	err := again(func() error { return unix.Unlinkat(d.fd(), name, 0) })
+	err := d.fault.ask("remove", name)
+	if err == nil {
+		err = again(func() error { return unix.Unlinkat(d.fd(), name, 0) })
+	}
 	if err != nil {
 		return d.fail("remove", name, err)
 	}

@@ -3,6 +3,7 @@ package mailbox
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -22,7 +23,7 @@ type dotlock struct {
 	dir  *dir
 	name string // with .lock
 	id   inode
-	file *os.File // what replaces the file, for locks that are made to
+	file *os.File // the lock, which can become the file
 }
 
 type inode struct{ dev, ino uint64 }
@@ -82,11 +83,30 @@ func (d *dir) lock(name string, t lockTimes) (*dotlock, error) {
 	}
 }
 
+// try makes the lock with its holder in it at once, so that the lock of a
+// process that died is known as such: a file without a name gets this name,
+// unless it is taken. Where that cannot be done the file is made under its name.
 func (l *dotlock) try() error {
-	f, err := l.dir.open(l.name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL)
-	if err != nil {
+	f, err := l.dir.nameless()
+	if err == nil {
+		l.sign(f)
+		if err = l.dir.nameIt(f, l.name); err == nil {
+			return l.hold(f)
+		}
+		f.Close()
+		if errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	if f, err = l.dir.open(l.name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL); err != nil {
 		return err
 	}
+	l.sign(f)
+	return l.hold(f)
+}
+
+// hold notes that the lock is ours.
+func (l *dotlock) hold(f *os.File) error {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
 		f.Close()
@@ -101,12 +121,21 @@ func (l *dotlock) try() error {
 }
 
 // sign writes who holds the lock; one that cannot be written says nothing.
-func (l *dotlock) sign() {
-	if _, err := fmt.Fprintf(l.file, "%d:%s", os.Getpid(), hostname()); err != nil {
-		l.file.Truncate(0)
+func (l *dotlock) sign(f *os.File) {
+	if err := l.dir.write(f, fmt.Appendf(nil, "%d:%s", os.Getpid(), hostname())); err != nil {
+		f.Truncate(0)
 	}
-	l.file.Close()
-	l.file = nil
+}
+
+// write makes b the content of what is to replace the file.
+func (l *dotlock) write(b []byte) error {
+	if err := l.file.Truncate(0); err != nil {
+		return err
+	}
+	if _, err := l.file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	return l.dir.write(l.file, b)
 }
 
 // touch shows that the holder lives.

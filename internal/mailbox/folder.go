@@ -5,7 +5,6 @@ import (
 	"hash/maphash"
 	"math"
 	"os"
-	"path"
 	"slices"
 	"sync"
 	"time"
@@ -74,13 +73,13 @@ func sameDir(a, b *dir) bool {
 func (t *Tree) openFolder(where string) (*dirs, error) {
 	d := &dirs{}
 	var err error
-	if d.dir, err = openDir(t.root, where); err != nil {
+	if d.dir, err = t.openDir(where); err != nil {
 		if gone(err) {
 			return nil, ErrNoFolder
 		}
 		return nil, err
 	}
-	if d.root, err = openDir(t.root, "."); err != nil {
+	if d.root, err = t.openDir("."); err != nil {
 		d.close()
 		return nil, err
 	}
@@ -88,7 +87,7 @@ func (t *Tree) openFolder(where string) (*dirs, error) {
 		err = nil
 		for sub, to := range map[string]**dir{"new": &d.newDir, "cur": &d.curDir} {
 			if *to == nil && err == nil {
-				*to, err = openDir(t.root, path.Join(where, sub))
+				*to, err = d.dir.sub(sub)
 			}
 		}
 		if err == nil {
@@ -330,13 +329,29 @@ func (s *fileSeen) is(st *unix.Stat_t) bool { return *s == seen(st) }
 // says that nothing has changed since it was read.
 type dirSeen struct {
 	name    string
+	id      inode // of the directory that is open
 	mtim    unix.Timespec
 	settled bool // it was older than a tick of the clock when the reading began
 	read    time.Time
 	cost    time.Duration
 }
 
-func (d *dirSeen) forget() { *d = dirSeen{name: d.name} }
+func (d *dirSeen) forget() { *d = dirSeen{name: d.name, id: d.id} }
+
+// follow opens the directory anew if another has taken its place.
+func (f *folder) follow(d *dirSeen, open **dir, st *unix.Stat_t) error {
+	if d.id == inodeOf(st) {
+		return nil
+	}
+	now, err := f.dir.sub(d.name)
+	if err != nil {
+		return err
+	}
+	(*open).Close()
+	*open, d.id = now, inodeOf(st)
+	d.forget()
+	return nil
+}
 
 // processStart stands for the time at which an earlier process read a directory.
 var processStart = time.Now()

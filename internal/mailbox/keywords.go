@@ -146,7 +146,7 @@ func (f *folder) addKeywords(names []string) (set Keywords, err error) {
 		}
 		set |= 1 << i
 	}
-	_, err = l.file.Write(formatKeywords(all))
+	err = l.write(formatKeywords(all))
 	if err == nil {
 		err = f.store.o.Flush.Flush(flushFile(l.file))
 	}

@@ -19,7 +19,7 @@ type SessionLock struct {
 // LockPOP3 takes the lock that Dovecot takes with pop3_lock_session. ErrInUse:
 // another session had it for the time of wait.
 func (t *Tree) LockPOP3(wait time.Duration) (*SessionLock, error) {
-	d, err := openDir(t.root, ".")
+	d, err := t.openDir(".")
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +31,6 @@ func (t *Tree) LockPOP3(wait time.Duration) (*SessionLock, error) {
 		}
 		return nil, err
 	}
-	l.sign()
 	return &SessionLock{l, d}, nil
 }
 

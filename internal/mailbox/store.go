@@ -22,6 +22,8 @@ type Options struct {
 	Warn func(format string, args ...any)
 	// Idle is how many folders without a View stay in memory; 0 is 16.
 	Idle int
+
+	fault fault // in tests
 }
 
 const defaultIdle = 16
@@ -95,7 +97,7 @@ func (s *Store) Tree(a *ipc.Account) (*Tree, error) {
 		return nil, err
 	}
 	t := &Tree{store: s, root: root}
-	if t.dir, err = openDir(root, "."); err != nil {
+	if t.dir, err = t.openDir("."); err != nil {
 		root.Close()
 		return nil, err
 	}

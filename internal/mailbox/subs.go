@@ -161,7 +161,7 @@ func (t *Tree) edit(name string, change func([]byte) []byte) error {
 		l.unlock()
 		return err
 	}
-	_, err = l.file.Write(now)
+	err = l.write(now)
 	if err == nil {
 		err = t.store.o.Flush.Flush(flushFile(l.file))
 	}

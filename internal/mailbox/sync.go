@@ -41,9 +41,6 @@ type doubleFile struct {
 // new/; force reads the directories even if nothing seems to have changed. The
 // folder's mutex is held.
 func (f *folder) sync(takeUp, force bool) error {
-	if f.head.version == 0 {
-		f.loadCache()
-	}
 	news, err := f.dir.stat("new")
 	if err != nil {
 		return f.vanished(err)
@@ -52,7 +49,13 @@ func (f *folder) sync(takeUp, force bool) error {
 	if err != nil {
 		return f.vanished(err)
 	}
+	if err := errors.Join(f.follow(&f.new, &f.newDir, &news), f.follow(&f.cur, &f.curDir, &curs)); err != nil {
+		return f.vanished(err)
+	}
 	s := &scan{takeUp: takeUp}
+	if f.head.version == 0 {
+		f.loadCache()
+	}
 	if err := f.readList(s); err != nil {
 		return err
 	}
@@ -100,7 +103,6 @@ func (f *folder) lockList(s *scan) error {
 	if err != nil {
 		return err
 	}
-	l.sign()
 	s.lock = l
 	if err := f.readList(s); err != nil {
 		l.unlock()
@@ -277,6 +279,10 @@ func (f *folder) takeUp(s *scan, r *rec, info string) error {
 			return nil
 		}
 		f.untaken = true
+		if errors.Is(err, unix.EEXIST) { // a second message of that name, which we have not met
+			f.cur.forget()
+			return nil
+		}
 		if !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EDQUOT) && !errors.Is(err, unix.EACCES) && !errors.Is(err, unix.EROFS) {
 			return err
 		}
@@ -306,20 +312,7 @@ func (f *folder) moveUp(base, info string) (string, error) {
 		}
 	}
 	return to, f.ownChange(&f.cur, f.curDir, func() error {
-		err := again(func() error {
-			return unix.Renameat2(f.newDir.fd(), base+info, f.curDir.fd(), base+to, unix.RENAME_NOREPLACE)
-		})
-		if err == unix.EINVAL || err == unix.ENOSYS { // a file system without it
-			if _, there := f.curDir.stat(base + to); there == nil {
-				err = unix.EEXIST
-			} else {
-				err = again(func() error { return unix.Renameat(f.newDir.fd(), base+info, f.curDir.fd(), base+to) })
-			}
-		}
-		if err != nil {
-			return f.newDir.fail("rename to cur/", base+info, err)
-		}
-		return nil
+		return f.newDir.renameNew(base+info, f.curDir, base+to)
 	})
 }
 

@@ -149,15 +149,7 @@ func (t *Tree) build(disk string) error {
 
 // renameFolder renames a directory; one that exists is not replaced.
 func (t *Tree) renameFolder(from, to string) error {
-	err := again(func() error {
-		return unix.Renameat2(t.dir.fd(), from, t.dir.fd(), to, unix.RENAME_NOREPLACE)
-	})
-	if err == unix.EINVAL || err == unix.ENOSYS {
-		if _, there := t.dir.stat(to); there == nil {
-			return ErrExists
-		}
-		err = again(func() error { return unix.Renameat(t.dir.fd(), from, t.dir.fd(), to) })
-	}
+	err := t.dir.renameNew(from, t.dir, to)
 	switch {
 	case err == nil:
 		return nil
@@ -166,7 +158,7 @@ func (t *Tree) renameFolder(from, to string) error {
 	case gone(err):
 		return ErrNoFolder
 	}
-	return full(t.dir.fail("rename to "+to, from, err))
+	return full(err)
 }
 
 func (t *Tree) flush() error {
