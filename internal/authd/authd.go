@@ -75,7 +75,7 @@ func newDaemon(c *config.Config, log *maillog.Logger, key []byte) (*daemon, erro
 		return nil, err
 	}
 	hasher := passdb.NewHasher(key)
-	backends, err := passdb.Open(passdb.Env{Config: c, Log: log, Hasher: hasher})
+	backends, err := passdb.Open(passdb.Env{Config: c, Report: func(p config.Problem) { log.Warn("%v", p) }, Hasher: hasher})
 	if err != nil {
 		return nil, err
 	}
