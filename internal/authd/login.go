@@ -2,11 +2,11 @@ package authd
 
 import (
 	"context"
-	"errors"
 	"os"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"yubin/internal/config"
@@ -51,6 +51,8 @@ type logins struct {
 	delay    time.Duration
 	allowed  []string // mechanisms; nil: those that serve every account
 	open     *census
+	// connections counts those of Dovecot's protocol.
+	connections atomic.Uint64
 	// sessions gives a connection to master.
 	sessions func(ctx context.Context, s *ipc.SessionStart, conn, ack *os.File) error
 }
@@ -60,9 +62,7 @@ func newLogins(c *config.Config, log, auth *maillog.Logger, backends passdb.List
 	l := &logins{
 		log: log, auth: auth, backends: backends, hasher: hasher, guard: newGuard(),
 		host: config.Myhostname.Of(c), delay: config.AuthFailureDelay.Of(c), open: newCensus(),
-		sessions: func(context.Context, *ipc.SessionStart, *os.File, *os.File) error {
-			return errors.New("no service takes sessions")
-		},
+		sessions: (&usher{queueDir: config.QueueDirectory.Of(c)}).pass,
 	}
 	var err error
 	if l.bearers, err = newBearers(c, log); err != nil {
