@@ -29,7 +29,23 @@ The endpoint's
 certificate must be of an authority that the system trusts, or of one in
 smtp_tls_CAfile. How to get the first refresh token is the provider's business.
 
+Programs that speak TLS, smtpd(8) and the login processes of POP3 and IMAP, ask for
+certificates, and have handshakes signed: the keys stay here. They are named by
+tls_cert_file and tls_key_file, or tls_chain_files, for all services, by smtpd_tls_...,
+pop3d_tls_... and imapd_tls_... for one, and by tls_server_sni_maps for server names.
+The files are looked at when they are used, once a second at most: a renewed
+certificate is used from then on, without a reload. A pair that cannot be used, since
+the key is not that of the certificate, say, is logged once, and the one from before
+is used on. A certificate that ends within 14 days is logged once a day.
+
+Where no certificate is configured, authd makes one that vouches for itself, for
+$myhostname, in tls_self_signed_directory. Servers of other domains take it;
+people's mail programs ask whether they trust it.
+
 # Files
+
+/etc/pki/yubin/certs/yubin.pem and /etc/pki/yubin/private/yubin.key: the certificate
+of its own making, and its key, mode 0600.
 
 /etc/yubin/sasl_passwd, or what smtp_sasl_password_maps names: servers and
 passwords, mode 0600.
@@ -41,7 +57,10 @@ fields from users that it knows, and answers of token endpoints that root has
 chosen. It listens to nobody on the network. Whoever owns it owns the system.
 No secret is logged; a line of a table that cannot be used is named by its
 number alone. Whoever owns smtp(8) can ask for the passwords of relays that
-smtp_sasl_password_maps has, if they know their names, and for nothing else.
+smtp_sasl_password_maps has, if they know their names, and for nothing else. Whoever
+owns smtpd(8) can make TLS handshakes as this host while that lasts, and has no key
+afterwards: digests of TLS's hashes are signed, and for Ed25519, which takes no digest,
+what looks like a handshake.
 
 # Standards
 
@@ -49,7 +68,7 @@ RFC 6749, 6 (refreshing an access token), RFC 6750 (bearer tokens).
 
 # Diagnostics
 
-Warnings in the mail log: tables and token files that cannot be read, endpoints
+Warnings in the mail log: certificates that cannot be used or end soon, tables and token files that cannot be read, endpoints
 that give no token, users that may not ask.
 
 # Exit status

@@ -67,7 +67,7 @@ func newDaemon(c *config.Config, log *maillog.Logger) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	backends, err := passdb.Open(passdb.Env{Config: c, Log: log, Hasher: passdb.NewHasher()})
+	backends, err := passdb.Open(passdb.Env{Config: c, Report: func(p config.Problem) { log.Warn("%v", p) }, Hasher: passdb.NewHasher()})
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,6 @@ import (
 	"hash/maphash"
 	"strings"
 
-	"yubin/internal/config"
 	"yubin/internal/ipc"
 	"yubin/internal/maillog"
 	"yubin/internal/table"
@@ -36,7 +35,7 @@ func openPasswdFile(e *Env, path string) (DB, error) {
 	if err := absolute(path); err != nil {
 		return nil, err
 	}
-	return &passwdFile{e, path, table.NewFile(path, parseEntries, func(p config.Problem) { e.Log.Warn("%v", p) }), maphash.MakeSeed()}, nil
+	return &passwdFile{e, path, table.NewFile(path, parseEntries, e.Report), maphash.MakeSeed()}, nil
 }
 
 // parseEntries reads a file: empty lines and those that begin with # or : are

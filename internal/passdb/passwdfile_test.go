@@ -46,7 +46,7 @@ func newRig(t *testing.T, backends string, files map[string]string, main ...stri
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { log.Close() })
-	if r.l, err = Open(Env{Config: c, Log: log, Hasher: r.h}); err != nil {
+	if r.l, err = Open(Env{Config: c, Report: func(p config.Problem) { log.Warn("%v", p) }, Hasher: r.h}); err != nil {
 		t.Fatal(err)
 	}
 	return r
