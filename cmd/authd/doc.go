@@ -29,7 +29,17 @@ The endpoint's
 certificate must be of an authority that the system trusts, or of one in
 smtp_tls_CAfile. How to get the first refresh token is the provider's business.
 
+smtpd(8), qmgr(8) and local(8) ask which accounts there are, and where their mail
+is, through tables of type userdb (users(5)). The answer is from the backends in
+auth_backends. A backend that cannot say is an error, and mail waits.
+
+Passwords are checked as many at a time as there are processors. Cheap ones do not
+wait for dear ones, and clients take turns: many attempts from one address hold up
+no other. Hashes that cost too much are refused before any work is done.
+
 # Files
+
+/etc/yubin/users, or what auth_backends names: accounts, mode 0600.
 
 /etc/yubin/sasl_passwd, or what smtp_sasl_password_maps names: servers and
 passwords, mode 0600.
@@ -60,6 +70,6 @@ that give no token, users that may not ask.
 
 # See also
 
-smtp(8), master(8), mailctl(8), main.cf(5)
+smtp(8), master(8), mailctl(8), main.cf(5), users(5)
 */
 package main

@@ -12,7 +12,7 @@ import (
 
 const (
 	// answerTime is how long authd may take, which may have to ask others.
-	answerTime = 15 * time.Second
+	answerTime = 10 * time.Second
 	// quietTime is how long a connection is kept that nobody asks on: authd
 	// cannot end while it is open.
 	quietTime = 5 * time.Second
@@ -23,7 +23,10 @@ const (
 	maxAccounts  = 1000 // that are kept
 )
 
-var errNoAnswer = errors.New("authd has not answered")
+var (
+	errEnded  = errors.New("authd has ended before it has answered")
+	errSilent = fmt.Errorf("authd has not answered within %v", answerTime)
+)
 
 // authd is the client's side of the conversation about accounts.
 type authd struct {
@@ -73,7 +76,7 @@ func (a *authd) ask(name string) (r ipc.UserReply, err error) {
 		if t, err = a.connection(); err != nil {
 			return r, fmt.Errorf("authd does not answer: %w", err)
 		}
-		if r, err = t.ask(name); err == nil {
+		if r, err = t.ask(name); err == nil || errors.Is(err, errSilent) {
 			break
 		}
 	}
@@ -120,7 +123,7 @@ func (t *talk) ask(name string) (ipc.UserReply, error) {
 	t.mu.Lock()
 	if t.over {
 		t.mu.Unlock()
-		return ipc.UserReply{}, errNoAnswer
+		return ipc.UserReply{}, errEnded
 	}
 	t.next++
 	id := t.next
@@ -134,12 +137,12 @@ func (t *talk) ask(name string) (ipc.UserReply, error) {
 	select {
 	case r, ok := <-answer:
 		if !ok {
-			return r, errNoAnswer
+			return r, errEnded
 		}
 		return r, nil
 	case <-time.After(answerTime):
 		t.forget(id)
-		return ipc.UserReply{}, errNoAnswer
+		return ipc.UserReply{}, errSilent
 	}
 }
 

@@ -148,7 +148,7 @@ func TestUserdb(t *testing.T) {
 		t.Fatal(err)
 	}
 	for key, say := range map[string]string{
-		"far@v.example": "virtual_mailbox_base", "bad@v.example": "cannot tell", "end@v.example": "not answer",
+		"far@v.example": "virtual_mailbox_base", "bad@v.example": "cannot tell", "end@v.example": "has ended",
 	} {
 		if _, found, err := tab.Lookup(key); err == nil || found || !strings.Contains(err.Error(), say) {
 			t.Errorf("%s: got %t, %v, want an error with %q", key, found, err, say)
