@@ -6,7 +6,8 @@
 // serves many connections at a time and ends when it has been idle for
 // max_idle.
 //
-// It offers PIPELINING, SIZE, VRFY, ENHANCEDSTATUSCODES, 8BITMIME and DSN, and ETRN when
+// It offers PIPELINING, SIZE, VRFY, ENHANCEDSTATUSCODES, 8BITMIME and DSN, STARTTLS where
+// TLS is on, and ETRN when
 // there are fast_flush_domains: their mail is tried when somebody asks for it, at
 // most once a minute, if smtpd_etrn_restrictions and the lists for clients and
 // HELO let him. A message
@@ -29,7 +30,8 @@
 //	reject_invalid_helo_hostname, reject_non_fqdn_helo_hostname
 //	reject_non_fqdn_sender, reject_non_fqdn_recipient
 //	reject_multi_recipient_bounce, reject_unauth_pipelining
-//	check_client_access, check_helo_access, check_sender_access,
+//	permit_tls_clientcerts, permit_tls_all_clientcerts
+//	check_client_access, check_ccert_access, check_helo_access, check_sender_access,
 //	check_recipient_access, check_etrn_access, each with a table type:name
 //	behind it
 //	warn_if_reject, before another one: log, do not refuse
@@ -43,9 +45,15 @@
 // alone are taken, noted or refused as smtpd_forbid_bare_newline says; a CR
 // without LF is content.
 //
-// Addresses are ASCII; there is no SMTPUTF8, TLS, AUTH or DNS lookup yet. A
+// Addresses are ASCII; there is no SMTPUTF8 or DNS lookup yet. A
 // client is called "unknown" in log and Received field, or "localhost" when its
 // address is a loopback address.
+//
+// With smtpd_tls_security_level, STARTTLS is offered (may) or insisted on (encrypt);
+// with smtpd_tls_wrappermode the connection begins with TLS, as on port 465. What a
+// client sent ahead of TLS in the clear is dropped, and the session begins anew. TLS
+// is version 1.2 or 1.3. Certificates are authd(8)'s, as are the keys. Clients are
+// asked for a certificate with smtpd_tls_ask_ccert.
 //
 // # Files
 //
@@ -71,6 +79,7 @@
 //	RFC 1985  ETRN
 //	RFC 2034  enhanced status codes
 //	RFC 2920  PIPELINING
+//	RFC 3207  STARTTLS
 //	RFC 3461  DSN
 //	RFC 6152  8BITMIME
 //

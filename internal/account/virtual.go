@@ -47,7 +47,7 @@ func openVirtual(c *config.Config, which func([]string) []string, options ...tab
 	}{{&v.Mailboxes, config.VirtualMailboxMaps}, {&v.UIDs, config.VirtualUIDMaps}, {&v.GIDs, config.VirtualGIDMaps}} {
 		maps, err := table.OpenMaps(which(m.param.Of(c)), options...)
 		if err != nil {
-			return nil, err
+			return nil, c.Fault(m.param.Def, err.Error())
 		}
 		*m.to = maps
 	}

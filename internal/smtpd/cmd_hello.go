@@ -53,6 +53,9 @@ func (s *session) keywords(ctx context.Context) []string {
 	if s.srv.p.etrn {
 		words = append(words, "ETRN")
 	}
+	if s.offersTLS() {
+		words = append(words, "STARTTLS")
+	}
 	words = append(words, s.authKeywords(ctx)...)
 	return append(words, "ENHANCEDSTATUSCODES", "8BITMIME", "DSN")
 }

@@ -24,6 +24,7 @@
 //	RFC 1985            ETRN                           cmd_etrn.go
 //	RFC 2034            enhanced status codes          package smtp
 //	RFC 2920            PIPELINING                     wire.go, command.go
+//	RFC 3207            STARTTLS                       cmd_starttls.go, tls.go
 //	RFC 3461            DSN                            cmd_mail.go, cmd_rcpt.go; package smtp
 //	RFC 3848            names in Received              received.go
 //	RFC 4954            AUTH                           cmd_auth.go, login.go

@@ -36,6 +36,7 @@ type server struct {
 	depot   depot
 	router  *route.Router
 	rules   rulebook
+	tls     *tlsState
 	login   *login // nil: AUTH is not enabled
 	ours    []rule // local_header_rewrite_clients
 	p       settings
@@ -97,6 +98,9 @@ func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (
 		if *l.list, err = match.Of(c, l.param); err != nil {
 			return nil, err
 		}
+	}
+	if s.tls, err = newTLS(c, log); err != nil {
+		return nil, err
 	}
 	if s.rules, err = compileRules(c, log); err != nil {
 		return nil, err
@@ -266,5 +270,5 @@ func (s *server) release(who peer) {
 
 // lastWord is what the client of a session that panicked hears.
 func (s *server) lastWord(c net.Conn) {
-	fmt.Fprintf(c, "421 4.3.0 %s Error: internal error, closing connection\r\n", s.p.hostname)
+	fmt.Fprintf(s.tls.outermost(c), "421 4.3.0 %s Error: internal error, closing connection\r\n", s.p.hostname)
 }
