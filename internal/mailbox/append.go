@@ -293,7 +293,8 @@ func (a *Append) discard(cur *dir, moved int) {
 	}
 }
 
-// An lfWriter drops the CR of each CRLF and counts.
+// An lfWriter drops the CR of each CRLF and counts. Behind another CR it stays,
+// or what is read would lack it.
 type lfWriter struct {
 	w          *bufio.Writer
 	size, bare int64 // octets written; LFs among them without a CR before
@@ -305,7 +306,7 @@ func (l *lfWriter) Write(p []byte) (int, error) {
 	for done := 0; done < len(p); {
 		if l.cr {
 			l.cr = false
-			if p[done] != '\n' {
+			if p[done] != '\n' || l.last == '\r' {
 				if err := l.put('\r'); err != nil {
 					return done, err
 				}
