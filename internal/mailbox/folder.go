@@ -60,14 +60,9 @@ func (d *dirs) close() {
 	}
 }
 
-func (d *dirs) is(o *dirs) bool {
-	return sameDir(d.dir, o.dir) && sameDir(d.newDir, o.newDir) && sameDir(d.curDir, o.curDir)
-}
-
-func sameDir(a, b *dir) bool {
-	var x, y unix.Stat_t
-	return unix.Fstat(a.fd(), &x) == nil && unix.Fstat(b.fd(), &y) == nil && inodeOf(&x) == inodeOf(&y)
-}
+// is tells whether two open directories are one folder. (What new/ and cur/
+// are may change under it: see follow.)
+func (d *dirs) is(o *dirs) bool { return d.dir.inode() == o.dir.inode() }
 
 // openFolder opens the directories of the folder at a path below the root.
 func (t *Tree) openFolder(where string) (*dirs, error) {
@@ -107,7 +102,8 @@ func (t *Tree) openFolder(where string) (*dirs, error) {
 
 func newFolder(s *Store, key folderKey, d *dirs) *folder {
 	f := &folder{store: s, key: key, dirs: *d, snap: &Snapshot{}}
-	f.new.name, f.cur.name = "new", "cur"
+	f.new = dirSeen{name: "new", id: d.newDir.inode()}
+	f.cur = dirSeen{name: "cur", id: d.curDir.inode()}
 	f.reset()
 	return f
 }
