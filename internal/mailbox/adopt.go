@@ -145,6 +145,9 @@ func (f *folder) enter(s *scan, e entry) {
 		f.new.forget()
 	}
 	f.add(e.uid, e.base)
+	if n, ok := f.oldSizes[string(e.base)]; ok {
+		f.sizes[e.uid] = n
+	}
 	if len(e.ext) > 0 {
 		f.setExt(e.uid, string(e.ext))
 	}

@@ -30,6 +30,7 @@ type folder struct {
 	extShared bool              // by a Snapshot: to be copied before it is changed
 	odd       map[uint32]string // file names that are not the usual ones
 	sizes     map[uint32]int64  // octets with CRLF, of messages whose name has none
+	oldSizes  map[string]int64  // octets by base names, of a cache that is out of date
 	index     index             // base name → position in all
 
 	head     header
@@ -42,6 +43,7 @@ type folder struct {
 	keywords   []string
 	keywordsAt fileSeen
 	recent     []uint32 // taken up, and not yet seen by a View
+	swept      bool     // tmp/ was cleared of what the dead left there
 	warned     bool     // that files in new/ cannot be moved
 	untaken    bool     // files in new/ that a ReadWrite View would take up
 	cache      cacheState

@@ -59,6 +59,11 @@ func (f *folder) sync(takeUp, force bool) error {
 	if err := f.readList(s); err != nil {
 		return err
 	}
+	f.oldSizes = nil
+	if takeUp && !f.swept {
+		f.swept = true
+		f.sweep(time.Now())
+	}
 	words, err := f.loadKeywords()
 	if err != nil {
 		return err
@@ -87,6 +92,27 @@ func (f *folder) sync(takeUp, force bool) error {
 		f.publish()
 	}
 	return nil
+}
+
+// litterAge is how old a file in tmp/ must be for its writer to be dead: the
+// 36 hours of Maildir's convention.
+const litterAge = 36 * time.Hour
+
+// sweep removes what dead writers left in tmp/.
+func (f *folder) sweep(now time.Time) {
+	tmp, err := f.dir.sub("tmp")
+	if err != nil {
+		return // appending will say why
+	}
+	defer tmp.Close()
+	var old []string
+	err = tmp.each(func(name []byte) { old = append(old, string(name)) })
+	for _, name := range old {
+		st, statErr := tmp.stat(name)
+		if err == nil && statErr == nil && now.Sub(time.Unix(st.Ctim.Unix())) > litterAge {
+			tmp.remove(name)
+		}
+	}
 }
 
 // vanished is the error of a folder without its directories.
