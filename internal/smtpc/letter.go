@@ -26,6 +26,9 @@ type letter struct {
 	file io.ReaderAt
 	held []byte // the content, where it is small
 
+	wish    wish
+	private bool // the target at hand keeps it without TLS
+
 	look   sync.Once
 	found  traits
 	failed error // why found is not known
@@ -37,6 +40,7 @@ type traits struct {
 	lines   int64 // line ends
 	longest int   // octets of the longest line, without its end
 	partial bool  // the last line has no end
+	tlsNo   bool  // TLS-Required: No is in the header
 }
 
 // newLetter checks what came with a request and takes hold of the content.
@@ -113,7 +117,8 @@ func (m *letter) traits() (traits, error) {
 // An inspector finds out the traits of what is written to it.
 type inspector struct {
 	traits
-	line int // octets of the line so far
+	line int  // octets of the line so far
+	body bool // the header has ended
 }
 
 func (in *inspector) Write(b []byte) (int, error) {
@@ -124,6 +129,10 @@ func (in *inspector) Write(b []byte) (int, error) {
 		if i < 0 {
 			in.line += len(b)
 			break
+		}
+		if in.line == 0 && !in.body {
+			in.body = i == 0 || i == 1 && b[0] == '\r'
+			in.tlsNo = in.tlsNo || (b[0] == 'T' || b[0] == 't') && saysNo(b[:i])
 		}
 		in.longest = max(in.longest, in.line+i)
 		in.lines++

@@ -57,6 +57,9 @@ func (s *session) keywords(ctx context.Context) []string {
 		words = append(words, "STARTTLS")
 	}
 	words = append(words, s.authKeywords(ctx)...)
+	if s.offersRequireTLS() {
+		words = append(words, "REQUIRETLS")
+	}
 	return append(words, "ENHANCEDSTATUSCODES", "8BITMIME", "DSN")
 }
 
