@@ -103,7 +103,7 @@ func openTransports(c *config.Config, log *maillog.Logger) (map[string]transport
 	if err != nil {
 		return nil, err
 	}
-	v, err := account.OpenVirtual(c, report)
+	v, err := account.OpenVirtual(c, report, table.Site(c))
 	if err != nil {
 		return nil, err
 	}
