@@ -19,6 +19,7 @@ import (
 	"yubin/internal/maillog"
 	"yubin/internal/passdb"
 	"yubin/internal/service"
+	"yubin/internal/sock"
 )
 
 // Command is authd(8).
@@ -98,9 +99,16 @@ func newDaemon(c *config.Config, log *maillog.Logger, key []byte) (*daemon, erro
 
 // converse serves one client.
 func (d *daemon) converse(ctx context.Context, nc net.Conn) {
+	if s, ok := nc.(*sock.Conn); ok {
+		nc = s.Conn
+	}
 	u, ok := nc.(*net.UnixConn)
 	if !ok {
 		d.log.Warn("connection on a %s socket: want unixpacket", nc.LocalAddr().Network())
+		return
+	}
+	if u.LocalAddr().Network() == "unix" {
+		d.logins.serveDovecot(ctx, u)
 		return
 	}
 	c := fdpass.New(u)

@@ -119,7 +119,17 @@ func endpoints(ctx context.Context, c *config.Config, s *config.MasterService) (
 		return inetEndpoints(ctx, c, s.Name)
 	}
 	e, err := unixEndpoint(c, s)
-	return []endpoint{e}, err
+	all := []endpoint{e}
+	if err == nil && s.Command == "authd" {
+		more, ok, err := dovecotEndpoint(c)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			all = append(all, more)
+		}
+	}
+	return all, err
 }
 
 // place is where a service is defined, for messages.
