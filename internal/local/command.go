@@ -16,6 +16,7 @@ import (
 	"yubin/internal/maildir"
 	"yubin/internal/maillog"
 	"yubin/internal/match"
+	"yubin/internal/nss"
 	"yubin/internal/service"
 	"yubin/internal/table"
 )
@@ -28,7 +29,7 @@ var Command = &cli.Command{
 		config.AliasMaps.Def, config.RecipientDelimiter.Def, config.HomeMailbox.Def, config.MailSpoolDirectory.Def,
 		config.VirtualMailboxMaps.Def, config.VirtualMailboxBase.Def, config.VirtualUIDMaps.Def,
 		config.VirtualGIDMaps.Def, config.VirtualMinimumUID.Def, config.FlushSlow.Def,
-	}, service.Params...),
+	}, append(nss.Params(), service.Params...)...),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		o := service.Flags(fs)
 		return func(ctx context.Context, env *cli.Env) error {
@@ -86,12 +87,12 @@ func newDeliverer(a *deliverer, workers int, flush flusher) *deliverer {
 // openTransports opens the tables. Files that are missing or wrong fail in the
 // lookups, which defers the mail that needs them.
 func openTransports(c *config.Config, log *maillog.Logger) (map[string]transport, error) {
-	report := table.Report(func(p config.Problem) { log.Warn("%v", p) })
-	aliases, err := table.OpenAliases(config.AliasMaps.Of(c), report)
+	report, system := table.Report(func(p config.Problem) { log.Warn("%v", p) }), table.System(c)
+	aliases, err := table.OpenAliases(config.AliasMaps.Of(c), report, system)
 	if err != nil {
 		return nil, err
 	}
-	passwd, err := table.Open("unix:passwd.byname", report)
+	passwd, err := table.Open("unix:passwd.byname", report, system)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +108,7 @@ func openTransports(c *config.Config, log *maillog.Logger) (map[string]transport
 		to    *lookup
 		param config.List
 	}{{&v.mailboxes, config.VirtualMailboxMaps}, {&v.uids, config.VirtualUIDMaps}, {&v.gids, config.VirtualGIDMaps}} {
-		maps, err := table.OpenMaps(m.param.Of(c), report)
+		maps, err := table.OpenMaps(m.param.Of(c), report, system)
 		if err != nil {
 			return nil, err
 		}

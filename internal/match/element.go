@@ -129,6 +129,7 @@ const maxDepth = 8
 
 // A compiler makes elements of patterns.
 type compiler struct {
+	tables     []table.Option
 	subdomains bool
 	depth      int // how many files deep the patterns stand
 }
@@ -175,7 +176,7 @@ func (c compiler) one(pattern string) (element, error) {
 	}
 	switch {
 	case strings.Contains(pattern, ":"):
-		t, err := table.Open(pattern)
+		t, err := table.Open(pattern, c.tables...)
 		return lookup{t, c.subdomains}, err
 	case strings.Contains(pattern, "/"):
 		return nil, fmt.Errorf("bad net/mask pattern: %q", pattern)

@@ -26,6 +26,7 @@ import (
 	"strings"
 
 	"yubin/internal/config"
+	"yubin/internal/table"
 )
 
 // unknown is how a user without a name is matched.
@@ -46,17 +47,17 @@ type query struct {
 // New compiles the patterns of the parameter called name. Subdomains match as
 // Postfix's default of parent_domain_matches_subdomains says.
 func New(name string, patterns []string) (*List, error) {
-	return compile(name, patterns, slices.Contains(strings.Split(config.ParentDomainMatchesSubdomains.Default, ", "), name))
+	return compile(name, patterns, nil, slices.Contains(strings.Split(config.ParentDomainMatchesSubdomains.Default, ", "), name))
 }
 
 // Of compiles the value that p has in c.
 func Of(c *config.Config, p config.List) (*List, error) {
 	parents := config.ParentDomainMatchesSubdomains.Of(c)
-	return compile(p.Name, p.Of(c), slices.Contains(parents, p.Name))
+	return compile(p.Name, p.Of(c), []table.Option{table.System(c)}, slices.Contains(parents, p.Name))
 }
 
-func compile(name string, patterns []string, subdomains bool) (*List, error) {
-	elements, err := compiler{subdomains: subdomains}.all(patterns)
+func compile(name string, patterns []string, tables []table.Option, subdomains bool) (*List, error) {
+	elements, err := compiler{subdomains: subdomains, tables: tables}.all(patterns)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

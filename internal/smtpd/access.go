@@ -34,7 +34,7 @@ func checkAccess(what subject) func(*compiler, string) (func(*query) verdict, er
 }
 
 func openAccess(k *compiler, spec string, what subject) (*accessTable, error) {
-	t, err := table.Open(spec, table.Report(func(p config.Problem) { k.log.Warn("%v", p) }))
+	t, err := table.Open(spec, table.Report(func(p config.Problem) { k.log.Warn("%v", p) }), table.System(k.c))
 	if err != nil {
 		return nil, err
 	}

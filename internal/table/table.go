@@ -21,6 +21,7 @@ type Table interface {
 type Option func(*options)
 
 type options struct {
+	config  *config.Config
 	aliases []string
 	report  func(config.Problem)
 }
@@ -34,6 +35,12 @@ func Aliases(specs ...string) Option {
 			o.aliases = append(o.aliases, bare(s))
 		}
 	}
+}
+
+// System gives the table unix the configuration, which says who knows the users
+// of the system: package nss. Without it the files in /etc are read.
+func System(c *config.Config) Option {
+	return func(o *options) { o.config = c }
 }
 
 // Report has f called, each time a file is read, with every line that had to
