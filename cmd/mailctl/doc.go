@@ -9,7 +9,8 @@
 //	    Say what is wrong with main.cf, master.cf and what they name: files,
 //	    tables, programs, accounts, directories. Each line names file and line,
 //	    the problem, and how to mend it. Lines that begin with "note:" need no
-//	    repair; they say what becomes of entries of Postfix's. With the
+//	    repair; they say what becomes of entries of Postfix's. The program of each
+//	    service looks too, as it does when it starts (--check). With the
 //	    configuration in /etc/yubin, also say which installed file is missing
 //	    or has another owner or mode than it was installed with.
 //	mailctl config [-n|-d] [-h|-H] [-x] [NAME...]

@@ -82,7 +82,7 @@
 // # Exit status
 //
 //	0   idle, replaced or terminated
-//	1   restrictions or tables in main.cf are wrong
+//	1   it cannot start or go on; the log says why
 //	64  there is no listening socket
 //	71  the inherited sockets are wrong
 //	78  the configuration is wrong

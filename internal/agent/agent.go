@@ -17,13 +17,12 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/user"
 	"slices"
-	"strconv"
 	"sync"
 
 	"yubin/internal/config"
 	"yubin/internal/fdpass"
+	"yubin/internal/ids"
 	"yubin/internal/ipc"
 	"yubin/internal/maillog"
 )
@@ -42,13 +41,7 @@ type Server struct {
 // Trusted are the users who may send delivery requests: root, this process's
 // own, and mail_owner, as whom qmgr runs.
 func Trusted(c *config.Config) map[uint32]bool {
-	t := map[uint32]bool{0: true, uint32(os.Geteuid()): true}
-	if u, err := user.Lookup(config.MailOwner.Of(c)); err == nil {
-		if id, err := strconv.ParseUint(u.Uid, 10, 32); err == nil {
-			t[uint32(id)] = true
-		}
-	}
-	return t
+	return ids.Trusted(config.MailOwner.Of(c))
 }
 
 // A Request is one that has come in. Whoever has it answers for each recipient.

@@ -6,8 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/user"
-	"strconv"
+	"slices"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -15,17 +14,19 @@ import (
 	"yubin/internal/cli"
 	"yubin/internal/config"
 	"yubin/internal/fdpass"
+	"yubin/internal/ids"
 	"yubin/internal/ipc"
 	"yubin/internal/maillog"
+	"yubin/internal/passdb"
 	"yubin/internal/service"
 )
 
 // Command is authd(8).
 var Command = &cli.Command{
 	Name: "authd", Section: 8,
-	Params: append(append([]*config.Def{
-		config.SmtpUser.Def, config.RecipientDelimiter.Def, config.SmtpTLSCAfile.SMTP.Def,
-	}, relayParams()...), service.Params...),
+	Params: slices.Concat([]*config.Def{
+		config.SmtpUser.Def, config.SmtpdUser.Def, config.MailOwner.Def, config.RecipientDelimiter.Def, config.SmtpTLSCAfile.SMTP.Def,
+	}, relayParams(), tlsParams(), passdb.Params, service.Params),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		o := service.Flags(fs)
 		return func(ctx context.Context, env *cli.Env) error {
@@ -36,6 +37,10 @@ var Command = &cli.Command{
 			return service.Run(ctx, env, o, service.Handler{
 				Start: func(_ context.Context, s *service.Service) (err error) {
 					d, err = newDaemon(s.Config, s.Log)
+					return err
+				},
+				Check: func(c *config.Config, log *maillog.Logger) error {
+					_, err := newDaemon(c, log)
 					return err
 				},
 				Conn: func(ctx context.Context, c net.Conn) { d.converse(ctx, c) },
@@ -65,20 +70,20 @@ func newDaemon(c *config.Config, log *maillog.Logger) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &daemon{log: log, roles: map[string]role{
-		ipc.RoleRelay: {ipc.RelayVersion, trusted(config.SmtpUser.Of(c)), relay.serve},
-	}}, nil
-}
-
-// trusted are root, this process's own user, and the one that is named.
-func trusted(name string) map[uint32]bool {
-	t := map[uint32]bool{0: true, uint32(os.Geteuid()): true}
-	if u, err := user.Lookup(name); err == nil {
-		if id, err := strconv.ParseUint(u.Uid, 10, 32); err == nil {
-			t[uint32(id)] = true
-		}
+	backends, err := passdb.Open(passdb.Env{Config: c, Log: log, Hasher: passdb.NewHasher()})
+	if err != nil {
+		return nil, err
 	}
-	return t
+	signer, err := newSigner(c, log)
+	if err != nil {
+		return nil, err
+	}
+	users := &users{log, backends}
+	return &daemon{log: log, roles: map[string]role{
+		ipc.RoleRelay: {ipc.RelayVersion, ids.Trusted(config.SmtpUser.Of(c)), relay.serve},
+		ipc.RoleUser:  {ipc.UserVersion, ids.Trusted(config.SmtpdUser.Of(c), config.MailOwner.Of(c)), users.serve},
+		ipc.RoleTLS:   {ipc.TLSVersion, signer.users(), signer.serve},
+	}}, nil
 }
 
 // converse serves one client.
@@ -126,7 +131,12 @@ func (d *daemon) known(uid uint32) bool {
 
 // receive reads one packet; it is false when the conversation is over.
 func receive(log *maillog.Logger, c *fdpass.Conn, v any) bool {
-	c.Unix().SetReadDeadline(time.Now().Add(patience))
+	return receiveBy(log, c, v, time.Now().Add(patience))
+}
+
+// receiveBy is receive with a deadline of its own, zero: none.
+func receiveBy(log *maillog.Logger, c *fdpass.Conn, v any, deadline time.Time) bool {
+	c.Unix().SetReadDeadline(deadline)
 	files, err := c.Recv(v)
 	fdpass.CloseAll(files)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) && !errors.Is(err, os.ErrDeadlineExceeded) {

@@ -22,10 +22,13 @@ import (
 
 // A rig is a daemon and a client of it.
 type rig struct {
-	t      *testing.T
-	dir    string
-	d      *daemon
-	client *fdpass.Conn
+	t       *testing.T
+	dir     string
+	c       *config.Config
+	d       *daemon
+	signer  *signer
+	keyring *keyring
+	client  *fdpass.Conn
 }
 
 func newRig(t *testing.T, main ...string) *rig {
@@ -50,6 +53,10 @@ func newRig(t *testing.T, main ...string) *rig {
 	if r.d, err = newDaemon(c, log); err != nil {
 		t.Fatal(err)
 	}
+	if r.signer, err = newSigner(c, log); err != nil {
+		t.Fatal(err)
+	}
+	r.c, r.keyring = c, r.signer.keys
 	r.client = r.connect(ipc.Hello{Version: ipc.RelayVersion, Role: ipc.RoleRelay})
 	t.Cleanup(func() { log.Close() })
 	return r
@@ -57,6 +64,16 @@ func newRig(t *testing.T, main ...string) *rig {
 
 // connect begins a conversation.
 func (r *rig) connect(h ipc.Hello) *fdpass.Conn {
+	r.t.Helper()
+	ours := r.dial()
+	if err := ours.Send(h); err != nil {
+		r.t.Fatal(err)
+	}
+	return ours
+}
+
+// dial connects.
+func (r *rig) dial() *fdpass.Conn {
 	r.t.Helper()
 	ours, theirs, err := fdpass.Pair()
 	if err != nil {
@@ -69,9 +86,6 @@ func (r *rig) connect(h ipc.Hello) *fdpass.Conn {
 		d.converse(r.t.Context(), theirs.Unix())
 	}()
 	r.t.Cleanup(func() { ours.Close(); <-served })
-	if err := ours.Send(h); err != nil {
-		r.t.Fatal(err)
-	}
 	return ours
 }
 

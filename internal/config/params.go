@@ -198,7 +198,8 @@ var (
 	SmtpdConnectionCountLimit = integer("smtpd_client_connection_count_limit", 50, 0, 1000000, `
 		Connections at once from one client address. 0 means no limit.`)
 	SmtpdClientEventExceptions = list("smtpd_client_event_limit_exceptions", "$mynetworks", `
-		Clients that smtpd_client_connection_count_limit does not apply to, as in mynetworks.`)
+		Clients that smtpd_client_connection_count_limit and the smtpd_client_..._rate_limit do not apply to, as in
+		mynetworks.`)
 	SmtpdForbidBareNewline = choice("smtpd_forbid_bare_newline", "normalize", []string{"normalize", "reject", "note", "yes", "no"}, `
 		What happens to lines of a message that end in LF alone, which smugglers of mail use. normalize: they count as lines,
 		but only CR LF . CR LF ends a message; yes is the same; reject: the client is refused; note: the log mentions it;

@@ -29,7 +29,7 @@ var (
 	}
 	SmtpSASLMechanismFilter = bothList("sasl_mechanism_filter", "", `
 		The mechanisms that may be used, as a list: names, !name, /file, type:table. Empty: all that are known, which are
-		SCRAM-SHA-256-PLUS, SCRAM-SHA-256, CRAM-MD5, PLAIN, LOGIN, and for access tokens OAUTHBEARER and XOAUTH2.`)
+		SCRAM-SHA-256-PLUS, SCRAM-SHA-256, SCRAM-SHA-1-PLUS, SCRAM-SHA-1, CRAM-MD5, PLAIN, LOGIN, and for access tokens OAUTHBEARER and XOAUTH2.`)
 	SmtpSASLAuthSoftBounce = bothBool("sasl_auth_soft_bounce", "yes", `
 		A login that the server refuses for good leaves mail waiting: the password can be mended. Otherwise it goes back.`)
 

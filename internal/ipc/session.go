@@ -26,6 +26,7 @@ type Account struct {
 	Base      string   `json:"base"` // the mailbox is Mailbox below Base, as in maildir.Place
 	Mailbox   string   `json:"mailbox"`
 	Beneath   bool     `json:"beneath,omitempty"`   // links out of Base are errors
+	Owned     bool     `json:"owned,omitempty"`     // the mailbox's directories must be UID's: others may write into Base
 	Addresses []string `json:"addresses,omitempty"` // envelope addresses that are the user's own
 	Quota     string   `json:"quota,omitempty"`     // Dovecot's quota_rule, "" none
 }

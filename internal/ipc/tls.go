@@ -17,7 +17,7 @@ type TLSRequest struct {
 	ID   uint64 `json:"id"`
 	Op   string `json:"op"`
 	Set  string `json:"set"`            // whose parameters: smtpd, pop3d, imapd, smtp
-	Name string `json:"name,omitempty"` // chains: the server name that the client asks for (SNI), "" none
+	Name string `json:"name,omitempty"` // the server name that the client asks for (SNI), "" none
 	// Key names the key to sign with: the SHA-256 of its public key
 	// (SubjectPublicKeyInfo, DER).
 	Key    []byte `json:"key,omitempty"`

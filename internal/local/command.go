@@ -5,10 +5,12 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"slices"
 
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
+	"yubin/internal/account"
 	"yubin/internal/agent"
 	"yubin/internal/cli"
 	"yubin/internal/config"
@@ -24,12 +26,10 @@ import (
 // Command is local(8).
 var Command = &cli.Command{
 	Name: "local", Section: 8,
-	Params: append([]*config.Def{
+	Params: slices.Concat([]*config.Def{
 		config.Myhostname.Def, config.Myorigin.Def, config.Mydestination.Def, config.MailOwner.Def,
-		config.AliasMaps.Def, config.RecipientDelimiter.Def, config.HomeMailbox.Def, config.MailSpoolDirectory.Def,
-		config.VirtualMailboxMaps.Def, config.VirtualMailboxBase.Def, config.VirtualUIDMaps.Def,
-		config.VirtualGIDMaps.Def, config.VirtualMinimumUID.Def, config.FlushSlow.Def,
-	}, append(nss.Params(), service.Params...)...),
+		config.AliasMaps.Def, config.FlushSlow.Def,
+	}, account.PlaceParams, account.VirtualParams, nss.Params(), service.Params),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		o := service.Flags(fs)
 		return func(ctx context.Context, env *cli.Env) error {
@@ -37,6 +37,10 @@ var Command = &cli.Command{
 			return service.Run(ctx, env, o, service.Handler{
 				Start: func(_ context.Context, s *service.Service) (err error) {
 					a, err = newServer(s)
+					return err
+				},
+				Check: func(c *config.Config, log *maillog.Logger) error {
+					_, err := openTransports(c, log)
 					return err
 				},
 				Conn: func(ctx context.Context, c net.Conn) { a.Serve(ctx, c) },
@@ -90,7 +94,7 @@ func openTransports(c *config.Config, log *maillog.Logger) (map[string]transport
 	report, system := table.Report(func(p config.Problem) { log.Warn("%v", p) }), table.System(c)
 	aliases, err := table.OpenAliases(config.AliasMaps.Of(c), report, system)
 	if err != nil {
-		return nil, err
+		return nil, c.Fault(config.AliasMaps.Def, err.Error())
 	}
 	passwd, err := table.Open("unix:passwd.byname", report, system)
 	if err != nil {
@@ -100,26 +104,16 @@ func openTransports(c *config.Config, log *maillog.Logger) (map[string]transport
 	if err != nil {
 		return nil, err
 	}
-	v := &virtual{
-		base: config.VirtualMailboxBase.Of(c), delimiter: config.RecipientDelimiter.Of(c),
-		minimumUID: config.VirtualMinimumUID.Of(c),
-	}
-	for _, m := range []struct {
-		to    *lookup
-		param config.List
-	}{{&v.mailboxes, config.VirtualMailboxMaps}, {&v.uids, config.VirtualUIDMaps}, {&v.gids, config.VirtualGIDMaps}} {
-		maps, err := table.OpenMaps(m.param.Of(c), report, system)
-		if err != nil {
-			return nil, err
-		}
-		*m.to = maps
+	v, err := account.OpenVirtual(c, report, system)
+	if err != nil {
+		return nil, err
 	}
 	return map[string]transport{
-		relayVirtual: v,
+		relayVirtual: virtual{v},
 		relayLocal: &users{
 			aliases: aliases, passwd: passwd, destinations: destinations,
 			origin: config.Myorigin.Of(c), delimiter: config.RecipientDelimiter.Of(c),
-			homeMailbox: config.HomeMailbox.Of(c), spool: config.MailSpoolDirectory.Of(c),
+			places: account.NewPlaces(c),
 		},
 	}, nil
 }

@@ -8,6 +8,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"yubin/internal/account"
 )
 
 // errNotRoot is the error of a process that is not root and is asked to write
@@ -16,10 +18,6 @@ var errNotRoot = errors.New("delivery as another user needs root, and this syste
 
 // An identity is whom file work is done as.
 type identity struct{ uid, gid int }
-
-// maxID is the highest user or group ID. The one above it, all bits set, means
-// "leave as it is" to the kernel: a thread asked to become that stays root.
-const maxID = 1<<32 - 2
 
 // A switcher does file work with another user's rights.
 //
@@ -51,7 +49,7 @@ func newSwitcher(die func(error)) (*switcher, error) {
 // do calls work with the rights of id: effective user and group, and no
 // supplementary groups. work must not start goroutines or wait for others.
 func (s *switcher) do(id identity, work func() error) error {
-	if id.uid < 0 || id.uid > maxID || id.gid < 0 || id.gid > maxID {
+	if id.uid < 0 || id.uid > account.MaxID || id.gid < 0 || id.gid > account.MaxID {
 		return fmt.Errorf("user ID %d and group ID %d: out of range", id.uid, id.gid)
 	}
 	if !s.root {

@@ -8,11 +8,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 
+	"yubin/internal/account"
 	"yubin/internal/ipc"
 	"yubin/internal/maildir"
 )
@@ -238,10 +240,11 @@ func TestRootTraps(t *testing.T) {
 	if err := os.Symlink("u1", filepath.Join(spool, "u0")); err != nil {
 		t.Fatal(err)
 	}
-	u := &users{spool: spool + "/", aliases: pairs{}}
+	u := &users{places: &account.Places{Spool: spool + "/"}, aliases: pairs{}}
 	inSpool := finder(func(r *ipc.Recipient) (*mailbox, []ipc.Result, error) {
 		name, _, _ := strings.Cut(r.Address, "@")
-		box, err := u.mailbox(&account{name: name, as: identity{someUID + r.Index, someUID + r.Index}})
+		id := strconv.Itoa(someUID + r.Index)
+		box, err := u.mailbox(&account.Person{Name: name, UID: id, GID: id})
 		return box, nil, err
 	})
 	a, _ := newTestAgent(t, map[string]transport{relayLocal: owners(dir), "spool": inSpool}, production())

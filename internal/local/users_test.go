@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"yubin/internal/account"
 	"yubin/internal/agent"
 	"yubin/internal/ipc"
 )
@@ -40,7 +41,7 @@ func testUsers() *users {
 			"nested":     "tofile",
 		},
 		destinations: names{"mx.example", "localhost"},
-		origin:       "mx.example", delimiter: "+", homeMailbox: "Maildir/",
+		origin:       "mx.example", delimiter: "+", places: &account.Places{HomeMailbox: "Maildir/"},
 	}
 }
 
@@ -163,7 +164,7 @@ func TestRootAlias(t *testing.T) {
 
 func TestMailboxParameters(t *testing.T) {
 	t.Parallel()
-	ann := &account{"ann", identity{1001, 1001}, "/home/ann"}
+	ann := account.Person{Name: "ann", UID: "1001", GID: "1001", Home: "/home/ann"}
 	for _, c := range []struct{ home, spool, user, want string }{
 		{"Maildir/", "/var/mail", "ann", "/home/ann Maildir/ 1001:1001"},
 		{"mail/in/", "/var/mail", "ann", "/home/ann mail/in/ 1001:1001"},
@@ -172,8 +173,8 @@ func TestMailboxParameters(t *testing.T) {
 		{"", "/var/mail", "ann", "deferred 4.3.5 mail_spool_directory names an mbox file, which this version does not deliver to; set home_mailbox = Maildir/"},
 		{"", "/var/mail/", "..", `deferred 4.3.5 the name of user ".." cannot be that of a mailbox`},
 	} {
-		u, a := testUsers(), *ann
-		u.homeMailbox, u.spool, a.name = c.home, c.spool, c.user
+		u, a := testUsers(), ann
+		u.places, a.Name = &account.Places{HomeMailbox: c.home, Spool: c.spool}, c.user
 		box, err := u.mailbox(&a)
 		if got := found(box, nil, err); got != c.want {
 			t.Errorf("home_mailbox %q, mail_spool_directory %q:\n got %s\nwant %s", c.home, c.spool, got, c.want)

@@ -3,12 +3,13 @@ package local
 import (
 	"testing"
 
+	"yubin/internal/account"
 	"yubin/internal/ipc"
 )
 
-func testVirtual() *virtual {
-	return &virtual{
-		mailboxes: pairs{
+func testVirtual() virtual {
+	return virtual{&account.Virtual{
+		Mailboxes: pairs{
 			"ann@v.example":   "v.example/ann/",
 			"b+c@v.example":   "v.example/bc/",
 			"abs@v.example":   "/v.example/abs/",
@@ -22,13 +23,13 @@ func testVirtual() *virtual {
 			"@catch.example":  "catch.example/all/",
 			"b@catch.example": "catch.example/b/",
 		},
-		uids: pairs{
+		UIDs: pairs{
 			"ann@v.example": "5000", "b+c@v.example": "5001", "abs@v.example": "5000", "low@v.example": "99",
 			"word@v.example": "vmail", "nogid@v.example": "5000", "minus@v.example": "-1", "@catch.example": "6000",
 		},
-		gids: pairs{"ann@v.example": "5000", "b+c@v.example": "5001", "abs@v.example": "5000", "@catch.example": "6001"},
-		base: "/var/vmail", delimiter: "+", minimumUID: 100,
-	}
+		GIDs: pairs{"ann@v.example": "5000", "b+c@v.example": "5001", "abs@v.example": "5000", "@catch.example": "6001"},
+		Base: "/var/vmail", Delimiter: "+", MinimumUID: 100,
+	}}
 }
 
 func TestVirtual(t *testing.T) {
@@ -36,7 +37,7 @@ func TestVirtual(t *testing.T) {
 	const ann = "/var/vmail v.example/ann/ 5000:5000"
 	for name, c := range map[string]struct {
 		addr   string
-		change func(*virtual)
+		change func(virtual)
 		want   string
 	}{
 		"address":          {"ann@v.example", nil, ann},
@@ -49,14 +50,14 @@ func TestVirtual(t *testing.T) {
 		"unknown":          {"Zoe@v.example", nil, `bounced 5.1.1 unknown user: "zoe@v.example"`},
 		"mbox":             {"mbox@v.example", nil, "deferred 4.3.5 virtual_mailbox_maps names an mbox file, which this version does not deliver to; end the path in / for a Maildir"},
 		"no path":          {"slash@v.example", nil, "deferred 4.3.5 virtual_mailbox_maps has no path for this mailbox"},
-		"no base":          {"ann@v.example", func(v *virtual) { v.base = "" }, "deferred 4.3.5 virtual_mailbox_base is not set to an absolute path"},
+		"no base":          {"ann@v.example", func(v virtual) { v.Base = "" }, "deferred 4.3.5 virtual_mailbox_base is not set to an absolute path"},
 		"low user ID":      {"low@v.example", nil, "deferred 4.3.5 the user ID 99 in virtual_uid_maps is below virtual_minimum_uid (100)"},
 		"no user ID":       {"noid@v.example", nil, "deferred 4.3.5 virtual_uid_maps has no entry for this mailbox"},
 		"a name":           {"word@v.example", nil, "deferred 4.3.5 the entry in virtual_uid_maps is not a number"},
 		"negative":         {"minus@v.example", nil, "deferred 4.3.5 the entry in virtual_uid_maps is not a number"},
 		"no group ID":      {"nogid@v.example", nil, "deferred 4.3.5 virtual_gid_maps has no entry for this mailbox"},
-		"unreadable":       {"ann@v.example", func(v *virtual) { v.mailboxes = pairs(nil) }, "deferred 4.3.0 virtual_mailbox_maps: lookup failed"},
-		"IDs unreadable":   {"ann@v.example", func(v *virtual) { v.uids = pairs(nil) }, "deferred 4.3.0 virtual_uid_maps: lookup failed"},
+		"unreadable":       {"ann@v.example", func(v virtual) { v.Mailboxes = pairs(nil) }, "deferred 4.3.0 virtual_mailbox_maps: lookup failed"},
+		"IDs unreadable":   {"ann@v.example", func(v virtual) { v.UIDs = pairs(nil) }, "deferred 4.3.0 virtual_uid_maps: lookup failed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -6,14 +6,14 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/user"
+	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"yubin/internal/cli"
 	"yubin/internal/config"
+	"yubin/internal/ids"
 	"yubin/internal/match"
 	"yubin/internal/queue"
 	"yubin/internal/resolve"
@@ -83,21 +83,32 @@ func inspect(c *config.Config) []config.Problem {
 	problems = append(problems, inspectModes(c)...)
 	problems = append(problems, inspectInstalled(c)...)
 	problems = append(problems, inspectSecrets(c)...)
+	problems = append(problems, inspectTLS(c)...)
 	if c.Check(checkParams) == nil {
 		problems = append(problems, inspectPrograms(c, services)...)
 		problems = append(problems, inspectQueue(c)...)
 	}
 	problems = append(problems, inspectTables(c)...)
-	for _, p := range inspectRoutes(c) {
-		if !slices.ContainsFunc(problems, func(q config.Problem) bool { return q.File == p.File && q.Line == p.Line && q.What == p.What }) {
-			problems = append(problems, p)
-		}
+	problems = append(problems, inspectRoutes(c)...)
+	if c.Check(checkParams) == nil {
+		problems = append(problems, inspectServices(c, services)...)
 	}
-	return problems
+	return once(problems)
 }
 
-// inspectRoutes looks at what decides where mail goes. It finds tables that
-// inspectTables has found, too.
+// once drops what an earlier problem says: several look at the same value.
+func once(problems []config.Problem) []config.Problem {
+	var kept []config.Problem
+	for _, p := range problems {
+		said := config.Problem{File: p.File, Line: p.Line, What: p.What}.String()
+		if !slices.ContainsFunc(kept, func(q config.Problem) bool { return strings.HasPrefix(q.String(), said) }) {
+			kept = append(kept, p)
+		}
+	}
+	return kept
+}
+
+// inspectRoutes looks at what decides where mail goes.
 func inspectRoutes(c *config.Config) []config.Problem {
 	var problems []config.Problem
 	if c.Check(route.Params()) == nil {
@@ -128,6 +139,44 @@ func faults(err error) []config.Problem {
 		all = append(all, one)
 	}
 	return all
+}
+
+// inspectServices has each service's program look at the configuration, as it
+// would when it starts, with the options that master.cf gives it.
+func inspectServices(c *config.Config, services []config.MasterService) []config.Problem {
+	var problems []config.Problem
+	asked := map[string]bool{}
+	for _, s := range services {
+		path := filepath.Join(config.DaemonDirectory.Of(c), s.Command)
+		argv := append([]string{"-c", c.Dir, "--check"}, s.Args...)
+		if key := s.Command + "\x00" + strings.Join(s.Args, "\x00"); asked[key] || program(path) != nil {
+			continue
+		} else {
+			asked[key] = true
+		}
+		for _, what := range complaints(path, argv) {
+			p := config.Problem{What: what, Mend: "it stops " + s.Command}
+			if strings.HasPrefix(what, "-o ") {
+				p.File, p.Line = s.File, s.Line
+			}
+			problems = append(problems, p)
+		}
+	}
+	return problems
+}
+
+// complaints is what a program says of the configuration.
+func complaints(path string, argv []string) []string {
+	out, err := exec.Command(path, argv...).CombinedOutput()
+	if err == nil {
+		return nil
+	}
+	text := strings.TrimSpace(string(out))
+	if text == "" {
+		text = fmt.Sprintf("%s: %v", path, err)
+	}
+	text = strings.TrimPrefix(text, filepath.Base(path)+": ")
+	return strings.Split(strings.TrimPrefix(text, "configuration: "), "\n")
 }
 
 // inspectModes finds configuration, and data of daemons, that others than
@@ -203,23 +252,15 @@ func inspectQueue(c *config.Config) []config.Problem {
 	o := queue.PrepareOptions{UID: os.Geteuid(), GID: os.Getegid()}
 	if os.Geteuid() == 0 {
 		for _, p := range []config.String{config.MailOwner, config.SmtpdUser} {
-			u, err := user.Lookup(p.Of(c))
+			a, err := ids.User(p.Of(c))
 			if err != nil {
 				note(p.Name, "create the account with systemd-sysusers or useradd --system", err)
-				continue
-			}
-			if p == config.MailOwner {
-				o.UID, err = strconv.Atoi(u.Uid)
-			}
-			if err != nil {
-				note(p.Name, "", err)
+			} else if p == config.MailOwner {
+				o.UID = a.UID
 			}
 		}
-		g, err := user.LookupGroup(config.SetgidGroup.Of(c))
-		if err == nil {
-			o.GID, err = strconv.Atoi(g.Gid)
-		}
-		if err != nil {
+		var err error
+		if o.GID, err = ids.Group(config.SetgidGroup.Of(c)); err != nil {
 			note(config.SetgidGroup.Name, "create the group with systemd-sysusers or groupadd --system", err)
 		}
 	}
@@ -279,19 +320,20 @@ func inspectTables(c *config.Config) []config.Problem {
 			continue
 		}
 		_, err := match.Of(c, p)
+		problems = append(problems, faults(err)...)
 		for _, spec := range p.Of(c) {
 			spec = strings.TrimPrefix(spec, "!")
 			if kind, _, ok := strings.Cut(spec, ":"); ok && slices.Contains(table.Types(), kind) {
 				look(p.Name, spec)
 			}
-			if strings.HasPrefix(spec, "/") && err == nil {
-				_, err = os.ReadFile(spec)
+			if !strings.HasPrefix(spec, "/") || err != nil {
+				continue
 			}
-		}
-		if err != nil {
-			wrong := c.Problem(p.Name, err.Error())
-			wrong.Mend = "correct the list"
-			problems = append(problems, wrong)
+			if _, err := os.ReadFile(spec); err != nil {
+				wrong := c.Problem(p.Name, err.Error())
+				wrong.Mend = "correct the list"
+				problems = append(problems, wrong)
+			}
 		}
 	}
 	return problems

@@ -12,7 +12,7 @@ import (
 func healthy(t *testing.T, dir string) string {
 	t.Helper()
 	for _, name := range []string{"master", "pickup", "qmgr", "local", "smtp", "authd", "smtpd", "sendmail", "mailq", "newaliases", "mailctl"} {
-		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o755); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -10,13 +10,13 @@ import (
 	"os/user"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"syscall"
 
 	"github.com/spf13/pflag"
 
 	"yubin/internal/cli"
 	"yubin/internal/config"
+	"yubin/internal/ids"
 	"yubin/internal/route"
 )
 
@@ -122,17 +122,10 @@ func unprivileged(c *config.Config) (*syscall.SysProcAttr, error) {
 		return nil, nil
 	}
 	name := config.SmtpUser.Of(c)
-	u, err := user.Lookup(name)
+	a, err := ids.User(name)
 	if err != nil {
 		return nil, fmt.Errorf("smtp_user: %w; create the user, or name another in main.cf", err)
 	}
-	uid, err := strconv.ParseUint(u.Uid, 10, 32)
-	if err != nil {
-		return nil, err
-	}
-	gid, err := strconv.ParseUint(u.Gid, 10, 32)
-	if err != nil {
-		return nil, err
-	}
-	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid), Groups: []uint32{uint32(gid)}}}, nil
+	gid := uint32(a.GID)
+	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(a.UID), Gid: gid, Groups: []uint32{gid}}}, nil
 }

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"syscall"
+
+	"yubin/internal/ids"
 )
 
 // A Difference is something about an entry that is not as it was installed.
@@ -89,19 +89,12 @@ func (e *Entry) noun() string {
 
 // IDs looks owner and group up.
 func (e *Entry) IDs() (uid, gid int, err error) {
-	u, err := user.Lookup(e.Owner)
+	owner, err := ids.User(e.Owner)
 	if err != nil {
 		return 0, 0, err
 	}
-	g, err := user.LookupGroup(e.Group)
-	if err != nil {
-		return 0, 0, err
-	}
-	if uid, err = strconv.Atoi(u.Uid); err != nil {
-		return 0, 0, err
-	}
-	gid, err = strconv.Atoi(g.Gid)
-	return uid, gid, err
+	gid, err = ids.Group(e.Group)
+	return owner.UID, gid, err
 }
 
 // Below says whether the entry is dir or something in it.

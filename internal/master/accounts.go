@@ -3,10 +3,9 @@ package master
 import (
 	"fmt"
 	"os"
-	"os/user"
-	"strconv"
 
 	"yubin/internal/config"
+	"yubin/internal/ids"
 )
 
 // accounts are the users that services run as.
@@ -25,16 +24,18 @@ func readAccounts(c *config.Config) (a accounts, err error) {
 	}
 	a.root = true
 	group := config.SetgidGroup.Of(c)
-	if a.dropGroup, err = groupID(group); err != nil {
+	if a.dropGroup, err = ids.Group(group); err != nil {
 		return a, fmt.Errorf("setgid_group: %w; create the group, or name another in main.cf", err)
 	}
 	for _, u := range []struct {
 		param config.String
 		to    *credential
 	}{{config.MailOwner, &a.owner}, {config.SmtpdUser, &a.smtpd}, {config.SmtpUser, &a.smtp}} {
-		if *u.to, err = lookUser(u.param.Of(c)); err != nil {
+		who, err := ids.User(u.param.Of(c))
+		if err != nil {
 			return a, fmt.Errorf("%s: %w; create the user, or name another in main.cf", u.param.Name, err)
 		}
+		*u.to = credential{UID: who.UID, GID: who.GID, Groups: []int{who.GID}}
 	}
 	// pickup works in maildrop, whose group this is.
 	a.owner.Groups = append(a.owner.Groups, a.dropGroup)
@@ -60,28 +61,4 @@ func (a *accounts) binder() *credential {
 		return nil
 	}
 	return &a.owner
-}
-
-func lookUser(name string) (credential, error) {
-	u, err := user.Lookup(name)
-	if err != nil {
-		return credential{}, err
-	}
-	uid, err := strconv.Atoi(u.Uid)
-	if err != nil {
-		return credential{}, err
-	}
-	gid, err := strconv.Atoi(u.Gid)
-	if err != nil {
-		return credential{}, err
-	}
-	return credential{UID: uid, GID: gid, Groups: []int{gid}}, nil
-}
-
-func groupID(name string) (int, error) {
-	g, err := user.LookupGroup(name)
-	if err != nil {
-		return 0, err
-	}
-	return strconv.Atoi(g.Gid)
 }

@@ -47,21 +47,25 @@ type query struct {
 // New compiles the patterns of the parameter called name. Subdomains match as
 // Postfix's default of parent_domain_matches_subdomains says.
 func New(name string, patterns []string) (*List, error) {
-	return compile(name, patterns, nil, slices.Contains(strings.Split(config.ParentDomainMatchesSubdomains.Default, ", "), name))
-}
-
-// Of compiles the value that p has in c.
-func Of(c *config.Config, p config.List) (*List, error) {
-	parents := config.ParentDomainMatchesSubdomains.Of(c)
-	return compile(p.Name, p.Of(c), []table.Option{table.System(c)}, slices.Contains(parents, p.Name))
-}
-
-func compile(name string, patterns []string, tables []table.Option, subdomains bool) (*List, error) {
-	elements, err := compiler{subdomains: subdomains, tables: tables}.all(patterns)
+	l, err := compile(patterns, nil, slices.Contains(strings.Split(config.ParentDomainMatchesSubdomains.Default, ", "), name))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return &List{elements}, nil
+	return l, nil
+}
+
+// Of compiles the value that p has in c. Its error is a config.Problem.
+func Of(c *config.Config, p config.List) (*List, error) {
+	l, err := compile(p.Of(c), []table.Option{table.System(c)}, slices.Contains(config.ParentDomainMatchesSubdomains.Of(c), p.Name))
+	if err != nil {
+		return nil, c.Fault(p.Def, err.Error())
+	}
+	return l, nil
+}
+
+func compile(patterns []string, tables []table.Option, subdomains bool) (*List, error) {
+	elements, err := compiler{subdomains: subdomains, tables: tables}.all(patterns)
+	return &List{elements}, err
 }
 
 // Domain tells whether the domain or host name d is in the list.

@@ -12,6 +12,7 @@ import (
 
 	"yubin/internal/config"
 	"yubin/internal/fdpass"
+	"yubin/internal/ids"
 	"yubin/internal/ipc"
 	"yubin/internal/maillog"
 	"yubin/internal/match"
@@ -32,11 +33,11 @@ type users struct {
 
 func readUsers(c *config.Config) (*users, error) {
 	u := &users{owner: map[int]bool{0: true, os.Geteuid(): true}, smtpd: -1}
-	if id, ok := userID(config.MailOwner.Of(c)); ok {
-		u.owner[id] = true
+	if a, err := ids.User(config.MailOwner.Of(c)); err == nil {
+		u.owner[a.UID] = true
 	}
-	if id, ok := userID(config.SmtpdUser.Of(c)); ok {
-		u.smtpd = id
+	if a, err := ids.User(config.SmtpdUser.Of(c)); err == nil {
+		u.smtpd = a.UID
 	}
 	var err error
 	if u.mailq, err = match.Of(c, config.AuthorizedMailqUsers); err != nil {
@@ -44,15 +45,6 @@ func readUsers(c *config.Config) (*users, error) {
 	}
 	u.flush, err = match.Of(c, config.AuthorizedFlushUsers)
 	return u, err
-}
-
-func userID(name string) (int, bool) {
-	u, err := user.Lookup(name)
-	if err != nil {
-		return 0, false
-	}
-	id, err := strconv.Atoi(u.Uid)
-	return id, err == nil
 }
 
 // replace takes what another configuration says.

@@ -41,7 +41,7 @@ type recipient struct {
 	recorded         bool // the outcome is in the file, or is about to be
 	unsure           bool // an agent died with it
 	code, text, host string
-	tried            int64 // microseconds since 1970
+	tried            int64  // microseconds since 1970
 	report           string // sent: what the sender has asked to be told and is not yet
 
 	forward *forward // while an expansion arrives

@@ -12,9 +12,12 @@
 //	commit.go               one flush for all commits that wait
 //	load.go, calendar.go    what is deferred, and recovery at start
 //	attempt.go, message.go  an attempt: outcomes, records, end or deferral
-//	transport.go, agent.go  which recipients go to which agent when
+//	transport.go, agent.go  the ways to agents, and who may have a request
+//	job.go, request.go      which recipients of a message go together, and when
+//	place.go                mailboxes: concurrency
 //	site.go                 destinations on other hosts: concurrency, feedback
-//	result.go, child.go     what agents answer; forwards and notices
+//	result.go, child.go     what agents answer; forwards
+//	notice.go               what senders are told
 //	control.go, list.go     mailq and mailctl
 //	flushto.go              all mail for one domain, tried now
 //
@@ -25,7 +28,8 @@
 //
 //	RFC 3463          enhanced status codes           result.go
 //	RFC 5321, 4.5.4   retrying                        params.go
-//	RFC 5321, 4.5.5   null sender, never answered     child.go
+//	RFC 3461, 5.2     who is told of what             notice.go
+//	RFC 5321, 4.5.5   null sender, never answered     notice.go
 //	RFC 3464          notices (package dsn)           child.go
 package qmgr
 
@@ -42,6 +46,7 @@ import (
 	"yubin/internal/cli"
 	"yubin/internal/config"
 	"yubin/internal/fdpass"
+	"yubin/internal/maillog"
 	"yubin/internal/queue"
 	"yubin/internal/route"
 	"yubin/internal/service"
@@ -72,7 +77,7 @@ var Command = &cli.Command{
 			}
 			var q manager
 			return service.Run(ctx, env, o, service.Handler{
-				Start: q.start, Conn: q.conn, Idle: q.idle, Reload: q.reload, Retire: q.retire, Stop: q.stop,
+				Start: q.start, Check: check, Conn: q.conn, Idle: q.idle, Reload: q.reload, Retire: q.retire, Stop: q.stop,
 			})
 		}
 	},
@@ -85,6 +90,15 @@ type manager struct {
 	users *users
 }
 
+// check finds wrong values.
+func check(c *config.Config, log *maillog.Logger) error {
+	_, err := readUsers(c)
+	if err == nil {
+		_, err = newResolver(c, log)
+	}
+	return err
+}
+
 func (q *manager) start(_ context.Context, svc *service.Service) error {
 	c := svc.Config
 	p := readParams(c)
@@ -92,7 +106,7 @@ func (q *manager) start(_ context.Context, svc *service.Service) error {
 	if err != nil {
 		return err
 	}
-	resolve, err := newResolver(c, svc)
+	resolve, err := newResolver(c, svc.Log)
 	if err != nil {
 		return err
 	}
@@ -125,8 +139,8 @@ func openStore(dir string) (*queue.Store, error) {
 }
 
 // newResolver asks package route.
-func newResolver(c *config.Config, svc *service.Service) (resolver, error) {
-	r, err := route.New(c, func(p config.Problem) { svc.Log.Warn("%v", p) })
+func newResolver(c *config.Config, log *maillog.Logger) (resolver, error) {
+	r, err := route.New(c, func(p config.Problem) { log.Warn("%v", p) })
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +173,7 @@ func (q *manager) idle() (ok bool, next time.Time) {
 
 // reload takes a new configuration between two events.
 func (q *manager) reload(c *config.Config) {
-	resolve, err := newResolver(c, &service.Service{Log: q.s.log.out})
+	resolve, err := newResolver(c, q.s.log.out)
 	if err != nil {
 		q.s.log.warn("reload: %v; the old configuration stays", err)
 		return

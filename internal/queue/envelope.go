@@ -17,6 +17,9 @@ const (
 	AttrClientPort    = "client_port"
 	AttrHelo          = "helo_name"
 	AttrProtocol      = "protocol_name" // SMTP, ESMTP
+	AttrSASLMethod    = "sasl_method"   // how the client logged in
+	AttrSASLUser      = "sasl_username" // as whom
+	AttrSASLSender    = "sasl_sender"   // whom the client says the letter comes from (RFC 4954, 5), decoded
 	AttrUID           = "uid"           // submitter of a local message, decimal
 	AttrBody          = "body"          // 7BIT, 8BITMIME; absent when not said
 	AttrMessageID     = "message_id"    // with its angle brackets

@@ -53,7 +53,7 @@ type Record struct {
 	Host       string
 	Child      string
 	Report     string // with Sent: what the sender is still to be told; "": nothing
-	Recipients []int // rising
+	Recipients []int  // rising
 }
 
 // AppendRecord appends the record, framed, to b. id is the message's.

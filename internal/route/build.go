@@ -73,7 +73,7 @@ func (b *builder) class(class Class, domains config.List, transport config.Strin
 	b.setTransport(&d, transport)
 	var err error
 	if d.domains, err = match.Of(b.c, domains); err != nil {
-		b.fail(domains.Def, err.Error())
+		b.errs = append(b.errs, err)
 	}
 	d.recipients = b.maps(recipients).Maps
 	return d

@@ -42,26 +42,61 @@ type Mechanism struct {
 	Name    string
 	Has     Properties
 	token   bool
-	binding bool // to the channel
+	binding bool      // to the channel
+	wants   Abilities // any of which lets a server serve it
 	client  func(Credentials, Channel) Party
+	server  func(Keeper, Channel) Party
 }
 
 // mechanisms, the strongest first.
 var mechanisms = [...]Mechanism{
-	{"SCRAM-SHA-256-PLUS", NoPlaintext | NoAnonymous | NoActive | MutualAuth, false, true,
-		func(c Credentials, ch Channel) Party { return newScram(c, ch.Exporter) }},
-	{"SCRAM-SHA-256", NoPlaintext | NoAnonymous | NoActive | MutualAuth, false, false,
-		func(c Credentials, _ Channel) Party { return newScram(c, nil) }},
-	{"CRAM-MD5", NoPlaintext | NoAnonymous, false, false,
-		func(c Credentials, _ Channel) Party { return &cramMD5{Credentials: c} }},
-	{"PLAIN", NoAnonymous, false, false,
-		func(c Credentials, _ Channel) Party { return &plain{Credentials: c} }},
-	{"LOGIN", NoAnonymous, false, false,
-		func(c Credentials, _ Channel) Party { return &login{Credentials: c} }},
-	{"OAUTHBEARER", NoAnonymous, true, false,
-		func(c Credentials, ch Channel) Party { return &bearer{Credentials: c, channel: ch} }},
-	{"XOAUTH2", NoAnonymous, true, false,
-		func(c Credentials, _ Channel) Party { return &xoauth2{Credentials: c} }},
+	scramMechanism(scramSHA256, true, Verifiers256),
+	scramMechanism(scramSHA256, false, Verifiers256),
+	scramMechanism(scramSHA1, true, Verifiers1),
+	scramMechanism(scramSHA1, false, Verifiers1),
+	{
+		Name: "EXTERNAL", Has: NoPlaintext | NoAnonymous | NoActive | NoDictionary, wants: Certificates,
+		server: func(k Keeper, ch Channel) Party { return &externalServer{k: k, name: ch.CertName} },
+	},
+	{
+		Name: "CRAM-MD5", Has: NoPlaintext | NoAnonymous, wants: Plaintexts,
+		client: func(c Credentials, _ Channel) Party { return &cramMD5{Credentials: c} },
+		server: func(k Keeper, ch Channel) Party { return &cramMD5Server{k: k, host: ch.Host} },
+	},
+	{
+		Name: "PLAIN", Has: NoAnonymous, wants: Passwords,
+		client: func(c Credentials, _ Channel) Party { return &plain{Credentials: c} },
+		server: func(k Keeper, _ Channel) Party { return &plainServer{k: k} },
+	},
+	{
+		Name: "LOGIN", Has: NoAnonymous, wants: Passwords,
+		client: func(c Credentials, _ Channel) Party { return &login{Credentials: c} },
+		server: func(k Keeper, _ Channel) Party { return &loginServer{k: k} },
+	},
+	{
+		Name: "OAUTHBEARER", Has: NoAnonymous, token: true, wants: Tokens,
+		client: func(c Credentials, ch Channel) Party { return &bearer{Credentials: c, channel: ch} },
+		server: func(k Keeper, _ Channel) Party { return newBearerServer(k) },
+	},
+	{
+		Name: "XOAUTH2", Has: NoAnonymous, token: true, wants: Tokens,
+		client: func(c Credentials, _ Channel) Party { return &xoauth2{Credentials: c} },
+		server: func(k Keeper, _ Channel) Party { return newXOAUTH2Server(k) },
+	},
+}
+
+// scramMechanism is the row of SCRAM with a hash, bound to the channel or not.
+func scramMechanism(h *scramHash, bound bool, wants Abilities) Mechanism {
+	m := Mechanism{
+		Name: "SCRAM-" + h.name, Has: NoPlaintext | NoAnonymous | NoActive | MutualAuth, binding: bound, wants: wants,
+		client: func(c Credentials, _ Channel) Party { return newScram(c, h, nil) },
+		server: func(k Keeper, ch Channel) Party { return newScramServer(k, h, bound, ch.Exporter) },
+	}
+	if bound {
+		m.Name += "-PLUS"
+		m.client = func(c Credentials, ch Channel) Party { return newScram(c, h, ch.Exporter) }
+	}
+	return m
 }
 
 // Choose returns the strongest mechanism that the server offers, has the
@@ -71,7 +106,7 @@ var mechanisms = [...]Mechanism{
 func Choose(offered []string, want Properties, c Credentials, ch Channel, allowed func(string) (bool, error)) (*Mechanism, error) {
 	for i := range mechanisms {
 		m := &mechanisms[i]
-		if m.token != c.Token || m.Has&want != want || m.binding && ch.Exporter == nil ||
+		if m.client == nil || m.token != c.Token || m.Has&want != want || m.binding && ch.Exporter == nil ||
 			!slices.ContainsFunc(offered, func(o string) bool { return strings.EqualFold(o, m.Name) }) {
 			continue
 		}

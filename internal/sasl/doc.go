@@ -2,16 +2,20 @@
 // says what in each mechanism, and which mechanism is used. It does no I/O, and
 // knows neither how a protocol carries messages nor where secrets are kept.
 //
-//	SCRAM-SHA-256-PLUS  RFC 5802, 7677, 9266  scram.go
-//	SCRAM-SHA-256       RFC 5802, 7677        scram.go
-//	CRAM-MD5            RFC 2195              password.go
-//	PLAIN               RFC 4616              password.go
-//	LOGIN               (no standard)         password.go
-//	OAUTHBEARER         RFC 7628              token.go
-//	XOAUTH2             (Google's)            token.go
+//	SCRAM-SHA-256-PLUS  RFC 5802, 7677, 9266  scram.go, server_scram.go
+//	SCRAM-SHA-256       RFC 5802, 7677        scram.go, server_scram.go
+//	SCRAM-SHA-1-PLUS    RFC 5802, 9266        scram.go, server_scram.go
+//	SCRAM-SHA-1         RFC 5802              scram.go, server_scram.go
+//	EXTERNAL            RFC 4422, A           server_password.go (server only)
+//	CRAM-MD5            RFC 2195              password.go, server_password.go
+//	PLAIN               RFC 4616              password.go, server_password.go
+//	LOGIN               (no standard)         password.go, server_password.go
+//	OAUTHBEARER         RFC 7628              token.go, server_token.go
+//	XOAUTH2             (Google's)            token.go, server_token.go
 //
-// Choose picks a mechanism; a Party is one side of an exchange in it. What a
-// mechanism gives away decides where it may be used: see Properties.
+// A Party is one side of an exchange. Choose picks a mechanism for a client;
+// what a mechanism gives away decides where it may be used: see Properties. Offer
+// and Server are the server's side, which asks a Keeper about users (server.go).
 //
 // No error has a secret in it.
 package sasl
@@ -53,9 +57,12 @@ type Credentials struct {
 
 // A Channel is what the exchange runs in.
 type Channel struct {
-	Host string // the server's name and port, as the client knows them
+	Host string // the server's name, and its port as the client knows it
 	Port int
 	// Exporter is the channel binding tls-exporter (RFC 9266); nil: there is
 	// none, or the TLS version has none that is safe.
 	Exporter []byte
+	// CertName is the name in the client's certificate, which TLS has verified;
+	// "" none. A server's side asks for it.
+	CertName string
 }

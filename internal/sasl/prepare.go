@@ -6,6 +6,10 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
+// Prepare is prepare for those who keep passwords: what is computed from one
+// must be computed from the same form of it.
+func Prepare(s string) string { return prepare(s) }
+
 // prepare brings a name or a password into the form that both sides compute
 // with: SASLprep (RFC 4013), as far as it changes a string. What SASLprep
 // forbids is left for the server to refuse.

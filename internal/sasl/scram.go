@@ -4,9 +4,11 @@ import (
 	"crypto/hmac"
 	"crypto/pbkdf2"
 	"crypto/rand"
+	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"hash"
 	"strconv"
 	"strings"
 )
@@ -19,7 +21,31 @@ const (
 	maxRounds = 2_000_000
 )
 
-// scram is the client's side of SCRAM-SHA-256 (RFC 5802, 3):
+// A scramHash is the hash of a SCRAM mechanism.
+type scramHash struct {
+	name string
+	make func() hash.Hash
+	size int
+}
+
+var (
+	scramSHA256 = &scramHash{"SHA-256", sha256.New, sha256.Size}
+	scramSHA1   = &scramHash{"SHA-1", sha1.New, sha1.Size}
+)
+
+func (s *scramHash) mac(key, b []byte) []byte {
+	h := hmac.New(s.make, key)
+	h.Write(b)
+	return h.Sum(nil)
+}
+
+func (s *scramHash) sum(b []byte) []byte {
+	h := s.make()
+	h.Write(b)
+	return h.Sum(nil)
+}
+
+// scram is the client's side of SCRAM (RFC 5802, 3):
 //
 //	C: n,,n=user,r=NONCE
 //	S: r=NONCE...,s=SALT,i=ROUNDS
@@ -30,6 +56,7 @@ const (
 // the binding behind it.
 type scram struct {
 	Credentials
+	hash    *scramHash
 	binding []byte
 	nonce   string
 	step    int
@@ -38,8 +65,8 @@ type scram struct {
 	expect []byte // the server's signature
 }
 
-func newScram(c Credentials, binding []byte) *scram {
-	return &scram{Credentials: c, binding: binding, nonce: rand.Text()}
+func newScram(c Credentials, h *scramHash, binding []byte) *scram {
+	return &scram{Credentials: c, hash: h, binding: binding, nonce: rand.Text()}
 }
 
 func (s *scram) Next(m []byte) ([]byte, bool, error) {
@@ -89,17 +116,16 @@ func (s *scram) prove(first string) ([]byte, bool, error) {
 	if !strings.HasPrefix(nonce, s.nonce) || len(nonce) == len(s.nonce) || rounds < minRounds || rounds > maxRounds {
 		return nil, false, ErrMalformed
 	}
-	salted, err := pbkdf2.Key(sha256.New, prepare(s.Secret), salt, rounds, sha256.Size)
+	salted, err := pbkdf2.Key(s.hash.make, prepare(s.Secret), salt, rounds, s.hash.size)
 	if err != nil {
 		return nil, false, err
 	}
 	final := "c=" + base64.StdEncoding.EncodeToString(append([]byte(s.header()), s.binding...)) + ",r=" + nonce
 	auth := []byte(s.bare + "," + first + "," + final)
-	clientKey := mac(salted, []byte("Client Key"))
-	stored := sha256.Sum256(clientKey)
-	proof := mac(stored[:], auth)
+	clientKey := s.hash.mac(salted, []byte("Client Key"))
+	proof := s.hash.mac(s.hash.sum(clientKey), auth)
 	subtle.XORBytes(proof, proof, clientKey)
-	s.expect = mac(mac(salted, []byte("Server Key")), auth)
+	s.expect = s.hash.mac(s.hash.mac(salted, []byte("Server Key")), auth)
 	return []byte(final + ",p=" + base64.StdEncoding.EncodeToString(proof)), false, nil
 }
 
@@ -118,10 +144,4 @@ func (s *scram) check(final string) ([]byte, bool, error) {
 		return nil, false, ErrServer
 	}
 	return []byte{}, true, nil
-}
-
-func mac(key, b []byte) []byte {
-	h := hmac.New(sha256.New, key)
-	h.Write(b)
-	return h.Sum(nil)
 }

@@ -68,8 +68,11 @@ type Handler struct {
 	Panic func(c net.Conn)
 	// Start is called once, before the first connection is accepted. Work in
 	// the background belongs to it; ctx ends after Stop has returned. An error
-	// ends the process with status 1.
+	// ends the process with status 1, or 78 when it has a config.Problem.
 	Start func(ctx context.Context, s *Service) error
+	// Check finds what Start would find wrong with a configuration, by the same
+	// code, and changes nothing. It is called in place of all else by --check.
+	Check func(c *config.Config, log *maillog.Logger) error
 	// Idle is asked when no connection has been open for max_idle: may the
 	// process end, and when must it be started again at the latest (zero: on
 	// demand)? No connection is accepted while it runs.
@@ -122,6 +125,7 @@ type Options struct {
 	name    string
 	limit   int
 	verbose int
+	check   bool
 }
 
 // Flags defines the flags of a daemon.
@@ -130,6 +134,7 @@ func Flags(fs *pflag.FlagSet) *Options {
 	fs.StringVarP(&o.name, "name", "n", "", "the `service`'s name in master.cf")
 	fs.IntVarP(&o.limit, "limit", "l", 0, "serve at most this `number` of connections at once; 0: no limit")
 	fs.CountVarP(&o.verbose, "verbose", "v", "log more")
+	fs.BoolVar(&o.check, "check", false, "say what is wrong with the configuration, and do nothing else")
 	return o
 }
 
@@ -147,6 +152,9 @@ func shareProcessors() {
 func Run(ctx context.Context, env *cli.Env, o *Options, h Handler) error {
 	if err := env.Config.Check(Params); err != nil {
 		return &cli.Status{Code: cli.ExConfig, Err: err}
+	}
+	if o.check {
+		return check(env.Config, h)
 	}
 	in, err := inherit()
 	if err != nil {
@@ -177,6 +185,34 @@ func Run(ctx context.Context, env *cli.Env, o *Options, h Handler) error {
 	return s.run(ctx, in.listeners, signals)
 }
 
+// check looks at a configuration for a daemon.
+func check(c *config.Config, h Handler) error {
+	if h.Check == nil {
+		return nil
+	}
+	nowhere, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		return &cli.Status{Code: cli.ExOSErr, Err: err}
+	}
+	log, err := maillog.Open(maillog.Options{File: nowhere})
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	if err := h.Check(c, log); err != nil {
+		return &cli.Status{Code: startStatus(err), Err: fmt.Errorf("configuration: %w", err)}
+	}
+	return nil
+}
+
+// startStatus is the exit status of a daemon that could not start.
+func startStatus(err error) int {
+	if p := (config.Problem{}); errors.As(err, &p) {
+		return cli.ExConfig
+	}
+	return 1
+}
+
 // openLog opens the log: the descriptor that master gave, or what the
 // configuration says when something else started the daemon.
 func openLog(c *config.Config, program string, file *os.File) (*maillog.Logger, error) {
@@ -196,7 +232,7 @@ func (s *Service) run(ctx context.Context, listeners []net.Listener, signals <-c
 	if s.h.Start != nil {
 		if err := s.h.Start(ctx, s); err != nil {
 			s.Log.Fatal("%v", err)
-			return &cli.Status{Code: 1, Err: err}
+			return &cli.Status{Code: startStatus(err), Err: err}
 		}
 	}
 	retire := s.status.listen(s.Log.Redirect)

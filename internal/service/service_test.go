@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -15,7 +16,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"yubin/internal/cli"
 	"yubin/internal/config"
+	"yubin/internal/maillog"
 )
 
 // echo serves a connection until its end or that of ctx.
@@ -314,6 +317,35 @@ func TestStartFails(t *testing.T) {
 	err := s.run(t.Context(), []net.Listener{newFakeListener()}, nil)
 	if b, _ := os.ReadFile(path); !errors.Is(err, want) || !bytes.Contains(b, []byte("fatal: no room")) {
 		t.Errorf("got %v and log %q, want %v", err, b, want)
+	}
+}
+
+// A wrong value that only the daemon can find has the status of one that
+// everybody can, and --check finds it without a socket.
+func TestWrongValue(t *testing.T) {
+	t.Parallel()
+	wrong := fmt.Errorf("more: %w", config.Problem{File: "main.cf", Line: 2, What: "x: no"})
+	s, _ := testService(t, Handler{Conn: echo, Start: func(context.Context, *Service) error { return wrong }})
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "main.cf"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := config.Load(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := s.run(t.Context(), []net.Listener{newFakeListener()}, nil)
+	look := Run(t.Context(), &cli.Env{Config: c}, &Options{check: true}, Handler{
+		Check: func(*config.Config, *maillog.Logger) error { return wrong },
+	})
+	for _, err := range []error{start, look} {
+		var status *cli.Status
+		if !errors.As(err, &status) || status.Code != cli.ExConfig || !errors.Is(err, wrong) {
+			t.Errorf("got %v, want %v with status %d", err, wrong, cli.ExConfig)
+		}
+	}
+	if err := Run(t.Context(), &cli.Env{Config: c}, &Options{check: true}, Handler{}); err != nil {
+		t.Errorf("nothing to look at: %v", err)
 	}
 }
 

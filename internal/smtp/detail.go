@@ -33,9 +33,12 @@ var (
 	BadSyntax          = Detail{5, 2}
 	TooManyRecipients  = Detail{5, 3}
 	BadArguments       = Detail{5, 4}
+	TooLong            = Detail{5, 6}
 	BadContent         = Detail{6, 0}
 	SecurityOther      = Detail{7, 0}
 	NotAuthorized      = Detail{7, 1}
+	BadCredentials     = Detail{7, 8}
+	NeedsEncryption    = Detail{7, 11}
 )
 
 // Code returns the enhanced status code of class (2, 4 or 5) and d.

@@ -67,10 +67,8 @@ func newAuthSettings(c *config.Config, lmtp bool, queueDir string) (*authSetting
 		return a, nil
 	}
 	var err error
-	if a.filter, err = match.Of(c, filter); err != nil {
-		return nil, c.Fault(filter.Def, err.Error())
-	}
-	return a, nil
+	a.filter, err = match.Of(c, filter)
+	return a, err
 }
 
 // client is who logs in for a message to a next hop.

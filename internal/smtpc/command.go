@@ -10,6 +10,7 @@ import (
 	"yubin/internal/agent"
 	"yubin/internal/cli"
 	"yubin/internal/config"
+	"yubin/internal/maillog"
 	"yubin/internal/resolve"
 	"yubin/internal/service"
 	"yubin/internal/table"
@@ -42,6 +43,10 @@ var Command = &cli.Command{
 			return service.Run(ctx, env, o, service.Handler{
 				Start: func(_ context.Context, s *service.Service) (err error) {
 					d, err = newDeliverer(s, *lmtp)
+					return err
+				},
+				Check: func(c *config.Config, log *maillog.Logger) error {
+					_, _, err := configured(c, *lmtp, log)
 					return err
 				},
 				Conn: func(ctx context.Context, c net.Conn) { d.serve(ctx, c) },
@@ -79,13 +84,19 @@ func clientParams() []*config.Def {
 // maxDeliveries is the most requests under way when master.cf sets no maxproc.
 const maxDeliveries = 1000
 
-func newDeliverer(s *service.Service, lmtp bool) (*deliverer, error) {
-	c := s.Config
-	o, err := newSettings(c, lmtp, table.Report(func(p config.Problem) { s.Log.Warn("%v", p) }))
+// configured reads what main.cf says.
+func configured(c *config.Config, lmtp bool, log *maillog.Logger) (*settings, *resolve.Resolver, error) {
+	o, err := newSettings(c, lmtp, table.Report(func(p config.Problem) { log.Warn("%v", p) }))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	dns, err := resolve.Configured(c)
+	return o, dns, err
+}
+
+func newDeliverer(s *service.Service, lmtp bool) (*deliverer, error) {
+	c := s.Config
+	o, dns, err := configured(c, lmtp, s.Log)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"yubin/internal/config"
 	"yubin/internal/smtp"
 	"yubin/internal/table"
+	"yubin/internal/tlswords"
 )
 
 // A level is how far TLS is insisted on.
@@ -37,7 +38,7 @@ type policy struct {
 	wrapper    bool
 	match      []string // names, or fingerprints
 	servername string   // name, hostname, nexthop
-	versions   versions
+	versions   tlswords.Versions
 	anchor     *anchor // of a site at levelDane
 	public     bool    // the authorities that the system trusts count in any case
 	listed     bool    // a table has it
@@ -146,7 +147,7 @@ func (t *tlsSettings) parse(value string) (*policy, error) {
 			}
 			p.match = append(p.match, strings.Split(v, separator)...)
 		case "protocols":
-			r, err := parseVersions(strings.Split(v, ":"))
+			r, err := tlswords.ParseVersions(strings.Split(v, ":"))
 			if err != nil {
 				return nil, err
 			}
@@ -177,85 +178,19 @@ func fingerprints(list []string) []string {
 	return out
 }
 
-// versions are a range of TLS versions; 0: the library's bound.
-type versions struct{ low, high uint16 }
-
-// versionNames are those that main.cf has, oldest first; what is below TLS 1.2
-// is not spoken (RFC 8996).
-var versionNames = []struct {
-	name    string
-	version uint16
-}{
-	{"sslv2", 2}, {"sslv3", 3}, {"tlsv1", tls.VersionTLS10}, {"tlsv1.1", tls.VersionTLS11},
-	{"tlsv1.2", tls.VersionTLS12}, {"tlsv1.3", tls.VersionTLS13},
-}
-
-func versionOf(name string) (uint16, bool) {
-	for _, v := range versionNames {
-		if strings.EqualFold(v.name, name) {
-			return v.version, true
-		}
-	}
-	return 0, false
-}
-
-// parseVersions reads smtp_tls_protocols: bounds, names, and names with an
-// exclamation mark.
-func parseVersions(words []string) (versions, error) {
-	r := versions{low: tls.VersionTLS12, high: tls.VersionTLS13}
-	allowed, named := map[uint16]bool{}, false
-	excluded := map[uint16]bool{}
-	for _, w := range words {
-		bound := ""
-		if len(w) > 2 && (w[:2] == ">=" || w[:2] == "<=") {
-			bound, w = w[:2], w[2:]
-		}
-		name, not := strings.CutPrefix(w, "!")
-		v, ok := versionOf(name)
-		switch {
-		case name == "" && bound == "":
-			continue
-		case !ok || not && bound != "":
-			return r, fmt.Errorf("unknown protocol %q", w)
-		case bound == ">=":
-			r.low = max(r.low, v)
-		case bound == "<=":
-			r.high = min(r.high, v)
-		case not:
-			excluded[v] = true
-		default:
-			allowed[v], named = true, true
-		}
-	}
-	for _, v := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-		if !excluded[v] && (!named || allowed[v]) {
-			continue
-		}
-		if v == r.low {
-			r.low++
-		} else if v == r.high {
-			r.high--
-		}
-	}
-	if r.low > r.high {
-		return r, fmt.Errorf("no protocol is left of TLSv1.2 and TLSv1.3")
-	}
-	return r, nil
-}
-
 // tlsSettings are what main.cf says of TLS.
 type tlsSettings struct {
 	level                    level
 	wrapper                  bool
 	maps                     *table.Maps
 	mapsName                 string
-	opportunistic, mandatory versions
+	opportunistic, mandatory tlswords.Versions
 	verifyMatch, secureMatch []string
 	fingerprints             []string
 	digest, servername       string
 	loglevel                 int
 	noteOffer                bool
-	roots, public            *roots // that main.cf names; and the system's beside them
+	roots, public            *tlswords.Roots // that main.cf names; and the system's beside them
 	cache                    tls.ClientSessionCache
 }
 
@@ -271,20 +206,21 @@ func newTLSSettings(c *config.Config, lmtp bool, report table.Option) (*tlsSetti
 		cache: tls.NewLRUClientSessionCache(cachedSessions),
 	}
 	file, dir := config.SmtpTLSCAfile.In(lmtp).Of(c), config.SmtpTLSCApath.In(lmtp).Of(c)
-	t.roots = &roots{file: file, dir: dir, system: config.TLSAppendDefaultCA.Of(c)}
-	t.public = &roots{file: file, dir: dir, system: true}
+	set, _, _ := strings.Cut(maps.Name, "_")
+	t.roots = &tlswords.Roots{File: file, Dir: dir, System: config.TLSAppendDefaultCA.Of(c), Set: set}
+	t.public = &tlswords.Roots{File: file, Dir: dir, System: true, Set: set}
 	var err error
 	if t.maps, err = table.OpenMaps(maps.Of(c), report); err != nil {
 		return nil, c.Fault(maps.Def, err.Error())
 	}
 	for _, v := range []struct {
 		param config.List
-		to    *versions
+		to    *tlswords.Versions
 	}{
 		{config.SmtpTLSProtocols.In(lmtp), &t.opportunistic},
 		{config.SmtpTLSMandatoryProtocols.In(lmtp), &t.mandatory},
 	} {
-		if *v.to, err = parseVersions(v.param.Of(c)); err != nil {
+		if *v.to, err = tlswords.ParseVersions(v.param.Of(c)); err != nil {
 			return nil, c.Fault(v.param.Def, err.Error())
 		}
 	}

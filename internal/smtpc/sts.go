@@ -31,7 +31,7 @@ func newSTS(c *config.Config, lmtp bool, f *finder, log *maillog.Logger) *mtasts
 	}
 	return mtasts.New(mtasts.Options{
 		TXT: f.texts, Dial: f.dialHost, Dir: dir, Report: log.Warn,
-		Roots: func() (*x509.CertPool, error) { return f.o.tls.public.get() },
+		Roots: func() (*x509.CertPool, error) { return f.o.tls.public.Get() },
 	})
 }
 

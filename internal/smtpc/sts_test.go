@@ -102,7 +102,7 @@ func policies(t *testing.T, ca *authority, policy string) func(*deliverer) {
 			return
 		}
 		f.sts = mtasts.New(mtasts.Options{
-			TXT: f.texts, Report: d.log.Warn, Roots: func() (*x509.CertPool, error) { return f.o.tls.public.get() },
+			TXT: f.texts, Report: d.log.Warn, Roots: func() (*x509.CertPool, error) { return f.o.tls.public.Get() },
 			Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
 				return (&net.Dialer{}).DialContext(ctx, network, s.Listener.Addr().String())
 			},

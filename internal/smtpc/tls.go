@@ -1,19 +1,14 @@
 package smtpc
 
 import (
-	"crypto/sha1"
-	"crypto/sha256"
-	"crypto/sha512"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
+
+	"yubin/internal/tlswords"
 )
 
 // cachedSessions is how many TLS sessions are kept, to be taken up again.
@@ -34,7 +29,7 @@ type tlsState struct {
 func (t *tlsSettings) config(at *site) *tls.Config {
 	p := at.policy
 	c := &tls.Config{
-		InsecureSkipVerify: true, MinVersion: p.versions.low, MaxVersion: p.versions.high,
+		InsecureSkipVerify: true, MinVersion: p.versions.Low, MaxVersion: p.versions.High,
 		ClientSessionCache: keyedCache{t.cache, at.relay() + " " + p.key(at.nexthop)},
 	}
 	switch p.servername {
@@ -114,7 +109,7 @@ func (t *tlsSettings) verifyChain(certs []*x509.Certificate, public bool) error 
 	if public {
 		trusted = t.public
 	}
-	pool, err := trusted.get()
+	pool, err := trusted.Get()
 	if err != nil {
 		return err
 	}
@@ -155,100 +150,11 @@ func matchesFingerprint(certs []*x509.Certificate, match []string, digest string
 		return false
 	}
 	for _, der := range [][]byte{certs[0].Raw, certs[0].RawSubjectPublicKeyInfo} {
-		if slices.Contains(match, hash(digest, der)) {
+		if slices.Contains(match, tlswords.Fingerprint(digest, der)) {
 			return true
 		}
 	}
 	return false
-}
-
-func hash(digest string, b []byte) string {
-	switch digest {
-	case "sha1":
-		h := sha1.Sum(b)
-		return hex.EncodeToString(h[:])
-	case "sha384":
-		h := sha512.Sum384(b)
-		return hex.EncodeToString(h[:])
-	case "sha512":
-		h := sha512.Sum512(b)
-		return hex.EncodeToString(h[:])
-	}
-	h := sha256.Sum256(b)
-	return hex.EncodeToString(h[:])
-}
-
-// roots are the authorities that are trusted, read at their first use.
-type roots struct {
-	file, dir string
-	system    bool
-	once      sync.Once
-	pool      *x509.CertPool
-	err       error
-}
-
-func (r *roots) get() (*x509.CertPool, error) {
-	r.once.Do(func() { r.pool, r.err = r.read() })
-	return r.pool, r.err
-}
-
-func (r *roots) read() (*x509.CertPool, error) {
-	pool := x509.NewCertPool()
-	if r.system {
-		var err error
-		if pool, err = x509.SystemCertPool(); err != nil {
-			return nil, err
-		}
-	}
-	var files []string
-	if r.file != "" {
-		files = append(files, r.file)
-	}
-	if r.dir != "" {
-		entries, err := os.ReadDir(r.dir)
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range entries {
-			files = append(files, filepath.Join(r.dir, e.Name()))
-		}
-	}
-	if len(files) == 0 && !r.system {
-		return nil, errors.New("no certificate authority is trusted: set smtp_tls_CAfile, smtp_tls_CApath or tls_append_default_CA")
-	}
-	found := r.system
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err != nil && f == r.file {
-			return nil, err
-		}
-		found = pool.AppendCertsFromPEM(b) || found
-	}
-	if !found {
-		return nil, fmt.Errorf("no certificate in %s", strings.Join(files, ", "))
-	}
-	return pool, nil
-}
-
-// ciphers are the suites by the names that OpenSSL gives them, as logs have
-// them, with their bits.
-var ciphers = map[uint16]struct {
-	name string
-	bits int
-}{
-	tls.TLS_AES_128_GCM_SHA256:                        {"TLS_AES_128_GCM_SHA256", 128},
-	tls.TLS_AES_256_GCM_SHA384:                        {"TLS_AES_256_GCM_SHA384", 256},
-	tls.TLS_CHACHA20_POLY1305_SHA256:                  {"TLS_CHACHA20_POLY1305_SHA256", 256},
-	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256:       {"ECDHE-ECDSA-AES128-GCM-SHA256", 128},
-	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384:       {"ECDHE-ECDSA-AES256-GCM-SHA384", 256},
-	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256: {"ECDHE-ECDSA-CHACHA20-POLY1305", 256},
-	tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256:         {"ECDHE-RSA-AES128-GCM-SHA256", 128},
-	tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384:         {"ECDHE-RSA-AES256-GCM-SHA384", 256},
-	tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256:   {"ECDHE-RSA-CHACHA20-POLY1305", 256},
-	tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA:          {"ECDHE-ECDSA-AES128-SHA", 128},
-	tls.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA:          {"ECDHE-ECDSA-AES256-SHA", 256},
-	tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA:            {"ECDHE-RSA-AES128-SHA", 128},
-	tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA:            {"ECDHE-RSA-AES256-SHA", 256},
 }
 
 // logTLS writes the line about a handshake.
@@ -260,14 +166,7 @@ func (s *session) logTLS() {
 	if s.o.tls.loglevel < 1 {
 		return
 	}
-	version := "TLSv1.2"
-	if t.cs.Version == tls.VersionTLS13 {
-		version = "TLSv1.3"
-	}
-	cipher, ok := ciphers[t.cs.CipherSuite]
-	if !ok {
-		cipher.name, cipher.bits = tls.CipherSuiteName(t.cs.CipherSuite), 128
-	}
+	cipher, bits := tlswords.Cipher(t.cs.CipherSuite)
 	s.log.Info("%s TLS connection established to %s: %s with cipher %s (%d/%d bits)",
-		t.trust, s.peer.relay(), version, cipher.name, cipher.bits, cipher.bits)
+		t.trust, s.peer.relay(), tlswords.Version(t.cs.Version), cipher, bits, bits)
 }

@@ -224,24 +224,6 @@ func TestTLSResumption(t *testing.T) {
 	}
 }
 
-func TestParseVersions(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		"": "1.2-1.3", ">=TLSv1": "1.2-1.3", "!SSLv2 !SSLv3": "1.2-1.3", ">=TLSv1.3": "1.3-1.3", "<=TLSv1.2": "1.2-1.2",
-		"TLSv1.2": "1.2-1.2", "TLSv1.3 TLSv1.2": "1.2-1.3", "!TLSv1.2": "1.3-1.3", "!TLSv1.3": "1.2-1.2", ">=tlsv1.2 <=TLSv1.3": "1.2-1.3",
-		"TLSv1": "", "!TLSv1.2 !TLSv1.3": "", "<=TLSv1.1": "", "TLSv9": "", ">=!TLSv1": "",
-	} {
-		v, err := parseVersions(strings.Fields(text))
-		got := ""
-		if err == nil {
-			got = fmt.Sprintf("1.%d-1.%d", v.low-tls.VersionTLS10, v.high-tls.VersionTLS10)
-		}
-		if got != want {
-			t.Errorf("%q: %s, %v, want %s", text, got, err, want)
-		}
-	}
-}
-
 // Where a policy is looked for.
 func TestPolicyLookup(t *testing.T) {
 	t.Parallel()

@@ -33,6 +33,20 @@ func checkAccess(what subject) func(*compiler, string) (func(*query) verdict, er
 	}
 }
 
+// checkUser asks a table for the user who has logged in.
+func checkUser(k *compiler, spec string) (func(*query) verdict, error) {
+	a, err := openAccess(k, spec, aboutClient)
+	if err != nil {
+		return nil, err
+	}
+	return func(q *query) verdict {
+		if q.s.user() == "" {
+			return verdict{}
+		}
+		return a.find(q, []string{q.s.user()})
+	}, nil
+}
+
 func openAccess(k *compiler, spec string, what subject) (*accessTable, error) {
 	t, err := table.Open(spec, table.Report(func(p config.Problem) { k.log.Warn("%v", p) }), table.System(k.c))
 	if err != nil {
@@ -49,8 +63,10 @@ func openAccess(k *compiler, spec string, what subject) (*accessTable, error) {
 	return a, nil
 }
 
-func (a *accessTable) ask(q *query) verdict {
-	for _, key := range a.keys(q) {
+func (a *accessTable) ask(q *query) verdict { return a.find(q, a.keys(q)) }
+
+func (a *accessTable) find(q *query, keys []string) verdict {
+	for _, key := range keys {
 		switch value, found, err := a.t.Lookup(key); {
 		case err != nil:
 			return q.unsure(a.what, err)

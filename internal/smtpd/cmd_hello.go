@@ -11,16 +11,16 @@ import (
 // maxHelo is the longest name a client may give itself (RFC 5321, 4.5.3.1.2).
 const maxHelo = 255
 
-func (s *session) cmdHelo(_ context.Context, args string) smtp.Reply {
-	return s.hello(args, false)
+func (s *session) cmdHelo(ctx context.Context, args string) smtp.Reply {
+	return s.hello(ctx, args, false)
 }
 
-func (s *session) cmdEhlo(_ context.Context, args string) smtp.Reply {
-	return s.hello(args, true)
+func (s *session) cmdEhlo(ctx context.Context, args string) smtp.Reply {
+	return s.hello(ctx, args, true)
 }
 
 // hello starts the session anew (RFC 5321, 4.1.4).
-func (s *session) hello(args string, extended bool) smtp.Reply {
+func (s *session) hello(ctx context.Context, args string, extended bool) smtp.Reply {
 	if args == "" || len(args) > maxHelo || strings.ContainsAny(args, " \t") {
 		return s.fault(501, smtp.BadArguments, "Syntax: "+s.where+" hostname")
 	}
@@ -35,13 +35,13 @@ func (s *session) hello(args string, extended bool) smtp.Reply {
 	}
 	text := s.srv.p.hostname
 	if extended {
-		text = strings.Join(append([]string{text}, s.keywords()...), "\n")
+		text = strings.Join(append([]string{text}, s.keywords(ctx)...), "\n")
 	}
 	return smtp.Reply{Code: 250, Text: text, Plain: true}
 }
 
 // keywords are the extensions on offer.
-func (s *session) keywords() []string {
+func (s *session) keywords(ctx context.Context) []string {
 	size := "SIZE"
 	if s.srv.p.messageLimit > 0 {
 		size = fmt.Sprintf("SIZE %d", s.srv.p.messageLimit)
@@ -53,6 +53,7 @@ func (s *session) keywords() []string {
 	if s.srv.p.etrn {
 		words = append(words, "ETRN")
 	}
+	words = append(words, s.authKeywords(ctx)...)
 	return append(words, "ENHANCEDSTATUSCODES", "8BITMIME", "DSN")
 }
 

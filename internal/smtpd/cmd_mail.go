@@ -46,6 +46,9 @@ func (s *session) cmdMail(_ context.Context, args string) smtp.Reply {
 	if s.srv.p.heloRequired && s.helo == "" {
 		return s.fault(503, smtp.BadCommand, "Error: send HELO/EHLO first")
 	}
+	if r, refused := s.limited(eventMessage, "too much mail"); refused {
+		return r
+	}
 	sender, params, err := smtp.ParseMail(args, s.srv.p.strict)
 	if err != nil {
 		return s.faultOf(err)
@@ -53,6 +56,9 @@ func (s *session) cmdMail(_ context.Context, args string) smtp.Reply {
 	m := transaction{sender: s.complete(sender), original: sender}
 	for _, p := range params {
 		set := mailParams[p.Name]
+		if set == nil {
+			set = s.loginParam(p.Name)
+		}
 		if set == nil {
 			return s.faultOf(smtp.Unsupported(p))
 		}

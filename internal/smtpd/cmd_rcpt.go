@@ -34,6 +34,9 @@ func recipientAttrs(params []smtp.Param) (attrs map[string]string, err error) {
 }
 
 func (s *session) cmdRcpt(_ context.Context, args string) smtp.Reply {
+	if r, refused := s.limited(eventRecipient, "too many recipients"); refused {
+		return r
+	}
 	rcpt, params, err := smtp.ParseRcpt(args, s.srv.p.strict)
 	var attrs map[string]string
 	if err == nil {

@@ -17,11 +17,12 @@ type command struct {
 }
 
 // verbs are the names of commands, in the order of commands and of the log.
-var verbs = [...]string{"HELO", "EHLO", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "VRFY", "ETRN", "HELP", "QUIT"}
+var verbs = [...]string{"HELO", "EHLO", "AUTH", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "VRFY", "ETRN", "HELP", "QUIT"}
 
 var commands = [len(verbs)]command{
 	{run: (*session).cmdHelo, in: always, last: true, junk: true},                                                // RFC 5321, 4.1.1.1
 	{run: (*session).cmdEhlo, in: always, last: true, junk: true},                                                // RFC 5321, 4.1.1.1
+	{run: (*session).cmdAuth, in: connected | greeted, wrong: "Error: MAIL transaction in progress", last: true}, // RFC 4954, 4
 	{run: (*session).cmdMail, in: connected | greeted, wrong: "Error: nested MAIL command"},                      // RFC 5321, 4.1.1.2
 	{run: (*session).cmdRcpt, in: inMail | inRcpt, wrong: "Error: need MAIL command"},                            // RFC 5321, 4.1.1.3
 	{run: (*session).cmdData, in: inMail | inRcpt, wrong: "Error: need RCPT command", last: true},                // RFC 5321, 4.1.1.4

@@ -25,5 +25,7 @@
 //	RFC 2034            enhanced status codes          package smtp
 //	RFC 2920            PIPELINING                     wire.go, command.go
 //	RFC 3461            DSN                            cmd_mail.go, cmd_rcpt.go; package smtp
+//	RFC 3848            names in Received              received.go
+//	RFC 4954            AUTH                           cmd_auth.go, login.go
 //	RFC 6152            8BITMIME                       cmd_mail.go
 package smtpd

@@ -18,18 +18,23 @@ type keyword struct {
 	build  func(k *compiler, arg string) (func(*query) verdict, error)
 }
 
-// keywords are the restrictions. Those of Postfix that are missing need DNS,
-// SASL, TLS or a policy server, which smtpd does not have yet.
+// keywords are the restrictions. Those of Postfix that are missing need DNS or a
+// policy server, which smtpd does not have yet.
 var keywords = [...]keyword{
 	{name: "permit", build: plain(func(*query) verdict { return verdict{action: permit} })},
 	{name: "reject", closes: true, build: rejectAll(config.RejectCode, smtp.NotAuthorized, "Access denied")},
 	{name: "defer", closes: true, build: rejectAll(config.DeferCode, smtp.SystemShutdown, "Try again later")},
 	{name: "permit_mynetworks", build: plain(permitNetworks)},
 	{name: "permit_inet_interfaces", build: permitInterfaces},
-	{name: "permit_sasl_authenticated", build: plain(pass)}, // nobody is, yet
+	{name: "permit_sasl_authenticated", build: plain(permitLogin)},
 	{name: "permit_auth_destination", build: plain(permitDestination)},
 	{name: "reject_unauth_destination", closes: true, build: relayDenied(config.RelayDomainsRejectCode)},
 	{name: "defer_unauth_destination", closes: true, build: relayDeferred},
+	{name: "reject_plaintext_session", build: rejectPlaintext},
+	{name: "reject_sender_login_mismatch", build: rejectMismatch(mismatch{loggedIn: true, strangers: true})},
+	{name: "reject_authenticated_sender_login_mismatch", build: rejectMismatch(mismatch{loggedIn: true})},
+	{name: "reject_unauthenticated_sender_login_mismatch", build: rejectMismatch(mismatch{strangers: true})},
+	{name: "reject_known_sender_login_mismatch", build: rejectMismatch(mismatch{loggedIn: true, strangers: true, known: true})},
 	{name: "reject_unauth_pipelining", build: plain(pass)}, // smtpd_forbid_unauth_pipelining is for everybody
 	{name: "reject_unlisted_recipient", build: about(aboutRecipient, rejectUnlisted)},
 	{name: "check_recipient_maps", build: about(aboutRecipient, rejectUnlisted)}, // its old name
@@ -46,6 +51,7 @@ var keywords = [...]keyword{
 	{name: "check_sender_access", table: true, build: checkAccess(aboutSender)},
 	{name: "check_recipient_access", table: true, build: checkAccess(aboutRecipient)},
 	{name: "check_etrn_access", table: true, build: checkAccess(aboutEtrn)},
+	{name: "check_sasl_access", table: true, build: checkUser},
 }
 
 // lookUp finds the restriction of that name.

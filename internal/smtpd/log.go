@@ -43,6 +43,7 @@ func (s *session) logRecipient(action, where string, r smtp.Reply, rcpt string) 
 	if s.helo != "" {
 		fmt.Fprintf(&b, " helo=<%s>", s.helo)
 	}
+	b.WriteString(s.saslFields(" "))
 	s.srv.log.Info("%s", maillog.Clean(b.String()))
 }
 

@@ -3,11 +3,9 @@ package smtpd
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"maps"
 	"strconv"
-	"strings"
 	"time"
 
 	"yubin/internal/header"
@@ -49,7 +47,7 @@ func (s *session) newMessage(ctx context.Context) (*message, error) {
 		return nil, err
 	}
 	s.msg.id = b.ID
-	s.srv.log.Info("%s: client=%v", b.ID, s.peer)
+	s.srv.log.Info("%s: client=%v%s", b.ID, s.peer, s.saslFields(", "))
 	m := &message{
 		depot: s.srv.depot, blank: b, out: w, limit: s.srv.p.messageLimit, hops: s.srv.p.hops,
 		field: fieldMeter{limit: s.srv.p.fieldLimit},
@@ -78,6 +76,7 @@ func (s *session) envelope() *queue.Envelope {
 		env.Attrs[queue.AttrHelo] = s.helo
 	}
 	maps.Copy(env.Attrs, s.msg.attrs)
+	s.saslAttrs(env.Attrs)
 	if s.msg.body != "" {
 		env.Attrs[queue.AttrBody] = s.msg.body
 	}
@@ -98,27 +97,6 @@ func unique(list []queue.Recipient) []queue.Recipient {
 		}
 	}
 	return kept
-}
-
-// received is the trace field (RFC 5321, 4.4). It names the recipient only
-// when there is no other who would learn of it (RFC 5321, 7.6).
-func (s *session) received(env *queue.Envelope, now time.Time) string {
-	helo := s.helo
-	if helo == "" {
-		helo = s.peer.name
-	}
-	literal := s.peer.address()
-	if s.peer.ip.Is6() {
-		literal = "IPv6:" + literal
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "Received: from %s (%s [%s])\n\tby %s (%s) with %s id %s",
-		helo, s.peer.name, literal, s.srv.p.hostname, s.srv.p.mailName, s.proto(), s.msg.id)
-	if len(env.Recipients) == 1 {
-		fmt.Fprintf(&b, "\n\tfor <%s>", smtp.Quote(env.Recipients[0].Address))
-	}
-	fmt.Fprintf(&b, "; %s\n", header.FormatDate(now))
-	return b.String()
 }
 
 // take gets the next octets of the content.

@@ -202,8 +202,9 @@ func compileRules(c *config.Config, log *maillog.Logger) (rulebook, error) {
 type compiler struct {
 	c      *config.Config
 	log    *maillog.Logger
-	closed bool // a rule was met that ends relaying by strangers
-	relay  bool // the list at hand decides of that
+	closed bool          // a rule was met that ends relaying by strangers
+	relay  bool          // the list at hand decides of that
+	owners *senderOwners // nil until a restriction needs it
 }
 
 func (k *compiler) list(words []string) ([]rule, error) {

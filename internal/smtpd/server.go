@@ -36,6 +36,7 @@ type server struct {
 	depot   depot
 	router  *route.Router
 	rules   rulebook
+	login   *login // nil: AUTH is not enabled
 	ours    []rule // local_header_rewrite_clients
 	p       settings
 
@@ -45,6 +46,9 @@ type server struct {
 	flushed    *match.List // fast_flush_domains
 	flush      func(site string) error
 	delimiters string
+
+	clientRates *rates[netip.Addr]
+	userRates   *rates[string]
 
 	mu      sync.Mutex // guards clients
 	clients map[netip.Addr]int
@@ -64,7 +68,8 @@ type settings struct {
 	unknown                                        map[string]int // reply codes by table, see unknownCode
 	bareNewline                                    string
 	bareNewlineCode                                int
-	addMissing                                     bool
+	rate, userRate                                 [events]int
+	addMissing, showUser, hideClient               bool
 	proxy                                          string
 	proxyTimeout                                   time.Duration
 }
@@ -73,6 +78,8 @@ func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (
 	s := &server{
 		service: service, log: log, cleanup: log.As("cleanup"), depot: d, p: read(c),
 		delimiters: config.RecipientDelimiter.Of(c), clients: map[netip.Addr]int{}, flush: newFlush(c),
+		clientRates: newRates[netip.Addr](config.AnvilRateTimeUnit.Of(c)),
+		userRates:   newRates[string](config.SmtpdUserRateTimeUnit.Of(c)),
 	}
 	var err error
 	if s.router, err = route.New(c, func(p config.Problem) { log.Warn("%v", p) }); err != nil {
@@ -88,10 +95,13 @@ func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (
 		{&s.flushed, config.FastFlushDomains},
 	} {
 		if *l.list, err = match.Of(c, l.param); err != nil {
-			return nil, c.Fault(l.param.Def, err.Error())
+			return nil, err
 		}
 	}
 	if s.rules, err = compileRules(c, log); err != nil {
+		return nil, err
+	}
+	if s.login, err = newLogin(c, log); err != nil {
 		return nil, err
 	}
 	s.ours, err = compileClients(c, log)
@@ -99,7 +109,7 @@ func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (
 }
 
 func read(c *config.Config) settings {
-	return settings{
+	p := settings{
 		hostname: config.Myhostname.Of(c), mailName: config.MailName.Of(c),
 		banner: config.SmtpdBanner.Of(c), origin: config.Myorigin.Of(c),
 		timeout: config.SmtpdTimeout.Of(c), errorSleep: config.SmtpdErrorSleepTime.Of(c),
@@ -119,9 +129,16 @@ func read(c *config.Config) settings {
 			"relay recipient table": config.UnknownRelayRejectCode.Of(c),
 		},
 		bareNewline: config.SmtpdForbidBareNewline.Of(c), bareNewlineCode: config.SmtpdForbidBareNewlineCode.Of(c),
+		showUser: config.SmtpdSASLAuthenticatedHeader.Of(c), hideClient: config.SmtpdHideClientSession.Of(c),
 		addMissing: config.AlwaysAddMissingHeaders.Of(c),
 		proxy:      config.SmtpdUpstreamProxyProtocol.Of(c), proxyTimeout: config.SmtpdUpstreamProxyTimeout.Of(c),
 	}
+	for e, limit := range eventLimits {
+		p.rate[e] = limit.Of(c)
+	}
+	p.userRate[eventMessage] = config.SmtpdUserMessageRateLimit.Of(c)
+	p.userRate[eventRecipient] = config.SmtpdUserRecipientRateLimit.Of(c)
+	return p
 }
 
 // unknownCode is the reply to a recipient that is not in one of package route's
@@ -189,7 +206,7 @@ func (s *server) serve(ctx context.Context, c net.Conn) {
 func (s *server) session(ctx context.Context, c net.Conn, who peer) {
 	s.log.Info("connect from %v", who)
 	n := newSession(s, c, who)
-	if !s.admit(who) {
+	if n.tooOften(eventConnect) || !s.admit(who) {
 		n.w.reply(n.hangUp(421, smtp.SecurityOther, "too many connections from "+who.address()))
 		n.w.flush()
 		n.logDisconnect()

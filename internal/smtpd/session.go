@@ -38,9 +38,14 @@ type session struct {
 	errors int
 	junk   int // commands without mail
 	bareLF bool
-	over   bool // the reply at hand is the last
-	broken bool // the connection failed within a command
-	msg    transaction
+	over   bool   // the reply at hand is the last
+	broken bool   // the connection failed within a command
+	number string // of the session, for authd; "" until it is needed
+	who    identity
+	// secretive: the client has tried to log in, and what it sends may be a
+	// password.
+	secretive bool
+	msg       transaction
 }
 
 // A tally counts the commands of one kind.
@@ -61,9 +66,13 @@ type transaction struct {
 }
 
 func newSession(s *server, c net.Conn, who peer) *session {
+	limit := s.p.lineLimit
+	if s.login != nil {
+		limit = max(limit, s.login.limit)
+	}
 	return &session{
 		srv: s, peer: who, st: connected, where: "CONNECT",
-		w: newWire(c, s.p.timeout, s.p.dataRate, s.p.lineLimit),
+		w: newWire(c, s.p.timeout, s.p.dataRate, limit),
 	}
 }
 
@@ -213,14 +222,39 @@ func (s *session) synchronize(last bool) (r smtp.Reply, refused bool) {
 	if len(ahead) == 0 || s.esmtp && !last {
 		return r, false
 	}
-	const shown = 100
-	s.srv.log.Info("improper command pipelining after %s from %v: %s",
-		s.where, s.peer, maillog.Clean(string(ahead[:min(len(ahead), shown)])))
+	s.srv.log.Info("improper command pipelining after %s from %v: %s", s.where, s.peer, s.showAhead(ahead))
 	if !s.srv.p.synchronized {
 		return r, false
 	}
 	s.over = true
 	return s.fault(554, smtp.Detail{Subject: 5}, "Error: SMTP protocol synchronization"), true
+}
+
+// showAhead is what the log shows of commands that came too early: no
+// passwords.
+func (s *session) showAhead(ahead []byte) string {
+	const shown = 100
+	text := string(ahead[:min(len(ahead), shown)])
+	if i := indexAuth(text); i >= 0 {
+		text = text[:i] + "AUTH ..."
+	}
+	if s.secretive {
+		text = "(not shown)"
+	}
+	return maillog.Clean(text)
+}
+
+// indexAuth finds the first line that begins with AUTH; -1: there is none.
+func indexAuth(text string) int {
+	at := 0
+	for line := range strings.Lines(text) {
+		verb, _ := split([]byte(strings.TrimRight(line, "\r\n")))
+		if verb == "AUTH" {
+			return at
+		}
+		at += len(line)
+	}
+	return -1
 }
 
 // bareNewline looks at a line that ended in LF alone.

@@ -11,6 +11,7 @@ import (
 	"yubin/internal/cli"
 	"yubin/internal/config"
 	"yubin/internal/intake"
+	"yubin/internal/maillog"
 	"yubin/internal/queuectl"
 	"yubin/internal/route"
 	"yubin/internal/service"
@@ -19,7 +20,7 @@ import (
 // Command is smtpd(8).
 var Command = &cli.Command{
 	Name: "smtpd", Section: 8,
-	Params: slices.Concat(service.Params, route.Params(), queuectl.Params(), submissionParams, []*config.Def{
+	Params: slices.Concat(service.Params, route.Params(), queuectl.Params(), submissionParams, tlsParams, []*config.Def{
 		config.Myhostname.Def, config.MailName.Def, config.Myorigin.Def,
 		config.Mynetworks.Def, config.RecipientDelimiter.Def, config.ParentDomainMatchesSubdomains.Def,
 		config.MessageSizeLimit.Def, config.HopcountLimit.Def, config.LineLengthLimit.Def, config.HeaderSizeLimit.Def,
@@ -53,10 +54,14 @@ func run(ctx context.Context, env *cli.Env, o *service.Options) error {
 			d, err = newDaemon(s)
 			return err
 		},
+		Check: func(c *config.Config, log *maillog.Logger) error {
+			_, err := newServer(c, "", log, nil)
+			return err
+		},
 		Conn:  func(ctx context.Context, c net.Conn) { d.server.serve(ctx, c) },
 		Panic: func(c net.Conn) { d.server.lastWord(c) },
 		// Mail for qmgr to look at later is qmgr's to remember: no wake-up.
-		Idle: func() (bool, time.Time) { return d.depot.Idle(), time.Time{} },
+		Idle: func() (bool, time.Time) { return d.depot.Idle() && d.server.quiet(), time.Time{} },
 		Stop: func(context.Context) { d.depot.Close() },
 	})
 }

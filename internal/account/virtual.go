@@ -1,0 +1,114 @@
+package account
+
+import (
+	"path"
+	"strings"
+
+	"yubin/internal/config"
+	"yubin/internal/ipc"
+	"yubin/internal/route"
+	"yubin/internal/table"
+)
+
+// A Lookup is a table or a list of tables. An error is temporary.
+type Lookup interface {
+	Lookup(key string) (value string, found bool, err error)
+}
+
+// Virtual is the tables of virtual mailboxes. Its fields do not change.
+type Virtual struct {
+	Mailboxes  Lookup // virtual_mailbox_maps: address to path
+	UIDs, GIDs Lookup // virtual_uid_maps, virtual_gid_maps
+	Base       string // virtual_mailbox_base
+	Delimiter  string // recipient_delimiter
+	MinimumUID int    // virtual_minimum_uid
+}
+
+// VirtualParams are the parameters that OpenVirtual reads.
+var VirtualParams = []*config.Def{
+	config.VirtualMailboxMaps.Def, config.VirtualUIDMaps.Def, config.VirtualGIDMaps.Def,
+	config.VirtualMailboxBase.Def, config.RecipientDelimiter.Def, config.VirtualMinimumUID.Def,
+}
+
+// OpenVirtual opens the tables. Files that are missing or wrong fail in the
+// lookups.
+func OpenVirtual(c *config.Config, options ...table.Option) (*Virtual, error) {
+	v := &Virtual{
+		Base: config.VirtualMailboxBase.Of(c), Delimiter: config.RecipientDelimiter.Of(c), MinimumUID: config.VirtualMinimumUID.Of(c),
+	}
+	for _, m := range []struct {
+		to    *Lookup
+		param config.List
+	}{{&v.Mailboxes, config.VirtualMailboxMaps}, {&v.UIDs, config.VirtualUIDMaps}, {&v.GIDs, config.VirtualGIDMaps}} {
+		maps, err := table.OpenMaps(m.param.Of(c), options...)
+		if err != nil {
+			return nil, err
+		}
+		*m.to = maps
+	}
+	return v, nil
+}
+
+// Find is the account that mail for addr belongs to: of the address, of it
+// without its extension, or the catch-all of its domain. nil: there is none.
+func (v *Virtual) Find(addr string) (*ipc.Account, error) {
+	keys := route.Keys(strings.ToLower(addr), v.Delimiter, false)
+	where, found, err := v.mailbox(keys)
+	if err != nil || !found {
+		return nil, err
+	}
+	a := &ipc.Account{User: keys[0], Base: v.Base, Mailbox: where, Beneath: true}
+	if a.UID, err = v.id("virtual_uid_maps", v.UIDs, keys); err != nil {
+		return nil, err
+	}
+	if a.UID < v.MinimumUID {
+		return nil, misconfigured(nil, "the user ID %d in virtual_uid_maps is below virtual_minimum_uid (%d)", a.UID, v.MinimumUID)
+	}
+	a.GID, err = v.id("virtual_gid_maps", v.GIDs, keys)
+	return a, err
+}
+
+// mailbox is the path, below the base, that the first of the keys has.
+func (v *Virtual) mailbox(keys []string) (where string, found bool, err error) {
+	where, found, err = first(v.Mailboxes, keys)
+	switch {
+	case err != nil:
+		return "", false, unread("virtual_mailbox_maps", err)
+	case !found:
+		return "", false, nil
+	case !strings.HasSuffix(where, "/"):
+		return "", false, misconfigured(nil, "virtual_mailbox_maps names an mbox file, which this version does not deliver to; end the path in / for a Maildir")
+	case strings.Trim(where, "/.") == "":
+		return "", false, misconfigured(nil, "virtual_mailbox_maps has no path for this mailbox")
+	case !path.IsAbs(v.Base):
+		return "", false, misconfigured(nil, "virtual_mailbox_base is not set to an absolute path")
+	}
+	return where, true, nil
+}
+
+// id looks up whose the mailbox is.
+func (v *Virtual) id(parameter string, table Lookup, keys []string) (int, error) {
+	value, found, err := first(table, keys)
+	switch {
+	case err != nil:
+		return 0, unread(parameter, err)
+	case !found:
+		return 0, misconfigured(nil, "%s has no entry for this mailbox", parameter)
+	}
+	id, err := ParseID(value)
+	if err != nil {
+		return 0, misconfigured(err, "the entry in %s is not a number", parameter)
+	}
+	return id, nil
+}
+
+// first looks keys up, in their order.
+func first(table Lookup, keys []string) (value string, found bool, err error) {
+	for _, key := range keys {
+		value, found, err = table.Lookup(key)
+		if err != nil || found {
+			return value, found, err
+		}
+	}
+	return "", false, nil
+}

@@ -1,0 +1,208 @@
+package smtpd
+
+import (
+	"context"
+	"crypto/rand"
+	"net"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"yubin/internal/auth"
+	"yubin/internal/config"
+	"yubin/internal/fdpass"
+	"yubin/internal/ipc"
+	"yubin/internal/maillog"
+	"yubin/internal/match"
+	"yubin/internal/queue"
+	"yubin/internal/sasl"
+	"yubin/internal/smtp"
+)
+
+// A login is how clients of this service log in; nil: they do not.
+type login struct {
+	server          auth.Server
+	inClear, inTLS  sasl.Properties // what a mechanism must have
+	tlsOnly, broken bool
+	domain          string      // of names without one
+	refused         *match.List // smtpd_sasl_exceptions_networks
+	filter          *match.List // of mechanisms; nil: all
+	limit           int         // octets of a response
+}
+
+// newLogin returns what c says of logging in.
+func newLogin(c *config.Config, log *maillog.Logger) (*login, error) {
+	if !config.SmtpdSASLAuthEnable.Of(c) {
+		return nil, nil
+	}
+	l := &login{
+		tlsOnly: config.SmtpdTLSAuthOnly.Of(c), broken: config.BrokenSASLAuthClients.Of(c),
+		domain: config.SmtpdSASLLocalDomain.Of(c), limit: config.SmtpdSASLResponseLimit.Of(c),
+		server: newAuthServer(c, log),
+	}
+	for _, o := range []struct {
+		param config.List
+		to    *sasl.Properties
+	}{{config.SmtpdSASLSecurityOptions, &l.inClear}, {config.SmtpdSASLTLSSecurityOptions, &l.inTLS}} {
+		var err error
+		if *o.to, err = sasl.ParseProperties(o.param.Of(c)); err != nil {
+			return nil, c.Fault(o.param.Def, err.Error())
+		}
+	}
+	var err error
+	if l.refused, err = match.Of(c, config.SmtpdSASLExceptionsNetworks); err != nil {
+		return nil, c.Fault(config.SmtpdSASLExceptionsNetworks.Def, err.Error())
+	}
+	if len(config.SmtpdSASLMechanismFilter.Of(c)) > 0 {
+		if l.filter, err = match.Of(c, config.SmtpdSASLMechanismFilter); err != nil {
+			return nil, c.Fault(config.SmtpdSASLMechanismFilter.Def, err.Error())
+		}
+	}
+	return l, nil
+}
+
+// newAuthServer returns who knows the users.
+func newAuthServer(c *config.Config, log *maillog.Logger) auth.Server {
+	socket := filepath.Join(config.QueueDirectory.Of(c), queue.DirPublic, "authd")
+	return auth.New(func() (*fdpass.Conn, error) { return fdpass.Dial(socket) }, "smtpd", log)
+}
+
+// An identity is who has logged in, and how.
+type identity struct{ method, user string }
+
+// user is who has logged in, "" when nobody has.
+func (s *session) user() string { return s.who.user }
+
+// mayLogin tells whether this client may log in at all, TLS or not.
+func (s *session) mayLogin() bool {
+	l := s.srv.login
+	if l == nil {
+		return false
+	}
+	refused, err := l.refused.Client(s.peer.known(), s.peer.ip)
+	if err != nil {
+		s.srv.log.Warn("%v", err)
+	}
+	return !refused && err == nil
+}
+
+// mechanisms are those that this client may use now. others are those that it
+// could use within TLS.
+func (s *session) mechanisms(ctx context.Context) (now, others []string, err error) {
+	l := s.srv.login
+	all, err := l.server.Mechanisms(ctx, s.facts())
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, m := range all {
+		if l.filter != nil {
+			allowed, err := l.filter.Domain(m)
+			if err != nil {
+				return nil, nil, err
+			}
+			if !allowed {
+				continue
+			}
+		}
+		has := sasl.PropertiesOf(m)
+		want, plain := l.inTLS, !s.encrypted()
+		switch {
+		case has&want != want:
+		case plain && (l.tlsOnly || has&l.inClear != l.inClear):
+			others = append(others, m)
+		default:
+			now = append(now, m)
+		}
+	}
+	return now, others, nil
+}
+
+// authKeywords are the lines of EHLO that offer AUTH.
+func (s *session) authKeywords(ctx context.Context) []string {
+	if !s.mayLogin() || s.srv.login.tlsOnly && !s.encrypted() {
+		return nil
+	}
+	offered, _, err := s.mechanisms(ctx)
+	if err != nil {
+		s.srv.log.Warn("AUTH is not offered to %v: %v", s.peer, err)
+	}
+	if len(offered) == 0 {
+		return nil
+	}
+	list := strings.Join(offered, " ")
+	if s.srv.login.broken {
+		return []string{"AUTH " + list, "AUTH=" + list}
+	}
+	return []string{"AUTH " + list}
+}
+
+// facts are what authd is told of the client.
+func (s *session) facts() *auth.Facts {
+	if s.number == "" {
+		s.number = rand.Text()[:16]
+	}
+	f := &auth.Facts{Service: "smtp", Client: s.peer.address(), Port: s.peer.port, Session: s.number, TLS: s.tlsFacts()}
+	if a, ok := s.w.c.LocalAddr().(*net.TCPAddr); ok {
+		ap := a.AddrPort()
+		f.Local, f.LPort = ap.Addr().Unmap().WithZone("").String(), ap.Port()
+	}
+	return f
+}
+
+// encrypted tells whether the client speaks TLS.
+func (s *session) encrypted() bool { return s.tlsFacts() != nil }
+
+// tlsFacts are what is known of the client's TLS, nil when there is none.
+func (s *session) tlsFacts() *ipc.TLSFacts { return nil }
+
+// saslFields are the parts of log lines that say who has logged in, each with
+// sep in front.
+func (s *session) saslFields(sep string) string {
+	if s.user() == "" {
+		return ""
+	}
+	text := sep + "sasl_method=" + s.who.method + sep + "sasl_username=" + s.user()
+	if sender := s.msg.attrs[queue.AttrSASLSender]; sender != "" {
+		text += sep + "sasl_sender=" + sender
+	}
+	return text
+}
+
+// saslAttrs adds to an envelope who has logged in.
+func (s *session) saslAttrs(attrs map[string]string) {
+	if s.user() != "" {
+		attrs[queue.AttrSASLMethod], attrs[queue.AttrSASLUser] = s.who.method, s.user()
+	}
+}
+
+// mailAuth reads the AUTH parameter of MAIL: whom the client thinks the letter
+// comes from (RFC 4954, 5). From a client that has not logged in it counts for
+// nothing.
+func (s *session) mailAuth(m *transaction, value string) error {
+	return setAttr(&m.attrs, queue.AttrSASLSender, value, func(value string) (string, error) {
+		addr, ok := smtp.ParseXtext(value)
+		if ok && addr == "<>" {
+			return "", nil
+		}
+		if !ok || smtp.Check(addr) != nil {
+			return "", smtp.Refuse(501, smtp.BadArguments, "Bad AUTH parameter syntax")
+		}
+		if s.user() == "" {
+			return "", nil
+		}
+		return addr, nil
+	})
+}
+
+// completeUser is the name of a user as policy and log have it.
+func (l *login) completeUser(user string) string {
+	if l.domain == "" || strings.Contains(user, "@") {
+		return user
+	}
+	return user + "@" + l.domain
+}
+
+// contains tells whether a list of mechanisms has one.
+func contains(list []string, mechanism string) bool {
+	return slices.ContainsFunc(list, func(m string) bool { return strings.EqualFold(m, mechanism) })
+}
