@@ -91,12 +91,12 @@ func newDeliverer(a *deliverer, workers int, flush flusher) *deliverer {
 // openTransports opens the tables. Files that are missing or wrong fail in the
 // lookups, which defers the mail that needs them.
 func openTransports(c *config.Config, log *maillog.Logger) (map[string]transport, error) {
-	report, system := table.Report(func(p config.Problem) { log.Warn("%v", p) }), table.System(c)
-	aliases, err := table.OpenAliases(config.AliasMaps.Of(c), report, system)
+	report, site := table.Report(func(p config.Problem) { log.Warn("%v", p) }), table.Site(c)
+	aliases, err := table.OpenAliases(config.AliasMaps.Of(c), report, site)
 	if err != nil {
 		return nil, c.Fault(config.AliasMaps.Def, err.Error())
 	}
-	passwd, err := table.Open("unix:passwd.byname", report, system)
+	passwd, err := table.Open("unix:passwd.byname", report, site)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func openTransports(c *config.Config, log *maillog.Logger) (map[string]transport
 	if err != nil {
 		return nil, err
 	}
-	v, err := account.OpenVirtual(c, report, system)
+	v, err := account.OpenVirtual(c, report, site)
 	if err != nil {
 		return nil, err
 	}

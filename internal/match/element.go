@@ -129,9 +129,9 @@ const maxDepth = 8
 
 // A compiler makes elements of patterns.
 type compiler struct {
-	tables     []table.Option
 	subdomains bool
 	depth      int // how many files deep the patterns stand
+	tables     []table.Option
 }
 
 func (c compiler) all(patterns []string) (sequence, error) {

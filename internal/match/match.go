@@ -56,7 +56,7 @@ func New(name string, patterns []string) (*List, error) {
 
 // Of compiles the value that p has in c. Its error is a config.Problem.
 func Of(c *config.Config, p config.List) (*List, error) {
-	l, err := compile(p.Of(c), []table.Option{table.System(c)}, slices.Contains(config.ParentDomainMatchesSubdomains.Of(c), p.Name))
+	l, err := compile(p.Of(c), []table.Option{table.Site(c)}, slices.Contains(config.ParentDomainMatchesSubdomains.Of(c), p.Name))
 	if err != nil {
 		return nil, c.Fault(p.Def, err.Error())
 	}

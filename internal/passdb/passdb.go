@@ -14,6 +14,7 @@ import (
 	"yubin/internal/ipc"
 	"yubin/internal/maillog"
 	"yubin/internal/smtp"
+	"yubin/internal/table"
 )
 
 // Why somebody is not let in. Every other error is temporary.
@@ -91,7 +92,7 @@ var backends = [...]backend{
 }
 
 // Params are the parameters that Open reads.
-var Params = slices.Concat([]*config.Def{config.AuthBackends.Def}, account.PlaceParams)
+var Params = slices.Concat([]*config.Def{config.AuthBackends.Def}, account.PlaceParams, account.VirtualParams)
 
 // A List is the backends of auth_backends, in order.
 type List []DB
@@ -100,6 +101,13 @@ type List []DB
 // files that cannot be read are errors of lookups.
 func Open(e Env) (List, error) {
 	e.places = account.NewPlaces(e.Config)
+	var err error
+	// What userdb: tables say is what the backends here say.
+	nothing := table.Users(func(string) (ipc.UserReply, error) { return ipc.UserReply{}, nil })
+	e.places.Tables, err = account.OpenVirtual(e.Config, nothing, table.Report(func(p config.Problem) { e.Log.Warn("%v", p) }))
+	if err != nil {
+		return nil, err
+	}
 	var l List
 	for _, word := range config.AuthBackends.Of(e.Config) {
 		db, err := open(&e, word)

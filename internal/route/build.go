@@ -34,7 +34,7 @@ func New(c *config.Config, report func(config.Problem)) (*Router, error) {
 		report = func(config.Problem) {}
 	}
 	b := builder{c: c, options: []table.Option{
-		table.Aliases(config.AliasMaps.Of(c)...), table.Aliases(config.AliasDatabase.Of(c)...), table.Report(report), table.System(c),
+		table.Aliases(config.AliasMaps.Of(c)...), table.Aliases(config.AliasDatabase.Of(c)...), table.Report(report), table.Site(c),
 	}}
 	r := &Router{
 		classes: []domainClass{

@@ -48,7 +48,7 @@ func checkUser(k *compiler, spec string) (func(*query) verdict, error) {
 }
 
 func openAccess(k *compiler, spec string, what subject) (*accessTable, error) {
-	t, err := table.Open(spec, table.Report(func(p config.Problem) { k.log.Warn("%v", p) }), table.System(k.c))
+	t, err := table.Open(spec, table.Report(func(p config.Problem) { k.log.Warn("%v", p) }), table.Site(k.c))
 	if err != nil {
 		return nil, err
 	}

@@ -22,10 +22,8 @@ func openUnix(name string, o *options, _ bool) (Table, error) {
 	if path == "" {
 		return nil, fmt.Errorf("want passwd.byname or group.byname, have %q", name)
 	}
-	if o.config != nil {
-		if users := nss.New(o.config); users.Asks() {
-			return systemTable{users, path == groupFile}, nil
-		}
+	if o.system != nil && o.system.Asks() {
+		return systemTable{o.system, path == groupFile}, nil
 	}
 	// Keys fold as Postfix folds them: local user names are lower case.
 	return fileTable{newFile(path, parseAccounts, o), true}, nil
