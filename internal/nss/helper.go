@@ -14,10 +14,6 @@ import (
 	"yubin/internal/ipc"
 )
 
-// askTime is how long pamd may take with a question. It gives up itself before:
-// pamd_time_limit.
-const askTime = time.Minute
-
 // idleTime is how long a connection without work stays open: pamd ends when it
 // has none.
 const idleTime = 5 * time.Second
@@ -28,7 +24,8 @@ const maxIdle = 16
 // A helper is pamd, as its clients see it: connections on which one question
 // follows the other.
 type helper struct {
-	path string
+	path    string
+	askTime time.Duration
 
 	mu   sync.Mutex // guards idle
 	idle []*conn
@@ -40,8 +37,6 @@ type conn struct {
 	expire *time.Timer // runs while it is idle
 }
 
-func newHelper(path string) *helper { return &helper{path: path} }
-
 // ask asks one question. Where a connection that was open already has ended,
 // another generation of pamd is asked.
 func (h *helper) ask(q ipc.NSSRequest) (a ipc.NSSReply, err error) {
@@ -52,14 +47,14 @@ func (h *helper) ask(q ipc.NSSRequest) (a ipc.NSSReply, err error) {
 			return a, err
 		}
 	}
-	err = c.ask(q, &a)
+	err = c.ask(q, &a, h.askTime)
 	if err != nil && !fresh && ended(err) {
 		c.Close()
 		if c, err = h.dial(); err != nil {
 			return a, err
 		}
 		a = ipc.NSSReply{}
-		err = c.ask(q, &a)
+		err = c.ask(q, &a, h.askTime)
 	}
 	if err != nil {
 		c.Close()
@@ -83,7 +78,7 @@ func (h *helper) dial() (*conn, error) {
 		return nil, fmt.Errorf("pamd cannot be asked: %w", err)
 	}
 	hello := ipc.Hello{Version: ipc.NSSVersion, Role: ipc.RoleNSS, Program: filepath.Base(os.Args[0])}
-	c.Unix().SetDeadline(time.Now().Add(askTime))
+	c.Unix().SetDeadline(time.Now().Add(h.askTime))
 	if err := c.Send(hello); err != nil {
 		c.Close()
 		return nil, fmt.Errorf("pamd cannot be asked: %w", err)
@@ -91,8 +86,8 @@ func (h *helper) dial() (*conn, error) {
 	return &conn{Conn: c}, nil
 }
 
-func (c *conn) ask(q ipc.NSSRequest, a *ipc.NSSReply) error {
-	c.Unix().SetDeadline(time.Now().Add(askTime))
+func (c *conn) ask(q ipc.NSSRequest, a *ipc.NSSReply, limit time.Duration) error {
+	c.Unix().SetDeadline(time.Now().Add(limit))
 	if err := c.Send(q); err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"yubin/internal/config"
 	"yubin/internal/ipc"
@@ -23,7 +24,7 @@ import (
 
 // Params are the parameters that New reads.
 func Params() []*config.Def {
-	return []*config.Def{config.NSSServiceName.Def, config.DaemonDirectory.Def, config.QueueDirectory.Def}
+	return []*config.Def{config.NSSServiceName.Def, config.DaemonDirectory.Def, config.QueueDirectory.Def, config.PamdTimeLimit.Def}
 }
 
 // Program is the helper's, in daemon_directory.
@@ -45,8 +46,12 @@ func New(c *config.Config) *Client {
 	if errors.Is(err, fs.ErrNotExist) {
 		return &Client{}
 	}
-	return &Client{newHelper(filepath.Join(config.QueueDirectory.Of(c), "public", service))}
+	return &Client{&helper{path: filepath.Join(config.QueueDirectory.Of(c), "public", service), askTime: AskTime(c)}}
 }
+
+// AskTime is how long pamd may take with a question, which gives up itself
+// before, and says so.
+func AskTime(c *config.Config) time.Duration { return config.PamdTimeLimit.Of(c) + 5*time.Second }
 
 // Asks tells whether there is a helper, which then is asked, and alone.
 func (c *Client) Asks() bool { return c.helper != nil }

@@ -12,6 +12,7 @@
 //	pool.go    the workers
 //	worker.go  what a worker does
 //	cache.go   users and groups that were asked for a moment ago
+//	config.go  whether PAM can use a service
 //	pam.go     PAM, by way of C (build tag pam, and cgo)
 //	nss.go     the name services, likewise
 //	none.go    a build without: every question fails

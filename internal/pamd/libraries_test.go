@@ -32,7 +32,7 @@ func TestLibraries(t *testing.T) {
 		t.Errorf("an unknown group: %+v, %v", g, err)
 	}
 	a := l.check(&ipc.PAMRequest{Service: "no-such-service", User: "root", Password: []byte("x")})
-	if a.Result != ipc.PAMTempFail || a.Error != "there is no PAM service no-such-service: want /etc/pam.d/no-such-service" {
+	if a.Result != ipc.PAMTempFail || a.Error != "there is no /etc/pam.d/no-such-service" {
 		t.Errorf("a service that is not there: %+v", a)
 	}
 }

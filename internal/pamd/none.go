@@ -13,6 +13,8 @@ type libraries struct{}
 
 var errNone = errors.New("this pamd was built without PAM and name services: install gcc and the headers of PAM, and build it again")
 
+func (libraries) prepare() {}
+
 func (libraries) check(*ipc.PAMRequest) ipc.PAMReply {
 	return ipc.PAMReply{Result: ipc.PAMTempFail, Error: errNone.Error()}
 }

@@ -4,6 +4,7 @@ package pamd
 
 /*
 #cgo LDFLAGS: -lpam
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <security/pam_appl.h>
@@ -82,6 +83,14 @@ static int check(const char *service, const char *user, const char *password, co
 	return rc;
 }
 
+// crash_plainly takes back what Go's runtime does with signals of a crash: its
+// report has the registers, and those may have a piece of a password.
+static void crash_plainly(void) {
+	static const int signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP };
+	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+		signal(signals[i], SIG_DFL);
+}
+
 static void wipe(char *s) {
 	explicit_bzero(s, strlen(s));
 	free(s);
@@ -90,12 +99,7 @@ static void wipe(char *s) {
 import "C"
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"strings"
 	"unsafe"
 
 	"yubin/internal/ipc"
@@ -104,9 +108,9 @@ import (
 // libraries are PAM (this file) and the name services (nss.go).
 type libraries struct{}
 
+func (libraries) prepare() { C.crash_plainly() }
+
 func (libraries) check(q *ipc.PAMRequest) ipc.PAMReply {
-	// PAM takes the service "other" for one that is not there, which by custom
-	// finds every password wrong.
 	if err := findService(q.Service); err != nil {
 		return ipc.PAMReply{Result: ipc.PAMTempFail, Error: err.Error()}
 	}
@@ -150,18 +154,4 @@ func resultOf(rc C.int, account bool) string {
 		return ipc.PAMMismatch
 	}
 	return ipc.PAMTempFail
-}
-
-// services are where PAM looks for a service.
-var services = []string{"/etc/pam.d", "/usr/lib/pam.d", "/usr/share/pam.d"}
-
-// findService finds the file of a service, whose name PAM folds.
-func findService(name string) error {
-	for _, dir := range services {
-		_, err := os.Stat(filepath.Join(dir, strings.ToLower(name)))
-		if !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	return fmt.Errorf("there is no PAM service %s: want %s/%s", name, services[0], strings.ToLower(name))
 }

@@ -40,6 +40,8 @@ func fakeWorker() *exec.Cmd {
 // fake stands for the libraries. What it does depends on the user.
 type fake struct{}
 
+func (fake) prepare() {}
+
 func (fake) check(q *ipc.PAMRequest) ipc.PAMReply {
 	mischief(q.User)
 	switch {

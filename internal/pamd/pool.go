@@ -136,7 +136,7 @@ func (p *pool) drop(w *worker) {
 // it has gone: even what cannot be killed does not grow without bound.
 func (p *pool) bury(w *worker, err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		w.cmd.Process.Kill()
+		w.kill()
 		go func() {
 			w.end()
 			<-p.slots
@@ -152,11 +152,15 @@ func (p *pool) bury(w *worker, err error) error {
 // waits for the process.
 func (w *worker) end() *os.ProcessState {
 	w.conn.Close()
-	late := time.AfterFunc(5*time.Second, func() { w.cmd.Process.Kill() })
+	late := time.AfterFunc(5*time.Second, w.kill)
 	defer late.Stop()
 	w.cmd.Wait()
 	return w.cmd.ProcessState
 }
+
+// kill kills the process, and what its modules have started. It has not been
+// waited for: end does that, and afterwards stops who calls this.
+func (w *worker) kill() { syscall.Kill(-w.cmd.Process.Pid, syscall.SIGKILL) }
 
 // start starts a worker.
 func (p *pool) start() (*worker, error) {
@@ -175,7 +179,7 @@ func (p *pool) start() (*worker, error) {
 	cmd.ExtraFiles = []*os.File{f}
 	cmd.Stderr = os.Stderr
 	// It must not outlive the daemon, however stuck it is.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		ours.Close()
 		return nil, err
@@ -191,9 +195,9 @@ func (p *pool) close() {
 }
 
 // environment is what workers get of env: not what is said to this process
-// alone. When a module crashes, Go's own stack says nothing.
+// alone.
 func environment(env []string) []string {
-	keep := []string{"GOTRACEBACK=none"}
+	var keep []string
 	for _, e := range env {
 		if !strings.HasPrefix(e, "LISTEN_") {
 			keep = append(keep, e)

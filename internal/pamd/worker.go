@@ -20,6 +20,7 @@ const workerFD = 3
 // A system is what a worker asks: the libraries, or in tests what stands for
 // them. An error of its methods says that the answer is not known.
 type system interface {
+	prepare() // is called once, first
 	check(q *ipc.PAMRequest) ipc.PAMReply
 	user(name string) (*ipc.NSSUser, error)
 	userByID(uid uint32) (*ipc.NSSUser, error)
@@ -40,6 +41,7 @@ func work(sys system) error {
 		return fmt.Errorf("descriptor %d: want a Unix socket", workerFD)
 	}
 	c := fdpass.New(u)
+	sys.prepare()
 	for {
 		var q ipc.PAMDWork
 		files, err := c.Recv(&q)

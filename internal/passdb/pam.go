@@ -27,11 +27,8 @@ type pam struct {
 	program string // pamd's
 	users   *nss.Client
 	pool    *pool
+	limit   time.Duration
 }
-
-// pamTime is how long pamd may take, which gives up itself before:
-// pamd_time_limit.
-const pamTime = time.Minute
 
 // pamService is the name of a file in /etc/pam.d.
 var pamService = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$`)
@@ -52,7 +49,7 @@ func openPAM(e *Env, service string) (DB, error) {
 		socket = nss.Program
 	}
 	p := &pam{
-		env: e, service: service, users: nss.New(e.Config), pool: newPool(config.PamdProcessLimit.Of(e.Config)),
+		env: e, service: service, users: nss.New(e.Config), pool: newPool(config.PamdProcessLimit.Of(e.Config)), limit: nss.AskTime(e.Config),
 		socket:  filepath.Join(config.QueueDirectory.Of(e.Config), "public", socket),
 		program: filepath.Join(config.DaemonDirectory.Of(e.Config), nss.Program),
 	}
@@ -153,7 +150,7 @@ func (p *pam) ask(ctx context.Context, q *ipc.PAMRequest) (a ipc.PAMReply, err e
 		return a, fmt.Errorf("pamd cannot be asked: %w", err)
 	}
 	defer c.Close()
-	c.Unix().SetDeadline(time.Now().Add(pamTime))
+	c.Unix().SetDeadline(time.Now().Add(p.limit))
 	stop := context.AfterFunc(ctx, func() { c.Unix().SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	if err = c.Send(ipc.Hello{Version: ipc.PAMVersion, Role: ipc.RolePAM, Program: "authd"}); err == nil {

@@ -36,6 +36,11 @@ type systemTable struct {
 }
 
 func (t systemTable) Lookup(key string) (string, bool, error) {
+	// Recipients are looked up as addresses first. local(8) knows nobody of such
+	// a name, and while a name service is down nobody could say.
+	if strings.Contains(key, "@") {
+		return "", false, nil
+	}
 	key = strings.ToLower(key)
 	if t.groups {
 		g, err := t.users.Group(key)
