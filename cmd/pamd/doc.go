@@ -42,8 +42,9 @@ The answer is then that nobody can say now.
 # Security
 
 pamd runs as root: modules read /etc/shadow, and talk to SSSD. Root and pamd's own
-user may have passwords checked; smtpd_user and mail_owner may ask for users and
-groups; anybody else on this host may ask for herself. The daemon parses requests
+user may have passwords checked; everybody may ask for users
+and groups, which are no secret, but others than smtpd_user and mail_owner only
+over four connections at once. The daemon parses requests
 of a few fixed fields; modules run in the workers. A password is in no argument,
 log line or error; it is overwritten in memory when it has been checked, and no
 process of this program leaves a core or can be read by others of its user.

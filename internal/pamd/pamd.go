@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"os/user"
 	"strconv"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	"yubin/internal/cli"
 	"yubin/internal/config"
 	"yubin/internal/fdpass"
+	"yubin/internal/ids"
 	"yubin/internal/ipc"
 	"yubin/internal/maillog"
 	"yubin/internal/service"
@@ -77,15 +77,15 @@ func workers(dir string) func() *exec.Cmd {
 // patience is how long a client may take to say Hello.
 const patience = 10 * time.Second
 
-// strangers is how many connections users may have at once who have nothing to
-// do with mail: the others would wait for theirs.
-const strangers = 16
+// strangers is how many connections users may have at once who are not the mail
+// system's: who exists is no secret, but they must not be in its way.
+const strangers = 4
 
 // A daemon serves all conversations. Its fields do not change.
 type daemon struct {
 	log       *maillog.Logger
 	keepers   map[uint32]bool // who may ask for passwords to be checked: authd's user
-	known     map[uint32]bool // who may ask for anybody
+	known     map[uint32]bool // who is of the mail system
 	strangers chan struct{}
 	pam, nss  *pool
 	cache     *cache
@@ -93,23 +93,12 @@ type daemon struct {
 
 func newDaemon(c *config.Config, log *maillog.Logger, command func() *exec.Cmd) *daemon {
 	n, use, limit := config.PamdProcessLimit.Of(c), config.PamdMaxUse.Of(c), config.PamdTimeLimit.Of(c)
-	d := &daemon{
+	return &daemon{
 		log: log, strangers: make(chan struct{}, strangers),
-		keepers: map[uint32]bool{0: true, uint32(os.Geteuid()): true},
-		known:   map[uint32]bool{0: true, uint32(os.Geteuid()): true},
-		pam:     newPool(command, n, use, limit), nss: newPool(command, n, use, limit),
+		keepers: ids.Trusted(), known: ids.Trusted(config.MailOwner.Of(c), config.SmtpdUser.Of(c)),
+		pam: newPool(command, n, use, limit), nss: newPool(command, n, use, limit),
 		cache: newCache(config.PamdCacheTime.Of(c), config.PamdCacheSize.Of(c)),
 	}
-	for _, name := range []string{config.MailOwner.Of(c), config.SmtpdUser.Of(c)} {
-		u, err := user.Lookup(name)
-		if err != nil {
-			continue
-		}
-		if id, err := strconv.ParseUint(u.Uid, 10, 32); err == nil {
-			d.known[uint32(id)] = true
-		}
-	}
-	return d
 }
 
 func (d *daemon) close() {
@@ -145,7 +134,7 @@ func (d *daemon) converse(ctx context.Context, nc net.Conn) {
 	case hello.Role == ipc.RolePAM && hello.Version == ipc.PAMVersion && d.keepers[peer.Uid]:
 		d.passwords(ctx, c)
 	case hello.Role == ipc.RoleNSS && hello.Version == ipc.NSSVersion:
-		d.users(ctx, c, peer.Uid)
+		d.users(ctx, c, d.known[peer.Uid])
 	default:
 		d.log.Warn("uid %d (process %d) may not ask for %q in version %d", peer.Uid, peer.Pid, maillog.Clean(hello.Role), hello.Version)
 	}
@@ -185,11 +174,9 @@ func (d *daemon) passwords(ctx context.Context, c *fdpass.Conn) {
 	}
 }
 
-// users answers who exists. A user who has nothing to do with mail learns about
-// herself: sendmail(1) runs as she, and writes her name.
-func (d *daemon) users(ctx context.Context, c *fdpass.Conn, asking uint32) {
+// users answers who exists. Strangers have to be quick.
+func (d *daemon) users(ctx context.Context, c *fdpass.Conn, known bool) {
 	for {
-		known := d.known[asking]
 		if known {
 			c.Unix().SetDeadline(time.Time{})
 		}
@@ -197,10 +184,7 @@ func (d *daemon) users(ctx context.Context, c *fdpass.Conn, asking uint32) {
 		if d.receive(c, &q) != nil {
 			return
 		}
-		a := ipc.NSSReply{Error: "who asks may ask for herself only"}
-		if known || q.User == "" && q.UID != nil && *q.UID == asking {
-			a = d.cache.get(key(&q), func() ipc.NSSReply { return d.find(ctx, &q) })
-		}
+		a := d.cache.get(key(&q), func() ipc.NSSReply { return d.find(ctx, &q) })
 		c.Unix().SetWriteDeadline(time.Now().Add(patience))
 		if c.Send(a) != nil {
 			return

@@ -284,20 +284,9 @@ func TestAuthority(t *testing.T) {
 	}
 	r2 := newRig(t, ample)
 	r2.known = nil
-	me, other := uint32(os.Geteuid()), uint32(os.Geteuid()+1)
-	c := r2.dial(t, ipc.RoleNSS)
-	for _, q := range []struct {
-		ask ipc.NSSRequest
-		ok  bool
-	}{
-		{ipc.NSSRequest{UID: &me}, true},
-		{ipc.NSSRequest{UID: &other}, false},
-		{ipc.NSSRequest{User: "ann"}, false},
-		{ipc.NSSRequest{User: "ann", UID: &me}, false},
-	} {
-		if a, err := roundTrip[ipc.NSSReply](t, c, q.ask); err != nil || (a.User != nil) != q.ok {
-			t.Errorf("%+v: %+v, %v", q.ask, a, err)
-		}
+	me := uint32(os.Geteuid())
+	if a, err := roundTrip[ipc.NSSReply](t, r2.dial(t, ipc.RoleNSS), ipc.NSSRequest{UID: &me}); err != nil || a.User == nil {
+		t.Errorf("a stranger: %+v, %v", a, err)
 	}
 	// Strangers cannot take all connections.
 	if _, err := roundTrip[ipc.NSSReply](t, r2.dial(t, ipc.RoleNSS), ipc.NSSRequest{UID: &me}); err == nil {

@@ -129,6 +129,13 @@ func TestNameServiceUsers(t *testing.T) {
 	}
 	want(t, "unknown", rcpt(t, i, "fred@localhost"), "550 5.1.1")
 
+	// dora sends a letter, whether the system runs or not.
+	allowConfig(t, i)
+	if r := as(i, doraUID, "Subject: from dora\n\nx\n", "sendmail", "-C", i.Etc(), "ann@localhost"); r != (instance.Result{}) {
+		t.Errorf("sendmail as dora: %+v", r)
+	}
+	i.WaitLog("from=<dora@", "size=")
+
 	breakIt()
 	want(t, "a user, while the name service is down", rcpt(t, i, "dora@localhost"), "451 4.3.0")
 	want(t, "nobody, while the name service is down", rcpt(t, i, "fred@localhost"), "451 4.3.0")
@@ -229,6 +236,10 @@ func TestPAM(t *testing.T) {
 	const password = "correct-horse-battery"
 	dir := pamConfig(t, password)
 	i := newSystem(t, instance.Options{Main: []string{"pamd_time_limit = 4s"}})
+	i.Until("pamd's socket is there", func() bool {
+		_, err := os.Stat(i.Path("queue", "public", "pamd"))
+		return err == nil
+	})
 	check := func(service, user, secret, want string) {
 		t.Helper()
 		if a := askPAM(t, i, service, user, secret); a.Result != want || a.Result == ipc.PAMOK && a.User != user || (a.Error != "") != (want == ipc.PAMTempFail) {
