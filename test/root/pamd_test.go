@@ -117,7 +117,7 @@ func want(t *testing.T, what, got, prefix string) {
 // nobody is unknown.
 func TestNameServiceUsers(t *testing.T) {
 	home, breakIt, mend := directory(t)
-	i := newSystem(t, instance.Options{Main: []string{"pamd_time_limit = 2s", "pamd_cache_time = 0", "service_throttle_time = 1s"}})
+	i := newSystem(t, instance.Options{Main: []string{"pamd_time_limit = 4s", "pamd_cache_time = 0", "service_throttle_time = 1s"}})
 	i.Submit("carol@client.test", "dora@localhost", "Subject: x\n\nx\n")
 	i.WaitLog("to=<dora@localhost>", "status=sent")
 	letters, err := filepath.Glob(filepath.Join(home, "Maildir", "new", "*"))
@@ -235,9 +235,12 @@ func askPAM(t *testing.T, i *instance.Instance, service, user, password string) 
 func TestPAM(t *testing.T) {
 	const password = "correct-horse-battery"
 	dir := pamConfig(t, password)
-	i := newSystem(t, instance.Options{Main: []string{"pamd_time_limit = 4s"}})
-	i.Until("pamd's socket is there", func() bool {
-		_, err := os.Stat(i.Path("queue", "public", "pamd"))
+	i := newSystem(t, instance.Options{Main: []string{"pamd_time_limit = 8s"}})
+	i.Until("somebody listens for pamd", func() bool {
+		c, err := fdpass.Dial(i.Path("queue", "public", "pamd"))
+		if err == nil {
+			c.Close()
+		}
 		return err == nil
 	})
 	check := func(service, user, secret, want string) {
