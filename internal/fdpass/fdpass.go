@@ -100,6 +100,7 @@ func (c *Conn) Send(v any, files ...*os.File) error {
 	}
 	c.send.Lock()
 	defer c.send.Unlock()
+	defer clear(b) // it may be a password
 	return sock.Send(c.raw, b, oob)
 }
 
@@ -136,6 +137,7 @@ func (c *Conn) Recv(v any) ([]*os.File, error) {
 	default:
 		err = json.Unmarshal(c.buf[:n], v)
 	}
+	clear(c.buf[:n]) // it may be a password
 	if err != nil {
 		CloseAll(files)
 		return nil, err

@@ -348,15 +348,17 @@ func TestPOP3Life(t *testing.T) {
 func TestPOP3Ahead(t *testing.T) {
 	t.Parallel()
 	i, plain, wrapped := readers(t, instance.Options{Main: []string{"login_process_sessions = 1", "pop3d_lock_session = yes"}})
-	for range 3 {
+	for turn := range 3 {
 		for _, p := range []*popper{pop(i, plain, nil), pop(i, wrapped, anyCert("mx.example.test"))} {
 			fmt.Fprintf(p.c, "USER ben@users.test\r\nPASS %s\r\nSTAT\r\nNOOP\r\n", userSecret)
 			for _, want := range []string{"+OK", "+OK", "+OK 0 0", "+OK"} {
 				p.want(want, p.line())
 			}
-			other := pop(i, plain, nil)
-			other.want("+OK", other.cmd("USER ben@users.test"))
-			other.want("-ERR [IN-USE]", other.cmd("PASS %s", userSecret))
+			if turn == 0 {
+				other := pop(i, plain, nil)
+				other.want("+OK", other.cmd("USER ben@users.test"))
+				other.want("-ERR [IN-USE]", other.cmd("PASS %s", userSecret))
+			}
 			p.want("+OK", p.cmd("QUIT"))
 		}
 	}
