@@ -31,6 +31,9 @@ var Command = &cli.Command{
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		o := service.Flags(fs)
 		return func(ctx context.Context, env *cli.Env) error {
+			if err := service.NoDumps(); err != nil {
+				return &cli.Status{Code: cli.ExOSErr, Err: err}
+			}
 			var d *daemon
 			return service.Run(ctx, env, o, service.Handler{
 				Start: func(_ context.Context, s *service.Service) (err error) {
