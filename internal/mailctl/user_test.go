@@ -259,6 +259,25 @@ func TestUserImport(t *testing.T) {
 	}
 }
 
+// check names lines that cannot be used, without what is in them, and a file that
+// others can read.
+func TestCheckUsers(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	file := filepath.Join(d.dir, "users")
+	if err := os.WriteFile(file, []byte("ann@example.org:hunter2\nben@example.org:{PLAIN}x\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	for _, p := range inspectSecrets(again(t, d.dir)) {
+		said = append(said, fmt.Sprint(p))
+	}
+	all := strings.Join(said, "\n")
+	if len(said) != 2 || !strings.Contains(all, "others than its owner can read "+file) || !strings.Contains(all, file+":1: ") || strings.Contains(all, "hunter2") {
+		t.Errorf("got\n%s", all)
+	}
+}
+
 // Comments, order and the lines of others stay as they are, and so do lines that
 // cannot be read.
 func TestUserFileKept(t *testing.T) {
