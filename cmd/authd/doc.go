@@ -75,6 +75,11 @@ somebody gave to another site lets that site in here.
 A login that is refused is answered after auth_failure_delay, and logged with the
 name that was tried and the client's address.
 
+Programs that know Dovecot's authentication protocol, such as Postfix
+(smtpd_sasl_type = dovecot) and Exim (the dovecot authenticator), can ask authd at
+the socket of auth_dovecot_socket. They vouch for the client's address, for TLS and
+for client certificates.
+
 # Guessing
 
 After three failures a client, an IPv4 address or the /64 of an IPv6 address,

@@ -54,6 +54,13 @@
 // policies that it enforces are fetched by HTTPS, kept until they are over, and
 // followed. See smtp_tls_mta_sts.
 //
+// A letter with REQUIRETLS goes over TLS to servers that somebody vouches for, and
+// that offer REQUIRETLS themselves; else it goes back with 5.7.30. Whoever vouches:
+// DANE, MTA-STS, a level that looks at certificates, or else the DNS (DNSSEC) or
+// main.cf for the name and an authority that the system trusts for the certificate.
+// A letter with the field TLS-Required: No goes on where DANE and MTA-STS would not
+// have it. See requiretls_enable.
+//
 // A server that asks for a certificate is shown the one of smtp_tls_cert_file or
 // smtp_tls_chain_files, whose key stays in authd(8). While it cannot be had, mail for
 // servers with TLS waits.
@@ -96,7 +103,8 @@
 // RFC 5321 (SMTP), RFC 2033 (LMTP), RFC 1870 (SIZE), RFC 2034 (enhanced status
 // codes), RFC 2920 (PIPELINING), RFC 3030 (CHUNKING, BINARYMIME), RFC 3207
 // (STARTTLS), RFC 3461 (DSN), RFC 4954 (AUTH), RFC 6152 (8BITMIME), RFC 6531 (SMTPUTF8), RFC 7505
-// (null MX), RFC 7672 (DANE), RFC 8461 (MTA-STS), RFC 9422 (LIMITS).
+// (null MX), RFC 7672 (DANE), RFC 8461 (MTA-STS), RFC 8689
+// (REQUIRETLS), RFC 9422 (LIMITS).
 //
 // # Diagnostics
 //

@@ -19,6 +19,7 @@ import (
 	"yubin/internal/maillog"
 	"yubin/internal/passdb"
 	"yubin/internal/service"
+	"yubin/internal/sock"
 )
 
 // Command is authd(8).
@@ -30,6 +31,9 @@ var Command = &cli.Command{
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		o := service.Flags(fs)
 		return func(ctx context.Context, env *cli.Env) error {
+			if err := service.NoDumps(); err != nil {
+				return &cli.Status{Code: cli.ExOSErr, Err: err}
+			}
 			var d *daemon
 			return service.Run(ctx, env, o, service.Handler{
 				Start: func(_ context.Context, s *service.Service) (err error) {
@@ -98,9 +102,16 @@ func newDaemon(c *config.Config, log *maillog.Logger, key []byte) (*daemon, erro
 
 // converse serves one client.
 func (d *daemon) converse(ctx context.Context, nc net.Conn) {
+	if s, ok := nc.(*sock.Conn); ok {
+		nc = s.Conn
+	}
 	u, ok := nc.(*net.UnixConn)
 	if !ok {
 		d.log.Warn("connection on a %s socket: want unixpacket", nc.LocalAddr().Network())
+		return
+	}
+	if u.LocalAddr().Network() == "unix" {
+		d.logins.serveDovecot(ctx, u)
 		return
 	}
 	c := fdpass.New(u)

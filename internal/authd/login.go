@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"yubin/internal/config"
@@ -51,6 +52,8 @@ type logins struct {
 	delay    time.Duration
 	allowed  []string // mechanisms; nil: those that serve every account
 	open     *census
+	// connections counts those of Dovecot's protocol.
+	connections atomic.Uint64
 	// sessions gives a connection to master.
 	sessions func(ctx context.Context, s *ipc.SessionStart, conn, ack *os.File) error
 }

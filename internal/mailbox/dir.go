@@ -38,6 +38,15 @@ func (t *Tree) openDir(name string) (*dir, error) {
 	return &dir{f, t.store.o.fault}, nil
 }
 
+// inode returns which directory it is; the zero inode is none.
+func (d *dir) inode() inode {
+	var st unix.Stat_t
+	if err := unix.Fstat(d.fd(), &st); err != nil {
+		return inode{}
+	}
+	return inodeOf(&st)
+}
+
 // sub opens a directory in d.
 func (d *dir) sub(name string) (*dir, error) {
 	f, err := d.open(name, unix.O_RDONLY|unix.O_DIRECTORY)

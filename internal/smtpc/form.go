@@ -3,6 +3,7 @@ package smtpc
 import (
 	"io"
 	"strings"
+	"time"
 
 	"yubin/internal/downgrade"
 	"yubin/internal/queue"
@@ -13,11 +14,13 @@ import (
 type form struct {
 	body     string // of MAIL's BODY; "": not said
 	utf8     bool   // SMTPUTF8 is said
+	tls      bool   // REQUIRETLS is said
 	size     int64  // octets on the wire, before dots
 	chunked  bool   // BDAT
 	verbatim bool   // octet by octet, CRLF and all
 	convert  bool   // to seven bits
 	limit    int    // of a line
+	by       string // BY; "": not said
 }
 
 // formFor decides how m goes to the server of s for rs. A failure is one for all
@@ -47,9 +50,17 @@ func formFor(s *session, m *letter, rs []*recipient) (*form, error) {
 	case t.eight:
 		f.convert = true
 	}
+	if f.by, err = deliverBy(s, m, time.Now()); err != nil {
+		return nil, err
+	}
 	f.utf8 = needsUTF8(m.sender, rs)
 	if f.utf8 && !e.utf8 {
 		return nil, fails(5, noUTF8, "SMTPUTF8 is required, but was not offered by host %s", s.name)
+	}
+	if m.wish == wishTLS {
+		if f.tls = s.keepsWish(); !f.tls && !m.private {
+			return nil, fails(5, noRequireTLS, "REQUIRETLS is wanted, but was not offered by host %s", s.name).orElsewhere()
+		}
 	}
 	if e.maxSize > 0 && f.size > e.maxSize {
 		return nil, fails(5, smtp.TooBig, "message size %d exceeds size limit %d of server %s", f.size, e.maxSize, s.name)
@@ -101,6 +112,12 @@ func (f *form) mailCommand(s *session, m *letter) string {
 	}
 	if f.utf8 {
 		b.WriteString(" SMTPUTF8")
+	}
+	if f.by != "" {
+		b.WriteString(" BY=" + f.by)
+	}
+	if f.tls {
+		b.WriteString(" REQUIRETLS")
 	}
 	if s.ext.dsn {
 		if v := m.req.Attrs[queue.AttrRet]; v == "FULL" || v == "HDRS" {

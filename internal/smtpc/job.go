@@ -41,7 +41,7 @@ type job struct {
 
 // deliver finds an outcome for every recipient.
 func (j *job) deliver(ctx context.Context) {
-	targets, err := j.d.o.targets(j.m.req.Nexthop, j.m.req.Sender)
+	targets, err := j.targets()
 	if err == nil {
 		err = j.rewrite()
 	}
@@ -70,6 +70,18 @@ func (j *job) deliver(ctx context.Context) {
 		j.refused([]*recipient{r}, f)
 	}
 	j.left = nil
+}
+
+// targets are the next hops, with what the sender wants of TLS.
+func (j *job) targets() ([]*target, error) {
+	targets, err := j.d.o.targets(j.m.req.Nexthop, j.m.req.Sender)
+	if err == nil {
+		j.m.wish, err = wishOf(j.m, j.d.o.requireTLS)
+	}
+	for _, t := range targets {
+		j.d.o.grant(t, j.m.wish)
+	}
+	return targets, err
 }
 
 // check looks at what goes into commands. qmgr vouches for it; a line end in an
@@ -102,7 +114,7 @@ func (j *job) blame(f *failure) {
 func (j *job) try(ctx context.Context, t *target, others bool) {
 	j.d.pool.enter(t.key)
 	defer j.d.pool.leave(t.key)
-	j.more = true
+	j.more, j.m.private = true, t.private
 	for len(j.left) > 0 {
 		s := j.d.pool.take(func(s *session) bool { return s.key.target == t.key })
 		if s == nil || j.use(ctx, t, s, true) {
@@ -329,7 +341,7 @@ func (j *job) release(t *target, s *session) {
 func (j *job) sent(r *recipient, answer *reply) {
 	j.outcome(r, ipc.Result{
 		Index: r.Index, Status: ipc.Sent, Code: answer.enhanced(2), Text: shorten(answer.text), Host: j.s.peer.host,
-		Report: j.s.report(),
+		Report: j.s.report(j.m),
 	})
 }
 
@@ -339,7 +351,7 @@ func (j *job) refused(rs []*recipient, f *failure) {
 	if len(rs) == 0 {
 		return
 	}
-	if !f.permanent && j.more {
+	if (!f.permanent || f.elsewhere) && j.more {
 		f.relay = j.relay()
 		for _, r := range rs {
 			r.heard, r.why = true, f

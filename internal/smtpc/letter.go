@@ -26,7 +26,9 @@ type letter struct {
 	file io.ReaderAt
 	held []byte // the content, where it is small
 
-	sender string // as it goes out
+	wish    wish
+	private bool   // the target at hand keeps it without TLS
+	sender  string // as it goes out
 	// head stands in place of the first skip octets of the content in file.
 	head []byte
 	skip int64
@@ -42,6 +44,7 @@ type traits struct {
 	lines   int64 // line ends
 	longest int   // octets of the longest line, without its end
 	partial bool  // the last line has no end
+	tlsNo   bool  // TLS-Required: No is in the header
 }
 
 // newLetter checks what came with a request and takes hold of the content.
@@ -126,7 +129,8 @@ func (m *letter) traits() (traits, error) {
 // An inspector finds out the traits of what is written to it.
 type inspector struct {
 	traits
-	line int // octets of the line so far
+	line int  // octets of the line so far
+	body bool // the header has ended
 }
 
 func (in *inspector) Write(b []byte) (int, error) {
@@ -137,6 +141,10 @@ func (in *inspector) Write(b []byte) (int, error) {
 		if i < 0 {
 			in.line += len(b)
 			break
+		}
+		if in.line == 0 && !in.body {
+			in.body = i == 0 || i == 1 && b[0] == '\r'
+			in.tlsNo = in.tlsNo || (b[0] == 'T' || b[0] == 't') && saysNo(b[:i])
 		}
 		in.longest = max(in.longest, in.line+i)
 		in.lines++

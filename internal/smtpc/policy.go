@@ -43,6 +43,8 @@ type policy struct {
 	anchor     *anchor // of a site at levelDane
 	public     bool    // the authorities that the system trusts count in any case
 	listed     bool    // a table has it
+	required   bool    // REQUIRETLS: only with somebody who vouches
+	relaxed    bool    // TLS-Required: No: the domain is not asked
 }
 
 // key tells policies apart between which a connection must not be shared.
@@ -52,6 +54,12 @@ func (p *policy) key(nexthop string) string {
 		return "plain"
 	}
 	k := fmt.Sprintf("%d %t %s %s %v", p.level, p.wrapper, p.servername, strings.Join(p.match, " "), p.versions)
+	if p.required {
+		k += " required"
+	}
+	if p.relaxed {
+		k += " relaxed"
+	}
 	if p.level > levelEncrypt || p.servername == "nexthop" {
 		k += " " + nexthop
 	}

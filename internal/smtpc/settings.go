@@ -52,6 +52,7 @@ type settings struct {
 	generic       *addrmap.Map // nil: addresses stay as they are
 	assumeFinal   bool         // an LMTP server without DSN has the mailboxes itself
 	tls           *tlsSettings
+	requireTLS    bool          // RFC 8689
 	auth          *authSettings // nil: nobody logs in
 	trace         func(string)  // gets each line of a session; nil: nobody looks
 }
@@ -106,6 +107,7 @@ func newSettings(c *config.Config, lmtp bool, report table.Option) (*settings, e
 	if err := s.network(c); err != nil {
 		return nil, err
 	}
+	s.requireTLS = config.RequireTLSEnable.Of(c)
 	var err error
 	if s.cacheDomains, err = match.Of(c, config.SmtpConnectionCacheDestinations.In(lmtp)); err != nil {
 		return nil, err
