@@ -26,7 +26,7 @@ import (
 var Command = &cli.Command{
 	Name: "authd", Section: 8,
 	Params: slices.Concat([]*config.Def{
-		config.SmtpUser.Def, config.SmtpdUser.Def, config.MailOwner.Def, config.RecipientDelimiter.Def, config.SmtpTLSCAfile.SMTP.Def,
+		config.SmtpUser.Def, config.SmtpdUser.Def, config.MailOwner.Def, config.QueueDirectory.Def, config.RecipientDelimiter.Def, config.SmtpTLSCAfile.SMTP.Def,
 	}, relayParams(), tlsParams(), loginParams, passdb.Params, service.Params),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		o := service.Flags(fs)

@@ -2,7 +2,6 @@ package authd
 
 import (
 	"context"
-	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -63,9 +62,7 @@ func newLogins(c *config.Config, log, auth *maillog.Logger, backends passdb.List
 	l := &logins{
 		log: log, auth: auth, backends: backends, hasher: hasher, guard: newGuard(),
 		host: config.Myhostname.Of(c), delay: config.AuthFailureDelay.Of(c), open: newCensus(),
-		sessions: func(context.Context, *ipc.SessionStart, *os.File, *os.File) error {
-			return errors.New("no service takes sessions")
-		},
+		sessions: (&usher{queueDir: config.QueueDirectory.Of(c)}).pass,
 	}
 	var err error
 	if l.bearers, err = newBearers(c, log); err != nil {

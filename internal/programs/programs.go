@@ -12,6 +12,7 @@ import (
 	"yubin/internal/newaliases"
 	"yubin/internal/pamd"
 	"yubin/internal/pickup"
+	"yubin/internal/pop3d"
 	"yubin/internal/qmgr"
 	"yubin/internal/smtpc"
 	"yubin/internal/smtpd"
@@ -22,5 +23,6 @@ import (
 // commands.
 var All = []*cli.Command{
 	master.Command, smtpd.Command, pickup.Command, qmgr.Command, local.Command, smtpc.Command, authd.Command, pamd.Command,
+	pop3d.Command,
 	submit.Command, mailq.Command, newaliases.Command, mailctl.Command,
 }
