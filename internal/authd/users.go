@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"time"
 
 	"yubin/internal/fdpass"
@@ -16,30 +17,39 @@ import (
 // conversation itself long before.
 const userPause = 10 * time.Minute
 
+// userWindow is how many questions of one client are worked on at once: a
+// backend may have to ask others.
+const userWindow = 64
+
 // users answers which accounts exist. Its fields do not change.
 type users struct {
 	log      *maillog.Logger
 	backends passdb.List
 }
 
-// serve answers one client's requests, in their order: no backend that can be
-// asked so takes long.
+// serve answers one client's requests.
 func (u *users) serve(ctx context.Context, c *fdpass.Conn) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	window := make(chan struct{}, userWindow)
 	for {
 		var q ipc.UserRequest
 		if !receiveBy(u.log, c, &q, time.Now().Add(userPause)) {
 			return
 		}
-		a, err := u.answer(ctx, q.User)
-		if err != nil {
-			u.log.Warn("account of %s: %v", maillog.Clean(q.User), err)
-			a = ipc.UserReply{Error: err.Error()}
-		}
-		a.ID = q.ID
-		if err := c.Send(a); err != nil {
-			u.log.Warn("answer to process: %v", err)
-			return
-		}
+		window <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-window }()
+			a, err := u.answer(ctx, q.User)
+			if err != nil {
+				u.log.Warn("account of %s: %v", maillog.Clean(q.User), err)
+				a = ipc.UserReply{Error: err.Error()}
+			}
+			a.ID = q.ID
+			if err := c.Send(a); err != nil {
+				u.log.Warn("answer to process: %v", err)
+			}
+		})
 	}
 }
 

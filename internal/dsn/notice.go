@@ -24,11 +24,13 @@ type Notice struct {
 	Original   string    // queue ID of the message
 	Arrival    time.Time // of the message
 	EnvID      string    // RFC 3461 ENVID, decoded; "" for none
+	Delayed    bool      // Recipients wait for it, until Until at most
+	Until      time.Time // set with Delayed
 	Arrived    bool      // Recipients have the message, as far as can be known; else it did not reach them
 	Recipients []Recipient
 
 	// Message is the content as accepted, LF line ends. It is returned whole
-	// unless it has arrived, is larger than SizeLimit, or HeaderOnly is set (RFC
+	// unless it has arrived or is delayed, is larger than SizeLimit, or HeaderOnly is set (RFC
 	// 3461, 4.3).
 	Message    io.ReaderAt
 	Size       int64
@@ -39,6 +41,7 @@ type Notice struct {
 // What became of a recipient, in RFC 3464's words (2.3.3).
 const (
 	Failed    = "failed"
+	Delayed   = "delayed"
 	Delivered = "delivered"
 	Relayed   = "relayed" // to a host that sends no reports
 )
@@ -100,7 +103,13 @@ func (n *Notice) header(returned []byte) message.Header {
 		{"MIME-Version", "1.0"},
 		{"Message-ID", "<" + n.Time.UTC().Format("20060102150405") + "." + n.ID + "@" + n.Hostname + ">"},
 	}
-	if id := messageID(returned); id != "" {
+	var look header.Inspector
+	look.Write(returned)
+	look.Close()
+	if strings.EqualFold(look.TLSRequired, "no") {
+		fields = append(fields, [2]string{"TLS-Required", "No"}) // RFC 8689, 5
+	}
+	if id := messageID(look.MessageID); id != "" {
 		fields = append(fields, [2]string{"In-Reply-To", id}, [2]string{"References", id}) // RFC 3834, 3.1.5
 	}
 	h.SetContentType("multipart/report", map[string]string{
@@ -113,18 +122,17 @@ func (n *Notice) header(returned []byte) message.Header {
 }
 
 func (n *Notice) subject() string {
-	if n.Arrived {
+	switch {
+	case n.Arrived:
 		return "Successful Mail Delivery Report"
+	case n.Delayed:
+		return "Delayed Mail (still being retried)"
 	}
 	return "Undelivered Mail Returned to Sender"
 }
 
-// messageID returns the Message-ID of a message when it is safe to repeat.
-func messageID(msg []byte) string {
-	var look header.Inspector
-	look.Write(msg)
-	look.Close()
-	id := look.MessageID
+// messageID returns a Message-ID when it is safe to repeat.
+func messageID(id string) string {
 	if len(id) < 3 || len(id) > 250 || id[0] != '<' || strings.IndexByte(id, '>') != len(id)-1 {
 		return ""
 	}
@@ -157,7 +165,7 @@ type bodyPart struct {
 
 // original returns the message, or its header.
 func (n *Notice) original() (bodyPart, error) {
-	whole := !n.Arrived && !n.HeaderOnly && n.Size <= n.SizeLimit
+	whole := !n.Arrived && !n.Delayed && !n.HeaderOnly && n.Size <= n.SizeLimit
 	size := n.Size
 	if !whole {
 		size = min(size, maxHeader)
@@ -171,7 +179,7 @@ func (n *Notice) original() (bodyPart, error) {
 	}
 	end := header.Each(b, func(string, []byte) {})
 	what := "Undelivered Message Headers"
-	if n.Arrived {
+	if n.Arrived || n.Delayed {
 		what = "Message Headers"
 	}
 	return bodyPart{"text/rfc822-headers", what, b[:end]}, nil

@@ -96,6 +96,7 @@ func (c *Conn) Send(v any, files ...*os.File) error {
 	}
 	c.send.Lock()
 	defer c.send.Unlock()
+	defer clear(b) // it may be a password
 	return sock.Send(c.raw, b, oob)
 }
 
@@ -121,6 +122,7 @@ func (c *Conn) Recv(v any) ([]*os.File, error) {
 	default:
 		err = json.Unmarshal(c.buf[:n], v)
 	}
+	clear(c.buf[:n]) // it may be a password
 	if err != nil {
 		CloseAll(files)
 		return nil, err

@@ -31,7 +31,7 @@ var Command = &cli.Command{
 		config.QueueDirectory.Def, config.DaemonDirectory.Def, config.DataDirectory.Def, config.MaillogFile.Def,
 		config.MailOwner.Def, config.SetgidGroup.Def, config.SmtpdUser.Def, config.SmtpUser.Def,
 		config.SyslogName.Def, config.SyslogFacility.Def, config.ImportEnvironment.Def,
-		config.InetInterfaces.Def, config.InetProtocols.Def,
+		config.InetInterfaces.Def, config.InetProtocols.Def, config.AuthDovecotSocket.Def,
 		config.DefaultProcessLimit.Def, config.ServiceThrottleTime.Def,
 	},
 	Args: enterRole,

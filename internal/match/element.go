@@ -131,6 +131,7 @@ const maxDepth = 8
 type compiler struct {
 	subdomains bool
 	depth      int // how many files deep the patterns stand
+	tables     []table.Option
 }
 
 func (c compiler) all(patterns []string) (sequence, error) {
@@ -175,7 +176,7 @@ func (c compiler) one(pattern string) (element, error) {
 	}
 	switch {
 	case strings.Contains(pattern, ":"):
-		t, err := table.Open(pattern)
+		t, err := table.Open(pattern, c.tables...)
 		return lookup{t, c.subdomains}, err
 	case strings.Contains(pattern, "/"):
 		return nil, fmt.Errorf("bad net/mask pattern: %q", pattern)

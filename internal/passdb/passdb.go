@@ -13,7 +13,9 @@ import (
 	"yubin/internal/config"
 	"yubin/internal/ipc"
 	"yubin/internal/maillog"
+	"yubin/internal/nss"
 	"yubin/internal/smtp"
+	"yubin/internal/table"
 )
 
 // Why somebody is not let in. Every other error is temporary.
@@ -69,7 +71,7 @@ type domainer interface {
 // Env is what backends are opened with.
 type Env struct {
 	Config *config.Config
-	Log    *maillog.Logger
+	Report func(config.Problem) // takes lines of files that are left out
 	Hasher *Hasher
 	places *account.Places
 }
@@ -91,7 +93,7 @@ var backends = [...]backend{
 }
 
 // Params are the parameters that Open reads.
-var Params = slices.Concat([]*config.Def{config.AuthBackends.Def}, account.PlaceParams)
+var Params = slices.Concat([]*config.Def{config.AuthBackends.Def, config.PamdProcessLimit.Def}, nss.Params(), account.PlaceParams, account.VirtualParams)
 
 // A List is the backends of auth_backends, in order.
 type List []DB
@@ -100,6 +102,11 @@ type List []DB
 // files that cannot be read are errors of lookups.
 func Open(e Env) (List, error) {
 	e.places = account.NewPlaces(e.Config)
+	var err error
+	e.places.Tables, err = account.OpenBefore(e.Config, table.Report(e.Report))
+	if err != nil {
+		return nil, err
+	}
 	var l List
 	for _, word := range config.AuthBackends.Of(e.Config) {
 		db, err := open(&e, word)
@@ -140,18 +147,21 @@ func (l List) Lookup(ctx context.Context, user string) (*Credential, error) {
 }
 
 // Verify asks each backend in turn, the next one where a user is unknown or the
-// password another: an account may be in several. A user whom no backend knows
-// costs as much as one who exists.
-func (l List) Verify(ctx context.Context, h *Hasher, user, password string, f *ipc.AuthFacts) (*Credential, error) {
+// password another: an account may be in several. by is the name of the backend
+// that decided. A user whom no backend knows costs as much as one who exists.
+func (l List) Verify(ctx context.Context, h *Hasher, user, password string, f *ipc.AuthFacts) (c *Credential, by string, err error) {
 	last := ErrUnknown
 	for _, db := range l {
 		c, err := db.Verify(ctx, user, password, f)
 		switch {
 		case errors.Is(err, ErrUnknown):
+			if last == ErrUnknown {
+				by = db.Name()
+			}
 		case errors.Is(err, ErrMismatch):
-			last = ErrMismatch
+			last, by = ErrMismatch, db.Name()
 		default:
-			return c, err
+			return c, db.Name(), err
 		}
 	}
 	if last == ErrUnknown {
@@ -160,7 +170,7 @@ func (l List) Verify(ctx context.Context, h *Hasher, user, password string, f *i
 			_ = h.Check(ctx, c.Hash, password, f.Client)
 		}
 	}
-	return nil, last
+	return nil, by, last
 }
 
 // Decoy is an account that stands in for a user who does not exist, so that
@@ -264,11 +274,6 @@ func (e *Env) place(c *Credential, p *account.Person) *Credential {
 func domainOf(user string) string {
 	_, domain := smtp.SplitAddress(user)
 	return domain
-}
-
-// openPAM is where the client of the PAM helper comes in.
-func openPAM(*Env, string) (DB, error) {
-	return nil, errors.New("pam: this build has no PAM helper; use passwd-file:FILE or shadow")
 }
 
 // absolute checks a path in auth_backends.

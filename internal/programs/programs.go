@@ -10,6 +10,7 @@ import (
 	"yubin/internal/mailq"
 	"yubin/internal/master"
 	"yubin/internal/newaliases"
+	"yubin/internal/pamd"
 	"yubin/internal/pickup"
 	"yubin/internal/qmgr"
 	"yubin/internal/smtpc"
@@ -20,6 +21,6 @@ import (
 // All is every program: daemons in the order a letter meets them, then
 // commands.
 var All = []*cli.Command{
-	master.Command, smtpd.Command, pickup.Command, qmgr.Command, local.Command, smtpc.Command, authd.Command,
+	master.Command, smtpd.Command, pickup.Command, qmgr.Command, local.Command, smtpc.Command, authd.Command, pamd.Command,
 	submit.Command, mailq.Command, newaliases.Command, mailctl.Command,
 }

@@ -20,10 +20,13 @@ const (
 	AttrSASLMethod    = "sasl_method"   // how the client logged in
 	AttrSASLUser      = "sasl_username" // as whom
 	AttrSASLSender    = "sasl_sender"   // whom the client says the letter comes from (RFC 4954, 5), decoded
+	AttrRelease       = "release"       // not before this time, microseconds since 1970 (RFC 4865)
+	AttrDeliverBy     = "deliver_by"    // see Deadline (RFC 2852)
 	AttrUID           = "uid"           // submitter of a local message, decimal
 	AttrBody          = "body"          // 7BIT, 8BITMIME; absent when not said
 	AttrMessageID     = "message_id"    // with its angle brackets
 	AttrParent        = "parent"        // ID of the message that this one came from
+	AttrRequireTLS    = "require_tls"   // RFC 8689: yes
 	AttrVerbose       = "verbose"       // sendmail -v: report deliveries to the sender
 	AttrRet           = "dsn_ret"       // RFC 3461: FULL, HDRS
 	AttrEnvID         = "dsn_envid"     // RFC 3461, decoded xtext

@@ -20,6 +20,7 @@ const maxText = 1000
 // A failure says why a message did not go to some recipients, as an error.
 type failure struct {
 	permanent bool
+	elsewhere bool   // another server may do better, though this one never will
 	site      bool   // no recipient would have been better off: no connection, greeting, TLS
 	code      string // enhanced status code
 	text      string // for the sender, the queue listing and the log
@@ -34,6 +35,12 @@ func fails(class int, d smtp.Detail, format string, args ...any) *failure {
 	return &failure{permanent: class == 5, code: d.Code(class), text: shorten(maillog.Clean(fmt.Sprintf(format, args...)))}
 }
 
+// orElsewhere has other servers tried first.
+func (f *failure) orElsewhere() *failure {
+	f.elsewhere = true
+	return f
+}
+
 // The details that RFC 3463, 3 has for a client's own troubles.
 var (
 	noAnswer     = smtp.Detail{Subject: 4, Detail: 1}
@@ -44,6 +51,8 @@ var (
 	badProtocol  = smtp.Detail{Subject: 5, Detail: 0}
 	badConfig    = smtp.Detail{Subject: 3, Detail: 5}
 	noConversion = smtp.Detail{Subject: 6, Detail: 3}
+	noFeature    = smtp.Detail{Subject: 3, Detail: 3}
+	timeOver     = smtp.Detail{Subject: 4, Detail: 7} // RFC 2852, 4
 	noUTF8       = smtp.Detail{Subject: 6, Detail: 7} // RFC 6531, 3.2
 	noAuth       = smtp.Detail{Subject: 7, Detail: 0}
 	noTLS        = smtp.Detail{Subject: 7, Detail: 4}

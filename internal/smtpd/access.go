@@ -48,7 +48,7 @@ func checkUser(k *compiler, spec string) (func(*query) verdict, error) {
 }
 
 func openAccess(k *compiler, spec string, what subject) (*accessTable, error) {
-	t, err := table.Open(spec, table.Report(func(p config.Problem) { k.log.Warn("%v", p) }))
+	t, err := table.Open(spec, table.Report(func(p config.Problem) { k.log.Warn("%v", p) }), table.Site(k.c))
 	if err != nil {
 		return nil, err
 	}
@@ -84,6 +84,8 @@ func (a *accessTable) keys(q *query) []string {
 		return append(a.domainKeys(q.s.peer.known()), addressKeys(q.s.peer.ip)...)
 	case aboutHelo:
 		return a.domainKeys(q.s.helo)
+	case aboutCcert:
+		return q.s.fingerprints()
 	case aboutEtrn:
 		return a.domainKeys(q.site)
 	case aboutSender:

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"yubin/internal/config"
+	"yubin/internal/ipc"
+	"yubin/internal/nss"
 )
 
 // A Table gives the value of a key. Its methods are safe for concurrent use.
@@ -21,8 +23,11 @@ type Table interface {
 type Option func(*options)
 
 type options struct {
+	system  *nss.Client // of unix: tables; nil: the files in /etc are read
 	aliases []string
 	report  func(config.Problem)
+	users   func(user string) (ipc.UserReply, error) // of userdb: tables
+	base    string                                   // virtual_mailbox_base
 }
 
 // Aliases says which tables hold "name: value" lines: the elements of
@@ -55,12 +60,13 @@ var kinds = map[string]func(name string, o *options, alias bool) (Table, error){
 	"inline":   openInline,
 	"static":   openStatic,
 	"unix":     openUnix,
+	"userdb":   openUserdb,
 }
 
 // Open opens the table type:name. A file need not be there yet: lookups fail
 // until it is. The error, like every error of Open, is one of configuration.
 func Open(spec string, opts ...Option) (Table, error) {
-	o := &options{report: func(config.Problem) {}}
+	o := &options{report: func(config.Problem) {}, users: nobodyToAsk}
 	for _, f := range opts {
 		f(o)
 	}
