@@ -24,7 +24,9 @@
 // The session uses what the server offers: PIPELINING, SIZE, 8BITMIME, SMTPUTF8,
 // DSN, CHUNKING with BINARYMIME, LIMITS. A message with 8-bit octets is made
 // quoted-printable for a server without 8BITMIME. A message with addresses that
-// are not ASCII goes back when the server has no SMTPUTF8.
+// are not ASCII goes back when the server has no SMTPUTF8. Smtp_generic_maps has
+// the addresses that mail leaves with in place of others, in the envelope and in the
+// header; the log has those that it came with.
 //
 // Connections are used again for the next message while there is much mail for a
 // destination; see smtp_connection_cache_on_demand and the parameters beside it.
@@ -51,6 +53,10 @@
 // without records, a domain can say itself how it wants its mail (MTA-STS):
 // policies that it enforces are fetched by HTTPS, kept until they are over, and
 // followed. See smtp_tls_mta_sts.
+//
+// A server that asks for a certificate is shown the one of smtp_tls_cert_file or
+// smtp_tls_chain_files, whose key stays in authd(8). While it cannot be had, mail for
+// servers with TLS waits.
 //
 // # Logging in
 //
@@ -80,7 +86,8 @@
 //
 // Smtp runs as smtp_user, who owns nothing but policies. It gets each message as one open
 // descriptor for reading, and can open no other: whoever takes it over through a
-// server's replies reads the messages that it sends, and can ask for the passwords of relays. It speaks only
+// server's replies reads the messages that it sends, can ask for the passwords of relays, and can have authd sign
+// TLS handshakes with the key of smtp_tls_cert_file, which it does not see. It speaks only
 // to root, mail_owner and its own user. Replies are bounded in length and time,
 // and reach log and notices as one clean line.
 //

@@ -79,7 +79,7 @@ type Places struct {
 	VirtualBase string   // virtual_mailbox_base
 	VirtualUser string   // virtual_mailbox_user
 	MinimumUID  int      // virtual_minimum_uid
-	Tables      *Virtual // what virtual_mailbox_maps and its like have beside userdb: tables; nil: nothing
+	Tables      *Virtual // what decides before the account itself (OpenBefore); nil: nothing
 }
 
 // PlaceParams are the parameters that NewPlaces reads.
@@ -197,8 +197,8 @@ func (p *Places) listed(u *Person, domain string) (string, error) {
 		return "", nil
 	}
 	// Not for its catch-all: that mailbox is somebody else's to read.
-	mailbox, found, err := p.Tables.mailbox([]string{u.Name})
-	if err != nil || !found {
+	mailbox, _, err := p.Tables.mailbox([]string{u.Name})
+	if err != nil {
 		return "", err
 	}
 	for _, t := range []struct {

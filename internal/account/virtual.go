@@ -2,6 +2,7 @@ package account
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"yubin/internal/config"
@@ -33,6 +34,10 @@ var VirtualParams = []*config.Def{
 // OpenVirtual opens the tables. Files that are missing or wrong fail in the
 // lookups.
 func OpenVirtual(c *config.Config, options ...table.Option) (*Virtual, error) {
+	return openVirtual(c, func(specs []string) []string { return specs }, options...)
+}
+
+func openVirtual(c *config.Config, which func([]string) []string, options ...table.Option) (*Virtual, error) {
 	v := &Virtual{
 		Base: config.VirtualMailboxBase.Of(c), Delimiter: config.RecipientDelimiter.Of(c), MinimumUID: config.VirtualMinimumUID.Of(c),
 	}
@@ -40,13 +45,24 @@ func OpenVirtual(c *config.Config, options ...table.Option) (*Virtual, error) {
 		to    *Lookup
 		param config.List
 	}{{&v.Mailboxes, config.VirtualMailboxMaps}, {&v.UIDs, config.VirtualUIDMaps}, {&v.GIDs, config.VirtualGIDMaps}} {
-		maps, err := table.OpenMaps(m.param.Of(c), options...)
+		maps, err := table.OpenMaps(which(m.param.Of(c)), options...)
 		if err != nil {
-			return nil, err
+			return nil, c.Fault(m.param.Def, err.Error())
 		}
 		*m.to = maps
 	}
 	return v, nil
+}
+
+// OpenBefore opens what comes before userdb: in each of these lists: what decides
+// before an account's own word. It is for those who know that word.
+func OpenBefore(c *config.Config, options ...table.Option) (*Virtual, error) {
+	return openVirtual(c, func(specs []string) []string {
+		if i := slices.IndexFunc(specs, func(s string) bool { return strings.Contains(s, "userdb:") }); i >= 0 {
+			return specs[:i]
+		}
+		return specs
+	}, options...)
 }
 
 // Find is the account that mail for addr belongs to: of the address, of it

@@ -27,6 +27,7 @@ var (
 		config.AliasMaps, config.AliasDatabase, config.LocalRecipientMaps, config.RelayRecipientMaps,
 		config.VirtualMailboxMaps, config.VirtualUIDMaps, config.VirtualGIDMaps,
 		config.TransportMaps, config.SenderRelayhostMaps, config.SenderTransportMaps,
+		config.SmtpGenericMaps.SMTP, config.SmtpGenericMaps.LMTP,
 	}
 	// matchLists are the parameters whose elements may be tables and files.
 	matchLists = []config.List{

@@ -35,12 +35,13 @@ func subcommands() []subcommand {
 		{"status", "", "say whether the mail system runs", sound(status)},
 		{"route", routeSynopsis, "say how mail for an address is delivered, step by step", sound(showRoute)},
 		{"relay", "set|test|unset [ARGUMENT...]", "send mail for other hosts through a relay", sound(group("relay", relayCommands))},
+		{"user", "add|passwd|list|show|rename|delete|import [ARGUMENT...]", "make and change accounts", sound(group("user", userCommands))},
 		{"queue", "list|show|cat|flush|hold|release|delete [ID...]", "look at and manage the queue", sound(group("queue", queueCommands))},
 	}
 }
 
 // params are the parameters that subcommands other than check read.
-var params = slices.Concat(runParams, queuectl.Params(), routeParams, relayParams)
+var params = slices.Concat(runParams, queuectl.Params(), routeParams, relayParams, userParams)
 
 // Command is mailctl(8).
 var Command = &cli.Command{
@@ -106,7 +107,7 @@ func run(ctx context.Context, env *cli.Env) error {
 func help() string {
 	var b strings.Builder
 	b.WriteString("commands:\n")
-	groups := map[string][]subcommand{"relay": relayCommands(), "queue": queueCommands()}
+	groups := map[string][]subcommand{"relay": relayCommands(), "user": userCommands(), "queue": queueCommands()}
 	for _, s := range subcommands() {
 		if group := groups[s.name]; group != nil {
 			for _, q := range group {

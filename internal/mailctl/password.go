@@ -20,12 +20,10 @@ const maxPassword = 4096
 // readPassword asks for a password where standard input is a terminal, which
 // does not show it; else it is the first line of standard input.
 func readPassword(env *cli.Env, prompt string) (string, error) {
-	if f, ok := env.Stdin.(*os.File); ok {
-		if state, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS); err == nil {
-			fmt.Fprint(env.Stderr, prompt)
-			defer fmt.Fprintln(env.Stderr)
-			defer silence(int(f.Fd()), state)()
-		}
+	if fd, state := terminal(env); state != nil {
+		fmt.Fprint(env.Stderr, prompt)
+		defer fmt.Fprintln(env.Stderr)
+		defer silence(fd, state)()
 	}
 	line, err := bufio.NewReader(io.LimitReader(env.Stdin, maxPassword+2)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -41,6 +39,19 @@ func readPassword(env *cli.Env, prompt string) (string, error) {
 		return "", errors.New("a password in a table has no control characters, and no blank at its ends")
 	}
 	return password, nil
+}
+
+// terminal is standard input, where that is one; nil where it is not.
+func terminal(env *cli.Env) (fd int, state *unix.Termios) {
+	f, ok := env.Stdin.(*os.File)
+	if !ok {
+		return 0, nil
+	}
+	state, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	if err != nil {
+		return 0, nil
+	}
+	return int(f.Fd()), state
 }
 
 // silence has a terminal show nothing that is typed, until the function that it

@@ -47,7 +47,7 @@ type query struct {
 // New compiles the patterns of the parameter called name. Subdomains match as
 // Postfix's default of parent_domain_matches_subdomains says.
 func New(name string, patterns []string) (*List, error) {
-	l, err := compile(patterns, nil, slices.Contains(strings.Split(config.ParentDomainMatchesSubdomains.Default, ", "), name))
+	l, err := compile(compiler{}, patterns, slices.Contains(strings.Split(config.ParentDomainMatchesSubdomains.Default, ", "), name))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -56,15 +56,16 @@ func New(name string, patterns []string) (*List, error) {
 
 // Of compiles the value that p has in c. Its error is a config.Problem.
 func Of(c *config.Config, p config.List) (*List, error) {
-	l, err := compile(p.Of(c), []table.Option{table.Site(c)}, slices.Contains(config.ParentDomainMatchesSubdomains.Of(c), p.Name))
+	l, err := compile(compiler{tables: []table.Option{table.Site(c)}}, p.Of(c), slices.Contains(config.ParentDomainMatchesSubdomains.Of(c), p.Name))
 	if err != nil {
 		return nil, c.Fault(p.Def, err.Error())
 	}
 	return l, nil
 }
 
-func compile(patterns []string, tables []table.Option, subdomains bool) (*List, error) {
-	elements, err := compiler{subdomains: subdomains, tables: tables}.all(patterns)
+func compile(k compiler, patterns []string, subdomains bool) (*List, error) {
+	k.subdomains = subdomains
+	elements, err := k.all(patterns)
 	return &List{elements}, err
 }
 

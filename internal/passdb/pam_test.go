@@ -135,7 +135,7 @@ func TestPAM(t *testing.T) {
 	if _, err := r.l.Lookup(t.Context(), "lost"); err == nil || isFinal(err) {
 		t.Errorf("while SSSD sleeps: %v", err)
 	}
-	if c, err := r.l.Verify(t.Context(), r.h, "stranger", "secret", &ipc.AuthFacts{Service: "imap", Client: "192.0.2.1"}); err != nil || c.NoAccount == nil || c.Account.UID != -1 {
+	if c, _, err := r.l.Verify(t.Context(), r.h, "stranger", "secret", &ipc.AuthFacts{Service: "imap", Client: "192.0.2.1"}); err != nil || c.NoAccount == nil || c.Account.UID != -1 {
 		t.Errorf("known to PAM alone: %+v, %v", c, err)
 	}
 }

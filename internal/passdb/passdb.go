@@ -71,7 +71,7 @@ type domainer interface {
 // Env is what backends are opened with.
 type Env struct {
 	Config *config.Config
-	Log    *maillog.Logger
+	Report func(config.Problem) // takes lines of files that are left out
 	Hasher *Hasher
 	places *account.Places
 }
@@ -103,9 +103,7 @@ type List []DB
 func Open(e Env) (List, error) {
 	e.places = account.NewPlaces(e.Config)
 	var err error
-	// What userdb: tables say is what the backends here say.
-	nothing := table.Users(func(string) (ipc.UserReply, error) { return ipc.UserReply{}, nil })
-	e.places.Tables, err = account.OpenVirtual(e.Config, nothing, table.Report(func(p config.Problem) { e.Log.Warn("%v", p) }))
+	e.places.Tables, err = account.OpenBefore(e.Config, table.Report(e.Report))
 	if err != nil {
 		return nil, err
 	}
@@ -149,18 +147,21 @@ func (l List) Lookup(ctx context.Context, user string) (*Credential, error) {
 }
 
 // Verify asks each backend in turn, the next one where a user is unknown or the
-// password another: an account may be in several. A user whom no backend knows
-// costs as much as one who exists.
-func (l List) Verify(ctx context.Context, h *Hasher, user, password string, f *ipc.AuthFacts) (*Credential, error) {
+// password another: an account may be in several. by is the name of the backend
+// that decided. A user whom no backend knows costs as much as one who exists.
+func (l List) Verify(ctx context.Context, h *Hasher, user, password string, f *ipc.AuthFacts) (c *Credential, by string, err error) {
 	last := ErrUnknown
 	for _, db := range l {
 		c, err := db.Verify(ctx, user, password, f)
 		switch {
 		case errors.Is(err, ErrUnknown):
+			if last == ErrUnknown {
+				by = db.Name()
+			}
 		case errors.Is(err, ErrMismatch):
-			last = ErrMismatch
+			last, by = ErrMismatch, db.Name()
 		default:
-			return c, err
+			return c, db.Name(), err
 		}
 	}
 	if last == ErrUnknown {
@@ -169,7 +170,7 @@ func (l List) Verify(ctx context.Context, h *Hasher, user, password string, f *i
 			_ = h.Check(ctx, c.Hash, password, f.Client)
 		}
 	}
-	return nil, last
+	return nil, by, last
 }
 
 // Decoy is an account that stands in for a user who does not exist, so that

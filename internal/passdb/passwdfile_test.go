@@ -24,7 +24,7 @@ type rig struct {
 
 func newRig(t *testing.T, backends string, files map[string]string, main ...string) *rig {
 	t.Helper()
-	r := &rig{t: t, dir: t.TempDir(), h: NewHasher()}
+	r := &rig{t: t, dir: t.TempDir(), h: NewHasher(nil)}
 	for name, content := range files {
 		r.write(name, content)
 	}
@@ -46,7 +46,7 @@ func newRig(t *testing.T, backends string, files map[string]string, main ...stri
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { log.Close() })
-	if r.l, err = Open(Env{Config: c, Log: log, Hasher: r.h}); err != nil {
+	if r.l, err = Open(Env{Config: c, Report: func(p config.Problem) { log.Warn("%v", p) }, Hasher: r.h}); err != nil {
 		t.Fatal(err)
 	}
 	return r
@@ -60,7 +60,7 @@ func (r *rig) write(name, content string) {
 }
 
 func (r *rig) verify(user, password, client string) error {
-	_, err := r.l.Verify(r.t.Context(), r.h, user, password, &ipc.AuthFacts{Service: "imap", Client: client})
+	_, _, err := r.l.Verify(r.t.Context(), r.h, user, password, &ipc.AuthFacts{Service: "imap", Client: client})
 	return err
 }
 

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"yubin/internal/account"
-	"yubin/internal/config"
 	"yubin/internal/ipc"
 	"yubin/internal/table"
 )
@@ -29,8 +28,7 @@ func openShadow(e *Env, _ string) (DB, error) {
 }
 
 func newShadow(e *Env, passwd, shadowFile string) *shadow {
-	report := func(p config.Problem) { e.Log.Warn("%v", p) }
-	return &shadow{e, table.NewFile(passwd, byName, report), table.NewFile(shadowFile, byName, report), time.Now}
+	return &shadow{e, table.NewFile(passwd, byName, e.Report), table.NewFile(shadowFile, byName, e.Report), time.Now}
 }
 
 // byName reads lines that begin with a name and a colon. Others name nobody.

@@ -3,6 +3,7 @@ package smtpc
 import (
 	"io"
 	"strings"
+	"time"
 
 	"yubin/internal/downgrade"
 	"yubin/internal/queue"
@@ -18,6 +19,7 @@ type form struct {
 	verbatim bool   // octet by octet, CRLF and all
 	convert  bool   // to seven bits
 	limit    int    // of a line
+	by       string // BY; "": not said
 }
 
 // formFor decides how m goes to the server of s for rs. A failure is one for all
@@ -28,7 +30,7 @@ func formFor(s *session, m *letter, rs []*recipient) (*form, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &form{limit: s.o.lineLimit, size: m.req.Length + t.lines}
+	f := &form{limit: s.o.lineLimit, size: m.size() + t.lines}
 	if t.partial {
 		f.size += 2
 	}
@@ -38,7 +40,7 @@ func formFor(s *session, m *letter, rs []*recipient) (*form, error) {
 		if !e.binary {
 			return nil, fails(5, noConversion, "the message is binary (BINARYMIME), which host %s does not take", s.name)
 		}
-		f.body, f.chunked, f.verbatim, f.size = "BINARYMIME", true, true, m.req.Length
+		f.body, f.chunked, f.verbatim, f.size = "BINARYMIME", true, true, m.size()
 	case long && e.binary:
 		// Lines stay whole, and signatures over them good.
 		f.body, f.chunked, f.limit = "BINARYMIME", true, 0
@@ -47,7 +49,10 @@ func formFor(s *session, m *letter, rs []*recipient) (*form, error) {
 	case t.eight:
 		f.convert = true
 	}
-	f.utf8 = needsUTF8(m.req.Sender, rs)
+	if f.by, err = deliverBy(s, m, time.Now()); err != nil {
+		return nil, err
+	}
+	f.utf8 = needsUTF8(m.sender, rs)
 	if f.utf8 && !e.utf8 {
 		return nil, fails(5, noUTF8, "SMTPUTF8 is required, but was not offered by host %s", s.name)
 	}
@@ -64,7 +69,7 @@ func needsUTF8(sender string, rs []*recipient) bool {
 		return true
 	}
 	for _, r := range rs {
-		if eightBit([]byte(r.Address)) {
+		if eightBit([]byte(r.to)) {
 			return true
 		}
 	}
@@ -92,7 +97,7 @@ func (f *form) write(w io.Writer, m *letter) error {
 // mailCommand is MAIL for m.
 func (f *form) mailCommand(s *session, m *letter) string {
 	var b strings.Builder
-	b.WriteString("MAIL FROM:<" + smtp.Quote(m.req.Sender) + ">")
+	b.WriteString("MAIL FROM:<" + smtp.Quote(m.sender) + ">")
 	if s.ext.size {
 		b.WriteString(" SIZE=" + itoa(f.size))
 	}
@@ -101,6 +106,9 @@ func (f *form) mailCommand(s *session, m *letter) string {
 	}
 	if f.utf8 {
 		b.WriteString(" SMTPUTF8")
+	}
+	if f.by != "" {
+		b.WriteString(" BY=" + f.by)
 	}
 	if s.ext.dsn {
 		if v := m.req.Attrs[queue.AttrRet]; v == "FULL" || v == "HDRS" {
@@ -115,7 +123,7 @@ func (f *form) mailCommand(s *session, m *letter) string {
 
 // rcptCommand is RCPT for r.
 func (f *form) rcptCommand(s *session, r *recipient) string {
-	line := "RCPT TO:<" + smtp.Quote(r.Address) + ">"
+	line := "RCPT TO:<" + smtp.Quote(r.to) + ">"
 	if !s.ext.dsn {
 		return line
 	}

@@ -15,6 +15,7 @@ import (
 // A recipient is one of a request who has no outcome yet.
 type recipient struct {
 	*ipc.Recipient
+	to    string   // Address as it goes out
 	heard bool     // the session at hand has said something of her
 	done  bool     // has an outcome
 	why   *failure // what the last server said of her
@@ -41,6 +42,9 @@ type job struct {
 // deliver finds an outcome for every recipient.
 func (j *job) deliver(ctx context.Context) {
 	targets, err := j.d.o.targets(j.m.req.Nexthop, j.m.req.Sender)
+	if err == nil {
+		err = j.rewrite()
+	}
 	if err == nil {
 		err = j.check()
 	}
@@ -71,12 +75,12 @@ func (j *job) deliver(ctx context.Context) {
 // check looks at what goes into commands. qmgr vouches for it; a line end in an
 // address would be another command.
 func (j *job) check() error {
-	if err := smtp.Check(j.m.req.Sender); err != nil {
+	if err := smtp.Check(j.m.sender); err != nil {
 		return fails(5, smtp.BadSenderSyntax, "bad sender address: %v", err)
 	}
 	rest := j.left[:0]
 	for _, r := range j.left {
-		if err := smtp.Check(r.Address); err != nil || r.Address == "" {
+		if err := smtp.Check(r.to); err != nil || r.to == "" {
 			j.refused([]*recipient{r}, fails(5, smtp.BadRecipientSyntax, "bad recipient address"))
 			continue
 		}
@@ -282,14 +286,14 @@ func (j *job) transactions(s *session) error {
 // not have it: it refuses them alone.
 func cut(rs []*recipient, e *extensions) (batch, rest []*recipient) {
 	if !e.utf8 {
-		rs, rest = part(rs, func(r *recipient) bool { return eightBit([]byte(r.Address)) == eightBit([]byte(rs[0].Address)) })
+		rs, rest = part(rs, func(r *recipient) bool { return eightBit([]byte(r.to)) == eightBit([]byte(rs[0].to)) })
 	}
 	if e.rcptMax == 0 && e.domainMax == 0 {
 		return rs, rest
 	}
 	domains := map[string]bool{}
 	for _, r := range rs {
-		_, d := smtp.SplitAddress(strings.ToLower(r.Address))
+		_, d := smtp.SplitAddress(strings.ToLower(r.to))
 		if e.rcptMax > 0 && len(batch) == e.rcptMax || e.domainMax > 0 && !domains[d] && len(domains) == e.domainMax {
 			rest = append(rest, r)
 			continue
@@ -325,7 +329,7 @@ func (j *job) release(t *target, s *session) {
 func (j *job) sent(r *recipient, answer *reply) {
 	j.outcome(r, ipc.Result{
 		Index: r.Index, Status: ipc.Sent, Code: answer.enhanced(2), Text: shorten(answer.text), Host: j.s.peer.host,
-		Report: j.s.report(),
+		Report: j.s.report(j.m),
 	})
 }
 

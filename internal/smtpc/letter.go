@@ -26,6 +26,11 @@ type letter struct {
 	file io.ReaderAt
 	held []byte // the content, where it is small
 
+	sender string // as it goes out
+	// head stands in place of the first skip octets of the content in file.
+	head []byte
+	skip int64
+
 	look   sync.Once
 	found  traits
 	failed error // why found is not known
@@ -44,7 +49,7 @@ func newLetter(req *ipc.Request, file *os.File) (*letter, error) {
 	if file == nil || req.Offset < 0 || req.Length < 0 {
 		return nil, fails(4, smtp.LocalProcessing, "delivery request without a message")
 	}
-	m := &letter{req: req, file: file}
+	m := &letter{req: req, file: file, sender: req.Sender}
 	if req.Length > maxHeld {
 		return m, nil
 	}
@@ -69,8 +74,16 @@ func (m *letter) reader() io.Reader {
 	if m.held != nil {
 		return bytes.NewReader(m.held)
 	}
-	return &whole{r: io.NewSectionReader(m.file, m.req.Offset, m.req.Length), left: m.req.Length}
+	rest := m.req.Length - m.skip
+	file := &whole{r: io.NewSectionReader(m.file, m.req.Offset+m.skip, rest), left: rest}
+	if len(m.head) == 0 {
+		return file
+	}
+	return io.MultiReader(bytes.NewReader(m.head), file)
 }
+
+// size is how long the content is, as it goes out, lines ending as they do here.
+func (m *letter) size() int64 { return m.req.Length - m.skip + int64(len(m.head)) }
 
 // copyTo writes the content to w.
 func (m *letter) copyTo(w io.Writer) error {

@@ -8,6 +8,7 @@ import (
 	"yubin/internal/config"
 	"yubin/internal/smtp"
 	"yubin/internal/table"
+	"yubin/internal/tlskeys"
 	"yubin/internal/tlswords"
 )
 
@@ -192,6 +193,7 @@ type tlsSettings struct {
 	noteOffer                bool
 	roots, public            *tlswords.Roots // that main.cf names; and the system's beside them
 	cache                    tls.ClientSessionCache
+	keys                     *tlskeys.Client // nil: no certificate is shown
 }
 
 func newTLSSettings(c *config.Config, lmtp bool, report table.Option) (*tlsSettings, error) {
@@ -203,7 +205,7 @@ func newTLSSettings(c *config.Config, lmtp bool, report table.Option) (*tlsSetti
 		fingerprints: fingerprints(config.SmtpTLSFingerprintCertMatch.In(lmtp).Of(c)),
 		digest:       config.SmtpTLSFingerprintDigest.In(lmtp).Of(c), servername: config.SmtpTLSServername.In(lmtp).Of(c),
 		loglevel: config.SmtpTLSLoglevel.In(lmtp).Of(c), noteOffer: config.SmtpTLSNoteStarttlsOffer.In(lmtp).Of(c),
-		cache: tls.NewLRUClientSessionCache(cachedSessions),
+		cache: tls.NewLRUClientSessionCache(cachedSessions), keys: clientKeys(c, lmtp),
 	}
 	file, dir := config.SmtpTLSCAfile.In(lmtp).Of(c), config.SmtpTLSCApath.In(lmtp).Of(c)
 	set, _, _ := strings.Cut(maps.Name, "_")

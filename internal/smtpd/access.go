@@ -84,6 +84,8 @@ func (a *accessTable) keys(q *query) []string {
 		return append(a.domainKeys(q.s.peer.known()), addressKeys(q.s.peer.ip)...)
 	case aboutHelo:
 		return a.domainKeys(q.s.helo)
+	case aboutCcert:
+		return q.s.fingerprints()
 	case aboutEtrn:
 		return a.domainKeys(q.site)
 	case aboutSender:

@@ -53,8 +53,12 @@ func (s *session) keywords(ctx context.Context) []string {
 	if s.srv.p.etrn {
 		words = append(words, "ETRN")
 	}
-	words = append(words, s.authKeywords(ctx)...)
-	return append(words, "ENHANCEDSTATUSCODES", "8BITMIME", "DSN")
+	if s.offersTLS() {
+		words = append(words, "STARTTLS")
+	}
+	auth := s.authKeywords(ctx)
+	words = append(append(words, auth...), "ENHANCEDSTATUSCODES", "8BITMIME", "DSN")
+	return append(words, s.userKeywords(auth)...)
 }
 
 // cleanHelo makes a name fit to stand in log lines, in the envelope, and in a

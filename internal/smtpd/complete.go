@@ -52,7 +52,7 @@ func (s *session) isOurs() bool {
 }
 
 // clientWords are the restrictions that local_header_rewrite_clients may name.
-var clientWords = []string{"permit_inet_interfaces", "permit_mynetworks", "permit_sasl_authenticated"}
+var clientWords = []string{"permit_inet_interfaces", "permit_mynetworks", "permit_sasl_authenticated", "permit_tls_clientcerts", "permit_tls_all_clientcerts"}
 
 // compileClients reads local_header_rewrite_clients: a list of restrictions and
 // of tables.

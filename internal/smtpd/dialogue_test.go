@@ -131,7 +131,7 @@ var dialogues = []struct {
 		C: NOOP x
 		S: 250 2.0.0 Ok
 		C: HELP
-		S: 214 2.0.0 Commands: HELO EHLO AUTH MAIL RCPT DATA RSET NOOP VRFY ETRN HELP QUIT
+		S: 214 2.0.0 Commands: HELO EHLO STARTTLS AUTH MAIL RCPT DATA RSET NOOP VRFY ETRN HELP QUIT
 		C: VRFY nobody@example.org
 		S: 252 2.0.0 nobody@example.org
 		C: VRFY

@@ -11,7 +11,6 @@ import (
 	"yubin/internal/auth"
 	"yubin/internal/config"
 	"yubin/internal/fdpass"
-	"yubin/internal/ipc"
 	"yubin/internal/maillog"
 	"yubin/internal/match"
 	"yubin/internal/queue"
@@ -151,9 +150,6 @@ func (s *session) facts() *auth.Facts {
 
 // encrypted tells whether the client speaks TLS.
 func (s *session) encrypted() bool { return s.tlsFacts() != nil }
-
-// tlsFacts are what is known of the client's TLS, nil when there is none.
-func (s *session) tlsFacts() *ipc.TLSFacts { return nil }
 
 // saslFields are the parts of log lines that say who has logged in, each with
 // sep in front.

@@ -38,7 +38,7 @@ func (s *session) from() string {
 	if s.peer.ip.Is6() {
 		literal = "IPv6:" + literal
 	}
-	text := fmt.Sprintf("from %s (%s [%s])", helo, s.peer.name, literal)
+	text := fmt.Sprintf("from %s (%s [%s])%s", helo, s.peer.name, literal, s.tlsTrace())
 	if s.srv.p.showUser && s.user() != "" {
 		text += "\n\t(Authenticated sender: " + comment(s.user()) + ")"
 	}

@@ -49,6 +49,7 @@ const (
 	aboutData
 	aboutEndOfData
 	aboutEtrn
+	aboutCcert
 )
 
 // classes are the words of replies: the same as Postfix's, which people and
@@ -56,7 +57,7 @@ const (
 var classes = [...]string{
 	aboutClient: "Client host", aboutHelo: "Helo command", aboutSender: "Sender address",
 	aboutRecipient: "Recipient address", aboutData: "Data command", aboutEndOfData: "End-of-data",
-	aboutEtrn: "Etrn command",
+	aboutEtrn: "Etrn command", aboutCcert: "Client certificate",
 }
 
 // An action is what a rule says.
@@ -119,6 +120,11 @@ func (q *query) name(about subject) string {
 		return "DATA"
 	case aboutEtrn:
 		return q.site
+	case aboutCcert:
+		if q.s.tls == nil {
+			return ""
+		}
+		return q.s.tls.CertFingerprint
 	}
 	return "END-OF-MESSAGE"
 }

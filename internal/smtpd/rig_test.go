@@ -25,6 +25,7 @@ type rig struct {
 	srv   *server
 	depot *fakeDepot
 	log   string // file
+	c     *config.Config
 }
 
 // mainCF is what every test's main.cf begins with.
@@ -61,7 +62,7 @@ func tryRig(t testing.TB, lines ...string) (*rig, error) {
 	if err := c.Check(Command.Params); err != nil {
 		return nil, err
 	}
-	r := &rig{t: t, log: filepath.Join(dir, "log"), depot: &fakeDepot{dir: t.TempDir()}}
+	r := &rig{t: t, c: c, log: filepath.Join(dir, "log"), depot: &fakeDepot{dir: t.TempDir()}}
 	f, err := os.OpenFile(r.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		t.Fatal(err)

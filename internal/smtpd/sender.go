@@ -97,7 +97,7 @@ func (k *compiler) senderOwners() (*senderOwners, error) {
 	if k.owners != nil {
 		return k.owners, nil
 	}
-	maps, err := table.OpenMaps(config.SmtpdSenderLoginMaps.Of(k.c), table.Report(func(p config.Problem) { k.log.Warn("%v", p) }))
+	maps, err := table.OpenMaps(config.SmtpdSenderLoginMaps.Of(k.c), table.Report(func(p config.Problem) { k.log.Warn("%v", p) }), table.Site(k.c))
 	if err != nil {
 		return nil, err
 	}

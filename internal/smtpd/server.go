@@ -16,6 +16,7 @@ import (
 	"yubin/internal/match"
 	"yubin/internal/queue"
 	"yubin/internal/route"
+	"yubin/internal/servertls"
 	"yubin/internal/smtp"
 )
 
@@ -36,6 +37,7 @@ type server struct {
 	depot   depot
 	router  *route.Router
 	rules   rulebook
+	tls     *tlsState
 	login   *login // nil: AUTH is not enabled
 	ours    []rule // local_header_rewrite_clients
 	p       settings
@@ -68,6 +70,7 @@ type settings struct {
 	unknown                                        map[string]int // reply codes by table, see unknownCode
 	bareNewline                                    string
 	bareNewlineCode                                int
+	futureRelease                                  time.Duration
 	rate, userRate                                 [events]int
 	addMissing, showUser, hideClient               bool
 	proxy                                          string
@@ -98,11 +101,17 @@ func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (
 			return nil, err
 		}
 	}
+	if s.tls, err = newTLS(c, log); err != nil {
+		return nil, err
+	}
 	if s.rules, err = compileRules(c, log); err != nil {
 		return nil, err
 	}
 	if s.login, err = newLogin(c, log); err != nil {
 		return nil, err
+	}
+	if s.login != nil && s.tls.Level() == servertls.Encrypt {
+		s.login.tlsOnly = true // nothing is done in the clear
 	}
 	s.ours, err = compileClients(c, log)
 	return s, err
@@ -129,7 +138,8 @@ func read(c *config.Config) settings {
 			"relay recipient table": config.UnknownRelayRejectCode.Of(c),
 		},
 		bareNewline: config.SmtpdForbidBareNewline.Of(c), bareNewlineCode: config.SmtpdForbidBareNewlineCode.Of(c),
-		showUser: config.SmtpdSASLAuthenticatedHeader.Of(c), hideClient: config.SmtpdHideClientSession.Of(c),
+		futureRelease: config.SmtpdFutureReleaseLimit.Of(c),
+		showUser:      config.SmtpdSASLAuthenticatedHeader.Of(c), hideClient: config.SmtpdHideClientSession.Of(c),
 		addMissing: config.AlwaysAddMissingHeaders.Of(c),
 		proxy:      config.SmtpdUpstreamProxyProtocol.Of(c), proxyTimeout: config.SmtpdUpstreamProxyTimeout.Of(c),
 	}
@@ -266,5 +276,5 @@ func (s *server) release(who peer) {
 
 // lastWord is what the client of a session that panicked hears.
 func (s *server) lastWord(c net.Conn) {
-	fmt.Fprintf(c, "421 4.3.0 %s Error: internal error, closing connection\r\n", s.p.hostname)
+	fmt.Fprintf(s.tls.outermost(c), "421 4.3.0 %s Error: internal error, closing connection\r\n", s.p.hostname)
 }

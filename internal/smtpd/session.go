@@ -10,6 +10,7 @@ import (
 
 	"yubin/internal/maillog"
 	"yubin/internal/queue"
+	"yubin/internal/servertls"
 	"yubin/internal/smtp"
 )
 
@@ -38,8 +39,10 @@ type session struct {
 	errors int
 	junk   int // commands without mail
 	bareLF bool
-	over   bool   // the reply at hand is the last
-	broken bool   // the connection failed within a command
+	over   bool             // the reply at hand is the last
+	broken bool             // the connection failed within a command
+	tls    *servertls.Facts // nil: in the clear
+	endTLS func()
 	number string // of the session, for authd; "" until it is needed
 	who    identity
 	// secretive: the client has tried to log in, and what it sends may be a
@@ -59,6 +62,8 @@ type transaction struct {
 	body       string
 	attrs      map[string]string // of the message, from parameters of MAIL
 	size       int64
+	release    time.Time       // not before; zero: at once
+	deliverBy  *smtp.DeliverBy // nil: whenever
 	recipients []queue.Recipient
 	refused    int // recipients
 	overshoot  int // recipients beyond the limit
@@ -71,7 +76,7 @@ func newSession(s *server, c net.Conn, who peer) *session {
 		limit = max(limit, s.login.limit)
 	}
 	return &session{
-		srv: s, peer: who, st: connected, where: "CONNECT",
+		srv: s, peer: who, st: connected, where: "CONNECT", endTLS: func() {},
 		w: newWire(c, s.p.timeout, s.p.dataRate, limit),
 	}
 }
@@ -98,7 +103,11 @@ func (s *session) inTransaction() bool { return s.st&(inMail|inRcpt) != 0 }
 // run is the life of a session.
 func (s *session) run(ctx context.Context) {
 	defer s.logDisconnect()
-	r := s.greet()
+	defer func() { s.endTLS() }()
+	r, ok := s.begin(ctx)
+	if !ok {
+		return
+	}
 	for {
 		if err := s.answer(ctx, r); err != nil {
 			s.lost(err)
@@ -133,6 +142,24 @@ func (s *session) run(ctx context.Context) {
 	}
 }
 
+// begin is what comes before the first command: TLS in wrapper mode, and the
+// greeting.
+func (s *session) begin(ctx context.Context) (r smtp.Reply, ok bool) {
+	if s.srv.tls.Wrapper() {
+		if s.tooOften(eventTLS) {
+			return s.tooManyTLS(), true
+		}
+		if !s.startTLS(ctx) {
+			s.srv.log.Info("lost connection after CONNECT from %v", s.peer)
+			return r, false
+		}
+		if why := s.srv.tls.Refusal(s.tls); why != "" {
+			return s.abort(why), true
+		}
+	}
+	return s.greet(), true
+}
+
 // greet is the reply to the connection itself.
 func (s *session) greet() smtp.Reply {
 	if !s.srv.p.delayReject {
@@ -145,6 +172,9 @@ func (s *session) greet() smtp.Reply {
 
 // answer queues a reply. Clients that make many errors wait for it.
 func (s *session) answer(ctx context.Context, r smtp.Reply) error {
+	if r.Code == 0 {
+		return nil // the command has said all itself
+	}
 	if r.Code >= 400 && s.errors > s.srv.p.softErrors && s.srv.p.errorSleep > 0 {
 		if err := s.w.flush(); err != nil {
 			return err
@@ -199,6 +229,10 @@ func (s *session) dispatch(ctx context.Context, i int, args string) smtp.Reply {
 	}
 	if i == unknown {
 		return s.fault(500, smtp.BadSyntax, "Error: command not recognized")
+	}
+	if !c.clear && s.tls == nil && s.srv.tls.Level() == servertls.Encrypt {
+		s.errors++
+		return mustStartTLS
 	}
 	if c.junk {
 		if s.junk++; s.junk > s.srv.p.junk {

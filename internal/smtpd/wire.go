@@ -94,6 +94,12 @@ func (w *wire) line(ctx context.Context) (line []byte, bare bool, err error) {
 	}
 }
 
+// replace goes on with another connection. What has been read of the old one is
+// dropped.
+func (w *wire) replace(c net.Conn) {
+	w.c, w.r, w.w = c, 0, 0
+}
+
 // fill reads once. What has been read and not used stays.
 func (w *wire) fill() error {
 	if w.r == w.w {

@@ -2,6 +2,7 @@ package instance
 
 import (
 	"bufio"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"strings"
@@ -48,6 +49,26 @@ func Greeted(t testing.TB, c net.Conn) (*Session, error) {
 	}
 	return s, nil
 }
+
+// StartTLS begins TLS on a session in the clear, which is of no use afterwards.
+func (s *Session) StartTLS(o *tls.Config) *Session {
+	s.t.Helper()
+	s.Want("220 2.0.0 ", "STARTTLS")
+	return s.Inside(o)
+}
+
+// Inside makes a handshake: what follows is within TLS.
+func (s *Session) Inside(o *tls.Config) *Session {
+	s.t.Helper()
+	c := tls.Client(s.c, o)
+	if err := c.Handshake(); err != nil {
+		s.t.Fatalf("TLS handshake: %v", err)
+	}
+	return &Session{s.t, c, bufio.NewReader(c)}
+}
+
+// TLS is what the handshake has agreed on.
+func (s *Session) TLS() tls.ConnectionState { return s.c.(*tls.Conn).ConnectionState() }
 
 // Close ends the connection without a word.
 func (s *Session) Close() { s.c.Close() }

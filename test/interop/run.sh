@@ -34,7 +34,7 @@ servers=$work/servers
 libraries=
 mkdir -p out "$servers" "$work/lists/partial" "$work/cache/archives/partial"
 . /etc/os-release
-for package in postfix exim4-daemon-light opensmtpd dovecot-core dovecot-lmtpd; do
+for package in postfix exim4-daemon-light opensmtpd dovecot-core dovecot-lmtpd dovecot-imapd dovecot-pop3d; do
 	wanted=out/${package}_*.deb options=
 	if [ "$package" = opensmtpd ] && [ "${VERSION_CODENAME-}" = bookworm ]; then
 		# Version 6 cannot speak TLS with this release's OpenSSL; the backport can.

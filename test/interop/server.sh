@@ -1,7 +1,7 @@
 #!/bin/sh
 # server.sh NAME ROOT DIR [HOST PORT] runs a mail server of somebody else in the
 # foreground: exim, opensmtpd, postfix, submission (at HOST:PORT) or dovecot (LMTP
-# at DIR/lmtp). ROOT is where its packages are unpacked. It takes mail for
+# at DIR/lmtp); or one session of Dovecot's imap or pop3 on standard input and output. ROOT is where its packages are unpacked. It takes mail for
 # dave@far.test, in the Maildir DIR/mail/dave. Root only: it lives in a mount
 # namespace of its own, where ROOT/usr lies over /usr and the accounts that it
 # wants exist.
@@ -239,4 +239,27 @@ dovecot() {
 	exec /usr/sbin/dovecot -F -c "$dir/conf"
 }
 
-"$name"
+# session: Dovecot's imap or pop3 on standard input and output, logged in already,
+# for nobody's Maildir DIR/Maildir.
+session() {
+	cat >"$dir/conf" <<-END
+		base_dir = $dir/spool
+		state_dir = $dir/spool
+		protocols =
+		log_path = $dir/dovecot.log
+		first_valid_uid = 1
+		mail_uid = 65534
+		mail_gid = 65534
+		ssl = no
+		mail_location = maildir:$dir/Maildir
+		namespace inbox {
+		  inbox = yes
+		}
+	END
+	exec setpriv --reuid 65534 --regid 65534 --clear-groups env USER=dave HOME="$dir" "/usr/lib/dovecot/$name" -c "$dir/conf"
+}
+
+case $name in
+imap | pop3) session ;;
+*) "$name" ;;
+esac

@@ -1,0 +1,113 @@
+package mailbox
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+)
+
+// adopt gives UIDs to the files that the scan found without one. On a full
+// disk they stay unseen, since a UID that is not on the disk may be given again;
+// the others can be read, and removed.
+func (f *folder) adopt(s *scan) error {
+	first := -1
+	err := f.number(s, &first)
+	if !errors.Is(err, ErrFull) || f.head.version == 0 {
+		return err
+	}
+	if first >= 0 {
+		f.all = f.all[:min(first, len(f.all))]
+		f.index = index{}
+		f.index.grow(f)
+		f.recent = nil
+	}
+	s.unknown = nil
+	f.rewrite, s.changed = f.rewrite || first >= 0, true
+	f.cur.forget()
+	f.new.forget()
+	if !f.warned {
+		f.warned = true
+		f.store.o.Warn("%s: new messages stay unseen: %v", f.dir.Name(), err)
+	}
+	return nil
+}
+
+// number gives UIDs under the lock. It sets first to the position of the first
+// message that has one now.
+func (f *folder) number(s *scan, first *int) error {
+	if s.lock == nil {
+		if err := f.lockList(s); err != nil {
+			return err
+		}
+		defer f.unlockList(s)
+	}
+	unknown := s.unknown
+	s.unknown = nil
+	sortArrivals(unknown)
+	if f.head.version == 0 {
+		if err := f.begin(); err != nil {
+			return err
+		}
+	}
+	*first = len(f.all)
+	for _, n := range unknown {
+		if err := f.adoptOne(s, n); err != nil {
+			return err
+		}
+	}
+	if *first == len(f.all) && !f.rewrite {
+		return nil
+	}
+	return f.writeList(s.lock, f.all[*first:], nil)
+}
+
+// adoptOne gives a UID to a file if it is still there and has none.
+func (f *folder) adoptOne(s *scan, n newFile) error {
+	if r := f.find([]byte(n.base)); r != nil {
+		f.meet(s, r, []byte(n.info), n.isNew)
+		if n.isNew && s.takeUp {
+			return f.takeUp(s, r, n.info)
+		}
+		return nil
+	}
+	in := f.curDir
+	if n.isNew {
+		in = f.newDir
+	}
+	if !s.sole { // it may have been removed, and its line too, before we had the lock
+		if _, err := in.stat(n.base + n.info); err != nil {
+			f.cur.forget()
+			return ignoreGone(err)
+		}
+	}
+	if f.head.next > maxUID {
+		return ErrUIDs
+	}
+	uid := f.head.next
+	f.head.next++
+	r := f.add(uid, []byte(n.base))
+	f.setFile(r, []byte(n.info), n.isNew)
+	r.st = r.st&^absent | met
+	s.changed = true
+	if n.isNew && s.takeUp {
+		return f.takeUp(s, r, n.info)
+	}
+	return nil
+}
+
+// begin makes the header of a folder that has no usable uidlist.
+func (f *folder) begin() error {
+	validity, err := f.nextValidity()
+	if err != nil {
+		return err
+	}
+	f.head = header{version: 3, validity: validity, next: 1, guid: newGUID()}
+	f.rewrite = true
+	return nil
+}
+
+func newGUID() string {
+	var b [16]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}

@@ -1,0 +1,281 @@
+package mailbox
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"yubin/internal/durable"
+)
+
+// An Append puts messages into a folder, all or none. It is one goroutine's;
+// Commit or Abort ends it.
+type Append struct {
+	f     *folder
+	view  *View
+	tmp   *dir
+	files []appended
+}
+
+// appended is a message that lies in tmp/.
+type appended struct {
+	name   string // in tmp/
+	base   string // to be
+	flags  Flags
+	words  []string
+	file   *os.File
+	octets int64
+}
+
+// Attributes are what goes with a message that is appended.
+type Attributes struct {
+	Flags    Flags
+	Keywords []string
+	// Received is the time to show as that of its arrival; zero is now.
+	Received time.Time
+}
+
+// Append begins to put messages into the folder called name.
+func (t *Tree) Append(name string) (*Append, error) {
+	v, err := t.Open(name, Peek)
+	if err != nil {
+		return nil, err
+	}
+	tmp, err := v.f.dir.sub("tmp")
+	if err != nil {
+		v.Close()
+		return nil, err
+	}
+	return &Append{f: v.f, view: v, tmp: tmp}, nil
+}
+
+// Message takes one message from r, whose lines end in CRLF or LF, to its end.
+// The file gets LF, as a delivered one has.
+func (a *Append) Message(r io.Reader, at Attributes) error {
+	if err := a.valid(at.Keywords); err != nil {
+		return err
+	}
+	base := freshBase()
+	file, err := a.tmp.open(base, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL)
+	if err != nil {
+		return full(err)
+	}
+	m := appended{name: base, flags: at.Flags, words: at.Keywords, file: file}
+	w := &lfWriter{w: bufio.NewWriterSize(&dirWriter{a.tmp, file}, copySize)}
+	_, err = io.Copy(w, r)
+	if err == nil {
+		err = w.flush()
+	}
+	if err == nil && !at.Received.IsZero() {
+		ts := unix.NsecToTimespec(at.Received.UnixNano())
+		err = unix.UtimesNanoAt(a.tmp.fd(), base, []unix.Timespec{ts, ts}, unix.AT_SYMLINK_NOFOLLOW)
+	}
+	m.base = fmt.Sprintf("%s,S=%d,W=%d", base, w.size, w.size+w.bare)
+	m.octets = w.size + w.bare
+	a.files = append(a.files, m)
+	return full(err)
+}
+
+func (a *Append) valid(words []string) error {
+	for _, w := range words {
+		if !validKeyword(w) {
+			return fmt.Errorf("keyword %q: want an atom of at most 255 octets", w)
+		}
+	}
+	return nil
+}
+
+// Copy takes message i of a View: a second link to the file where that is
+// possible, else its bytes. The flags, keywords and time go with it.
+func (a *Append) Copy(v *View, i int) error {
+	msg := v.snap.Message(i)
+	at := Attributes{Flags: msg.Flags}
+	for k := range maxKeywords {
+		if msg.Keywords&(1<<k) != 0 {
+			at.Keywords = append(at.Keywords, v.snap.Keyword(k))
+		}
+	}
+	c, err := v.Content(i)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	base := freshBase()
+	m := appended{name: base, base: base, flags: at.Flags, words: at.Keywords}
+	if n, ok := v.octets(msg.UID); ok {
+		m.base += fmt.Sprintf(",S=%d,W=%d", c.stored, n)
+		m.octets = n
+	}
+	err = v.f.linkUID(v, msg.UID, a.tmp, base)
+	if err == nil {
+		// Its bytes may be younger than the last flush.
+		m.file, err = a.tmp.open(base, unix.O_RDONLY)
+		a.files = append(a.files, m)
+		return err
+	}
+	if errors.Is(err, ErrGone) {
+		return err
+	}
+	if at.Received, err = v.Received(i); err != nil {
+		return err
+	}
+	return a.Message(c, at)
+}
+
+// linkUID makes another name for a message's file.
+func (f *folder) linkUID(v *View, uid uint32, to *dir, name string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for round := 0; ; round++ {
+		r := f.byUID(uid)
+		if r == nil || f.head.validity != v.snap.validity {
+			return ErrGone
+		}
+		d, file := f.file(r)
+		err := d.link(file, to, name)
+		if err == nil || !gone(err) {
+			return err
+		}
+		if round == rescans {
+			return ErrGone
+		}
+		if err := f.sync(v.mode == ReadWrite, true); err != nil {
+			return err
+		}
+	}
+}
+
+// Abort removes what was written.
+func (a *Append) Abort() {
+	for i := range a.files {
+		a.tmp.remove(a.files[i].name)
+	}
+	a.end()
+}
+
+func (a *Append) end() {
+	for i := range a.files {
+		if f := a.files[i].file; f != nil {
+			f.Close()
+		}
+	}
+	a.files = nil
+	a.tmp.Close()
+	a.view.Close()
+}
+
+// Commit puts all messages into the folder. It returns when they, their names
+// and their UIDs, in the order in which they came, are on stable storage.
+func (a *Append) Commit() (validity uint32, uids []uint32, err error) {
+	defer a.end()
+	f := a.f
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.sync(false, false); err != nil {
+		a.discard(f.curDir, 0)
+		return 0, nil, err
+	}
+	infos := make([]string, len(a.files))
+	for i := range a.files {
+		m := &a.files[i]
+		kw, err := f.letters(m.words)
+		if errors.Is(err, ErrKeywords) {
+			kw, err = f.knownLetters(m.words), nil // a copy is worth more than its keywords
+		}
+		if err != nil {
+			a.discard(f.curDir, 0)
+			return 0, nil, err
+		}
+		infos[i] = string(appendInfo(nil, m.flags, kw))
+	}
+	return a.commit(infos)
+}
+
+func (f *folder) knownLetters(words []string) (kw Keywords) {
+	for _, w := range words {
+		if i := findKeyword(f.keywords, w); i >= 0 {
+			kw |= 1 << i
+		}
+	}
+	return kw
+}
+
+// commit names the files in cur/ under the uidlist's lock, so that nobody else
+// gives them a UID first.
+func (a *Append) commit(infos []string) (validity uint32, uids []uint32, err error) {
+	f := a.f
+	s := &scan{}
+	if err := f.lockList(s); err != nil {
+		a.discard(f.curDir, 0)
+		return 0, nil, err
+	}
+	defer f.unlockList(s)
+	if f.head.version == 0 {
+		if err := f.begin(); err != nil {
+			a.discard(f.curDir, 0)
+			return 0, nil, err
+		}
+	}
+	moved := 0
+	err = f.ownChange(&f.cur, f.curDir, func() error {
+		for i := range a.files {
+			m := &a.files[i]
+			if err := a.tmp.rename(m.name, f.curDir, m.base+infos[i]); err != nil {
+				return full(err)
+			}
+			m.name = m.base + infos[i]
+			moved++
+		}
+		return nil
+	})
+	if err == nil && uint64(f.head.next)+uint64(len(a.files)) > maxUID {
+		err = ErrUIDs
+	}
+	if err != nil {
+		a.discard(f.curDir, moved)
+		return 0, nil, err
+	}
+	first, next := len(f.all), f.head.next
+	var items []durable.Item
+	for i := range a.files {
+		m := &a.files[i]
+		r := f.add(f.head.next, []byte(m.base))
+		f.setFile(r, []byte(infos[i]), false)
+		r.st &^= absent
+		uids = append(uids, f.head.next)
+		f.recent = append(f.recent, f.head.next)
+		f.head.next++
+		items = append(items, durable.Item{File: m.file, Dirs: []*os.File{f.curDir.File}})
+	}
+	if err := f.writeList(s.lock, f.all[first:], items); err != nil {
+		// The UIDs may be on the disk: they are not given again.
+		a.discard(f.curDir, moved)
+		for i := range f.all {
+			if f.all[i].uid >= next {
+				f.all[i].st |= absent
+			}
+		}
+		f.recent = nil
+		f.rewrite = true
+		f.publish()
+		return 0, nil, err
+	}
+	f.publish()
+	return f.head.validity, uids, nil
+}
+
+// discard removes the files: the first moved ones are in cur/ already.
+func (a *Append) discard(cur *dir, moved int) {
+	for i := range a.files {
+		if i < moved {
+			cur.remove(a.files[i].name)
+		} else {
+			a.tmp.remove(a.files[i].name)
+		}
+	}
+}

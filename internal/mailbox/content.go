@@ -1,0 +1,206 @@
+package mailbox
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// Content is a message's text as it goes over the wire: every line ends in
+// CRLF, whether the file has LF or CRLF. It is one goroutine's.
+type Content struct {
+	file   *os.File
+	stored int64
+	octets int64 // -1: not known
+	v      *View
+	uid    uint32
+
+	at      int64 // of file
+	in      []byte
+	buf     *[copySize]byte
+	cr      bool // the last octet given out was a CR
+	pending bool // an LF is owed
+}
+
+// copySize is how much of a file is read at once, octets.
+const copySize = 64 << 10
+
+var copyBuffers = sync.Pool{New: func() any { return new([copySize]byte) }}
+
+// Content opens message i. ErrGone: its file is no longer there.
+func (v *View) Content(i int) (*Content, error) {
+	uid := v.snap.at(i).uid
+	f := v.f
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	file, err := f.openUID(v, uid)
+	if err != nil {
+		return nil, err
+	}
+	var st unix.Stat_t
+	err = unix.Fstat(int(file.Fd()), &st)
+	if err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
+		err = fmt.Errorf("%s: not a file", file.Name())
+	}
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	c := &Content{file: file, stored: st.Size, octets: -1, v: v, uid: uid}
+	if r := f.byUID(uid); r != nil {
+		c.octets = f.known(r, st.Size)
+	}
+	return c, nil
+}
+
+// openUID opens the file of a UID. A file that was renamed since is looked for
+// in the directories.
+func (f *folder) openUID(v *View, uid uint32) (*os.File, error) {
+	for round := 0; ; round++ {
+		if v.snap.validity != f.head.validity {
+			return nil, ErrGone
+		}
+		r := f.byUID(uid)
+		if r == nil {
+			return nil, ErrGone
+		}
+		d, name := f.file(r)
+		file, err := d.open(name, unix.O_RDONLY)
+		if err == nil || !gone(err) || round == rescans {
+			if gone(err) {
+				err = ErrGone
+			}
+			return file, err
+		}
+		if err := f.sync(v.mode == ReadWrite, true); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// Stored returns the file as it is, and its size.
+func (c *Content) Stored() (io.ReaderAt, int64) { return c.file, c.stored }
+
+// Octets returns the size of the whole with CRLF line ends.
+func (c *Content) Octets() (int64, error) {
+	if c.octets >= 0 {
+		return c.octets, nil
+	}
+	buf := copyBuffers.Get().(*[copySize]byte)
+	defer copyBuffers.Put(buf)
+	n, cr := int64(0), false
+	for at := int64(0); at < c.stored; {
+		k, err := c.file.ReadAt(buf[:min(copySize, c.stored-at)], at)
+		if k == 0 {
+			return 0, c.broken(err)
+		}
+		n += int64(k) + bareLines(buf[:k], &cr)
+		at += int64(k)
+	}
+	c.octets = n
+	c.v.f.counted(c, n)
+	return n, nil
+}
+
+// broken is the error of a file that has become shorter.
+func (c *Content) broken(err error) error {
+	if err == nil || errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return fmt.Errorf("read %s: %w", c.file.Name(), err)
+}
+
+// fill reads more of the file.
+func (c *Content) fill() error {
+	if len(c.in) > 0 {
+		return nil
+	}
+	if c.at >= c.stored {
+		return io.EOF
+	}
+	if c.buf == nil {
+		c.buf = copyBuffers.Get().(*[copySize]byte)
+	}
+	n, err := c.file.ReadAt(c.buf[:min(copySize, c.stored-c.at)], c.at)
+	if n == 0 {
+		return c.broken(err)
+	}
+	c.at += int64(n)
+	c.in = c.buf[:n]
+	return nil
+}
+
+// Read reads the message with CRLF line ends.
+func (c *Content) Read(p []byte) (int, error) {
+	n := 0
+	for n < len(p) {
+		if c.pending {
+			p[n], c.pending, c.cr = '\n', false, false
+			n++
+			continue
+		}
+		if len(c.in) == 0 {
+			if n > 0 {
+				return n, nil
+			}
+			if err := c.fill(); err != nil {
+				return 0, err
+			}
+		}
+		i := bytes.IndexByte(c.in, '\n')
+		switch {
+		case i < 0:
+			i = copy(p[n:], c.in)
+			c.cr = c.in[i-1] == '\r'
+		case i == 0 && c.cr:
+			p[n], c.cr, i = '\n', false, 1
+		case i == 0:
+			p[n], c.pending, c.in = '\r', true, c.in[1:]
+			n++
+			continue
+		default:
+			i = copy(p[n:], c.in[:i])
+			c.cr = c.in[i-1] == '\r'
+		}
+		c.in = c.in[i:]
+		n += i
+	}
+	return n, nil
+}
+
+// WriteTo writes what is left of the message with CRLF line ends.
+func (c *Content) WriteTo(w io.Writer) (int64, error) {
+	array := copyBuffers.Get().(*[copySize]byte)
+	defer copyBuffers.Put(array)
+	total := int64(0)
+	for {
+		n, err := c.Read(array[:])
+		if n > 0 {
+			k, err := w.Write(array[:n])
+			total += int64(k)
+			if err != nil {
+				return total, err
+			}
+		}
+		if err == io.EOF {
+			return total, nil
+		}
+		if err != nil {
+			return total, err
+		}
+	}
+}
+
+// Close ends the use of the Content.
+func (c *Content) Close() error {
+	if c.buf != nil {
+		copyBuffers.Put(c.buf)
+		c.buf, c.in = nil, nil
+	}
+	return c.file.Close()
+}

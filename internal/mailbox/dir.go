@@ -1,0 +1,253 @@
+package mailbox
+
+import (
+	"encoding/binary"
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"strconv"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// A dir is an open directory. Names below it are single components: they lead
+// nowhere else, since links are not followed.
+type dir struct {
+	*os.File
+	fault fault
+}
+
+// A fault stands in a test for what can go wrong: it is asked before each
+// change of the disk, "create", "write", "rename", "link" or "remove". nil never fails.
+type fault func(op, name string) error
+
+func (f fault) ask(op, name string) error {
+	if f == nil {
+		return nil
+	}
+	return f(op, name)
+}
+
+func (t *Tree) openDir(name string) (*dir, error) {
+	f, err := t.root.OpenFile(name, unix.O_DIRECTORY, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &dir{f, t.store.o.fault}, nil
+}
+
+// inode returns which directory it is; the zero inode is none.
+func (d *dir) inode() inode {
+	var st unix.Stat_t
+	if err := unix.Fstat(d.fd(), &st); err != nil {
+		return inode{}
+	}
+	return inodeOf(&st)
+}
+
+// sub opens a directory in d.
+func (d *dir) sub(name string) (*dir, error) {
+	f, err := d.open(name, unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return nil, err
+	}
+	return &dir{f, d.fault}, nil
+}
+
+// nameless makes a file in d that has no name yet, nameIt gives it one.
+func (d *dir) nameless() (*os.File, error) {
+	if err := d.fault.ask("create", ""); err != nil {
+		return nil, err
+	}
+	fd := -1
+	err := again(func() (err error) {
+		fd, err = unix.Openat(d.fd(), ".", unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+		return err
+	})
+	if err != nil {
+		return nil, d.fail("create", "", err)
+	}
+	return os.NewFile(uintptr(fd), d.Name()), nil
+}
+
+func (d *dir) nameIt(f *os.File, name string) error {
+	err := d.fault.ask("link", name)
+	if err == nil {
+		proc := "/proc/self/fd/" + strconv.Itoa(int(f.Fd()))
+		err = again(func() error {
+			return unix.Linkat(unix.AT_FDCWD, proc, d.fd(), name, unix.AT_SYMLINK_FOLLOW)
+		})
+	}
+	if err != nil {
+		return d.fail("link", name, err)
+	}
+	return nil
+}
+
+// write writes to a file in d.
+func (d *dir) write(f *os.File, b []byte) error {
+	if err := d.fault.ask("write", path.Base(f.Name())); err != nil {
+		f.Write(b[:len(b)/2]) // a write that fails may have written something
+		return err
+	}
+	_, err := f.Write(b)
+	return err
+}
+
+func (d *dir) fd() int { return int(d.Fd()) }
+
+func (d *dir) fail(op, name string, err error) error {
+	return &fs.PathError{Op: op, Path: path.Join(d.Name(), name), Err: err}
+}
+
+// again repeats what a signal interrupted.
+func again(do func() error) error {
+	for {
+		if err := do(); err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+func (d *dir) open(name string, flags int) (*os.File, error) {
+	if flags&unix.O_CREAT != 0 {
+		if err := d.fault.ask("create", name); err != nil {
+			return nil, d.fail("create", name, err)
+		}
+	}
+	fd := -1
+	err := again(func() (err error) {
+		fd, err = unix.Openat(d.fd(), name, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0o600)
+		return err
+	})
+	if err != nil {
+		return nil, d.fail("open", name, err)
+	}
+	if unix.SetNonblock(fd, false) != nil { // O_NONBLOCK was for a FIFO's sake
+		unix.Close(fd)
+		return nil, d.fail("open", name, unix.EINVAL)
+	}
+	return os.NewFile(uintptr(fd), path.Join(d.Name(), name)), nil
+}
+
+func (d *dir) stat(name string) (st unix.Stat_t, err error) {
+	err = again(func() error { return unix.Fstatat(d.fd(), name, &st, unix.AT_SYMLINK_NOFOLLOW) })
+	if err != nil {
+		err = d.fail("stat", name, err)
+	}
+	return st, err
+}
+
+func (d *dir) rename(old string, to *dir, name string) error {
+	return d.renameWith(old, to, name, 0)
+}
+
+// renameWith is renameat2(2).
+func (d *dir) renameWith(old string, to *dir, name string, flags uint) error {
+	err := d.fault.ask("rename", name)
+	if err == nil {
+		err = again(func() error { return unix.Renameat2(d.fd(), old, to.fd(), name, flags) })
+	}
+	if err != nil {
+		return &os.LinkError{Op: "rename", Old: path.Join(d.Name(), old), New: path.Join(to.Name(), name), Err: err}
+	}
+	return nil
+}
+
+// renameNew renames a file and replaces none.
+func (d *dir) renameNew(old string, to *dir, name string) error {
+	err := d.renameWith(old, to, name, unix.RENAME_NOREPLACE)
+	if !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOSYS) {
+		return err
+	}
+	// A file system without it.
+	if _, there := to.stat(name); there == nil {
+		return &os.LinkError{Op: "rename", Old: path.Join(d.Name(), old), New: path.Join(to.Name(), name), Err: unix.EEXIST}
+	}
+	return d.rename(old, to, name)
+}
+
+func (d *dir) link(old string, to *dir, name string) error {
+	err := d.fault.ask("link", name)
+	if err == nil {
+		err = again(func() error { return unix.Linkat(d.fd(), old, to.fd(), name, 0) })
+	}
+	if err != nil {
+		return &os.LinkError{Op: "link", Old: path.Join(d.Name(), old), New: path.Join(to.Name(), name), Err: err}
+	}
+	return nil
+}
+
+func (d *dir) remove(name string) error {
+	err := d.fault.ask("remove", name)
+	if err == nil {
+		err = again(func() error { return unix.Unlinkat(d.fd(), name, 0) })
+	}
+	if err != nil {
+		return d.fail("remove", name, err)
+	}
+	return nil
+}
+
+func gone(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+
+// entryBytes is how much of a directory is read at once.
+const entryBytes = 256 << 10
+
+var entryBuffers = sync.Pool{New: func() any { return new([entryBytes]byte) }}
+
+// each calls do with the name of every file in the directory that may be a
+// message. The name is valid during the call. It spares a string and a stat
+// for each: with 100,000 files they cost more than the kernel's part.
+func (d *dir) each(do func(name []byte)) error {
+	// A descriptor of its own, for its own position.
+	fd := -1
+	err := again(func() (err error) {
+		fd, err = unix.Openat(d.fd(), ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		return err
+	})
+	if err != nil {
+		return d.fail("open", "", err)
+	}
+	defer unix.Close(fd)
+	array := entryBuffers.Get().(*[entryBytes]byte)
+	defer entryBuffers.Put(array)
+	for {
+		n := 0
+		err := again(func() (err error) {
+			n, err = unix.Getdents(fd, array[:])
+			return err
+		})
+		if err != nil {
+			return d.fail("readdir", "", err)
+		}
+		if n == 0 {
+			return nil
+		}
+		entries(array[:n], do)
+	}
+}
+
+// entries walks over what getdents64(2) returned: inode and offset (8 octets
+// each), length of the entry (2), type (1), name.
+func entries(b []byte, do func(name []byte)) {
+	for len(b) > 19 {
+		size := int(binary.NativeEndian.Uint16(b[16:]))
+		if size < 20 || size > len(b) {
+			return
+		}
+		kind, name := b[18], b[19:size]
+		for i, c := range name {
+			if c == 0 {
+				name = name[:i]
+				break
+			}
+		}
+		b = b[size:]
+		if (kind == unix.DT_REG || kind == unix.DT_UNKNOWN) && usable(name) {
+			do(name)
+		}
+	}
+}

@@ -1,0 +1,218 @@
+package mailbox
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"yubin/internal/durable"
+	"yubin/internal/ipc"
+)
+
+// Options are what a process gives its Store.
+type Options struct {
+	// Flush is the process's flusher.
+	Flush *durable.Flusher
+	// Warn tells the administrator of damaged files and stale locks.
+	Warn func(format string, args ...any)
+	// Idle is how many folders without a View stay in memory; 0 is 16.
+	Idle int
+
+	fault fault // in tests
+}
+
+const defaultIdle = 16
+
+// A Store holds the folders that a process has open. It may be used by many
+// goroutines.
+type Store struct {
+	o Options
+
+	mu      sync.Mutex // guards what follows, and folder.views
+	folders map[folderKey]*folder
+	idle    []*folder // without a View, the longest so first
+}
+
+// A folderKey tells folders apart by the directory itself: two ways to one
+// Maildir lead to one folder.
+type folderKey struct{ root, path string }
+
+// New returns a Store.
+func New(o Options) *Store {
+	if o.Warn == nil {
+		o.Warn = func(string, ...any) {}
+	}
+	if o.Idle == 0 {
+		o.Idle = defaultIdle
+	}
+	return &Store{o: o, folders: map[folderKey]*folder{}}
+}
+
+// Close lets go of folders that have no View. The Store can still be used.
+func (s *Store) Close() {
+	s.mu.Lock()
+	old := s.idle
+	s.idle = nil
+	s.forget(old)
+	s.mu.Unlock()
+	retire(old)
+}
+
+// forget takes out folders without a View, for the caller to retire when it no
+// longer holds mu.
+func (s *Store) forget(old []*folder) {
+	for _, f := range old {
+		if s.folders[f.key] == f {
+			delete(s.folders, f.key)
+		}
+	}
+}
+
+// retire ends folders that nobody uses.
+func retire(old []*folder) {
+	for _, f := range old {
+		f.saveCache()
+		f.close()
+	}
+}
+
+// A Tree is a user's mailbox: a Maildir++ with its folders. It may be used by
+// many goroutines.
+type Tree struct {
+	store *Store
+	root  *os.Root
+	dir   *dir
+	key   string
+}
+
+// Tree opens the mailbox of an account, and makes it if there is none.
+func (s *Store) Tree(a *ipc.Account) (*Tree, error) {
+	root, err := openRoot(a)
+	if err != nil {
+		return nil, err
+	}
+	t := &Tree{store: s, root: root}
+	if t.dir, err = t.openDir("."); err != nil {
+		root.Close()
+		return nil, err
+	}
+	st, err := t.dir.stat(".")
+	if err == nil {
+		t.key = fmt.Sprintf("%d:%d", st.Dev, st.Ino)
+		err = t.makeMaildir(".")
+	}
+	if err != nil {
+		t.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+// openRoot opens the directory that nothing of the mailbox may lie beyond. In
+// a home links lead to it with the rights of the process, which are the owner's; below
+// a virtual base none leads out of that.
+func openRoot(a *ipc.Account) (*os.Root, error) {
+	name := path.Clean(strings.TrimLeft(a.Mailbox, "/"))
+	if !a.Beneath {
+		where := filepath.Join(a.Base, name)
+		r, err := os.OpenRoot(where)
+		if errors.Is(err, fs.ErrNotExist) {
+			if _, err = os.Stat(a.Base); err == nil {
+				if err = os.MkdirAll(where, 0o700); err == nil {
+					r, err = os.OpenRoot(where)
+				}
+			}
+		}
+		return r, err
+	}
+	base, err := os.OpenRoot(a.Base)
+	if err != nil {
+		return nil, err
+	}
+	defer base.Close()
+	r, err := base.OpenRoot(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = base.MkdirAll(name, 0o700); err == nil {
+			r, err = base.OpenRoot(name)
+		}
+	}
+	return r, err
+}
+
+// makeMaildir makes what is missing of a Maildir.
+func (t *Tree) makeMaildir(name string) error {
+	for _, sub := range []string{"cur", "new", "tmp"} {
+		err := t.root.Mkdir(path.Join(name, sub), 0o700)
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			return full(err)
+		}
+	}
+	return nil
+}
+
+// Close ends the use of the Tree; its Views stay.
+func (t *Tree) Close() {
+	t.dir.Close()
+	t.root.Close()
+}
+
+// folder returns the shared folder at a path below the root, with one View
+// more.
+func (t *Tree) folder(where string) (*folder, error) {
+	dirs, err := t.openFolder(where)
+	if err != nil {
+		return nil, err
+	}
+	key := folderKey{t.key, where}
+	s := t.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f := s.folders[key]; f != nil {
+		if f.is(dirs) {
+			dirs.close()
+			s.wake(f)
+			f.views++
+			return f, nil
+		}
+		// Removed and made anew: who has the old one open keeps it.
+		delete(s.folders, key)
+	}
+	f := newFolder(s, key, dirs)
+	f.views = 1
+	s.folders[key] = f
+	return f, nil
+}
+
+// wake takes f out of the idle ones. The caller holds mu.
+func (s *Store) wake(f *folder) {
+	for i, g := range s.idle {
+		if g == f {
+			s.idle = append(s.idle[:i], s.idle[i+1:]...)
+			return
+		}
+	}
+}
+
+// leave ends a View's use of f, and returns the folders that are one too many.
+func (s *Store) leave(f *folder) (old []*folder) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f.views--; f.views > 0 {
+		return nil
+	}
+	if s.folders[f.key] != f {
+		return []*folder{f}
+	}
+	s.idle = append(s.idle, f)
+	if n := len(s.idle) - s.o.Idle; n > 0 {
+		old = append(old, s.idle[:n]...)
+		s.idle = append([]*folder(nil), s.idle[n:]...)
+		s.forget(old)
+	}
+	return old
+}
