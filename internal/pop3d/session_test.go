@@ -214,7 +214,7 @@ func TestTransaction(t *testing.T) {
 	if !slices.Equal(d.removed, []int{1}) || !slices.Equal(d.seen, []int{2}) {
 		t.Errorf("removed %v, seen %v", d.removed, d.seen)
 	}
-	if v.why != "Logged out" || v.tops != 3 || v.retrs != 3 || v.retrOctets != 93 || v.done != 1 || v.total != 85 {
+	if v.why != "Logged out" || v.tops != 3 || v.retrs != 3 || v.retrOctets != 138 || v.done != 1 || v.total != 85 {
 		t.Errorf("log: %+v", v)
 	}
 }
