@@ -207,7 +207,7 @@ func (f *folder) rewriteList(l *dotlock, more []durable.Item) error {
 	if f.head.guid == "" {
 		f.head.guid = newGUID()
 	}
-	b := f.head.append(nil)
+	b := f.head.append(make([]byte, 0, len(f.names)+16*len(f.all)+256))
 	for i := range f.all {
 		b = appendEntry(b, f.all[i].uid, f.ext[f.all[i].uid], f.base(&f.all[i]))
 	}
