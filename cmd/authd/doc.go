@@ -135,7 +135,7 @@ Warnings in the mail log: certificates that cannot be used or end soon, tables a
 token files that cannot be read, endpoints that give no token, users that may not
 ask, backends that cannot answer.
 
-With the tag dovecot, in Dovecot's form:
+With the tag of login_syslog_name, in Dovecot's form:
 
 	auth: passwd-file(bob,192.0.2.10,<SESSION>): Password mismatch
 	auth: passwd-file(bob,192.0.2.10,<SESSION>): unknown user

@@ -83,7 +83,7 @@ func newDaemon(c *config.Config, log *maillog.Logger, key []byte) (*daemon, erro
 	if err != nil {
 		return nil, err
 	}
-	logins, err := newLogins(c, log, log.Bare(loginTag), backends, hasher)
+	logins, err := newLogins(c, log, log.Bare(config.LoginSyslogName.Of(c)), backends, hasher)
 	if err != nil {
 		return nil, err
 	}

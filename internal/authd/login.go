@@ -17,9 +17,6 @@ import (
 	"yubin/internal/sasl"
 )
 
-// loginTag is the tag of lines about who could not log in: fail2ban looks for it.
-const loginTag = "dovecot"
-
 const (
 	// mostExchanges is how many exchanges one program may have under way;
 	// mostOfClient how many of them one client, so that it takes nobody's place.
@@ -36,7 +33,7 @@ const (
 
 // loginParams are the parameters that say who logs in, and how.
 var loginParams = slices.Concat([]*config.Def{
-	config.DataDirectory.Def, config.AuthMechanisms.Def, config.AuthFailureDelay.Def,
+	config.DataDirectory.Def, config.LoginSyslogName.Def, config.AuthMechanisms.Def, config.AuthFailureDelay.Def,
 }, oauthParams)
 
 // logins lets clients log in. Its fields do not change.

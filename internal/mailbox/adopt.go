@@ -10,21 +10,27 @@ import (
 // disk they stay unseen, since a UID that is not on the disk may be given again;
 // the others can be read, and removed.
 func (f *folder) adopt(s *scan) error {
-	first := -1
-	err := f.number(s, &first)
-	if !errors.Is(err, ErrFull) || f.head.version == 0 {
-		return err
+	first, err := f.number(s)
+	if err == nil {
+		return nil
 	}
-	if first >= 0 {
-		f.all = f.all[:min(first, len(f.all))]
+	if first != 0 {
+		n := len(f.all)
+		for n > 0 && f.all[n-1].uid >= first {
+			n--
+		}
+		f.all = f.all[:n]
 		f.index = index{}
 		f.index.grow(f)
 		f.recent = nil
+		f.rewrite = true
 	}
-	s.unknown = nil
-	f.rewrite, s.changed = f.rewrite || first >= 0, true
+	s.unknown, s.changed = nil, true
 	f.cur.forget()
 	f.new.forget()
+	if !errors.Is(err, ErrFull) || f.head.version == 0 {
+		return err
+	}
 	if !f.warned {
 		f.warned = true
 		f.store.o.Warn("%s: new messages stay unseen: %v", f.dir.Name(), err)
@@ -32,12 +38,12 @@ func (f *folder) adopt(s *scan) error {
 	return nil
 }
 
-// number gives UIDs under the lock. It sets first to the position of the first
-// message that has one now.
-func (f *folder) number(s *scan, first *int) error {
+// number gives UIDs under the lock. If it fails, those from first on may not be
+// on the disk, unless it is 0.
+func (f *folder) number(s *scan) (first uint32, err error) {
 	if s.lock == nil {
 		if err := f.lockList(s); err != nil {
-			return err
+			return 0, err
 		}
 		defer f.unlockList(s)
 	}
@@ -46,19 +52,25 @@ func (f *folder) number(s *scan, first *int) error {
 	sortArrivals(unknown)
 	if f.head.version == 0 {
 		if err := f.begin(); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	*first = len(f.all)
+	first = f.head.next
+	known := len(f.all)
+	octets := 0
+	for i := range unknown {
+		octets += len(unknown[i].base)
+	}
+	f.expect(len(unknown), octets)
 	for _, n := range unknown {
 		if err := f.adoptOne(s, n); err != nil {
-			return err
+			return first, err
 		}
 	}
-	if *first == len(f.all) && !f.rewrite {
-		return nil
+	if known == len(f.all) && !f.rewrite {
+		return 0, nil
 	}
-	return f.writeList(s.lock, f.all[*first:], nil)
+	return first, f.writeList(s.lock, f.all[known:], nil)
 }
 
 // adoptOne gives a UID to a file if it is still there and has none.

@@ -176,7 +176,9 @@ func (f *folder) add(uid uint32, base []byte) *rec {
 func (f *folder) expect(messages, octets int) {
 	f.all = slices.Grow(f.all, messages+64)
 	f.names = slices.Grow(f.names, octets)
-	f.index.resize(f, len(f.all)+messages)
+	if n := len(f.all) + messages; 2*n > len(f.index.slots) {
+		f.index.resize(f, n)
+	}
 }
 
 // find returns the message with a base name, or nil.
@@ -206,6 +208,9 @@ func (f *folder) lastUID() uint32 {
 
 // compact drops what has no file, and its name.
 func (f *folder) compact() {
+	if !slices.ContainsFunc(f.all, func(r rec) bool { return r.st&absent != 0 }) {
+		return
+	}
 	kept := make([]rec, 0, len(f.all))
 	var names []byte
 	ext := map[uint32]string{}

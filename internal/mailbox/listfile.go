@@ -15,7 +15,7 @@ import (
 const uidlistFile = "dovecot-uidlist"
 
 // maxUidlist bounds what is read of a uidlist, octets.
-const maxUidlist = 2 << 30
+const maxUidlist = 512 << 20
 
 // maxHeader bounds its first line, octets.
 const maxHeader = 4096
@@ -207,7 +207,7 @@ func (f *folder) rewriteList(l *dotlock, more []durable.Item) error {
 	if f.head.guid == "" {
 		f.head.guid = newGUID()
 	}
-	b := f.head.append(nil)
+	b := f.head.append(make([]byte, 0, len(f.names)+16*len(f.all)+256))
 	for i := range f.all {
 		b = appendEntry(b, f.all[i].uid, f.ext[f.all[i].uid], f.base(&f.all[i]))
 	}
