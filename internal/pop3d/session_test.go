@@ -237,6 +237,7 @@ func TestMalformed(t *testing.T) {
 func TestNoQuit(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
 	for _, c := range []struct {
 		name, dialogue, why string
 		timeout             time.Duration
