@@ -190,89 +190,6 @@ func (p *process) listen(to chan<- order) {
 	}
 }
 
-// A life is what Run waits for.
-type life struct {
-	*process
-	idle, drain time.Duration
-
-	sessions int
-	retired  bool // STOPPED-ACCEPTING was said
-	last     bool // nothing follows
-}
-
-// run returns when no session is left and none can come, or when patience is
-// over.
-func (l *life) run(ctx context.Context, signals <-chan os.Signal) {
-	orders := make(chan order)
-	go l.listen(orders)
-	idle := time.NewTimer(l.idle)
-	defer idle.Stop()
-	var over <-chan time.Time // set while draining
-	retire := func() {
-		l.retire()
-		if over == nil {
-			over = time.After(l.drain)
-		}
-	}
-	for !l.last || l.sessions > 0 {
-		select {
-		case o, ok := <-orders:
-			if !ok { // master has gone
-				orders, l.last = nil, true
-				retire()
-				continue
-			}
-			if o.Retire {
-				retire()
-			}
-			l.obey(ctx, o)
-		case n := <-l.ended:
-			l.sessions--
-			l.say(fmt.Sprintf("%s %d", ipc.StatusEnd, n))
-			idle.Reset(l.idle)
-		case <-idle.C:
-			if l.sessions == 0 {
-				l.retire()
-			}
-		case <-over:
-			l.endAll(ErrShutdown)
-			l.await(grace)
-			return
-		case sig := <-signals:
-			if sig == syscall.SIGHUP {
-				continue // master says what is to be done
-			}
-			l.endAll(ErrShutdown)
-			l.await(grace)
-			return
-		}
-	}
-}
-
-// retire asks for no more sessions. Those on their way are still served.
-func (l *life) retire() {
-	if !l.retired {
-		l.retired = true
-		l.say(ipc.StatusStopped)
-	}
-}
-
-// obey does what master says.
-func (l *life) obey(ctx context.Context, o order) {
-	switch {
-	case o.Start != nil && len(o.files) == 2:
-		if l.begin(ctx, o.Start, o.files[0], o.files[1]) {
-			l.sessions++
-		}
-		return
-	case o.Last:
-		l.last = true
-	case o.Kick != 0:
-		l.kick(o.Kick)
-	}
-	fdpass.CloseAll(o.files)
-}
-
 // begin starts a session; it is false when there is none.
 func (l *life) begin(ctx context.Context, st *ipc.SessionStart, conn, ack *os.File) bool {
 	c, err := net.FileConn(conn)
@@ -352,21 +269,6 @@ func (p *process) closeAll() {
 	defer p.mu.Unlock()
 	for _, o := range p.open {
 		o.session.Conn.Close()
-	}
-}
-
-// await waits until the sessions have ended, for at most d.
-func (l *life) await(d time.Duration) {
-	limit := time.NewTimer(d)
-	defer limit.Stop()
-	for l.sessions > 0 {
-		select {
-		case n := <-l.ended:
-			l.sessions--
-			l.say(fmt.Sprintf("%s %d", ipc.StatusEnd, n))
-		case <-limit.C:
-			return
-		}
 	}
 }
 
