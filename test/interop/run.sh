@@ -19,11 +19,12 @@ install() {
 }
 
 missing=
-for program in swaks msmtp mutt; do
+for program in swaks msmtp mutt sslscan openssl; do
 	has "$program" || missing="$missing $program"
 done
 [ -x "$(git --exec-path)/git-send-email" ] || missing="$missing git-email"
 perl -MMail::Address -e 1 2>/dev/null || missing="$missing libmailtools-perl" # git-send-email needs it
+has testssl || missing="$missing testssl.sh"
 has script || missing="$missing bsdutils"
 # shellcheck disable=SC2086 # a list of packages
 [ -z "$missing" ] || install $missing
