@@ -46,6 +46,14 @@ Where no certificate is configured, authd makes one that vouches for itself, for
 $myhostname, in tls_self_signed_directory. Servers of other domains take it;
 people's mail programs ask whether they trust it.
 
+smtpd(8), qmgr(8) and local(8) ask which accounts there are, and where their mail
+is, through tables of type userdb (users(5)). The answer is from the backends in
+auth_backends. A backend that cannot say is an error, and mail waits.
+
+Passwords are checked as many at a time as there are processors. Cheap ones do not
+wait for dear ones, and clients take turns: many attempts from one address hold up
+no other. Hashes that cost too much are refused before any work is done.
+
 # Logins
 
 smtpd(8) and the login processes of POP3 and IMAP pass on what a client says when
@@ -71,6 +79,11 @@ somebody gave to another site lets that site in here.
 A login that is refused is answered after auth_failure_delay, and logged with the
 name that was tried and the client's address.
 
+Programs that know Dovecot's authentication protocol, such as Postfix
+(smtpd_sasl_type = dovecot) and Exim (the dovecot authenticator), can ask authd at
+the socket of auth_dovecot_socket. They vouch for the client's address, for TLS and
+for client certificates.
+
 # Guessing
 
 After three failures a client, an IPv4 address or the /64 of an IPv6 address,
@@ -89,6 +102,8 @@ that name. To try the same wrong password again counts once: telephones do. auth
 does not end for want of work while failures are remembered; a reload forgets them.
 
 # Files
+
+/etc/yubin/users, or what auth_backends names: accounts, mode 0600.
 
 /etc/pki/yubin/certs/yubin.pem and /etc/pki/yubin/private/yubin.key: the certificate
 of its own making, and its key, mode 0600.
@@ -127,7 +142,7 @@ Warnings in the mail log: certificates that cannot be used or end soon, tables a
 token files that cannot be read, endpoints that give no token, users that may not
 ask, backends that cannot answer.
 
-With the tag dovecot, in Dovecot's form:
+With the tag of login_syslog_name, in Dovecot's form:
 
 	auth: passwd-file(bob,192.0.2.10,<SESSION>): Password mismatch
 	auth: passwd-file(bob,192.0.2.10,<SESSION>): unknown user
@@ -140,6 +155,6 @@ With the tag dovecot, in Dovecot's form:
 
 # See also
 
-smtp(8), master(8), mailctl(8), main.cf(5)
+smtp(8), master(8), mailctl(8), main.cf(5), users(5)
 */
 package main

@@ -7,7 +7,7 @@
 // max_idle.
 //
 // It offers PIPELINING, SIZE, VRFY, ENHANCEDSTATUSCODES, 8BITMIME and DSN, STARTTLS where
-// TLS is on, and ETRN when
+// TLS is on, AUTH, DELIVERBY and FUTURERELEASE where users log in, and ETRN when
 // there are fast_flush_domains: their mail is tried when somebody asks for it, at
 // most once a minute, if smtpd_etrn_restrictions and the lists for clients and
 // HELO let him. A message
@@ -16,7 +16,8 @@
 // stable storage, and not before.
 //
 // Recipients that do not exist in our domains are refused at RCPT. Mail for
-// other domains is taken from clients in mynetworks only. What else may come in
+// other domains is taken from clients in mynetworks and from users who have
+// logged in. What else may come in
 // is decided by the restriction lists: smtpd_client_restrictions,
 // smtpd_helo_restrictions, smtpd_sender_restrictions, smtpd_relay_restrictions,
 // smtpd_recipient_restrictions, smtpd_data_restrictions and
@@ -24,7 +25,11 @@
 // permits or rejects. These are known:
 //
 //	permit, reject, defer
-//	permit_mynetworks, permit_auth_destination, permit_sasl_authenticated
+//	permit_mynetworks, permit_inet_interfaces, permit_auth_destination
+//	permit_sasl_authenticated, reject_plaintext_session
+//	reject_sender_login_mismatch, reject_known_sender_login_mismatch,
+//	reject_authenticated_sender_login_mismatch,
+//	reject_unauthenticated_sender_login_mismatch
 //	reject_unauth_destination, defer_unauth_destination
 //	reject_unlisted_recipient, reject_unlisted_sender
 //	reject_invalid_helo_hostname, reject_non_fqdn_helo_hostname
@@ -32,7 +37,7 @@
 //	reject_multi_recipient_bounce, reject_unauth_pipelining
 //	permit_tls_clientcerts, permit_tls_all_clientcerts
 //	check_client_access, check_ccert_access, check_helo_access, check_sender_access,
-//	check_recipient_access, check_etrn_access, each with a table type:name
+//	check_recipient_access, check_etrn_access, check_sasl_access, each with a table type:name
 //	behind it
 //	warn_if_reject, before another one: log, do not refuse
 //
@@ -54,6 +59,38 @@
 // client sent ahead of TLS in the clear is dropped, and the session begins anew. TLS
 // is version 1.2 or 1.3. Certificates are authd(8)'s, as are the keys. Clients are
 // asked for a certificate with smtpd_tls_ask_ccert.
+//
+// # Submission
+//
+// With smtpd_sasl_auth_enable clients log in (AUTH). authd(8) decides whether they
+// may, and is the only one to see accounts; smtpd passes on what they say and
+// logs none of it. The mechanisms offered are authd's, less those that
+// smtpd_sasl_mechanism_filter and smtpd_sasl_security_options rule out, and in the
+// clear less those that smtpd_tls_auth_only does. master.cf as shipped has the
+// services submission (port 587) and submissions (465) for it.
+//
+// smtpd_sender_login_maps says which users own a sender's address.
+// reject_sender_login_mismatch then refuses senders that are another's:
+// reject_authenticated_sender_login_mismatch those that a user who has logged in
+// does not own, reject_unauthenticated_sender_login_mismatch those that have an
+// owner, from clients who have not logged in; reject_known_sender_login_mismatch
+// is both, for senders that the tables have.
+//
+// A letter of local_header_rewrite_clients gets Date, From and Message-Id where it
+// lacks them, and loses Bcc. How often clients and users may do things is limited
+// by smtpd_client_..._rate_limit and smtpd_user_..._rate_limit.
+//
+// A user who has logged in may have a letter wait until a time (MAIL with HOLDFOR or
+// HOLDUNTIL), and say by when it is to be delivered (BY): it comes back then, or
+// the user is told that it is late.
+//
+// # Load balancers
+//
+// With smtpd_upstream_proxy_protocol = haproxy, a connection begins with a header of
+// the PROXY protocol, version 1 or 2, which names the client, before TLS and
+// greeting:
+//
+//	10025 inet n - n - - smtpd -o smtpd_upstream_proxy_protocol=haproxy
 //
 // # Files
 //
@@ -82,6 +119,12 @@
 //	RFC 3207  STARTTLS
 //	RFC 3461  DSN
 //	RFC 6152  8BITMIME
+//
+//	RFC 2852  DELIVERBY
+//	RFC 3848  names of transmission types
+//	RFC 4865  FUTURERELEASE
+//	RFC 4954  AUTH
+//	RFC 6409  submission
 //
 // # Diagnostics
 //

@@ -19,17 +19,21 @@ import (
 	"yubin/internal/maillog"
 	"yubin/internal/passdb"
 	"yubin/internal/service"
+	"yubin/internal/sock"
 )
 
 // Command is authd(8).
 var Command = &cli.Command{
 	Name: "authd", Section: 8,
 	Params: slices.Concat([]*config.Def{
-		config.SmtpUser.Def, config.SmtpdUser.Def, config.MailOwner.Def, config.RecipientDelimiter.Def, config.SmtpTLSCAfile.SMTP.Def,
+		config.SmtpUser.Def, config.SmtpdUser.Def, config.MailOwner.Def, config.QueueDirectory.Def, config.RecipientDelimiter.Def, config.SmtpTLSCAfile.SMTP.Def,
 	}, relayParams(), tlsParams(), loginParams, passdb.Params, service.Params),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		o := service.Flags(fs)
 		return func(ctx context.Context, env *cli.Env) error {
+			if err := service.NoDumps(); err != nil {
+				return &cli.Status{Code: cli.ExOSErr, Err: err}
+			}
 			var d *daemon
 			return service.Run(ctx, env, o, service.Handler{
 				Start: func(ctx context.Context, s *service.Service) (err error) {
@@ -83,7 +87,7 @@ func newDaemon(c *config.Config, log *maillog.Logger, key []byte) (*daemon, erro
 	if err != nil {
 		return nil, err
 	}
-	logins, err := newLogins(c, log, log.Bare(loginTag), backends, hasher)
+	logins, err := newLogins(c, log, log.Bare(config.LoginSyslogName.Of(c)), backends, hasher)
 	if err != nil {
 		return nil, err
 	}
@@ -117,9 +121,16 @@ func (d *daemon) idle() (ok bool, next time.Time) {
 
 // converse serves one client.
 func (d *daemon) converse(ctx context.Context, nc net.Conn) {
+	if s, ok := nc.(*sock.Conn); ok {
+		nc = s.Conn
+	}
 	u, ok := nc.(*net.UnixConn)
 	if !ok {
 		d.log.Warn("connection on a %s socket: want unixpacket", nc.LocalAddr().Network())
+		return
+	}
+	if u.LocalAddr().Network() == "unix" {
+		d.logins.serveDovecot(ctx, u)
 		return
 	}
 	c := fdpass.New(u)

@@ -13,6 +13,7 @@
 //	login_guard.go     penalties, and fairness between clients
 //	login_oauth.go     whose an access token is (RFC 7519, RFC 7662)
 //	login_keys.go      the keys that tokens are signed with (RFC 7517)
+//	login_dovecot.go   conversations in Dovecot's protocol (package dovecotauth)
 //	login_key.go       what makes the salts of users who do not exist
 //
 // Nothing tells those who exist from others: a user who does not goes through

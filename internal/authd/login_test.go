@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -15,17 +16,20 @@ import (
 	"testing/synctest"
 	"time"
 
+	"yubin/internal/auth"
 	"yubin/internal/config"
+	"yubin/internal/dovecotauth"
 	"yubin/internal/fdpass"
 	"yubin/internal/ipc"
 	"yubin/internal/maillog"
 	"yubin/internal/passdb"
 	"yubin/internal/sasl"
+	"yubin/internal/sock"
 )
 
 // A desk is logins with accounts, and one conversation with them.
 type desk struct {
-	t       *testing.T
+	t       testing.TB
 	l       *logins
 	v       *conversation
 	dir     string
@@ -43,7 +47,7 @@ near:{PLAIN}ginger::::::allow_nets=198.51.100.0/24
 `
 
 // newDesk opens a desk. In main, DIR is the directory.
-func newDesk(t *testing.T, users string, main ...string) *desk {
+func newDesk(t testing.TB, users string, main ...string) *desk {
 	t.Helper()
 	d := &desk{t: t, dir: t.TempDir(), replies: make(chan *ipc.AuthReply, 20000)}
 	d.facts = ipc.AuthFacts{Service: "smtp", Client: "192.0.2.10", Session: "s1"}
@@ -312,7 +316,8 @@ func TestOutOfTurn(t *testing.T) {
 		}
 		for _, q := range []*ipc.AuthRequest{
 			{Op: "else"}, {Op: ipc.AuthBegin, Mechanism: "PLAIN"}, {Op: ipc.AuthMechanisms}, {Op: ipc.AuthContinue, Exchange: 7},
-			{Op: ipc.AuthSession, Exchange: 7},
+			{Op: ipc.AuthSession, Exchange: 7}, {Op: ipc.AuthBegin, Mechanism: "PLAIN", Facts: &d.facts, Response: make([]byte, sasl.MaxMessage+1)},
+			{Op: ipc.AuthBegin, Mechanism: "PLAIN", Facts: &ipc.AuthFacts{TLS: &ipc.TLSFacts{SNI: strings.Repeat("x", maxFact+1)}}},
 		} {
 			if r := d.ask(q); r.State != ipc.AuthFailed || r.Code != ipc.AuthCodeMalformed || r.Exchange != q.Exchange {
 				t.Errorf("%+v: got %+v", q, r)
@@ -646,4 +651,58 @@ func FuzzAuthRequests(f *testing.F) {
 			t.Fatalf("%d exchanges are left", len(d.v.xs))
 		}
 	})
+}
+
+// Other programs ask in Dovecot's protocol.
+func TestDovecotProtocol(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "auth_backends = passwd-file:DIR/users", "auth_failure_delay = 0", "auth_mechanisms = plain login scram-sha-256 scram-sha-256-plus external")
+	r.file("users", accounts)
+	path := filepath.Join(r.dir, "socket")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var served sync.WaitGroup
+	ctx, cancel := context.WithCancel(t.Context())
+	served.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			served.Go(func() { defer c.Close(); r.d.converse(ctx, sock.Wrap(c)) })
+		}
+	})
+	t.Cleanup(func() { cancel(); l.Close(); served.Wait() })
+	server := dovecotauth.New("unix", path, r.d.log)
+	facts := &auth.Facts{Service: "smtp", Client: "192.0.2.10", TLS: &ipc.TLSFacts{Exporter: []byte("x"), CertName: "bob"}}
+	if m, err := server.Mechanisms(ctx, facts); err != nil || !slices.Equal(m, []string{"SCRAM-SHA-256", "EXTERNAL", "PLAIN", "LOGIN"}) {
+		t.Errorf("got %q, %v", m, err)
+	}
+	for _, c := range []struct{ mechanism, initial, state string }{
+		{"PLAIN", "\x00bob\x00ginger", ipc.AuthOK},
+		{"PLAIN", "\x00bob\x00wrong", ipc.AuthFailed},
+		{"PLAIN", "\x00off\x00ginger", ipc.AuthFailed},
+		{"PLAIN", "rubbish", ipc.AuthFailed},
+		{"EXTERNAL", "", ipc.AuthOK},
+		{"CRAM-MD5", "", ipc.AuthFailed},
+	} {
+		if _, s := server.Begin(ctx, c.mechanism, []byte(c.initial), facts); s.State != c.state {
+			t.Errorf("%s %q: got %+v, want %s", c.mechanism, c.initial, s, c.state)
+		}
+	}
+	x, s := server.Begin(ctx, "LOGIN", nil, facts)
+	for _, say := range []string{"bob", "ginger"} {
+		if s.State != ipc.AuthGoOn {
+			t.Fatalf("LOGIN: got %+v", s)
+		}
+		s = x.Next(ctx, []byte(say))
+	}
+	if s.State != ipc.AuthOK || s.User != "bob" {
+		t.Errorf("LOGIN: got %+v", s)
+	}
+	if strings.Contains(r.log(), "ginger") {
+		t.Errorf("the log has a password:\n%s", r.log())
+	}
 }

@@ -51,7 +51,7 @@ var (
 	SmtpdSASLTLSSecurityOptions = list("smtpd_sasl_tls_security_options", "$smtpd_sasl_security_options", `
 		What a mechanism must be that is offered within TLS.`)
 	SmtpdTLSAuthOnly = boolean("smtpd_tls_auth_only", "no", `
-		AUTH is offered within TLS only. The shipped master.cf has it wherever there is AUTH.`)
+		AUTH is offered within TLS only; so it is where smtpd_tls_security_level is encrypt. The shipped master.cf has it wherever there is AUTH.`)
 	SmtpdSASLLocalDomain = str("smtpd_sasl_local_domain", "", `
 		The domain that the name of a user gets who has logged in under a name without one: in the log, in
 		smtpd_sender_login_maps, in the queue. Empty: none. It does not change what authd(8) looks up.`)
@@ -71,6 +71,9 @@ var (
 		Tables from a sender to the users that may send as it, apart by commas or blanks. They are asked for the address, for
 		it without its extension, for the local part alone in myorigin and mydestination, and for @domain. See
 		reject_sender_login_mismatch in smtpd(8).`)
+	SmtpdFutureReleaseLimit = duration("smtpd_future_release_limit", "30d", 0, `
+		For how long ahead a user who has logged in may have a message wait for its release (FUTURERELEASE, RFC 4865); 0: not
+		at all. maximal_queue_lifetime is counted from the release on.`)
 	PlaintextRejectCode = integer("plaintext_reject_code", 450, 400, 599, `
 		The reply of reject_plaintext_session.`)
 )

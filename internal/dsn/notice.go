@@ -24,11 +24,13 @@ type Notice struct {
 	Original   string    // queue ID of the message
 	Arrival    time.Time // of the message
 	EnvID      string    // RFC 3461 ENVID, decoded; "" for none
+	Delayed    bool      // Recipients wait for it, until Until at most
+	Until      time.Time // set with Delayed
 	Arrived    bool      // Recipients have the message, as far as can be known; else it did not reach them
 	Recipients []Recipient
 
 	// Message is the content as accepted, LF line ends. It is returned whole
-	// unless it has arrived, is larger than SizeLimit, or HeaderOnly is set (RFC
+	// unless it has arrived or is delayed, is larger than SizeLimit, or HeaderOnly is set (RFC
 	// 3461, 4.3).
 	Message    io.ReaderAt
 	Size       int64
@@ -39,6 +41,7 @@ type Notice struct {
 // What became of a recipient, in RFC 3464's words (2.3.3).
 const (
 	Failed    = "failed"
+	Delayed   = "delayed"
 	Delivered = "delivered"
 	Relayed   = "relayed" // to a host that sends no reports
 )
@@ -119,8 +122,11 @@ func (n *Notice) header(returned []byte) message.Header {
 }
 
 func (n *Notice) subject() string {
-	if n.Arrived {
+	switch {
+	case n.Arrived:
 		return "Successful Mail Delivery Report"
+	case n.Delayed:
+		return "Delayed Mail (still being retried)"
 	}
 	return "Undelivered Mail Returned to Sender"
 }
@@ -159,7 +165,7 @@ type bodyPart struct {
 
 // original returns the message, or its header.
 func (n *Notice) original() (bodyPart, error) {
-	whole := !n.Arrived && !n.HeaderOnly && n.Size <= n.SizeLimit
+	whole := !n.Arrived && !n.Delayed && !n.HeaderOnly && n.Size <= n.SizeLimit
 	size := n.Size
 	if !whole {
 		size = min(size, maxHeader)
@@ -173,7 +179,7 @@ func (n *Notice) original() (bodyPart, error) {
 	}
 	end := header.Each(b, func(string, []byte) {})
 	what := "Undelivered Message Headers"
-	if n.Arrived {
+	if n.Arrived || n.Delayed {
 		what = "Message Headers"
 	}
 	return bodyPart{"text/rfc822-headers", what, b[:end]}, nil

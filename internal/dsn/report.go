@@ -19,7 +19,10 @@ var meaning = map[string]string{
 func (n *Notice) text() []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "This is the mail system at host %s.\n\n", n.Hostname)
-	if n.Arrived {
+	if n.Delayed {
+		b.WriteString("Your message has not reached the addresses below in the time that you wanted.\n" +
+			"This system goes on trying. You need not send it again.\n\n")
+	} else if n.Arrived {
 		b.WriteString("You asked to be told what becomes of your message. It is on its way or has\n" +
 			"arrived, as is said of each address below. Nothing is left for you to do.\n\n")
 	} else if len(n.Recipients) == 1 {
@@ -29,7 +32,7 @@ func (n *Notice) text() []byte {
 		b.WriteString("I'm sorry: your message could not be delivered to the addresses below.\n" +
 			"It is attached, and this system will not try them again.\n\n")
 	}
-	if !n.Arrived {
+	if !n.Arrived && !n.Delayed {
 		b.WriteString("Please check each address for mistakes. If it is right, the reason below it\n" +
 			"tells what stands in the way; once that is mended, send the message again.\n" +
 			"For help write to postmaster, and enclose this notice.\n\n")
@@ -83,6 +86,9 @@ func (n *Notice) status() []byte {
 		}
 		if !r.Tried.IsZero() {
 			put("Last-Attempt-Date", header.FormatDate(r.Tried))
+		}
+		if n.Delayed {
+			put("Will-Retry-Until", header.FormatDate(n.Until))
 		}
 	}
 	return b.Bytes()

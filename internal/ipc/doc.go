@@ -5,8 +5,8 @@
 // dialogues.
 package ipc
 
-// A Hello is the first packet that a client of public/qmgr or public/authd
-// sends; it names the conversation.
+// A Hello is the first packet that a client of public/qmgr, public/authd or
+// public/pamd sends; it names the conversation.
 type Hello struct {
 	Version int    `json:"v"`
 	Role    string `json:"role"`              // one of the Role constants
@@ -22,5 +22,7 @@ const (
 	RoleTLS     = "tls"     // authd: certificate chains and signatures (tls.go)
 	RoleACME    = "acme"    // authd: what acmed shows a certificate authority (acme.go)
 	RoleUser    = "user"    // authd: which accounts exist, and where their mail is (user.go)
+	RolePAM     = "pam"     // pamd: authd has a system user's password checked (pamd.go)
+	RoleNSS     = "nss"     // pamd: which system users and groups there are (pamd.go)
 	RoleWake    = "wake"    // master's wake-up: run the queue; nothing follows
 )

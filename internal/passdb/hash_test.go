@@ -51,8 +51,11 @@ func TestCheck(t *testing.T) {
 		}
 		v, _ := parse(stored)
 		wrongs := []string{"pass word", "", sample + "x", strings.Repeat("x", maxSecret+1), sample + "\x00"}
-		if v.dear {
+		switch {
+		case v.dear && strings.Contains(stored, "$2b$04$"):
 			wrongs = wrongs[:1]
+		case v.dear: // the comparison is the same
+			wrongs = nil
 		}
 		for _, wrong := range wrongs {
 			if err := h.Check(t.Context(), stored, wrong, ""); !errors.Is(err, ErrMismatch) {

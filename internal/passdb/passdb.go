@@ -13,6 +13,7 @@ import (
 	"yubin/internal/config"
 	"yubin/internal/ipc"
 	"yubin/internal/maillog"
+	"yubin/internal/nss"
 	"yubin/internal/smtp"
 	"yubin/internal/table"
 )
@@ -92,7 +93,7 @@ var backends = [...]backend{
 }
 
 // Params are the parameters that Open reads.
-var Params = slices.Concat([]*config.Def{config.AuthBackends.Def}, account.PlaceParams, account.VirtualParams)
+var Params = slices.Concat([]*config.Def{config.AuthBackends.Def, config.PamdProcessLimit.Def}, nss.Params(), account.PlaceParams, account.VirtualParams)
 
 // A List is the backends of auth_backends, in order.
 type List []DB
@@ -239,11 +240,13 @@ func within(nets, client string) bool {
 	return false
 }
 
-// verify checks a password against what Lookup found.
-func (h *Hasher) verify(ctx context.Context, c *Credential, password string, f *ipc.AuthFacts) (*Credential, error) {
+// verify checks a password against what Lookup found. An account without one
+// costs as much as others: decoy is what it is like.
+func (h *Hasher) verify(ctx context.Context, c *Credential, password string, f *ipc.AuthFacts, decoy func(user string) string) (*Credential, error) {
 	if c.Hash == "" {
 		// No password: nobody gets in, unless the entry says that none is asked for.
 		if _, ok := c.Fields["nopassword"]; !ok {
+			_ = h.Check(ctx, decoy(c.User), password, f.Client)
 			return nil, ErrMismatch
 		}
 	} else if err := h.Check(ctx, c.Hash, password, f.Client); err != nil {
@@ -273,11 +276,6 @@ func (e *Env) place(c *Credential, p *account.Person) *Credential {
 func domainOf(user string) string {
 	_, domain := smtp.SplitAddress(user)
 	return domain
-}
-
-// openPAM is where the client of the PAM helper comes in.
-func openPAM(*Env, string) (DB, error) {
-	return nil, errors.New("pam: this build has no PAM helper; use passwd-file:FILE or shadow")
 }
 
 // absolute checks a path in auth_backends.

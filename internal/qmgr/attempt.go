@@ -26,6 +26,10 @@ func (s *scheduler) begin(m *message) {
 // place finds the way of one recipient: to an agent, or to an outcome at once.
 func (s *scheduler) place(m *message, r *recipient, i int) {
 	name := r.to.transport
+	if res, ok := m.untimely(s.now()); ok {
+		s.decide(m, r, name, res)
+		return
+	}
 	switch {
 	case r.err != nil:
 		s.decide(m, r, "", result{outcome: deferred, code: "4.3.0", text: "cannot find out how to deliver: " + maillog.Clean(r.err.Error())})
@@ -174,8 +178,9 @@ func (s *scheduler) settle(m *message) {
 		s.end(m)
 		return
 	}
+	s.miss(m, now)
 	s.expire(m, now)
-	if !m.hold && s.tell(m) {
+	if !m.hold && (s.tell(m) || s.warn(m)) {
 		return // and comes back
 	}
 	for i := range m.rcpt {
@@ -189,7 +194,7 @@ func (s *scheduler) settle(m *message) {
 
 // expire turns the deferrals of a message that is too old into bounces.
 func (s *scheduler) expire(m *message, now time.Time) {
-	if !s.p.expired(m.Env.Sender, now.Sub(m.arrival())) {
+	if !s.p.expired(m.Env.Sender, now.Sub(m.since())) {
 		return
 	}
 	some := false
@@ -244,7 +249,7 @@ func (s *scheduler) keep(m *message, next time.Time) {
 
 // postpone puts a message away until its next attempt, or into hold.
 func (s *scheduler) postpone(m *message, now time.Time) {
-	next := now.Add(s.p.backoff(now.Sub(m.arrival())))
+	next := s.next(m, now)
 	if m.deaths > 0 && m.deaths < maxDeaths {
 		next = now.Add(time.Second) // an agent died: soon again
 	}

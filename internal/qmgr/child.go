@@ -39,7 +39,7 @@ func (s *scheduler) make(m *message, c *child) {
 	}
 	s.making++
 	m.making++
-	parent, arrival, flags := m.file, m.arrival(), m.Flags
+	parent, arrival, flags := m.file, m.since(), m.Flags
 	s.helpers.Go(func() {
 		err := c.fill(f, b.Size, parent, arrival, flags)
 		s.post(func() { s.written(m, c, b, err) })

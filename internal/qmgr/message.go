@@ -40,6 +40,7 @@ type recipient struct {
 	outcome          outcome
 	recorded         bool // the outcome is in the file, or is about to be
 	unsure           bool // an agent died with it
+	warned           bool // the sender knows that it is late
 	code, text, host string
 	tried            int64  // microseconds since 1970
 	report           string // sent: what the sender has asked to be told and is not yet
@@ -63,6 +64,7 @@ type message struct {
 	fresh  int  // outcomes that are not recorded
 	deaths int  // agents that died with it in this attempt
 	noted  bool // what is known is safe, as far as it can be, for reports of deliveries
+	warned bool // of delays, likewise
 	told   bool // which have had their turn in this attempt
 	hold   bool // to be held, or
 	remove bool // deleted, when what is under way has ended
@@ -82,7 +84,7 @@ func (r *recipient) done() bool { return r.outcome.done() && r.report == "" }
 
 // again makes ready for another attempt a message that stayed in memory.
 func (m *message) again(resolve resolver) {
-	m.closed, m.first, m.noted, m.told = false, false, false, false
+	m.closed, m.first, m.noted, m.told, m.warned = false, false, false, false, false
 	m.deaths, m.left, m.fresh = 0, 0, 0
 	for i := range m.rcpt {
 		r := &m.rcpt[i]
@@ -178,8 +180,9 @@ func (m *message) unrecord(records []queue.Record) {
 func newMessage(q *queue.Message, dir string, f *os.File, resolve resolver) *message {
 	m := &message{Message: q, dir: dir, file: f, rcpt: make([]recipient, 0, q.Left())}
 	for n := range q.Env.Recipients {
-		r := recipient{number: n}
-		switch was := q.Result(n); {
+		was := q.Result(n)
+		r := recipient{number: n, warned: was.Warned}
+		switch {
 		case was.Done():
 			continue
 		case was.State == queue.Sent: // and the sender waits to hear of it

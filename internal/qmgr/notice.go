@@ -26,7 +26,7 @@ func (m *message) notify(r *recipient) smtp.Notify {
 func (m *message) reportFor(r *recipient, report string) string {
 	always := m.Env.Attrs[queue.AttrVerbose] != "" // sendmail -v: wherever it goes
 	switch {
-	case m.Env.Sender == "" || !always && m.notify(r)&smtp.NotifySuccess == 0:
+	case m.Env.Sender == "" || !always && m.notify(r)&smtp.NotifySuccess == 0 && !m.traces(r, report):
 		return ""
 	case report == ipc.Delivered || report == ipc.Relayed:
 		return report
@@ -104,7 +104,14 @@ func (s *scheduler) notice(m *message, rs []*recipient, arrived bool) bool {
 		s.drop(m, rs)
 		return false
 	}
-	n := s.noticeOf(m, rs, id, arrived)
+	c := s.noticeChild(m, id, s.noticeOf(m, rs, id, arrived), rs)
+	c.then = func(err error) { s.noticed(m, rs, id, err) }
+	s.make(m, c)
+	return m.making > 0
+}
+
+// noticeChild is the letter that a notice is sent in.
+func (s *scheduler) noticeChild(m *message, id string, n dsn.Notice, rs []*recipient) *child {
 	numbers := make([]int, len(rs))
 	for i, r := range rs {
 		numbers[i] = r.number
@@ -114,7 +121,7 @@ func (s *scheduler) notice(m *message, rs []*recipient, arrived bool) bool {
 		attrs[queue.AttrRequireTLS] = v // RFC 8689, 5
 	}
 	off, size := m.ContentOffset(), int64(m.Content)
-	s.make(m, &child{
+	return &child{
 		id: id,
 		env: &queue.Envelope{
 			Attrs:      attrs,
@@ -130,9 +137,7 @@ func (s *scheduler) notice(m *message, rs []*recipient, arrived bool) bool {
 			_, err = w.Write(b)
 			return err
 		},
-		then: func(err error) { s.noticed(m, rs, id, err) },
-	})
-	return m.making > 0
+	}
 }
 
 // noticeOf is what a notice says.

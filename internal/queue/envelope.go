@@ -20,6 +20,8 @@ const (
 	AttrSASLMethod    = "sasl_method"   // how the client logged in
 	AttrSASLUser      = "sasl_username" // as whom
 	AttrSASLSender    = "sasl_sender"   // whom the client says the letter comes from (RFC 4954, 5), decoded
+	AttrRelease       = "release"       // not before this time, microseconds since 1970 (RFC 4865)
+	AttrDeliverBy     = "deliver_by"    // see Deadline (RFC 2852)
 	AttrUID           = "uid"           // submitter of a local message, decimal
 	AttrBody          = "body"          // 7BIT, 8BITMIME; absent when not said
 	AttrMessageID     = "message_id"    // with its angle brackets

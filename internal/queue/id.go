@@ -24,6 +24,7 @@ type Child byte
 const (
 	ChildForward Child = 'A' // alias or .forward expansion of recipient n
 	ChildBounce  Child = 'B' // the n-th notice to the sender
+	ChildDelay   Child = 'C' // the n-th notice of delay to the sender
 )
 
 const childDigits = 6 // the kind and five hex digits of n

@@ -14,6 +14,10 @@ import (
 // the parent's record from the child alone.
 const AttrCovers = "covers"
 
+// AttrWarns is the attribute of a notice of delay that names the recipients that
+// it tells of.
+const AttrWarns = "warns"
+
 // FirstRead is how much of a queue file is read at once, octets: nearly always
 // header, envelope, content and tail together.
 const FirstRead = 16 << 10
@@ -32,6 +36,7 @@ type Result struct {
 	Time             int64 // microseconds since 1970
 	Code, Text, Host string
 	Child            string // for Expanded and Returned
+	Warned           bool   // the sender has been told that it waits
 	Report           string // for Sent: what the sender is still to be told
 }
 
@@ -50,12 +55,14 @@ func (r *Result) Reason() string {
 type Message struct {
 	Header
 	Env     *Envelope
-	Results []Result  // by the number of the recipient; nil when there are no records
-	Tail    int64     // where the next record goes
-	Torn    bool      // what is at Tail is a torn record, to be cut first
-	Notices int       // the number of the next notice
-	Size    int64     // of the file
-	Changed time.Time // when the file was last written or put away; set by Store.Load
+	Results []Result // by the number of the recipient; nil when there are no records
+	Tail    int64    // where the next record goes
+	Torn    bool     // what is at Tail is a torn record, to be cut first
+	Notices int      // the number of the next notice
+	// Warnings is the number of the next notice of delay.
+	Warnings int
+	Size     int64     // of the file
+	Changed  time.Time // when the file was last written or put away; set by Store.Load
 }
 
 // Result returns the outcome of recipient n.
@@ -226,8 +233,13 @@ func (m *Message) apply(r *Record) {
 	if m.Results == nil {
 		m.Results = make([]Result, len(m.Env.Recipients))
 	}
-	res := Result{r.State, r.Time, r.Code, r.Text, r.Host, r.Child, r.Report}
+	if r.State == Deferred && r.Child != "" {
+		m.warned(r)
+		return
+	}
+	res := Result{State: r.State, Time: r.Time, Code: r.Code, Text: r.Text, Host: r.Host, Child: r.Child, Report: r.Report}
 	for _, n := range r.Recipients {
+		res.Warned = m.Results[n].Warned
 		if old := &m.Results[n]; !old.State.Done() || !old.Done() && r.State == Returned {
 			*old = res
 		}
@@ -235,6 +247,17 @@ func (m *Message) apply(r *Record) {
 	if r.State == Returned && r.Child != "" {
 		m.Notices = max(m.Notices, childNumber(r.Child)+1)
 	}
+}
+
+// warned notes a notice of delay. It says nothing of why they wait.
+func (m *Message) warned(r *Record) {
+	for _, n := range r.Recipients {
+		m.Results[n].Warned = true
+		if m.Results[n].State == Waiting {
+			m.Results[n].State = Deferred
+		}
+	}
+	m.Warnings = max(m.Warnings, childNumber(r.Child)+1)
 }
 
 // childNumber is the n that ChildID made id from.

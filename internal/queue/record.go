@@ -15,7 +15,7 @@ type State byte
 // The states, which are also the letters of records.
 const (
 	Waiting  State = 0   // not tried, or the outcome is not known
-	Deferred State = 'd' // tried; to be tried again
+	Deferred State = 'd' // tried; to be tried again. With a child: the sender has been told so
 	Sent     State = 's' // delivered
 	Expanded State = 'e' // a child message goes to other addresses in its place
 	Returned State = 'n' // in a notice to the sender, or dropped because there is nobody to tell
@@ -41,7 +41,7 @@ const maxRecord = 1 << 20
 //	T  time, microseconds since 1970
 //	I  numbers of the recipients: 0-3,7
 //	C  enhanced status code          M  text
-//	H  remote host                   Q  queue ID of the child (e, n)
+//	H  remote host                   Q  queue ID of the child (e, n, d)
 //	D  the report that the sender is still to get (s): delivered, relayed
 //
 // An unknown letter is skipped. The first record that is torn, or zeros, is the end.

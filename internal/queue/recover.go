@@ -175,6 +175,9 @@ func (s *Store) Reunite(flusher *durable.Flusher, id, parent, dir string) (bool,
 	case ChildBounce:
 		r.State, r.Code = Returned, ""
 		r.Recipients, ok = parseNumbers(c.Env.Attrs[AttrCovers], len(p.Env.Recipients))
+	case ChildDelay:
+		r.State, r.Code = Deferred, ""
+		r.Recipients, ok = parseNumbers(c.Env.Attrs[AttrWarns], len(p.Env.Recipients))
 	}
 	if !ok || len(r.Recipients) == 0 {
 		return false, nil
@@ -182,7 +185,7 @@ func (s *Store) Reunite(flusher *durable.Flusher, id, parent, dir string) (bool,
 	lacks := false
 	for _, n := range r.Recipients {
 		was := p.Result(n)
-		lacks = lacks || !was.Done()
+		lacks = lacks || !was.Done() && !(r.State == Deferred && was.Warned)
 	}
 	if !lacks {
 		return false, nil

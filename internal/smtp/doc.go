@@ -19,4 +19,5 @@
 //	RFC 1870, RFC 6152  SIZE, BODY                 param.go
 //	RFC 5321, 4.5.3.1   limits                     address.go
 //	RFC 3461, 4         DSN parameters, xtext      dsn.go, xtext.go
+//	RFC 2852, RFC 4865  BY, HOLDFOR, HOLDUNTIL     timing.go
 package smtp

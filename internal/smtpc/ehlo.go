@@ -4,22 +4,25 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // extensions are what a server offers in its answer to EHLO.
 type extensions struct {
 	esmtp      bool
-	pipelining bool  // RFC 2920
-	size       bool  // RFC 1870
-	maxSize    int64 // octets; 0: no limit is known
-	eightBit   bool  // RFC 6152
-	utf8       bool  // RFC 6531
-	dsn        bool  // RFC 3461
-	chunking   bool  // RFC 3030
-	binary     bool  // RFC 3030
-	startTLS   bool  // RFC 3207
-	requireTLS bool  // RFC 8689
-	auth       bool  // RFC 4954
+	pipelining bool          // RFC 2920
+	size       bool          // RFC 1870
+	maxSize    int64         // octets; 0: no limit is known
+	eightBit   bool          // RFC 6152
+	utf8       bool          // RFC 6531
+	dsn        bool          // RFC 3461
+	deliverBy  bool          // RFC 2852
+	deliverMin time.Duration // that a server needs to deliver in time
+	chunking   bool          // RFC 3030
+	binary     bool          // RFC 3030
+	startTLS   bool          // RFC 3207
+	requireTLS bool          // RFC 8689
+	auth       bool          // RFC 4954
 	mechanisms []string
 
 	// RFC 9422; 0: no limit.
@@ -34,6 +37,15 @@ var keywords = map[string]func(e *extensions, params []string){
 	"8BITMIME":   func(e *extensions, _ []string) { e.eightBit = true },
 	"SMTPUTF8":   func(e *extensions, _ []string) { e.utf8 = true },
 	"DSN":        func(e *extensions, _ []string) { e.dsn = true },
+	"DELIVERBY": func(e *extensions, p []string) {
+		e.deliverBy = true
+		if len(p) > 0 {
+			text, _, _ := strings.Cut(p[0], ",")
+			if n, err := strconv.ParseUint(text, 10, 30); err == nil {
+				e.deliverMin = time.Duration(n) * time.Second
+			}
+		}
+	},
 	"CHUNKING":   func(e *extensions, _ []string) { e.chunking = true },
 	"BINARYMIME": func(e *extensions, _ []string) { e.binary = true },
 	"STARTTLS":   func(e *extensions, _ []string) { e.startTLS = true },

@@ -51,6 +51,8 @@ var (
 	badProtocol  = smtp.Detail{Subject: 5, Detail: 0}
 	badConfig    = smtp.Detail{Subject: 3, Detail: 5}
 	noConversion = smtp.Detail{Subject: 6, Detail: 3}
+	noFeature    = smtp.Detail{Subject: 3, Detail: 3}
+	timeOver     = smtp.Detail{Subject: 4, Detail: 7} // RFC 2852, 4
 	noUTF8       = smtp.Detail{Subject: 6, Detail: 7} // RFC 6531, 3.2
 	noAuth       = smtp.Detail{Subject: 7, Detail: 0}
 	noTLS        = smtp.Detail{Subject: 7, Detail: 4}

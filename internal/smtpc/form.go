@@ -3,6 +3,7 @@ package smtpc
 import (
 	"io"
 	"strings"
+	"time"
 
 	"yubin/internal/downgrade"
 	"yubin/internal/queue"
@@ -19,6 +20,7 @@ type form struct {
 	verbatim bool   // octet by octet, CRLF and all
 	convert  bool   // to seven bits
 	limit    int    // of a line
+	by       string // BY; "": not said
 }
 
 // formFor decides how m goes to the server of s for rs. A failure is one for all
@@ -47,6 +49,9 @@ func formFor(s *session, m *letter, rs []*recipient) (*form, error) {
 		f.body = "8BITMIME"
 	case t.eight:
 		f.convert = true
+	}
+	if f.by, err = deliverBy(s, m, time.Now()); err != nil {
+		return nil, err
 	}
 	f.utf8 = needsUTF8(m.sender, rs)
 	if f.utf8 && !e.utf8 {
@@ -107,6 +112,9 @@ func (f *form) mailCommand(s *session, m *letter) string {
 	}
 	if f.utf8 {
 		b.WriteString(" SMTPUTF8")
+	}
+	if f.by != "" {
+		b.WriteString(" BY=" + f.by)
 	}
 	if f.tls {
 		b.WriteString(" REQUIRETLS")

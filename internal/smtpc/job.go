@@ -341,7 +341,7 @@ func (j *job) release(t *target, s *session) {
 func (j *job) sent(r *recipient, answer *reply) {
 	j.outcome(r, ipc.Result{
 		Index: r.Index, Status: ipc.Sent, Code: answer.enhanced(2), Text: shorten(answer.text), Host: j.s.peer.host,
-		Report: j.s.report(),
+		Report: j.s.report(j.m),
 	})
 }
 

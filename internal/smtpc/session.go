@@ -13,7 +13,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"yubin/internal/ipc"
 	"yubin/internal/maillog"
 )
 
@@ -171,18 +170,6 @@ func (s *session) quit() {
 func (s *session) close() {
 	s.ended = true
 	s.conn.Close()
-}
-
-// report is what a sender is told of a message that the server has taken: a
-// server with DSN tells him itself (RFC 3461, 5.2.2).
-func (s *session) report() string {
-	switch {
-	case s.ext.dsn:
-		return ""
-	case s.o.assumeFinal:
-		return ipc.Delivered
-	}
-	return ipc.Relayed
 }
 
 // rset clears what the server knows of a transaction. It tells whether the

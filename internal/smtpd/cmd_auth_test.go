@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -155,7 +156,9 @@ var ehloEnd = `
 	S: 250-AUTH ` + strings.Join(allMechs, " ") + `
 	S: 250-ENHANCEDSTATUSCODES
 	S: 250-8BITMIME
-	S: 250 DSN
+	S: 250-DSN
+	S: 250-DELIVERBY
+	S: 250 FUTURERELEASE 2592000 20...
 `
 
 var authDialogues = []struct {
@@ -487,6 +490,62 @@ func TestAuthRefusedWhereNotOffered(t *testing.T) {
 			conn.close()
 		})
 	}
+}
+
+// With TLS: what is offered where, that STARTTLS forgets who has logged in, and
+// what the trace says.
+func TestAuthWithTLS(t *testing.T) {
+	t.Parallel()
+	for _, level := range []string{"smtpd_tls_security_level = may\nsmtpd_tls_auth_only = yes", "smtpd_tls_security_level = encrypt"} {
+		r, _, _ := newTLSRig(t, "smtpd_sasl_auth_enable = yes", level)
+		f := &fakeServer{mechs: []string{"PLAIN"}}
+		r.srv.login.server = f
+		c := r.dial(stranger)
+		c.reply()
+		if got := c.say("EHLO h"); strings.Contains(got, "AUTH") || strings.Contains(got, "DELIVERBY") {
+			t.Errorf("%s: AUTH in the clear:\n%s", level, got)
+		}
+		if got := c.say("AUTH PLAIN " + plainAnn); got[:3] != "538" && got[:3] != "530" {
+			t.Errorf("%s: %s", level, got)
+		}
+		c.say("STARTTLS")
+		c.secure(&tls.Config{})
+		if got := c.say("EHLO h"); !strings.Contains(got, "250-AUTH PLAIN\n") {
+			t.Errorf("%s: no AUTH within TLS:\n%s", level, got)
+		}
+		for _, line := range []string{"AUTH PLAIN " + plainAnn, "MAIL FROM:<ann@example.org>", "RCPT TO:<far@elsewhere.example>", "DATA", "."} {
+			if got := c.say(line); got[0] > '3' {
+				t.Errorf("%s: %s: %s", level, line, got)
+			}
+		}
+		c.say("QUIT")
+		c.close()
+		if f.facts == nil || f.facts.TLS == nil || len(f.facts.TLS.Exporter) == 0 {
+			t.Errorf("%s: facts %+v", level, f.facts)
+		}
+		if m := r.taken(); len(m) != 1 || !strings.Contains(m[0].content, " with ESMTPSA id ") {
+			t.Errorf("%s: %+v", level, m)
+		}
+	}
+}
+
+// Who has logged in before STARTTLS has to do so again (RFC 3207, 4.2).
+func TestStartTLSForgetsLogin(t *testing.T) {
+	t.Parallel()
+	r, _, _ := newTLSRig(t, "smtpd_sasl_auth_enable = yes", "smtpd_tls_security_level = may")
+	r.srv.login.server = &fakeServer{mechs: []string{"PLAIN"}}
+	c := r.dial(stranger)
+	c.reply()
+	c.say("EHLO h")
+	c.say("AUTH PLAIN " + plainAnn)
+	c.say("STARTTLS")
+	c.secure(&tls.Config{})
+	c.say("EHLO h")
+	c.say("MAIL FROM:<ann@example.org>")
+	if got := c.say("RCPT TO:<far@elsewhere.example>"); got != "554 5.7.1 <far@elsewhere.example>: Relay access denied" {
+		t.Error(got)
+	}
+	c.close()
 }
 
 // A client that goes in the middle leaves no exchange behind.

@@ -56,11 +56,13 @@ func (s *session) keywords(ctx context.Context) []string {
 	if s.offersTLS() {
 		words = append(words, "STARTTLS")
 	}
-	words = append(words, s.authKeywords(ctx)...)
+	auth := s.authKeywords(ctx)
+	words = append(words, auth...)
 	if s.offersRequireTLS() {
 		words = append(words, "REQUIRETLS")
 	}
-	return append(words, "ENHANCEDSTATUSCODES", "8BITMIME", "DSN")
+	words = append(words, "ENHANCEDSTATUSCODES", "8BITMIME", "DSN")
+	return append(words, s.userKeywords(auth)...)
 }
 
 // cleanHelo makes a name fit to stand in log lines, in the envelope, and in a

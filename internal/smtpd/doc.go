@@ -26,6 +26,7 @@
 //	RFC 2920            PIPELINING                     wire.go, command.go
 //	RFC 3207            STARTTLS                       cmd_starttls.go, tls.go
 //	RFC 3461            DSN                            cmd_mail.go, cmd_rcpt.go; package smtp
+//	RFC 2852, 4865      BY, HOLDFOR, HOLDUNTIL         submission.go
 //	RFC 3848            names in Received              received.go
 //	RFC 4954            AUTH                           cmd_auth.go, login.go
 //	RFC 6152            8BITMIME                       cmd_mail.go

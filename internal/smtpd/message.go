@@ -77,6 +77,7 @@ func (s *session) envelope() *queue.Envelope {
 	}
 	maps.Copy(env.Attrs, s.msg.attrs)
 	s.saslAttrs(env.Attrs)
+	s.msg.timing(env, time.Now())
 	if s.msg.body != "" {
 		env.Attrs[queue.AttrBody] = s.msg.body
 	}

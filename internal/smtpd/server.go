@@ -16,6 +16,7 @@ import (
 	"yubin/internal/match"
 	"yubin/internal/queue"
 	"yubin/internal/route"
+	"yubin/internal/servertls"
 	"yubin/internal/smtp"
 )
 
@@ -69,6 +70,7 @@ type settings struct {
 	unknown                                        map[string]int // reply codes by table, see unknownCode
 	bareNewline                                    string
 	bareNewlineCode                                int
+	futureRelease                                  time.Duration
 	rate, userRate                                 [events]int
 	addMissing, showUser, hideClient               bool
 	proxy                                          string
@@ -108,6 +110,9 @@ func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (
 	if s.login, err = newLogin(c, log); err != nil {
 		return nil, err
 	}
+	if s.login != nil && s.tls.Level() == servertls.Encrypt {
+		s.login.tlsOnly = true // nothing is done in the clear
+	}
 	s.ours, err = compileClients(c, log)
 	return s, err
 }
@@ -133,7 +138,8 @@ func read(c *config.Config) settings {
 			"relay recipient table": config.UnknownRelayRejectCode.Of(c),
 		},
 		bareNewline: config.SmtpdForbidBareNewline.Of(c), bareNewlineCode: config.SmtpdForbidBareNewlineCode.Of(c),
-		showUser: config.SmtpdSASLAuthenticatedHeader.Of(c), hideClient: config.SmtpdHideClientSession.Of(c),
+		futureRelease: config.SmtpdFutureReleaseLimit.Of(c),
+		showUser:      config.SmtpdSASLAuthenticatedHeader.Of(c), hideClient: config.SmtpdHideClientSession.Of(c),
 		addMissing: config.AlwaysAddMissingHeaders.Of(c),
 		proxy:      config.SmtpdUpstreamProxyProtocol.Of(c), proxyTimeout: config.SmtpdUpstreamProxyTimeout.Of(c),
 	}

@@ -62,6 +62,8 @@ type transaction struct {
 	body       string
 	attrs      map[string]string // of the message, from parameters of MAIL
 	size       int64
+	release    time.Time       // not before; zero: at once
+	deliverBy  *smtp.DeliverBy // nil: whenever
 	recipients []queue.Recipient
 	refused    int // recipients
 	overshoot  int // recipients beyond the limit
