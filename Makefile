@@ -2,8 +2,11 @@
 # shows a letter travel, `make test` proves it.
 
 GO       ?= go
-PROGRAMS  = $(notdir $(wildcard cmd/*))
+PROGRAMS  = $(filter-out pamd,$(notdir $(wildcard cmd/*)))
 STATIC    = CGO_ENABLED=0 $(GO)
+# pamd alone is linked with the C library, for PAM and name services. Without a
+# compiler and the headers of PAM there is none.
+PAM      := $(shell printf '\043include <security/pam_appl.h>\n' | $(or $(CC),cc) -fsyntax-only -x c - 2>/dev/null && echo yes)
 TOOL      = $(GO) tool -modfile=tools/go.mod
 FUZZTIME ?= 1m
 # The spec has the version; VERSION= and RELEASE= make another build of it.
@@ -11,13 +14,20 @@ SPEC      = packaging/rpm/yubin.spec
 VERSION  ?= $(shell awk '$$1 == "Version:" { print $$2 }' $(SPEC))
 RELEASE  ?= $(shell awk '$$1 == "Release:" { sub("%.*", "", $$2); print $$2 }' $(SPEC))
 RPMS     ?= out/rpm
+FLAGS     = -trimpath -ldflags '-s -w -X yubin/internal/config.build=yubin-$(VERSION)'
 
 .PHONY: all build install rpm test run check race fuzz root-test package-test bench interop man cover clean
 
 all: build
 
 build:
-	$(STATIC) build -trimpath -ldflags '-s -w -X yubin/internal/config.build=yubin-$(VERSION)' -o bin/ $(addprefix ./cmd/,$(PROGRAMS))
+	$(STATIC) build $(FLAGS) -o bin/ $(addprefix ./cmd/,$(PROGRAMS))
+ifeq ($(PAM),yes)
+	CGO_ENABLED=1 $(GO) build -tags pam -buildmode=pie $(FLAGS) -o bin/ ./cmd/pamd
+else
+	rm -f bin/pamd
+	@echo 'pamd is left out (no PAM, and no users but those of /etc/passwd): it needs gcc and libpam0g-dev (Debian) or pam-devel (RHEL)'
+endif
 
 # Below DESTDIR anybody may; into the system only root.
 install: build

@@ -42,13 +42,73 @@ Where no certificate is configured, authd makes one that vouches for itself, for
 $myhostname, in tls_self_signed_directory. Servers of other domains take it;
 people's mail programs ask whether they trust it.
 
+smtpd(8), qmgr(8) and local(8) ask which accounts there are, and where their mail
+is, through tables of type userdb (users(5)). The answer is from the backends in
+auth_backends. A backend that cannot say is an error, and mail waits.
+
+Passwords are checked as many at a time as there are processors. Cheap ones do not
+wait for dear ones, and clients take turns: many attempts from one address hold up
+no other. Hashes that cost too much are refused before any work is done.
+
+# Logins
+
+smtpd(8) and the login processes of POP3 and IMAP pass on what a client says when
+it logs in; authd answers whether it may. It looks users up in auth_backends, and
+offers the mechanisms that serve every account as its password is kept:
+
+	{PLAIN}          PLAIN LOGIN CRAM-MD5 SCRAM-SHA-1 SCRAM-SHA-256
+	{SCRAM-SHA-256}  PLAIN LOGIN SCRAM-SHA-256
+	{SCRAM-SHA-1}    PLAIN LOGIN SCRAM-SHA-1
+	other hashes     PLAIN LOGIN
+
+SCRAM has -PLUS beside it within TLS 1.3. Each service decides what of it may be
+used in the clear. auth_mechanisms names others, or fewer. EXTERNAL must be named
+there; a client certificate that TLS has verified then lets in the user whose name
+is in it.
+
+OAUTHBEARER and XOAUTH2 take access tokens: JSON Web Tokens, whose signature is
+checked with oauth2_local_validation_keys, or others, which
+oauth2_introspection_url is asked about. oauth2_username_attribute in it must be
+a user of auth_backends. Set oauth2_audience and oauth2_issuers, or a token that
+somebody gave to another site lets that site in here.
+
+A login that is refused is answered after auth_failure_delay, and logged with the
+name that was tried and the client's address.
+
+Programs that know Dovecot's authentication protocol, such as Postfix
+(smtpd_sasl_type = dovecot) and Exim (the dovecot authenticator), can ask authd at
+the socket of auth_dovecot_socket. They vouch for the client's address, for TLS and
+for client certificates.
+
+# Guessing
+
+After three failures a client, an IPv4 address or the /64 of an IPv6 address,
+waits before each further attempt: 1, 2, 4, 8, then 15 seconds, and its attempts
+are made one after the other. A failure is forgotten after three minutes, ten are
+remembered at most. A client that has failed also waits for what others have
+failed with the user's name, so that many addresses which guess one password get
+little further than one. At most 256 attempts of a client wait, each for 30 seconds
+at most; what is beyond that is told to try again later, as is a client with more
+than 1000 exchanges under way.
+
+This does not lock owners out. A client without failures of its own does not wait,
+whatever others do with the name. A client that has logged in as a user before does
+not wait for what others fail from the same address, only for its own failures with
+that name. To try the same wrong password again counts once: telephones do. authd
+does not end for want of work while failures are remembered; a reload forgets them.
+
 # Files
+
+/etc/yubin/users, or what auth_backends names: accounts, mode 0600.
 
 /etc/pki/yubin/certs/yubin.pem and /etc/pki/yubin/private/yubin.key: the certificate
 of its own making, and its key, mode 0600.
 
 /etc/yubin/sasl_passwd, or what smtp_sasl_password_maps names: servers and
 passwords, mode 0600.
+
+data_directory/authd.key: what salts for users who do not exist are made of, so
+that they stay the same. It opens nothing. authd writes it when it is missing.
 
 # Security
 
@@ -61,15 +121,24 @@ smtp_sasl_password_maps has, if they know their names, and for nothing else. Who
 owns smtpd(8) can make TLS handshakes as this host while that lasts, and has no key
 afterwards: digests of TLS's hashes are signed, and for Ed25519, which takes no digest,
 what looks like a handshake.
+Whoever owns smtpd(8), or a login process, can try passwords, with what addresses
+it likes, and reads those that clients send it.
 
 # Standards
 
-RFC 6749, 6 (refreshing an access token), RFC 6750 (bearer tokens).
+RFC 4422 (SASL), RFC 6749, 6 (refreshing an access token), RFC 6750 (bearer tokens),
+RFC 7519 (JSON Web Tokens), RFC 7662 (introspection).
 
 # Diagnostics
 
-Warnings in the mail log: certificates that cannot be used or end soon, tables and token files that cannot be read, endpoints
-that give no token, users that may not ask.
+Warnings in the mail log: certificates that cannot be used or end soon, tables and
+token files that cannot be read, endpoints that give no token, users that may not
+ask, backends that cannot answer.
+
+With the tag dovecot, in Dovecot's form:
+
+	auth: passwd-file(bob,192.0.2.10,<SESSION>): Password mismatch
+	auth: passwd-file(bob,192.0.2.10,<SESSION>): unknown user
 
 # Exit status
 
@@ -79,6 +148,6 @@ that give no token, users that may not ask.
 
 # See also
 
-smtp(8), master(8), mailctl(8), main.cf(5)
+smtp(8), master(8), mailctl(8), main.cf(5), users(5)
 */
 package main

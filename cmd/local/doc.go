@@ -34,7 +34,8 @@
 // # Files
 //
 //	private/local, private/virtual   the sockets, below queue_directory
-//	/etc/passwd                      users
+//	public/pamd                      who knows the users of the system: pamd(8)
+//	/etc/passwd                      users, where pamd(8) is not installed
 //	/etc/aliases                     the default of alias_maps
 //	~/Maildir/{tmp,new,cur}          with home_mailbox = Maildir/
 //

@@ -56,6 +56,31 @@
 //	    shown. The system must run: authd(8) has the password.
 //	mailctl relay unset
 //	    Take back what set has written, and remove the password.
+//	mailctl user add USER@DOMAIN
+//	    Make an account and its mailbox. Mailctl asks for the password twice, or
+//	    reads it from standard input where that is no terminal. The account is
+//	    written into the first passwd-file of auth_backends (users(5)), by
+//	    default users beside main.cf. The first time, main.cf gets
+//	    virtual_mailbox_domains, virtual_mailbox_maps, virtual_uid_maps,
+//	    virtual_gid_maps and virtual_mailbox_base, as far as they lack what mail
+//	    for the account needs; mailctl prints what it has changed, and has a
+//	    system that runs read it. DOMAIN must not be in mydestination.
+//	mailctl user passwd USER@DOMAIN
+//	    Change the password, which is asked for in the same way.
+//	mailctl user list
+//	mailctl user show USER@DOMAIN
+//	    List the accounts of that file; show what any backend knows of one, but
+//	    no secret.
+//	mailctl user rename USER@DOMAIN NEW@DOMAIN
+//	    Give an account another name, and move its mail along, unless the account
+//	    names a place of its own for it.
+//	mailctl user delete [--purge] USER@DOMAIN
+//	    Remove an account. Its mail stays, or is removed as well with --purge.
+//	mailctl user import FILE
+//	    Take accounts over from a passwd-file of Dovecot's, or from a file like
+//	    /etc/shadow, for users that /etc/passwd has. A line that is not taken over,
+//	    since its account exists or cannot be used here, is named on standard
+//	    error.
 //	mailctl queue list [-j]
 //	    List the queue, as mailq(1) does. -j: in JSON, a message a line, with the keys
 //	    of postqueue -j and more: for each recipient who waits delay_reason, status,
@@ -85,6 +110,8 @@
 //	/etc/yubin/master.cf  services; see master.cf(5)
 //	/etc/yubin/relay_passwd
 //	                      the password of the relay
+//	/etc/yubin/users      accounts; see users(5)
+//	/var/vmail            mailboxes of accounts with a domain
 //	/usr/share/yubin/manifest
 //	                      what was installed, with owners and modes
 //
@@ -104,12 +131,16 @@
 //	0   done; check: nothing is wrong
 //	1   check: something is wrong; status: the system does not run; route: mail
 //	    would not be delivered now; upgrade: the old programs go on
-//	64  wrong usage
+//	64  wrong usage; user: no password, or none that can be kept
+//	65  user: the account exists already, or a line cannot be used
+//	67  user: there is no such account
 //	69  the system cannot be reached or started
+//	74  a file cannot be read or written
+//	75  user: the account is there, but authd(8) does not know it yet
 //	77  not allowed
 //	78  main.cf cannot be used
 //
 // # See also
 //
-// main.cf(5), master.cf(5), master(8), qmgr(8), mailq(1)
+// main.cf(5), master.cf(5), users(5), master(8), qmgr(8), mailq(1)
 package main

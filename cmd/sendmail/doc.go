@@ -11,7 +11,7 @@ delivered or come back.
 
 The command line is that of the historic program. Options may be clustered
 (-ti) and arguments glued (-fann); "--" ends them. Accepted and ignored are
--A, -c, -e, -G, -h, -L, -m, -n, -O, -p, -U, -x, -oX for any X but i and A, and
+-A, -c, -e, -G, -h, -L, -m, -n, -O but for requiretls, -p, -U, -x, -oX for any X but i and A, and
 -r for -f. Called as mailq or with -bp it runs mailq(1), as newaliases or with
 -bi newaliases(1). -q asks qmgr(8) to try everything that waits, -qI and a
 queue ID one message, -qR and a domain the mail for that. -bs (SMTP on standard
@@ -44,7 +44,7 @@ user may have waiting.
 
 # Standards
 
-RFC 5322 (message format), RFC 3461 (options -N, -R, -V), the command line of
+RFC 5322 (message format), RFC 3461 (options -N, -R, -V), RFC 8689 (-O requiretls=yes), the command line of
 Sendmail as Postfix has it.
 
 # Diagnostics

@@ -24,7 +24,9 @@
 // The session uses what the server offers: PIPELINING, SIZE, 8BITMIME, SMTPUTF8,
 // DSN, CHUNKING with BINARYMIME, LIMITS. A message with 8-bit octets is made
 // quoted-printable for a server without 8BITMIME. A message with addresses that
-// are not ASCII goes back when the server has no SMTPUTF8.
+// are not ASCII goes back when the server has no SMTPUTF8. Smtp_generic_maps has
+// the addresses that mail leaves with in place of others, in the envelope and in the
+// header; the log has those that it came with.
 //
 // Connections are used again for the next message while there is much mail for a
 // destination; see smtp_connection_cache_on_demand and the parameters beside it.
@@ -51,6 +53,17 @@
 // without records, a domain can say itself how it wants its mail (MTA-STS):
 // policies that it enforces are fetched by HTTPS, kept until they are over, and
 // followed. See smtp_tls_mta_sts.
+//
+// A letter with REQUIRETLS goes over TLS to servers that somebody vouches for, and
+// that offer REQUIRETLS themselves; else it goes back with 5.7.30. Whoever vouches:
+// DANE, MTA-STS, a level that looks at certificates, or else the DNS (DNSSEC) or
+// main.cf for the name and an authority that the system trusts for the certificate.
+// A letter with the field TLS-Required: No goes on where DANE and MTA-STS would not
+// have it. See requiretls_enable.
+//
+// A server that asks for a certificate is shown the one of smtp_tls_cert_file or
+// smtp_tls_chain_files, whose key stays in authd(8). While it cannot be had, mail for
+// servers with TLS waits.
 //
 // # Logging in
 //
@@ -80,7 +93,8 @@
 //
 // Smtp runs as smtp_user, who owns nothing but policies. It gets each message as one open
 // descriptor for reading, and can open no other: whoever takes it over through a
-// server's replies reads the messages that it sends, and can ask for the passwords of relays. It speaks only
+// server's replies reads the messages that it sends, can ask for the passwords of relays, and can have authd sign
+// TLS handshakes with the key of smtp_tls_cert_file, which it does not see. It speaks only
 // to root, mail_owner and its own user. Replies are bounded in length and time,
 // and reach log and notices as one clean line.
 //
@@ -89,7 +103,8 @@
 // RFC 5321 (SMTP), RFC 2033 (LMTP), RFC 1870 (SIZE), RFC 2034 (enhanced status
 // codes), RFC 2920 (PIPELINING), RFC 3030 (CHUNKING, BINARYMIME), RFC 3207
 // (STARTTLS), RFC 3461 (DSN), RFC 4954 (AUTH), RFC 6152 (8BITMIME), RFC 6531 (SMTPUTF8), RFC 7505
-// (null MX), RFC 7672 (DANE), RFC 8461 (MTA-STS), RFC 9422 (LIMITS).
+// (null MX), RFC 7672 (DANE), RFC 8461 (MTA-STS), RFC 8689
+// (REQUIRETLS), RFC 9422 (LIMITS).
 //
 // # Diagnostics
 //

@@ -38,6 +38,7 @@ var doors = []struct {
 }{
 	{"github.com/emersion/go-message", []string{"internal/dsn"}},
 	{"github.com/miekg/dns", []string{"internal/resolve", "test/dns"}},
+	{"github.com/golang-jwt/jwt/v5", []string{"internal/authd"}},
 }
 
 // A listed package is what `go list -json` says of it.

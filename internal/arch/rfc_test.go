@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// docs/RFC.md and the code name the same RFCs.
+// docs/RFC.md and the code name the same RFCs, each once.
 func TestRFCsAreListed(t *testing.T) {
 	t.Parallel()
 	cited := map[string]string{}
@@ -37,6 +37,9 @@ func TestRFCsAreListed(t *testing.T) {
 	}
 	listed := map[string]bool{}
 	for _, m := range regexp.MustCompile(`(?m)^\| (\d{3,4}) \|`).FindAllSubmatch(b, -1) {
+		if listed[string(m[1])] {
+			t.Errorf("docs/RFC.md lists RFC %s twice", m[1])
+		}
 		listed[string(m[1])] = true
 	}
 	if len(cited) == 0 || len(listed) == 0 {

@@ -22,11 +22,10 @@ const (
 	idleTime = 10 * time.Second
 )
 
-// A Client is authd as a Server.
+// A Client is authd as a Server, or what speaks otherwise but means the same.
 type Client struct {
-	dial    func() (*fdpass.Conn, error)
-	program string
-	log     *maillog.Logger
+	dial func() (Wire, error)
+	log  *maillog.Logger
 
 	mu   sync.Mutex // guards link
 	link *link      // that the next exchange begins on; nil: none
@@ -35,7 +34,23 @@ type Client struct {
 // New returns a Client that connects by dial, says that it is program, and logs
 // what is wrong between it and authd.
 func New(dial func() (*fdpass.Conn, error), program string, log *maillog.Logger) *Client {
-	return &Client{dial: dial, program: program, log: log}
+	return NewOver(func() (Wire, error) {
+		conn, err := dial()
+		if err == nil {
+			if err = conn.Send(ipc.Hello{Version: ipc.AuthVersion, Role: ipc.RoleAuth, Program: program}); err != nil {
+				conn.Close()
+			}
+		}
+		if err != nil {
+			return nil, fmt.Errorf("connect to authd: %w", err)
+		}
+		return packets{conn}, nil
+	}, log)
+}
+
+// NewOver returns a Client that connects by dial to another server than authd.
+func NewOver(dial func() (Wire, error), log *maillog.Logger) *Client {
+	return &Client{dial: dial, log: log}
 }
 
 // Mechanisms implements Server.
@@ -48,7 +63,7 @@ func (c *Client) Mechanisms(ctx context.Context, f *Facts) ([]string, error) {
 	case err != nil:
 		return nil, err
 	case r.State != ipc.AuthOK:
-		return nil, fmt.Errorf("authd: %s", maillog.Clean(r.Text))
+		return nil, refused(r)
 	}
 	return r.Mechanisms, nil
 }
@@ -63,6 +78,11 @@ func (c *Client) Begin(ctx context.Context, mechanism string, initial []byte, f 
 		return &exchange{client: c}, Unavailable()
 	}
 	return x, x.step(r)
+}
+
+// refused is the error of a request that is no exchange.
+func refused(r *ipc.AuthReply) error {
+	return fmt.Errorf("the authentication server refuses: %s", maillog.Clean(r.Text))
 }
 
 // begin sends the first request of an exchange, whose link is held then. A connection that takes no more
@@ -98,15 +118,11 @@ func (c *Client) connected() (l *link, dialled bool, err error) {
 	if c.link != nil && c.link.hold() {
 		return c.link, false, nil
 	}
-	conn, err := c.dial()
+	wire, err := c.dial()
 	if err != nil {
-		return nil, false, fmt.Errorf("connect to authd: %w", err)
+		return nil, false, err
 	}
-	if err := conn.Send(ipc.Hello{Version: ipc.AuthVersion, Role: ipc.RoleAuth, Program: c.program}); err != nil {
-		conn.Close()
-		return nil, false, fmt.Errorf("connect to authd: %w", err)
-	}
-	c.link = newLink(conn)
+	c.link = newLink(wire)
 	return c.link, true, nil
 }
 
@@ -136,7 +152,7 @@ func (x *exchange) step(r *ipc.AuthReply) Step {
 	case ipc.AuthOK, ipc.AuthGoOn, ipc.AuthFailed, ipc.AuthTempFail:
 		return Step{r.State, r.Challenge, r.User, r.Code, r.Text}
 	}
-	x.client.log.Warn("authentication: authd answers with the unknown state %q", maillog.Clean(r.State))
+	x.client.log.Warn("authentication: an answer with the unknown state %q", maillog.Clean(r.State))
 	return Unavailable()
 }
 
@@ -182,7 +198,7 @@ func (x *exchange) HandOver(ctx context.Context, start ipc.AuthSessionStart, con
 	case err != nil:
 		return err
 	case r.State != ipc.AuthOK:
-		return fmt.Errorf("authd: %s", maillog.Clean(r.Text))
+		return refused(r)
 	}
 	return nil
 }

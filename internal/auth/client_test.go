@@ -314,7 +314,7 @@ func TestHandOver(t *testing.T) {
 		x, _ := c.Begin(t.Context(), "PLAIN", nil, facts)
 		start := ipc.AuthSessionStart{Tag: "a1", Unread: []byte(unread)}
 		err = x.HandOver(t.Context(), start, w, w)
-		if (err == nil) != (unread == "yes") || err != nil && err.Error() != "authd: no session" {
+		if (err == nil) != (unread == "yes") || err != nil && err.Error() != "the authentication server refuses: no session" {
 			t.Errorf("%s: %v", unread, err)
 		}
 		if err := x.HandOver(t.Context(), start, w, w); err == nil {

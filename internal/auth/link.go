@@ -12,10 +12,30 @@ import (
 	"yubin/internal/ipc"
 )
 
-// A link is a connection to authd. It lives until authd ends it, or until it has
-// been without work for idleTime.
+// A Wire carries requests to a server and replies back, in any order. One
+// goroutine receives while others send. A reply of Recv is the caller's.
+type Wire interface {
+	Send(q *ipc.AuthRequest, files ...*os.File) error
+	Recv() (*ipc.AuthReply, error)
+	Close() error
+}
+
+// packets is the Wire to authd.
+type packets struct{ *fdpass.Conn }
+
+func (p packets) Send(q *ipc.AuthRequest, files ...*os.File) error { return p.Conn.Send(q, files...) }
+
+func (p packets) Recv() (*ipc.AuthReply, error) {
+	r := new(ipc.AuthReply)
+	files, err := p.Conn.Recv(r)
+	fdpass.CloseAll(files)
+	return r, err
+}
+
+// A link is a connection to a server. It lives until the server ends it, or
+// until it has been without work for idleTime.
 type link struct {
-	conn *fdpass.Conn
+	wire Wire
 
 	mu      sync.Mutex // guards what follows
 	last    uint64     // number given
@@ -26,14 +46,14 @@ type link struct {
 	idle    *time.Timer
 }
 
-// unsent is the error of a request that authd has not got.
+// unsent is the error of a request that the server has not got.
 type unsent struct{ error }
 
 func (u *unsent) Unwrap() error { return u.error }
 
-// newLink takes conn over, held.
-func newLink(conn *fdpass.Conn) *link {
-	l := &link{conn: conn, waiting: map[uint64]chan *ipc.AuthReply{}, held: 1}
+// newLink takes a Wire over, held.
+func newLink(w Wire) *link {
+	l := &link{wire: w, waiting: map[uint64]chan *ipc.AuthReply{}, held: 1}
 	l.idle = time.AfterFunc(idleTime, l.rest)
 	go l.receive()
 	return l
@@ -82,29 +102,29 @@ func (l *link) ask(ctx context.Context, q *ipc.AuthRequest, files ...*os.File) (
 	l.mu.Unlock()
 	defer l.done(q.Exchange)
 	if err != nil {
-		return nil, &unsent{fmt.Errorf("authd has gone: %w", err)}
+		return nil, &unsent{fmt.Errorf("the authentication server has gone: %w", err)}
 	}
-	if err := l.conn.Send(q, files...); err != nil {
-		return nil, &unsent{fmt.Errorf("ask authd: %w", err)}
+	if err := l.wire.Send(q, files...); err != nil {
+		return nil, &unsent{fmt.Errorf("ask the authentication server: %w", err)}
 	}
 	select {
 	case r, ok := <-answer:
 		if !ok {
-			return nil, errors.New("authd has ended without an answer")
+			return nil, errors.New("the authentication server has ended without an answer")
 		}
 		return r, nil
 	case <-ctx.Done():
 		if q.Op == ipc.AuthBegin || q.Op == ipc.AuthContinue {
 			l.cancel(q.Exchange)
 		}
-		return nil, fmt.Errorf("authd does not answer: %w", ctx.Err())
+		return nil, fmt.Errorf("the authentication server does not answer: %w", ctx.Err())
 	}
 }
 
-// cancel has authd forget an exchange. If it cannot be said, the exchange ends
+// cancel has the server forget an exchange. If it cannot be said, the exchange ends
 // with the connection.
 func (l *link) cancel(number uint64) {
-	l.conn.Send(ipc.AuthRequest{Op: ipc.AuthCancel, Exchange: number})
+	l.wire.Send(&ipc.AuthRequest{Op: ipc.AuthCancel, Exchange: number})
 }
 
 // done forgets who waited for an answer.
@@ -140,7 +160,7 @@ func (l *link) end(why error) {
 	if l.err == nil {
 		l.err = why
 		l.idle.Stop()
-		l.conn.Close()
+		l.wire.Close()
 		for _, answer := range l.waiting {
 			close(answer)
 		}
@@ -151,9 +171,7 @@ func (l *link) end(why error) {
 // receive hands answers to who waits for them, until the end.
 func (l *link) receive() {
 	for {
-		r := new(ipc.AuthReply)
-		files, err := l.conn.Recv(r)
-		fdpass.CloseAll(files)
+		r, err := l.wire.Recv()
 		l.mu.Lock()
 		if err != nil {
 			l.end(err)

@@ -19,28 +19,36 @@ import (
 	"yubin/internal/maillog"
 	"yubin/internal/passdb"
 	"yubin/internal/service"
+	"yubin/internal/sock"
 )
 
 // Command is authd(8).
 var Command = &cli.Command{
 	Name: "authd", Section: 8,
 	Params: slices.Concat([]*config.Def{
-		config.SmtpUser.Def, config.SmtpdUser.Def, config.MailOwner.Def, config.RecipientDelimiter.Def, config.SmtpTLSCAfile.SMTP.Def,
-	}, relayParams(), tlsParams(), passdb.Params, service.Params),
+		config.SmtpUser.Def, config.SmtpdUser.Def, config.MailOwner.Def, config.QueueDirectory.Def, config.RecipientDelimiter.Def, config.SmtpTLSCAfile.SMTP.Def,
+	}, relayParams(), tlsParams(), loginParams, passdb.Params, service.Params),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		o := service.Flags(fs)
 		return func(ctx context.Context, env *cli.Env) error {
+			if err := service.NoDumps(); err != nil {
+				return &cli.Status{Code: cli.ExOSErr, Err: err}
+			}
 			var d *daemon
 			return service.Run(ctx, env, o, service.Handler{
 				Start: func(_ context.Context, s *service.Service) (err error) {
-					d, err = newDaemon(s.Config, s.Log)
+					d, err = newDaemon(s.Config, s.Log, lastingKey(s.Config, s.Log))
 					return err
 				},
 				Check: func(c *config.Config, log *maillog.Logger) error {
-					_, err := newDaemon(c, log)
+					_, err := newDaemon(c, log, nil)
 					return err
 				},
 				Conn: func(ctx context.Context, c net.Conn) { d.converse(ctx, c) },
+				// While failures are remembered the process stays: else an attacker
+				// would only have to pause.
+				Idle:   func() (bool, time.Time) { return d.logins.guard.quiet(), time.Time{} },
+				Retire: func(ctx context.Context) { d.logins.open.empty(ctx) },
 			})
 		}
 	},
@@ -51,8 +59,9 @@ const patience = 10 * time.Second
 
 // A daemon serves all conversations. Its fields do not change.
 type daemon struct {
-	log   *maillog.Logger
-	roles map[string]role
+	log    *maillog.Logger
+	logins *logins
+	roles  map[string]role
 }
 
 // A role is one conversation: who may have it, and what follows the Hello.
@@ -62,12 +71,19 @@ type role struct {
 	serve   func(ctx context.Context, c *fdpass.Conn)
 }
 
-func newDaemon(c *config.Config, log *maillog.Logger) (*daemon, error) {
+// newDaemon reads what the configuration says. key is that of what is made up
+// (lastingKey).
+func newDaemon(c *config.Config, log *maillog.Logger, key []byte) (*daemon, error) {
 	relay, err := newRelay(c, log)
 	if err != nil {
 		return nil, err
 	}
-	backends, err := passdb.Open(passdb.Env{Config: c, Report: func(p config.Problem) { log.Warn("%v", p) }, Hasher: passdb.NewHasher()})
+	hasher := passdb.NewHasher(key)
+	backends, err := passdb.Open(passdb.Env{Config: c, Report: func(p config.Problem) { log.Warn("%v", p) }, Hasher: hasher})
+	if err != nil {
+		return nil, err
+	}
+	logins, err := newLogins(c, log, log.Bare(loginTag), backends, hasher)
 	if err != nil {
 		return nil, err
 	}
@@ -76,18 +92,26 @@ func newDaemon(c *config.Config, log *maillog.Logger) (*daemon, error) {
 		return nil, err
 	}
 	users := &users{log, backends}
-	return &daemon{log: log, roles: map[string]role{
+	return &daemon{log: log, logins: logins, roles: map[string]role{
 		ipc.RoleRelay: {ipc.RelayVersion, ids.Trusted(config.SmtpUser.Of(c)), relay.serve},
 		ipc.RoleUser:  {ipc.UserVersion, ids.Trusted(config.SmtpdUser.Of(c), config.MailOwner.Of(c)), users.serve},
+		ipc.RoleAuth:  {ipc.AuthVersion, ids.Trusted(config.SmtpdUser.Of(c), config.LoginUser.Of(c)), logins.serve},
 		ipc.RoleTLS:   {ipc.TLSVersion, signer.users(), signer.serve},
 	}}, nil
 }
 
 // converse serves one client.
 func (d *daemon) converse(ctx context.Context, nc net.Conn) {
+	if s, ok := nc.(*sock.Conn); ok {
+		nc = s.Conn
+	}
 	u, ok := nc.(*net.UnixConn)
 	if !ok {
 		d.log.Warn("connection on a %s socket: want unixpacket", nc.LocalAddr().Network())
+		return
+	}
+	if u.LocalAddr().Network() == "unix" {
+		d.logins.serveDovecot(ctx, u)
 		return
 	}
 	c := fdpass.New(u)

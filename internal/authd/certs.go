@@ -72,6 +72,9 @@ func newKeyring(c *config.Config, log *maillog.Logger) (*keyring, error) {
 	if k.sni, err = table.OpenMaps(config.TLSServerSNIMaps.Of(c), table.Report(func(p config.Problem) { log.Warn("%v", p) })); err != nil {
 		return nil, c.Fault(config.TLSServerSNIMaps.Def, err.Error())
 	}
+	for _, set := range config.ClientKeys {
+		k.sets[set.Set] = sources(c, set)
+	}
 	self := newSelfSigned(c, log)
 	for _, set := range config.ServerKeys {
 		k.sets[set.Set] = sources(c, set)

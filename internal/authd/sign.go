@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +27,7 @@ func tlsParams() []*config.Def {
 		config.TLSCertFile.Def, config.TLSKeyFile.Def, config.TLSChainFiles.Def, config.TLSSelfSigned.Def, config.TLSServerSNIMaps.Def,
 		config.Myhostname.Def, config.SmtpdUser.Def, config.LoginUser.Def,
 	}
-	for _, k := range config.ServerKeys {
+	for _, k := range slices.Concat(config.ServerKeys, config.ClientKeys) {
 		defs = append(defs, k.Rows()...)
 	}
 	return defs
@@ -51,9 +52,10 @@ func newSigner(c *config.Config, log *maillog.Logger) (*signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	login := ids.Trusted(config.LoginUser.Of(c))
+	login, smtp := ids.Trusted(config.LoginUser.Of(c)), ids.Trusted(config.SmtpUser.Of(c))
 	return &signer{log: log, keys: keys, sets: map[string]map[uint32]bool{
 		"smtpd": ids.Trusted(config.SmtpdUser.Of(c)), "pop3d": login, "imapd": login,
+		"smtp": smtp, "lmtp": smtp,
 	}}, nil
 }
 

@@ -2,7 +2,6 @@ package authd
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
@@ -222,21 +221,7 @@ func (t *tokens) refresh(ctx context.Context, g grant) (*granted, error) {
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Accept", "application/json")
-	transport := &http.Transport{
-		Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true,
-		TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-	}
-	client := &http.Client{
-		Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	status, b, err := ask(endpointClient(roots, false), req)
 	if err != nil {
 		return nil, err
 	}
@@ -245,8 +230,8 @@ func (t *tokens) refresh(ctx context.Context, g grant) (*granted, error) {
 		answer = &granted{} // half of it may be there
 	}
 	switch {
-	case resp.StatusCode != http.StatusOK:
-		return nil, fmt.Errorf("%s says %s %s", endpoint.Host, resp.Status, maillog.Clean(answer.Error))
+	case status != http.StatusOK:
+		return nil, fmt.Errorf("%s says %d %s %s", endpoint.Host, status, http.StatusText(status), maillog.Clean(answer.Error))
 	case answer.AccessToken == "" || strings.ContainsAny(answer.AccessToken, "\x00\x01\r\n"):
 		return nil, fmt.Errorf("%s gives no access token", endpoint.Host)
 	}

@@ -29,6 +29,7 @@ var builtin = [...]MasterService{
 	{Name: "pickup", Type: "unix", Unpriv: true, Wakeup: time.Minute, Command: "pickup"},
 	{Name: "qmgr", Type: "unix", Unpriv: true, Wakeup: 5 * time.Minute, Command: "qmgr"},
 	{Name: "authd", Type: "unix", Command: "authd"},
+	{Name: "pamd", Type: "unix", Command: "pamd"},
 	{Name: "local", Type: "unix", Private: true, Command: "local"},
 	{Name: "virtual", Type: "unix", Private: true, Command: "local"},
 	{Name: "smtp", Type: "unix", Private: true, Unpriv: true, Command: "smtp"},
@@ -94,9 +95,14 @@ const usualLimit = 100
 
 // unsetLimit is what "-" means as the maxproc of a command. Postfix's number is
 // one of processes. One smtp process waits for very many hosts; were it bound
-// by that number, the dead among them would keep out the living.
+// by that number, the dead among them would keep out the living. pamd's clients
+// keep connections for the next question, and would keep out each other. A login
+// process carries the TLS of everybody who reads mail, and has limits of its own.
 func unsetLimit(command string, limit int) int {
-	if command == "smtp" && limit == usualLimit {
+	if (command == "smtp" || command == "pamd") && limit == usualLimit {
+		return 0
+	}
+	if command == "pop3d" || command == "imapd" {
 		return 0
 	}
 	return limit
@@ -179,6 +185,10 @@ func readService(file string, l line, limit int) (s MasterService, problems []Pr
 	s.Args = append(slices.Clone(args), s.Args...)
 	return s, problems, true
 }
+
+// Optional tells services that an installation may do without: their program
+// needs a C compiler, and not everybody builds it.
+func (s *MasterService) Optional() bool { return s.Command == "pamd" }
 
 func (s MasterService) same(t MasterService) bool { return s.Name == t.Name && s.Type == t.Type }
 

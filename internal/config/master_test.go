@@ -90,6 +90,7 @@ local unix - n n - 5 local
 		"pickup unix private=false unpriv=true 60 0 pickup",
 		"qmgr unix private=false unpriv=true 300 0 qmgr",
 		"authd unix private=false unpriv=false 0 0 authd",
+		"pamd unix private=false unpriv=false 0 0 pamd",
 		"virtual unix private=true unpriv=false 0 100 local",
 		"relay unix private=true unpriv=true 0 0 smtp",
 	}
@@ -126,7 +127,7 @@ func TestStock(t *testing.T) {
 		for _, s := range services {
 			names = append(names, s.Name+"/"+s.Command)
 		}
-		check(t, "services", strings.Join(names, " "), "smtp/smtpd pickup/pickup qmgr/qmgr smtp/smtp relay/smtp local/local virtual/local lmtp/smtp authd/authd")
+		check(t, "services", strings.Join(names, " "), "smtp/smtpd pickup/pickup qmgr/qmgr smtp/smtp relay/smtp local/local virtual/local lmtp/smtp authd/authd pamd/pamd")
 		check(t, "daemon_directory", DaemonDirectory.Of(c), "/usr/libexec/yubin")
 		check(t, "mail_owner", MailOwner.Of(c), "yubin")
 		check(t, "setgid_group", SetgidGroup.Of(c), "maildrop")
@@ -151,8 +152,8 @@ func TestShipped(t *testing.T) {
 	for _, p := range append(problems, c.Lint(services)...) {
 		t.Errorf("%s", p)
 	}
-	if len(services) != 9 || services[8].Line == 0 {
-		t.Errorf("services %v, want the nine of master.cf", services)
+	if len(services) != 10 || services[9].Line == 0 {
+		t.Errorf("services %v, want the ten of master.cf", services)
 	}
 }
 

@@ -195,6 +195,11 @@ var (
 
 	SmtpdTLSReceivedHeader = boolean("smtpd_tls_received_header", "no", `
 		Received fields tell the TLS version, the cipher, and the names in a client's certificate.`)
+	RequireTLSEnable = boolean("requiretls_enable", "yes", `
+		REQUIRETLS (RFC 8689) is offered within TLS, and kept: such a letter goes on over TLS only, to servers that somebody
+		vouches for (DNSSEC, DANE, MTA-STS, or a destination that is configured) and that offer it too, else back to its sender. A
+		Unix-domain socket, and a destination that smtp_tls_policy_maps has at the level none, count as private. The field
+		TLS-Required: No has a letter go on even where DANE or MTA-STS forbid it.`)
 	RelayClientcerts = list("relay_clientcerts", "", `
 		Tables whose keys are fingerprints of client certificates or of their public keys (smtpd_tls_fingerprint_digest; upper
 		case, colons between octets): clients that permit_tls_clientcerts lets through. It needs smtpd_tls_ask_ccert.`)

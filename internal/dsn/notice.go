@@ -103,7 +103,13 @@ func (n *Notice) header(returned []byte) message.Header {
 		{"MIME-Version", "1.0"},
 		{"Message-ID", "<" + n.Time.UTC().Format("20060102150405") + "." + n.ID + "@" + n.Hostname + ">"},
 	}
-	if id := messageID(returned); id != "" {
+	var look header.Inspector
+	look.Write(returned)
+	look.Close()
+	if strings.EqualFold(look.TLSRequired, "no") {
+		fields = append(fields, [2]string{"TLS-Required", "No"}) // RFC 8689, 5
+	}
+	if id := messageID(look.MessageID); id != "" {
 		fields = append(fields, [2]string{"In-Reply-To", id}, [2]string{"References", id}) // RFC 3834, 3.1.5
 	}
 	h.SetContentType("multipart/report", map[string]string{
@@ -125,12 +131,8 @@ func (n *Notice) subject() string {
 	return "Undelivered Mail Returned to Sender"
 }
 
-// messageID returns the Message-ID of a message when it is safe to repeat.
-func messageID(msg []byte) string {
-	var look header.Inspector
-	look.Write(msg)
-	look.Close()
-	id := look.MessageID
+// messageID returns a Message-ID when it is safe to repeat.
+func messageID(id string) string {
 	if len(id) < 3 || len(id) > 250 || id[0] != '<' || strings.IndexByte(id, '>') != len(id)-1 {
 		return ""
 	}

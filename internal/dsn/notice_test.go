@@ -208,3 +208,19 @@ func FuzzRemoteText(f *testing.F) {
 		}
 	})
 }
+
+// A letter that must arrive whatever asks for TLS has a notice of the same kind
+// (RFC 8689, 5).
+func TestTLSRequired(t *testing.T) {
+	t.Parallel()
+	for head, want := range map[string]bool{"TLS-Required: no\n": true, "TLS-Required: yes\n": false, "": false} {
+		text := head + "Subject: x\n\nTLS-Required: No\n"
+		b, err := Write(Notice{ID: "A", To: "ann@example.com", Original: "B", Message: strings.NewReader(text), Size: int64(len(text)), SizeLimit: 1000})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if own, _, _ := strings.Cut(string(b), "\n\n"); strings.Contains(own, "\nTls-Required: No\n") != want {
+			t.Errorf("%q: notice with field: %t, want %t\n%s", head, !want, want, own)
+		}
+	}
+}

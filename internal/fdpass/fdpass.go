@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"syscall"
 
@@ -88,15 +89,30 @@ func (c *Conn) Send(v any, files ...*os.File) error {
 	}
 	var oob []byte
 	if len(files) > 0 {
+		defer runtime.KeepAlive(files)
 		fds := make([]int, len(files))
 		for i, f := range files {
-			fds[i] = int(f.Fd())
+			if fds[i], err = descriptor(f); err != nil {
+				return err
+			}
 		}
 		oob = unix.UnixRights(fds...)
 	}
 	c.send.Lock()
 	defer c.send.Unlock()
+	defer clear(b) // it may be a password
 	return sock.Send(c.raw, b, oob)
+}
+
+// descriptor is the number of an open file, which stays as it is: Fd would have
+// a connection block, here and wherever else it is open.
+func descriptor(f *os.File) (fd int, err error) {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	err = raw.Control(func(n uintptr) { fd = int(n) })
+	return fd, err
 }
 
 // Recv waits for the next packet, decodes it into v, and returns the files
@@ -121,6 +137,7 @@ func (c *Conn) Recv(v any) ([]*os.File, error) {
 	default:
 		err = json.Unmarshal(c.buf[:n], v)
 	}
+	clear(c.buf[:n]) // it may be a password
 	if err != nil {
 		CloseAll(files)
 		return nil, err

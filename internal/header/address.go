@@ -22,9 +22,7 @@ type Address struct {
 // of the first that cannot.
 func ParseAddressList(value string) ([]Address, error) {
 	p := listParser{s: value}
-	for p.next() {
-	}
-	p.element()
+	p.all()
 	return p.list, p.err
 }
 
@@ -33,6 +31,8 @@ type part struct {
 	text  string
 	at    bool // the special @
 	space bool // white space or a comment stands before it
+
+	from, to int // where it stands in the value
 }
 
 type listParser struct {
@@ -40,6 +40,8 @@ type listParser struct {
 	i    int
 	list []Address
 	err  error
+	// seen is told of each address and where it stands; nil: nobody asks.
+	seen func(addr string, from, to int)
 
 	parts   []part
 	phrase  []part // what stood before <
@@ -56,6 +58,13 @@ type listParser struct {
 const maxLiteral = 64
 
 const specials = "<>,;:@\"()\\ \t\r\n"
+
+// all reads the list.
+func (p *listParser) all() {
+	for p.next() {
+	}
+	p.element()
+}
 
 // next reads one token.
 func (p *listParser) next() bool {
@@ -88,7 +97,7 @@ func (p *listParser) next() bool {
 	case ':':
 		p.colon()
 	case '@':
-		p.add("@", true)
+		p.add("@", true, p.i, p.i+1)
 	default:
 		p.word()
 		return true
@@ -97,8 +106,8 @@ func (p *listParser) next() bool {
 	return true
 }
 
-func (p *listParser) add(text string, at bool) {
-	p.parts = append(p.parts, part{text, at, p.space})
+func (p *listParser) add(text string, at bool, from, to int) {
+	p.parts = append(p.parts, part{text, at, p.space, from, to})
 	p.space = false
 }
 
@@ -106,12 +115,13 @@ func (p *listParser) add(text string, at bool) {
 func (p *listParser) word() {
 	if p.s[p.i] == '[' && len(p.parts) > 0 && p.parts[len(p.parts)-1].at {
 		if end := strings.IndexByte(p.s[p.i:min(len(p.s), p.i+maxLiteral)], ']'); end > 0 {
-			p.add(p.s[p.i:p.i+end+1], false)
+			p.add(p.s[p.i:p.i+end+1], false, p.i, p.i+end+1)
 			p.i += end + 1
 			return
 		}
 	}
 	var b strings.Builder
+	from := p.i
 	for p.i < len(p.s) {
 		c := p.s[p.i]
 		if c == '\\' && p.i+1 < len(p.s) {
@@ -126,7 +136,7 @@ func (p *listParser) word() {
 		b.WriteByte(c)
 		p.i++
 	}
-	p.add(b.String(), false)
+	p.add(b.String(), false, from, p.i)
 }
 
 // quoted reads a quoted string. One that does not close is not one: its quote
@@ -136,7 +146,7 @@ func (p *listParser) quoted() {
 	for i := p.i + 1; i < len(p.s) && !p.noQuote; i++ {
 		switch c := p.s[i]; {
 		case c == '"':
-			p.add(b.String(), false)
+			p.add(b.String(), false, p.i, i+1)
 			p.i = i + 1
 			return
 		case c == '\\' && i+1 < len(p.s):
@@ -311,6 +321,9 @@ func (p *listParser) emit(name string, parts []part) {
 		return
 	}
 	p.list = append(p.list, Address{Name: name, Addr: addr})
+	if p.seen != nil {
+		p.seen(addr, parts[0].from, parts[len(parts)-1].to)
+	}
 }
 
 // usable tells whether addr can be an address in internal form.

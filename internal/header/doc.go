@@ -12,7 +12,7 @@
 // # Standards
 //
 //	RFC 5322, 2.2, 4.5   fields           scanner.go
-//	RFC 5322, 3.4, 4.4   address lists    address.go
+//	RFC 5322, 3.4, 4.4   address lists    address.go, rewrite.go
 //	RFC 5322, 3.3        dates            write.go
 //	RFC 2047, 4.1, 5     encoded names    write.go
 //

@@ -17,6 +17,7 @@ type Inspector struct {
 	Received    int      // how many Received fields there are
 	MessageID   string   // the first Message-ID with its angle brackets, one clean line; "" for none
 	ResentID    string   // the same of Resent-Message-ID
+	TLSRequired string   // the value of TLS-Required (RFC 8689, 5)
 	DeliveredTo []string // the values of Delivered-To; more than a thousand are not kept
 	Ended       bool     // the header has ended
 
@@ -32,7 +33,7 @@ var counted = map[string]bool{
 	"to": true, "cc": true, "bcc": true, "received": true, "return-path": true, "delivered-to": true,
 	"resent-from": true, "resent-sender": true, "resent-date": true, "resent-message-id": true,
 	"resent-to": true, "resent-cc": true, "resent-bcc": true,
-	"auto-submitted": true, "mime-version": true, "content-type": true,
+	"auto-submitted": true, "mime-version": true, "content-type": true, "tls-required": true,
 }
 
 // Write looks at the next octets. It never fails.
@@ -70,7 +71,7 @@ func (s *inspectSink) field(name []byte) {
 	switch field {
 	case "received":
 		s.Received++
-	case "message-id", "resent-message-id":
+	case "message-id", "resent-message-id", "tls-required":
 		if first {
 			s.capture = field
 		}
@@ -105,6 +106,8 @@ func (s *inspectSink) keep() {
 		s.MessageID = text
 	case "resent-message-id":
 		s.ResentID = text
+	case "tls-required":
+		s.TLSRequired = text
 	default:
 		s.DeliveredTo = append(s.DeliveredTo, text)
 	}

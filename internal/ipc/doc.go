@@ -5,8 +5,8 @@
 // dialogues.
 package ipc
 
-// A Hello is the first packet that a client of public/qmgr or public/authd
-// sends; it names the conversation.
+// A Hello is the first packet that a client of public/qmgr, public/authd or
+// public/pamd sends; it names the conversation.
 type Hello struct {
 	Version int    `json:"v"`
 	Role    string `json:"role"`              // one of the Role constants
@@ -21,5 +21,7 @@ const (
 	RoleAuth    = "auth"    // authd: smtpd and login processes let clients log in (auth.go)
 	RoleTLS     = "tls"     // authd: certificate chains and signatures (tls.go)
 	RoleUser    = "user"    // authd: which accounts exist, and where their mail is (user.go)
+	RolePAM     = "pam"     // pamd: authd has a system user's password checked (pamd.go)
+	RoleNSS     = "nss"     // pamd: which system users and groups there are (pamd.go)
 	RoleWake    = "wake"    // master's wake-up: run the queue; nothing follows
 )

@@ -18,6 +18,7 @@ import (
 	"yubin/internal/maildir"
 	"yubin/internal/maillog"
 	"yubin/internal/match"
+	"yubin/internal/nss"
 	"yubin/internal/service"
 	"yubin/internal/table"
 )
@@ -28,7 +29,7 @@ var Command = &cli.Command{
 	Params: slices.Concat([]*config.Def{
 		config.Myhostname.Def, config.Myorigin.Def, config.Mydestination.Def, config.MailOwner.Def,
 		config.AliasMaps.Def, config.FlushSlow.Def,
-	}, account.PlaceParams, account.VirtualParams, service.Params),
+	}, account.PlaceParams, account.VirtualParams, nss.Params(), service.Params),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		o := service.Flags(fs)
 		return func(ctx context.Context, env *cli.Env) error {
@@ -90,12 +91,12 @@ func newDeliverer(a *deliverer, workers int, flush flusher) *deliverer {
 // openTransports opens the tables. Files that are missing or wrong fail in the
 // lookups, which defers the mail that needs them.
 func openTransports(c *config.Config, log *maillog.Logger) (map[string]transport, error) {
-	report := table.Report(func(p config.Problem) { log.Warn("%v", p) })
-	aliases, err := table.OpenAliases(config.AliasMaps.Of(c), report)
+	report, site := table.Report(func(p config.Problem) { log.Warn("%v", p) }), table.Site(c)
+	aliases, err := table.OpenAliases(config.AliasMaps.Of(c), report, site)
 	if err != nil {
 		return nil, c.Fault(config.AliasMaps.Def, err.Error())
 	}
-	passwd, err := table.Open("unix:passwd.byname", report)
+	passwd, err := table.Open("unix:passwd.byname", report, site)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +104,7 @@ func openTransports(c *config.Config, log *maillog.Logger) (map[string]transport
 	if err != nil {
 		return nil, err
 	}
-	v, err := account.OpenVirtual(c, report, table.Site(c))
+	v, err := account.OpenVirtual(c, report, site)
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ const cacheMagic = "yubin mailbox 1\n"
 const cacheLeast = 256
 
 // maxCache bounds what is read of it, octets.
-const maxCache = 4 << 30
+const maxCache = 1 << 30
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -83,8 +83,20 @@ func (f *folder) loadCache() {
 	if err != nil {
 		return
 	}
-	if !f.decodeCache(b, seen(&list)) {
+	if !f.decodeCache(b) {
 		f.reset()
+		return
+	}
+	if f.list != seen(&list) {
+		// Another program has changed the uidlist; the sizes still hold.
+		counted := map[string]int64{}
+		for uid, n := range f.sizes {
+			if r := f.byUID(uid); r != nil {
+				counted[string(f.base(r))] = n
+			}
+		}
+		f.reset()
+		f.oldSizes = counted
 		return
 	}
 	f.publish()
@@ -129,9 +141,8 @@ func (f *folder) encodeCache() []byte {
 	return e
 }
 
-// decodeCache fills the folder. It returns false for a cache that is damaged or
-// of another uidlist than list.
-func (f *folder) decodeCache(b []byte, list fileSeen) bool {
+// decodeCache fills the folder. It returns false for a cache that is damaged.
+func (f *folder) decodeCache(b []byte) bool {
 	if len(b) < len(cacheMagic)+4 || string(b[:len(cacheMagic)]) != cacheMagic {
 		return false
 	}
@@ -140,9 +151,6 @@ func (f *folder) decodeCache(b []byte, list fileSeen) bool {
 		return false
 	}
 	f.list = d.file()
-	if f.list != list {
-		return false
-	}
 	f.listRead, f.lines = int64(d.u64()), int(d.u64())
 	f.head = header{version: 3, validity: d.u32(), next: d.u32(), guid: d.text(), extra: d.text()}
 	f.untaken = d.dir(f.newDir, &f.new)

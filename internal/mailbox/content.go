@@ -52,7 +52,7 @@ func (v *View) Content(i int) (*Content, error) {
 		return nil, err
 	}
 	c := &Content{file: file, stored: st.Size, octets: -1, v: v, uid: uid}
-	if r := f.byUID(uid); r != nil {
+	if r := f.byUID(uid); r != nil && st.Size > copySize { // a smaller one is in memory at once, and counted there
 		c.octets = f.known(r, st.Size)
 	}
 	return c, nil
@@ -83,106 +83,25 @@ func (f *folder) openUID(v *View, uid uint32) (*os.File, error) {
 	}
 }
 
-// known returns how many octets a message of so many stored ones has with CRLF,
-// if its name and the uidlist, which must agree with the file, or the cache say so, else -1.
-func (f *folder) known(r *rec, stored int64) int64 {
-	if size, ok := f.storedSize(r); ok && size != stored {
-		return -1 // another program has changed the file
-	}
-	if n, ok := f.size(r); ok && n >= stored && n <= 2*stored {
-		return n
-	}
-	return -1
-}
-
-// storedSize returns what name or uidlist say of the file's size.
-func (f *folder) storedSize(r *rec) (int64, bool) {
-	if n, ok := nameSize(f.base(r), 'S'); ok {
-		return n, true
-	}
-	if e, ok := f.ext[r.uid]; ok {
-		if n, rest := digits([]byte(extension(e, 'S'))); n > 0 && len(rest) == 0 {
-			return int64(n), true
-		}
-	}
-	return 0, false
-}
-
-// size returns the octets with CRLF without looking at the file.
-func (f *folder) size(r *rec) (int64, bool) {
-	if n, ok := f.sizes[r.uid]; ok { // what was counted goes before what a name says
-		return n, true
-	}
-	if n, ok := nameSize(f.base(r), 'W'); ok {
-		return n, true
-	}
-	if e, ok := f.ext[r.uid]; ok {
-		if n, rest := digits([]byte(extension(e, 'W'))); n > 0 && len(rest) == 0 {
-			return int64(n), true
-		}
-	}
-	return 0, false
-}
-
-// Octets returns the size of message i with CRLF line ends. When neither name,
-// uidlist nor cache have it the file is read.
-func (v *View) Octets(i int) (int64, error) {
-	if n, ok := v.octets(v.snap.at(i).uid); ok {
-		return n, nil
-	}
-	c, err := v.Content(i)
-	if err != nil {
-		return 0, err
-	}
-	defer c.Close()
-	return c.Octets()
-}
-
-func (v *View) octets(uid uint32) (int64, bool) {
-	v.f.mu.Lock()
-	defer v.f.mu.Unlock()
-	if r := v.f.byUID(uid); r != nil && v.f.head.validity == v.snap.validity {
-		return v.f.size(r)
-	}
-	return 0, false
-}
-
-// AllOctets returns the sizes of all messages. One whose size nothing has, and
-// whose file is gone, has -1.
-func (v *View) AllOctets() ([]int64, error) {
-	sizes := make([]int64, v.snap.Len())
-	var unknown []int
-	v.f.mu.Lock()
-	for i := range sizes {
-		sizes[i] = -1
-		if r := v.f.byUID(v.snap.at(i).uid); r != nil && v.f.head.validity == v.snap.validity {
-			if n, ok := v.f.size(r); ok {
-				sizes[i] = n
-				continue
-			}
-		}
-		unknown = append(unknown, i)
-	}
-	v.f.mu.Unlock()
-	for _, i := range unknown {
-		n, err := v.Octets(i)
-		if err != nil && !errors.Is(err, ErrGone) {
-			return nil, err
-		}
-		if err == nil {
-			sizes[i] = n
-		}
-	}
-	return sizes, nil
-}
-
 // Stored returns the file as it is, and its size.
 func (c *Content) Stored() (io.ReaderAt, int64) { return c.file, c.stored }
 
-// Octets returns the size of the whole with CRLF line ends.
+// Octets returns the size of the whole with CRLF line ends. That of a large
+// message is taken from its name where the file has the size that it has there
+// too; if what WriteTo writes is less or more, the name was wrong (and the store knows better then).
 func (c *Content) Octets() (int64, error) {
 	if c.octets >= 0 {
 		return c.octets, nil
+	}
+	if c.at == 0 && c.stored > 0 && c.stored <= copySize {
+		if err := c.fill(); err != nil {
+			return 0, err
+		}
+		if int64(len(c.in)) == c.stored {
+			cr := false
+			c.learn(c.stored + bareLines(c.in, &cr))
+			return c.octets, nil
+		}
 	}
 	buf := copyBuffers.Get().(*[copySize]byte)
 	defer copyBuffers.Put(buf)
@@ -195,33 +114,17 @@ func (c *Content) Octets() (int64, error) {
 		n += int64(k) + bareLines(buf[:k], &cr)
 		at += int64(k)
 	}
-	c.octets = n
-	c.v.f.counted(c, n)
+	c.learn(n)
 	return n, nil
 }
 
-// counted remembers a size.
-func (f *folder) counted(c *Content, n int64) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.head.validity == c.v.snap.validity && f.byUID(c.uid) != nil {
-		f.sizes[c.uid] = n
-		f.cache.stale = true
+// learn notes the size that was counted, for other Contents too if they would
+// not know it.
+func (c *Content) learn(n int64) {
+	c.octets = n
+	if known, ok := c.v.octets(c.uid); !ok || known != n {
+		c.v.f.counted(c, n)
 	}
-}
-
-// bareLines counts the LFs in p without a CR before them; cr tells whether the
-// octet before p was one, and then whether p's last is.
-func bareLines(p []byte, cr *bool) int64 {
-	n := bytes.Count(p, []byte("\n"))
-	if bytes.IndexByte(p, '\r') >= 0 {
-		n -= bytes.Count(p, []byte("\r\n"))
-	}
-	if *cr && p[0] == '\n' {
-		n--
-	}
-	*cr = p[len(p)-1] == '\r'
-	return int64(n)
 }
 
 // broken is the error of a file that has become shorter.
@@ -294,6 +197,7 @@ func (c *Content) Read(p []byte) (int, error) {
 func (c *Content) WriteTo(w io.Writer) (int64, error) {
 	array := copyBuffers.Get().(*[copySize]byte)
 	defer copyBuffers.Put(array)
+	whole := c.at == 0 && c.octets >= 0
 	total := int64(0)
 	for {
 		n, err := c.Read(array[:])
@@ -305,6 +209,9 @@ func (c *Content) WriteTo(w io.Writer) (int64, error) {
 			}
 		}
 		if err == io.EOF {
+			if whole && total != c.octets {
+				c.learn(total)
+			}
 			return total, nil
 		}
 		if err != nil {

@@ -1,15 +1,10 @@
 package mailbox
 
 import (
-	"bytes"
-	"hash/maphash"
 	"math"
 	"os"
 	"slices"
 	"sync"
-	"time"
-
-	"golang.org/x/sys/unix"
 
 	"yubin/internal/durable"
 )
@@ -30,6 +25,7 @@ type folder struct {
 	extShared bool              // by a Snapshot: to be copied before it is changed
 	odd       map[uint32]string // file names that are not the usual ones
 	sizes     map[uint32]int64  // octets with CRLF, of messages whose name has none
+	oldSizes  map[string]int64  // octets by base names, of a cache that is out of date
 	index     index             // base name → position in all
 
 	head     header
@@ -42,6 +38,7 @@ type folder struct {
 	keywords   []string
 	keywordsAt fileSeen
 	recent     []uint32 // taken up, and not yet seen by a View
+	swept      bool     // tmp/ was cleared of what the dead left there
 	warned     bool     // that files in new/ cannot be moved
 	untaken    bool     // files in new/ that a ReadWrite View would take up
 	cache      cacheState
@@ -60,14 +57,9 @@ func (d *dirs) close() {
 	}
 }
 
-func (d *dirs) is(o *dirs) bool {
-	return sameDir(d.dir, o.dir) && sameDir(d.newDir, o.newDir) && sameDir(d.curDir, o.curDir)
-}
-
-func sameDir(a, b *dir) bool {
-	var x, y unix.Stat_t
-	return unix.Fstat(a.fd(), &x) == nil && unix.Fstat(b.fd(), &y) == nil && inodeOf(&x) == inodeOf(&y)
-}
+// is tells whether two open directories are one folder. (What new/ and cur/
+// are may change under it: see follow.)
+func (d *dirs) is(o *dirs) bool { return d.dir.inode() == o.dir.inode() }
 
 // openFolder opens the directories of the folder at a path below the root.
 func (t *Tree) openFolder(where string) (*dirs, error) {
@@ -107,7 +99,8 @@ func (t *Tree) openFolder(where string) (*dirs, error) {
 
 func newFolder(s *Store, key folderKey, d *dirs) *folder {
 	f := &folder{store: s, key: key, dirs: *d, snap: &Snapshot{}}
-	f.new.name, f.cur.name = "new", "cur"
+	f.new = dirSeen{name: "new", id: d.newDir.inode()}
+	f.cur = dirSeen{name: "cur", id: d.curDir.inode()}
 	f.reset()
 	return f
 }
@@ -183,7 +176,9 @@ func (f *folder) add(uid uint32, base []byte) *rec {
 func (f *folder) expect(messages, octets int) {
 	f.all = slices.Grow(f.all, messages+64)
 	f.names = slices.Grow(f.names, octets)
-	f.index.resize(f, len(f.all)+messages)
+	if n := len(f.all) + messages; 2*n > len(f.index.slots) {
+		f.index.resize(f, n)
+	}
 }
 
 // find returns the message with a base name, or nil.
@@ -213,6 +208,9 @@ func (f *folder) lastUID() uint32 {
 
 // compact drops what has no file, and its name.
 func (f *folder) compact() {
+	if !slices.ContainsFunc(f.all, func(r rec) bool { return r.st&absent != 0 }) {
+		return
+	}
 	kept := make([]rec, 0, len(f.all))
 	var names []byte
 	ext := map[uint32]string{}
@@ -248,144 +246,6 @@ func (f *folder) renew(chunks []chunk) {
 	}
 	s.number()
 	f.snap, f.extShared = s, true
-}
-
-// An index finds positions in folder.all by base names: open addressing, half
-// full at most.
-type index struct {
-	slots []uint32 // position+1
-	used  int
-}
-
-var hashSeed = maphash.MakeSeed()
-
-func (x *index) find(f *folder, base []byte) int {
-	if len(x.slots) == 0 {
-		if len(f.all) == 0 {
-			return -1
-		}
-		x.grow(f)
-	}
-	mask := uint64(len(x.slots) - 1)
-	for h := maphash.Bytes(hashSeed, base) & mask; ; h = (h + 1) & mask {
-		p := x.slots[h]
-		if p == 0 {
-			return -1
-		}
-		if bytes.Equal(f.base(&f.all[p-1]), base) {
-			return int(p - 1)
-		}
-	}
-}
-
-// add enters position p; of two with one name the later counts.
-func (x *index) add(f *folder, p int) {
-	if 2*(x.used+1) > len(x.slots) {
-		x.grow(f)
-		return // which has entered p too
-	}
-	x.put(f, p)
-}
-
-func (x *index) put(f *folder, p int) {
-	base := f.base(&f.all[p])
-	mask := uint64(len(x.slots) - 1)
-	h := maphash.Bytes(hashSeed, base) & mask
-	for x.slots[h] != 0 && !bytes.Equal(f.base(&f.all[x.slots[h]-1]), base) {
-		h = (h + 1) & mask
-	}
-	if x.slots[h] == 0 {
-		x.used++
-	}
-	x.slots[h] = uint32(p + 1)
-}
-
-func (x *index) grow(f *folder) { x.resize(f, len(f.all)*3/2) }
-
-// resize makes room for n messages.
-func (x *index) resize(f *folder, n int) {
-	size := 64
-	for size < 2*(n+1) {
-		size *= 2
-	}
-	x.slots, x.used = make([]uint32, size), 0
-	for p := range f.all {
-		x.put(f, p)
-	}
-}
-
-// A fileSeen is a file as it was when it was read.
-type fileSeen struct {
-	id   inode
-	size int64
-	mtim unix.Timespec
-}
-
-func seen(st *unix.Stat_t) fileSeen { return fileSeen{inodeOf(st), st.Size, st.Mtim} }
-
-func (s *fileSeen) is(st *unix.Stat_t) bool { return *s == seen(st) }
-
-// A dirSeen is what is known of new/ or cur/: whether its time of modification
-// says that nothing has changed since it was read.
-type dirSeen struct {
-	name    string
-	id      inode // of the directory that is open
-	mtim    unix.Timespec
-	settled bool // it was older than a tick of the clock when the reading began
-	read    time.Time
-	cost    time.Duration
-}
-
-func (d *dirSeen) forget() { *d = dirSeen{name: d.name, id: d.id} }
-
-// follow opens the directory anew if another has taken its place.
-func (f *folder) follow(d *dirSeen, open **dir, st *unix.Stat_t) error {
-	if d.id == inodeOf(st) {
-		return nil
-	}
-	now, err := f.dir.sub(d.name)
-	if err != nil {
-		return err
-	}
-	(*open).Close()
-	*open, d.id = now, inodeOf(st)
-	d.forget()
-	return nil
-}
-
-// processStart stands for the time at which an earlier process read a directory.
-var processStart = time.Now()
-
-// lazy bounds how often a directory is read again only because its time cannot
-// prove that nothing happened: so many times longer than it takes.
-const lazy = 20
-
-// fresh tells whether the directory need not be read.
-func (d *dirSeen) fresh(st *unix.Stat_t) bool {
-	if d.read.IsZero() || d.mtim != st.Mtim {
-		return false
-	}
-	return d.settled || time.Since(d.read) < min(lazy*d.cost, time.Second)
-}
-
-// ticks are how long after a change the clock of file times may stand still.
-const (
-	localTick  = 50 * time.Millisecond
-	remoteTick = 2 * time.Second // and how far apart two clocks are
-)
-
-// settledAt tells whether a change after now shows in a later time than st has.
-func settledAt(d *dir, st *unix.Stat_t, now time.Time) bool {
-	tick := remoteTick
-	var fs unix.Statfs_t
-	if unix.Fstatfs(d.fd(), &fs) == nil && st.Mtim.Nsec != 0 {
-		switch fs.Type {
-		case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.TMPFS_MAGIC, unix.F2FS_SUPER_MAGIC, unix.OVERLAYFS_SUPER_MAGIC:
-			tick = localTick
-		}
-	}
-	age := now.Sub(time.Unix(st.Mtim.Unix()))
-	return age > tick
 }
 
 // flushDir puts the names in the folder's directory on stable storage.

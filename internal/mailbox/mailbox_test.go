@@ -143,9 +143,14 @@ func describe(s *Snapshot) []string {
 
 func (b *box) want(v *View, want ...string) {
 	b.t.Helper()
-	if got := describe(v.Snapshot()); !slices.Equal(got, want) {
-		b.t.Errorf("messages:\n%q, want\n%q", got, want)
+	got := describe(v.Snapshot())
+	if slices.Equal(got, want) {
+		return
 	}
+	for len(got) > 0 && len(want) > 0 && got[0] == want[0] { // what differs
+		got, want = got[1:], want[1:]
+	}
+	b.t.Errorf("messages:\n%.500q, want\n%.500q", got[:min(5, len(got))], want[:min(5, len(want))])
 }
 
 func refresh(t *testing.T, v *View) *Changes {

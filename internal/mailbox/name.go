@@ -184,6 +184,9 @@ func sortArrivals(files []newFile) {
 		files[i].sec, files[i].usec = arrival([]byte(files[i].base))
 	}
 	slices.SortFunc(files, func(a, b newFile) int {
-		return cmp.Or(cmp.Compare(a.sec, b.sec), cmp.Compare(a.usec, b.usec), strings.Compare(a.base, b.base), strings.Compare(a.info, b.info))
+		if c := cmp.Or(cmp.Compare(a.sec, b.sec), cmp.Compare(a.usec, b.usec)); c != 0 {
+			return c
+		}
+		return cmp.Or(strings.Compare(a.base, b.base), strings.Compare(a.info, b.info))
 	})
 }

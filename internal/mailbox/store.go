@@ -147,11 +147,26 @@ func openRoot(a *ipc.Account) (*os.Root, error) {
 // makeMaildir makes what is missing of a Maildir.
 func (t *Tree) makeMaildir(name string) error {
 	for _, sub := range []string{"cur", "new", "tmp"} {
-		err := t.root.Mkdir(path.Join(name, sub), 0o700)
-		if err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := t.mkdir(path.Join(name, sub)); err != nil && !errors.Is(err, fs.ErrExist) {
 			return full(err)
 		}
 	}
+	return nil
+}
+
+// mkdir makes a directory with the rights that the mailbox has, as Dovecot does.
+func (t *Tree) mkdir(name string) error {
+	if err := t.root.Mkdir(name, 0o700); err != nil || t.dir.mode == 0o600 {
+		return err
+	}
+	d, err := t.openDir(name)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	as := *t.dir
+	as.mode |= as.mode & 0o444 >> 2 // who may read may pass
+	as.share(d.fd())
 	return nil
 }
 
@@ -159,44 +174,6 @@ func (t *Tree) makeMaildir(name string) error {
 func (t *Tree) Close() {
 	t.dir.Close()
 	t.root.Close()
-}
-
-// Mode says what a View may do.
-type Mode int
-
-const (
-	// ReadWrite takes up what is in new/: it moves to cur/.
-	ReadWrite Mode = iota
-	// Peek moves and changes nothing (EXAMINE, STATUS); UIDs are given all the
-	// same.
-	Peek
-)
-
-// A View is one session's view of a folder: a numbering that changes only by
-// Refresh. One goroutine at a time may use it.
-type View struct {
-	f      *folder
-	mode   Mode
-	snap   *Snapshot
-	recent map[uint32]bool
-}
-
-// Open opens a folder: "INBOX", or a name with "/" between its levels.
-func (t *Tree) Open(name string, mode Mode) (*View, error) {
-	where, err := diskName(name)
-	if err != nil {
-		return nil, err
-	}
-	f, err := t.folder(where)
-	if err != nil {
-		return nil, err
-	}
-	v := &View{f: f, mode: mode, snap: &Snapshot{}}
-	if err := v.look(false); err != nil {
-		v.Close()
-		return nil, err
-	}
-	return v, nil
 }
 
 // folder returns the shared folder at a path below the root, with one View
@@ -236,12 +213,6 @@ func (s *Store) wake(f *folder) {
 	}
 }
 
-// Close ends the View.
-func (v *View) Close() {
-	f, s := v.f, v.f.store
-	retire(s.leave(f))
-}
-
 // leave ends a View's use of f, and returns the folders that are one too many.
 func (s *Store) leave(f *folder) (old []*folder) {
 	s.mu.Lock()
@@ -259,46 +230,4 @@ func (s *Store) leave(f *folder) (old []*folder) {
 		s.forget(old)
 	}
 	return old
-}
-
-// Snapshot returns the messages as this View knows them.
-func (v *View) Snapshot() *Snapshot { return v.snap }
-
-// Recent tells whether message i was taken up for this View, the first to see
-// it (RFC 3501, 2.3.2: \Recent).
-func (v *View) Recent(i int) bool { return v.recent[v.snap.at(i).uid] }
-
-// Refresh looks at the disk, and makes what it finds the View's Snapshot.
-func (v *View) Refresh() (*Changes, error) {
-	old := v.snap
-	if err := v.look(false); err != nil {
-		return nil, err
-	}
-	return changes(old, v.snap), nil
-}
-
-// look brings the folder and then the View up to date.
-func (v *View) look(force bool) error {
-	v.f.mu.Lock()
-	defer v.f.mu.Unlock()
-	if err := v.f.sync(v.mode == ReadWrite, force); err != nil {
-		return err
-	}
-	v.snap = v.f.snap
-	v.claim()
-	return nil
-}
-
-// claim makes the messages that nobody has seen this View's recent ones.
-func (v *View) claim() {
-	if v.mode != ReadWrite {
-		return
-	}
-	for _, uid := range v.f.recent {
-		if v.recent == nil {
-			v.recent = map[uint32]bool{}
-		}
-		v.recent[uid] = true
-	}
-	v.f.recent = nil
 }

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // rescans is how often a folder is read again because messages were missing
@@ -58,6 +56,11 @@ func (f *folder) sync(takeUp, force bool) error {
 	}
 	if err := f.readList(s); err != nil {
 		return err
+	}
+	f.oldSizes = nil
+	if takeUp && !f.swept {
+		f.swept = true
+		f.sweep(time.Now())
 	}
 	words, err := f.loadKeywords()
 	if err != nil {
@@ -262,147 +265,4 @@ func (f *folder) meet(s *scan, r *rec, info []byte, isNew bool) {
 		s.changed = true
 	}
 	r.st |= met
-}
-
-// takeUp moves a message from new/ to cur/. One that cannot be moved stays
-// where it is and can be read all the same.
-func (f *folder) takeUp(s *scan, r *rec, info string) error {
-	if r.st&inNew == 0 {
-		return nil
-	}
-	name := string(f.base(r)) + info
-	moved, err := f.moveUp(string(f.base(r)), info)
-	if err != nil {
-		if gone(err) {
-			r.st &^= met // somebody else moved it: cur/ will show it
-			f.cur.forget()
-			return nil
-		}
-		f.untaken = true
-		if errors.Is(err, unix.EEXIST) { // a second message of that name, which we have not met
-			f.cur.forget()
-			return nil
-		}
-		if !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EDQUOT) && !errors.Is(err, unix.EACCES) && !errors.Is(err, unix.EROFS) {
-			return err
-		}
-		if !f.warned {
-			f.warned = true
-			f.store.o.Warn("%s/new/%s stays there: %v", f.dir.Name(), name, err)
-		}
-		return nil
-	}
-	s.changed = true
-	f.setFile(r, []byte(moved), false)
-	r.st |= met
-	f.recent = append(f.recent, r.uid)
-	return nil
-}
-
-// moveUp renames a file from new/ to cur/, in whose name flags have their
-// place. It returns the info that it has now.
-func (f *folder) moveUp(base, info string) (string, error) {
-	to := info
-	if _, _, unusual := parseInfo([]byte(info)); unusual {
-		if to = ""; len(info) > 3 && info[:3] == ":2," {
-			to = info
-		}
-		if to == "" {
-			to = ":2,"
-		}
-	}
-	return to, f.ownChange(&f.cur, f.curDir, func() error {
-		return f.newDir.renameNew(base+info, f.curDir, base+to)
-	})
-}
-
-// ownChange does something to a directory without making what is known of it
-// stale: if nothing had changed before, then what has now is ours. (What
-// another did in the same moment is seen at the next reading, which is not put off for long.)
-func (f *folder) ownChange(d *dirSeen, in *dir, do func() error) error {
-	before, err := in.stat(".")
-	if err == nil {
-		err = do()
-	}
-	if err != nil {
-		return err
-	}
-	after, err := in.stat(".")
-	if err != nil {
-		return err
-	}
-	if !d.read.IsZero() && d.mtim == before.Mtim {
-		d.mtim, d.settled = after.Mtim, false
-		if d.cost < time.Millisecond {
-			d.cost = time.Millisecond
-		}
-		d.read = time.Now()
-	}
-	return nil
-}
-
-// separate deals with files that have one base name. Mostly it is one file that was renamed
-// during the reading; two links to one file are made one; of two messages the
-// second gets a name, and so a UID, of its own.
-func (f *folder) separate(s *scan) error {
-	twice := s.twice
-	s.twice = nil
-	for _, t := range twice {
-		r := f.byUID(t.uid)
-		if r == nil {
-			continue
-		}
-		if err := f.separateOne(s, r, t); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (f *folder) separateOne(s *scan, r *rec, t doubleFile) error {
-	in := f.curDir
-	if t.isNew {
-		in = f.newDir
-	}
-	name := string(f.base(r)) + t.info
-	d, known := f.file(r)
-	first, err1 := d.stat(known)
-	second, err2 := in.stat(name)
-	switch {
-	case err1 != nil && !gone(err1):
-		return err1
-	case err2 != nil && !gone(err2):
-		return err2
-	case err2 != nil:
-		if err1 == nil {
-			r.st |= met
-		}
-		return nil
-	case err1 != nil:
-		s.changed = f.setFile(r, []byte(t.info), t.isNew) || s.changed
-		r.st |= met
-		if t.isNew && s.takeUp {
-			return f.takeUp(s, r, t.info)
-		}
-		return nil
-	case d == in && known == name:
-		return nil
-	}
-	r.st |= met
-	if inodeOf(&first) == inodeOf(&second) {
-		f.store.o.Warn("%s: %s and %s are one file: the second name is removed", f.dir.Name(), known, name)
-		return ignoreGone(in.remove(name))
-	}
-	fresh := f.store.freshName(in, name)
-	f.store.o.Warn("%s: %s and %s are two messages with one name: the second becomes %s", f.dir.Name(), known, name, fresh)
-	f.cur.forget()
-	f.new.forget()
-	return ignoreGone(in.rename(name, in, fresh))
-}
-
-func ignoreGone(err error) error {
-	if gone(err) {
-		return nil
-	}
-	return err
 }

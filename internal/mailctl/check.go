@@ -27,6 +27,7 @@ var (
 		config.AliasMaps, config.AliasDatabase, config.LocalRecipientMaps, config.RelayRecipientMaps,
 		config.VirtualMailboxMaps, config.VirtualUIDMaps, config.VirtualGIDMaps,
 		config.TransportMaps, config.SenderRelayhostMaps, config.SenderTransportMaps,
+		config.SmtpGenericMaps.SMTP, config.SmtpGenericMaps.LMTP,
 	}
 	// matchLists are the parameters whose elements may be tables and files.
 	matchLists = []config.List{
@@ -210,7 +211,13 @@ func inspectPrograms(c *config.Config, services []config.MasterService) []config
 		note(c.Problem(config.DaemonDirectory.Name, err.Error()), "install it, or correct daemon_directory")
 	}
 	for _, s := range services {
-		if err := program(filepath.Join(dir, s.Command)); err != nil {
+		switch err := program(filepath.Join(dir, s.Command)); {
+		case err == nil, s.Optional() && s.File == "" && errors.Is(err, fs.ErrNotExist):
+		case s.Optional() && errors.Is(err, fs.ErrNotExist):
+			note(config.Problem{File: s.File, Line: s.Line, Notice: true,
+				What: fmt.Sprintf("%v: users that /etc/passwd does not have are unknown, and PAM cannot be asked", err)},
+				"build it where gcc and the headers of PAM are, if you want that")
+		default:
 			note(config.Problem{File: s.File, Line: s.Line, What: err.Error()}, "install it, correct daemon_directory, or remove the service")
 		}
 	}

@@ -6,11 +6,12 @@ import (
 	"strings"
 
 	"yubin/internal/config"
+	"yubin/internal/passdb"
 )
 
-// inspectSecrets finds passwords of relays that others can read, and tables of
-// them that are not there. It does not look into them: what is wrong with a line
-// may be that it is a password.
+// inspectSecrets finds passwords that others can read, tables of those of relays
+// that are not there, and accounts that cannot be used. Into tables of relays it
+// does not look: what is wrong with a line may be that it is a password.
 func inspectSecrets(c *config.Config) []config.Problem {
 	var problems []config.Problem
 	for _, lmtp := range []bool{false, true} {
@@ -27,6 +28,9 @@ func inspectSecrets(c *config.Config) []config.Problem {
 			p.Mend = mend
 			problems = append(problems, p)
 		}
+	}
+	if c.Check([]*config.Def{config.AuthBackends.Def}) == nil {
+		problems = append(problems, passdb.Inspect(c)...)
 	}
 	return problems
 }

@@ -22,7 +22,7 @@ func tlsCheckParams() []*config.Def {
 	for _, s := range config.TLSServers {
 		defs = append(defs, servertls.Params(s.Set)...)
 	}
-	for _, k := range config.ServerKeys {
+	for _, k := range slices.Concat(config.ServerKeys, config.ClientKeys) {
 		defs = append(defs, k.Rows()...)
 	}
 	return defs
@@ -40,7 +40,7 @@ func inspectTLS(c *config.Config) []config.Problem {
 			problems = append(problems, p)
 		}
 	}
-	for _, k := range config.ServerKeys {
+	for _, k := range slices.Concat(config.ServerKeys, config.ClientKeys) {
 		if c.Check(k.Rows()) != nil {
 			continue // Lint has said what is wrong
 		}

@@ -285,7 +285,7 @@ func userShow(ctx context.Context, env *cli.Env, args []string) error {
 		return err
 	}
 	problem := func(p config.Problem) { fmt.Fprintf(env.Stderr, "mailctl: warning: %v\n", p) }
-	backends, err := passdb.Open(passdb.Env{Config: env.Config, Hasher: passdb.NewHasher(), Report: problem})
+	backends, err := passdb.Open(passdb.Env{Config: env.Config, Hasher: passdb.NewHasher(nil), Report: problem})
 	if err != nil {
 		return &cli.Status{Code: cli.ExConfig, Err: err}
 	}

@@ -81,7 +81,7 @@ func (d *desk) check(user, password string, want error) {
 	if err != nil || e == nil {
 		d.t.Fatalf("%s: got %+v, %v", user, e, err)
 	}
-	if err := passdb.NewHasher().Check(d.t.Context(), e.Password, password, ""); err != want {
+	if err := passdb.NewHasher(nil).Check(d.t.Context(), e.Password, password, ""); err != want {
 		d.t.Errorf("%s, %q: got %v, want %v", user, password, err, want)
 	}
 }
@@ -256,6 +256,25 @@ func TestUserImport(t *testing.T) {
 	}
 	if !strings.Contains(users, ":"+me.Uid+":"+me.Gid+"::"+me.HomeDir+":") {
 		t.Errorf("the user of the system has no account:\n%s", users)
+	}
+}
+
+// check names lines that cannot be used, without what is in them, and a file that
+// others can read.
+func TestCheckUsers(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	file := filepath.Join(d.dir, "users")
+	if err := os.WriteFile(file, []byte("ann@example.org:hunter2\nben@example.org:{PLAIN}x\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	for _, p := range inspectSecrets(again(t, d.dir)) {
+		said = append(said, fmt.Sprint(p))
+	}
+	all := strings.Join(said, "\n")
+	if len(said) != 2 || !strings.Contains(all, "others than its owner can read "+file) || !strings.Contains(all, file+":1: ") || strings.Contains(all, "hunter2") {
+		t.Errorf("got\n%s", all)
 	}
 }
 

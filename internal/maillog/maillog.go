@@ -39,8 +39,9 @@ type Options struct {
 // A Logger writes lines with one tag. Its methods may be called by several
 // goroutines at once.
 type Logger struct {
-	out *output
-	tag string
+	out  *output
+	tag  string
+	bare bool // no process ID
 }
 
 // Open returns a Logger to o.File, else to syslog, else to standard error.
@@ -61,7 +62,7 @@ func Open(o Options) (*Logger, error) {
 	case out.dial() != nil:
 		out.file, out.keep = os.Stderr, true
 	}
-	return &Logger{out, Clean(o.Tag)}, nil
+	return &Logger{out: out, tag: Clean(o.Tag)}, nil
 }
 
 // As returns a Logger to the same place whose tag has name for its last part:
@@ -71,27 +72,33 @@ func (l *Logger) As(name string) *Logger {
 	if i := strings.LastIndexByte(l.tag, '/'); i >= 0 {
 		head = l.tag[:i+1]
 	}
-	return &Logger{l.out, head + Clean(name)}
+	return &Logger{out: l.out, tag: head + Clean(name)}
 }
+
+// Bare returns a Logger to the same place with another tag, whose lines have no
+// process ID behind it, as Dovecot's have not:
+//
+//	Jan _2 15:04:05 HOST TAG: TEXT
+func (l *Logger) Bare(tag string) *Logger { return &Logger{out: l.out, tag: Clean(tag), bare: true} }
 
 // Info writes a line.
 func (l *Logger) Info(format string, args ...any) {
-	l.out.write(info, l.tag, fmt.Sprintf(format, args...))
+	l.out.write(info, l, fmt.Sprintf(format, args...))
 }
 
 // Warn writes a line that begins with "warning: ".
 func (l *Logger) Warn(format string, args ...any) {
-	l.out.write(warning, l.tag, "warning: "+fmt.Sprintf(format, args...))
+	l.out.write(warning, l, "warning: "+fmt.Sprintf(format, args...))
 }
 
 // Error writes a line that begins with "error: ".
 func (l *Logger) Error(format string, args ...any) {
-	l.out.write(failure, l.tag, "error: "+fmt.Sprintf(format, args...))
+	l.out.write(failure, l, "error: "+fmt.Sprintf(format, args...))
 }
 
 // Fatal writes a line that begins with "fatal: ". It does not end the process.
 func (l *Logger) Fatal(format string, args ...any) {
-	l.out.write(critical, l.tag, "fatal: "+fmt.Sprintf(format, args...))
+	l.out.write(critical, l, "fatal: "+fmt.Sprintf(format, args...))
 }
 
 // Redirect sends the lines of l, and of all Loggers made from it, to file from

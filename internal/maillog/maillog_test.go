@@ -196,7 +196,7 @@ func receive(t *testing.T, c *net.UnixConn) string {
 func TestSyslog(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "s")
-	l := &Logger{&output{facility: 2, pid: 42, socket: path}, "postfix/smtpd"}
+	l := &Logger{out: &output{facility: 2, pid: 42, socket: path}, tag: "postfix/smtpd"}
 	defer l.Close()
 	daemon := listenSyslog(t, path)
 	l.Info("one")

@@ -45,7 +45,7 @@ func (o *output) dial() error {
 	return err
 }
 
-func (o *output) write(severity int, tag, text string) {
+func (o *output) write(severity int, l *Logger, text string) {
 	text = Clean(cut(text, maxText))
 	now := time.Now()
 	o.mu.Lock()
@@ -59,13 +59,13 @@ func (o *output) write(severity int, tag, text string) {
 	}
 	if o.dropped > 0 {
 		lost := fmt.Sprintf("warning: %d lines of the log were lost: their receiver was busy", o.dropped)
-		if o.emit(warning, tag, lost, now) != nil {
+		if o.emit(warning, l, lost, now) != nil {
 			o.drop(now)
 			return
 		}
 		o.dropped = 0
 	}
-	if o.emit(severity, tag, text, now) != nil {
+	if o.emit(severity, l, text, now) != nil {
 		o.drop(now)
 	}
 }
@@ -76,7 +76,7 @@ func (o *output) drop(now time.Time) {
 }
 
 // emit writes one line. The caller holds mu.
-func (o *output) emit(severity int, tag, text string, now time.Time) error {
+func (o *output) emit(severity int, l *Logger, text string, now time.Time) error {
 	b := o.buf[:0]
 	if o.file == nil {
 		b = append(b, '<')
@@ -87,10 +87,13 @@ func (o *output) emit(severity int, tag, text string, now time.Time) error {
 	if o.file != nil {
 		b = append(append(b, ' '), o.host...)
 	}
-	b = append(append(b, ' '), tag...)
-	b = append(b, '[')
-	b = strconv.AppendInt(b, int64(o.pid), 10)
-	b = append(append(b, "]: "...), text...)
+	b = append(append(b, ' '), l.tag...)
+	if !l.bare {
+		b = append(b, '[')
+		b = strconv.AppendInt(b, int64(o.pid), 10)
+		b = append(b, ']')
+	}
+	b = append(append(b, ": "...), text...)
 	if o.file != nil {
 		b = append(b, '\n')
 	}

@@ -37,6 +37,8 @@ func TestPages(t *testing.T) {
 	add("master.cf.5", page, err)
 	page, err = FilePage("queue", "queue.txt", nil, "../queue/doc.go")
 	add("queue.5", page, err)
+	page, err = FilePage("users", "users.txt", nil)
+	add("users.5", page, err)
 
 	for name, page := range want {
 		path := filepath.Join("../../man", name)

@@ -29,6 +29,8 @@ func (e *Entry) Compare(root string) []Difference {
 	name := root + e.Path
 	info, err := os.Lstat(name)
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && e.Type == Option:
+		return nil
 	case errors.Is(err, fs.ErrNotExist):
 		return []Difference{{"is missing", e.restore()}}
 	case err != nil:

@@ -32,6 +32,7 @@ type Type string
 // The types of entries.
 const (
 	File    Type = "file"
+	Option  Type = "option" // a file that not every build has
 	Config  Type = "config" // an update keeps what the administrator changed
 	Dir     Type = "dir"
 	Link    Type = "link"
@@ -41,7 +42,7 @@ const (
 )
 
 // regular says which types are files that we install, from a source.
-var regular = map[Type]bool{File: true, Config: true, Doc: true, License: true, Dir: false, Link: false, Ghost: false}
+var regular = map[Type]bool{File: true, Option: true, Config: true, Doc: true, License: true, Dir: false, Link: false, Ghost: false}
 
 // An Entry is one file, directory or link.
 type Entry struct {

@@ -3,6 +3,7 @@ package master
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -313,5 +314,49 @@ func TestPoller(t *testing.T) {
 	case token := <-p.ready:
 		t.Errorf("token %d was reported again", token)
 	default:
+	}
+}
+
+// Where authd listens for Dovecot's protocol: a stream socket, made with its
+// owner's rights.
+func TestDovecotSocket(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, c := range []struct {
+		value string
+		want  endpoint
+		err   string
+	}{
+		{"private/auth", endpoint{unix: dir + "/private/auth", mode: 0o600, stream: true}, ""},
+		{dir + "/auth", endpoint{unix: dir + "/auth", mode: 0o600, stream: true, foreign: true}, ""},
+		{"auth:a:b", endpoint{}, "want PATH or PATH:USER:GROUP:MODE"},
+		{"auth:a:b:rw", endpoint{}, "want PATH or PATH:USER:GROUP:MODE"},
+		{":a:b:0660", endpoint{}, "want PATH or PATH:USER:GROUP:MODE"},
+		{"/" + strings.Repeat("x", 200), endpoint{}, "too long for a socket"},
+	} {
+		if err := os.WriteFile(filepath.Join(dir, "main.cf"), []byte("queue_directory = "+dir+"\nauth_dovecot_socket = "+c.value+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		conf, err := config.Load(dir, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, ok, err := dovecotEndpoint(conf)
+		if c.err == "" && (err != nil || !ok || got != c.want) || c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
+			t.Errorf("%s: got %+v, %t, %v", c.value, got, ok, err)
+		}
+	}
+	s, err := listenUnix(endpoint{unix: dir + "/auth", mode: 0o640, stream: true, foreign: true}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	c, err := net.Dial("unix", dir+"/auth")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	if info, err := os.Lstat(dir + "/auth"); err != nil || info.Mode() != os.ModeSocket|0o640 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
 }

@@ -97,6 +97,9 @@ func makePlan(ctx context.Context, c *config.Config) (*plan, error) {
 		s := &service{def: def, as: p.accounts.of(&def), path: filepath.Join(config.DaemonDirectory.Of(c), def.Command)}
 		if err := checkProgram(s.path); err != nil {
 			p.leftOut[s.key()] = err
+			if def.Optional() && errors.As(err, new(noProgram)) {
+				continue
+			}
 			p.warnings = append(p.warnings, fmt.Sprintf("service %s is left out and nothing listens for it: %v", def.Name, err))
 			continue
 		}
@@ -119,7 +122,17 @@ func endpoints(ctx context.Context, c *config.Config, s *config.MasterService) (
 		return inetEndpoints(ctx, c, s.Name)
 	}
 	e, err := unixEndpoint(c, s)
-	return []endpoint{e}, err
+	all := []endpoint{e}
+	if err == nil && s.Command == "authd" {
+		more, ok, err := dovecotEndpoint(c)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			all = append(all, more)
+		}
+	}
+	return all, err
 }
 
 // place is where a service is defined, for messages.
@@ -130,11 +143,16 @@ func place(s *config.MasterService) string {
 	return fmt.Sprintf("%s:%d", s.File, s.Line)
 }
 
+// noProgram is the path of a program that is not there.
+type noProgram string
+
+func (path noProgram) Error() string { return "there is no program " + string(path) }
+
 func checkProgram(path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return fmt.Errorf("there is no program %s", path)
+		return noProgram(path)
 	case err != nil:
 		return err
 	case !info.Mode().IsRegular() || info.Mode()&0o111 == 0:

@@ -33,9 +33,12 @@ func (s *socket) close() { unix.Close(s.fd) }
 
 // An endpoint is a place to listen at.
 type endpoint struct {
-	addr netip.AddrPort // of an inet service
-	unix string         // its path, of a unix service
-	mode uint32
+	addr    netip.AddrPort // of an inet service
+	unix    string         // its path, of a unix service
+	mode    uint32
+	stream  bool // no packets
+	foreign bool // made with the rights of as, not of mail_owner
+	as      *credential
 }
 
 func (e endpoint) String() string {

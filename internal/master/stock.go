@@ -177,7 +177,7 @@ func (m *master) discard(st stock, p *plan) {
 			m.forget(name)
 		}
 		s.close()
-		if s.unix && s.name == "" && !p.listens(s.where) {
+		if s.unix && s.name == "" && !p.listens(s.where) && inQueueDirectory(p.config, s.where) {
 			if err := removeUnix(s.where, p.accounts.binder()); err != nil && !errors.Is(err, os.ErrNotExist) {
 				m.log.Warn("%v", err)
 			}

@@ -6,11 +6,14 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"yubin/internal/config"
+	"yubin/internal/ids"
 	"yubin/internal/queue"
 )
 
@@ -35,7 +38,14 @@ func unixEndpoint(c *config.Config, s *config.MasterService) (endpoint, error) {
 // mail_owner, so root works in it with that user's ids, and has no more rights
 // there than mail_owner has.
 func listenUnix(e endpoint, as *credential) (s *socket, err error) {
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	kind := unix.SOCK_SEQPACKET
+	if e.stream {
+		kind = unix.SOCK_STREAM
+	}
+	if e.foreign {
+		as = e.as
+	}
+	fd, err := unix.Socket(unix.AF_UNIX, kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
@@ -66,6 +76,49 @@ func bindUnix(fd int, e endpoint) error {
 		return fmt.Errorf("bind %s: %w", e, err)
 	}
 	return nil
+}
+
+// dovecotEndpoint returns where authd listens for Dovecot's protocol; none: false.
+func dovecotEndpoint(c *config.Config) (e endpoint, ok bool, err error) {
+	value := config.AuthDovecotSocket.Of(c)
+	if value == "" {
+		return e, false, nil
+	}
+	f := strings.Split(value, ":")
+	mode := uint64(0o600)
+	if len(f) == 4 {
+		mode, err = strconv.ParseUint(f[3], 8, 9)
+	}
+	if len(f) != 1 && len(f) != 4 || f[0] == "" || err != nil {
+		return e, false, c.Fault(config.AuthDovecotSocket.Def, "want PATH or PATH:USER:GROUP:MODE, with MODE such as 0660")
+	}
+	e = endpoint{unix: filepath.Clean(f[0]), mode: uint32(mode), stream: true}
+	if !filepath.IsAbs(e.unix) {
+		e.unix = filepath.Join(config.QueueDirectory.Of(c), e.unix)
+	}
+	e.foreign = len(f) == 4 || !inQueueDirectory(c, e.unix)
+	if len(e.unix) > maxSocketPath {
+		return e, false, c.Fault(config.AuthDovecotSocket.Def, fmt.Sprintf("the path is too long for a socket: want at most %d octets", maxSocketPath))
+	}
+	if len(f) == 1 || os.Geteuid() != 0 {
+		return e, true, nil
+	}
+	who, err := ids.User(f[1])
+	if err == nil {
+		who.GID, err = ids.Group(f[2])
+	}
+	if err != nil {
+		return e, false, c.Fault(config.AuthDovecotSocket.Def, err.Error())
+	}
+	e.as = &credential{UID: who.UID, GID: who.GID, Groups: []int{who.GID}}
+	return e, true, nil
+}
+
+// inQueueDirectory tells whether a socket is in one of the directories for them,
+// which are mail_owner's.
+func inQueueDirectory(c *config.Config, path string) bool {
+	dir, base := filepath.Split(filepath.Dir(path))
+	return filepath.Clean(dir) == filepath.Clean(config.QueueDirectory.Of(c)) && (base == queue.DirPublic || base == queue.DirPrivate)
 }
 
 // removeUnix removes the socket of a service that is no more.

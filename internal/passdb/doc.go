@@ -7,6 +7,7 @@
 //	shadow.go         shadow: /etc/passwd and /etc/shadow
 //	static.go         static:FIELDS, the same for everybody
 //	checkpassword.go  checkpassword:PROGRAM
+//	pam.go            pam:SERVICE: users of the system, by pamd
 //	hash.go           stored passwords: {SCHEME}data (crypt.go, digest.go, scram.go)
 //	pool.go           how many are checked at once, and in whose turn
 //	new.go            making one

@@ -179,16 +179,46 @@ func (f *File) Users() []string {
 	return names
 }
 
+// Inspect tells what is wrong with the passwd-files of auth_backends: lines that
+// cannot be used, and files that others than their owner can read. A file that is
+// not there, or not the caller's to read, is none of this.
+func Inspect(c *config.Config) []config.Problem {
+	var problems []config.Problem
+	for _, path := range passwdFiles(c) {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
+			p := c.Problem(config.AuthBackends.Name, fmt.Sprintf("others than its owner can read %s (mode %#o)", path, info.Mode().Perm()))
+			p.Mend = "chmod 600 " + path
+			problems = append(problems, p)
+		}
+		// It has no error but for lines.
+		_, _ = parseEntries(b, func(line int, what string) {
+			problems = append(problems, config.Problem{File: path, Line: line, What: what})
+		})
+	}
+	return problems
+}
+
 // PasswdFile is the first passwd-file of auth_backends, "" without one: the file
 // that mailctl user edits.
 func PasswdFile(c *config.Config) string {
-	for _, word := range config.AuthBackends.Of(c) {
-		word = strings.Trim(word, "{} \t")
-		if path, ok := strings.CutPrefix(word, "passwd-file:"); ok {
-			return strings.TrimSpace(path)
-		}
+	for _, path := range passwdFiles(c) {
+		return path
 	}
 	return ""
+}
+
+func passwdFiles(c *config.Config) []string {
+	var files []string
+	for _, word := range config.AuthBackends.Of(c) {
+		if path, ok := strings.CutPrefix(strings.Trim(word, "{} \t"), "passwd-file:"); ok {
+			files = append(files, strings.TrimSpace(path))
+		}
+	}
+	return files
 }
 
 // Has tells whether there is a line for a user, be it one that cannot be used.

@@ -13,6 +13,7 @@ import (
 	"yubin/internal/config"
 	"yubin/internal/ipc"
 	"yubin/internal/maillog"
+	"yubin/internal/nss"
 	"yubin/internal/smtp"
 	"yubin/internal/table"
 )
@@ -92,7 +93,7 @@ var backends = [...]backend{
 }
 
 // Params are the parameters that Open reads.
-var Params = slices.Concat([]*config.Def{config.AuthBackends.Def}, account.PlaceParams, account.VirtualParams)
+var Params = slices.Concat([]*config.Def{config.AuthBackends.Def, config.PamdProcessLimit.Def}, nss.Params(), account.PlaceParams, account.VirtualParams)
 
 // A List is the backends of auth_backends, in order.
 type List []DB
@@ -146,18 +147,21 @@ func (l List) Lookup(ctx context.Context, user string) (*Credential, error) {
 }
 
 // Verify asks each backend in turn, the next one where a user is unknown or the
-// password another: an account may be in several. A user whom no backend knows
-// costs as much as one who exists.
-func (l List) Verify(ctx context.Context, h *Hasher, user, password string, f *ipc.AuthFacts) (*Credential, error) {
+// password another: an account may be in several. by is the name of the backend
+// that decided. A user whom no backend knows costs as much as one who exists.
+func (l List) Verify(ctx context.Context, h *Hasher, user, password string, f *ipc.AuthFacts) (c *Credential, by string, err error) {
 	last := ErrUnknown
 	for _, db := range l {
 		c, err := db.Verify(ctx, user, password, f)
 		switch {
 		case errors.Is(err, ErrUnknown):
+			if last == ErrUnknown {
+				by = db.Name()
+			}
 		case errors.Is(err, ErrMismatch):
-			last = ErrMismatch
+			last, by = ErrMismatch, db.Name()
 		default:
-			return c, err
+			return c, db.Name(), err
 		}
 	}
 	if last == ErrUnknown {
@@ -166,7 +170,7 @@ func (l List) Verify(ctx context.Context, h *Hasher, user, password string, f *i
 			_ = h.Check(ctx, c.Hash, password, f.Client)
 		}
 	}
-	return nil, last
+	return nil, by, last
 }
 
 // Decoy is an account that stands in for a user who does not exist, so that
@@ -236,11 +240,13 @@ func within(nets, client string) bool {
 	return false
 }
 
-// verify checks a password against what Lookup found.
-func (h *Hasher) verify(ctx context.Context, c *Credential, password string, f *ipc.AuthFacts) (*Credential, error) {
+// verify checks a password against what Lookup found. An account without one
+// costs as much as others: decoy is what it is like.
+func (h *Hasher) verify(ctx context.Context, c *Credential, password string, f *ipc.AuthFacts, decoy func(user string) string) (*Credential, error) {
 	if c.Hash == "" {
 		// No password: nobody gets in, unless the entry says that none is asked for.
 		if _, ok := c.Fields["nopassword"]; !ok {
+			_ = h.Check(ctx, decoy(c.User), password, f.Client)
 			return nil, ErrMismatch
 		}
 	} else if err := h.Check(ctx, c.Hash, password, f.Client); err != nil {
@@ -270,11 +276,6 @@ func (e *Env) place(c *Credential, p *account.Person) *Credential {
 func domainOf(user string) string {
 	_, domain := smtp.SplitAddress(user)
 	return domain
-}
-
-// openPAM is where the client of the PAM helper comes in.
-func openPAM(*Env, string) (DB, error) {
-	return nil, errors.New("pam: this build has no PAM helper; use passwd-file:FILE or shadow")
 }
 
 // absolute checks a path in auth_backends.

@@ -3,8 +3,8 @@ package passdb
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
-	"hash/maphash"
 	"strings"
 
 	"yubin/internal/ipc"
@@ -17,15 +17,15 @@ type passwdFile struct {
 	env  *Env
 	path string
 	file *table.File[*entries]
-	seed maphash.Seed
 }
 
 // entries are the lines of a file as it was read once. It never changes.
 type entries struct {
 	data    []byte
 	at      map[string]span // by name, in lower case
-	order   []span          // those of at that are sound
+	order   []span          // those of at that have a password
 	domains map[string]bool
+	uses    Use // that all passwords have
 }
 
 // A span is where a line stands in the data.
@@ -35,7 +35,7 @@ func openPasswdFile(e *Env, path string) (DB, error) {
 	if err := absolute(path); err != nil {
 		return nil, err
 	}
-	return &passwdFile{e, path, table.NewFile(path, parseEntries, e.Report), maphash.MakeSeed()}, nil
+	return &passwdFile{e, path, table.NewFile(path, parseEntries, e.Report)}, nil
 }
 
 // parseEntries reads a file: empty lines and those that begin with # or : are
@@ -43,6 +43,7 @@ func openPasswdFile(e *Env, path string) (DB, error) {
 func parseEntries(data []byte, report table.Reporter) (*entries, error) {
 	n := bytes.Count(data, []byte("\n")) + 1
 	x := &entries{data: data, at: make(map[string]span, n), order: make([]span, 0, n), domains: map[string]bool{}}
+	common := ^Use(0)
 	for number, start := 1, 0; start < len(data); number++ {
 		end := bytes.IndexByte(data[start:], '\n')
 		if end < 0 {
@@ -57,13 +58,16 @@ func parseEntries(data []byte, report table.Reporter) (*entries, error) {
 		user, _, _ := strings.Cut(line, ":")
 		name := fold(user)
 		_, twice := x.at[name]
-		_, err := ParseEntry(line)
+		e, err := ParseEntry(line)
 		switch {
 		case twice:
 			report(number, "this user has an entry further up, which is the one that counts")
 			continue
 		case err == nil:
-			x.order = append(x.order, s)
+			if c := e.credential(); c.Hash != "" {
+				x.order = append(x.order, s)
+				common, x.uses = common&uses(c.Scheme), common&uses(c.Scheme)
+			}
 		default:
 			report(number, err.Error())
 			if CheckName(user) != nil {
@@ -111,7 +115,7 @@ func (p *passwdFile) Verify(ctx context.Context, user, password string, f *ipc.A
 	if err != nil {
 		return nil, err
 	}
-	return p.env.Hasher.verify(ctx, c, password, f)
+	return p.env.Hasher.verify(ctx, c, password, f, p.decoy)
 }
 
 // decoy is the password of an entry that the name leads to, the same each time:
@@ -121,9 +125,9 @@ func (p *passwdFile) decoy(user string) string {
 	if err != nil || len(x.order) == 0 {
 		return ""
 	}
-	s := x.order[maphash.String(p.seed, user)%uint64(len(x.order))]
+	s := x.order[binary.BigEndian.Uint64(p.env.Hasher.Salt(user))%uint64(len(x.order))]
 	e, err := ParseEntry(x.line(s))
-	if err != nil || e.Locked() {
+	if err != nil {
 		return ""
 	}
 	return e.Password

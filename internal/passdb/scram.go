@@ -52,7 +52,7 @@ func (h *Hasher) SCRAM(c *Credential, name string) (*Verifier, error) {
 		}
 		// The same salt each time: another one would tell that there is a
 		// password in the clear.
-		return makeVerifier(name, password, h.salt(c.User), minIterations)
+		return makeVerifier(name, password, h.Salt(c.User), minIterations)
 	}
 	return nil, ErrNoVerifier
 }
@@ -72,9 +72,9 @@ func Plain(c *Credential) (string, error) {
 	return data, nil
 }
 
-// salt is a salt of a user's own that stays the same while the process lives,
-// and that others cannot foresee.
-func (h *Hasher) salt(user string) []byte {
+// Salt is a salt of a user's own that stays the same as long as the Hasher's key
+// does, and that others cannot foresee.
+func (h *Hasher) Salt(user string) []byte {
 	return mac(sha256.New, h.key, user)[:16]
 }
 

@@ -10,7 +10,9 @@ import (
 	"yubin/internal/mailq"
 	"yubin/internal/master"
 	"yubin/internal/newaliases"
+	"yubin/internal/pamd"
 	"yubin/internal/pickup"
+	"yubin/internal/pop3d"
 	"yubin/internal/qmgr"
 	"yubin/internal/smtpc"
 	"yubin/internal/smtpd"
@@ -20,6 +22,7 @@ import (
 // All is every program: daemons in the order a letter meets them, then
 // commands.
 var All = []*cli.Command{
-	master.Command, smtpd.Command, pickup.Command, qmgr.Command, local.Command, smtpc.Command, authd.Command,
+	master.Command, smtpd.Command, pickup.Command, qmgr.Command, local.Command, smtpc.Command, authd.Command, pamd.Command,
+	pop3d.Command,
 	submit.Command, mailq.Command, newaliases.Command, mailctl.Command,
 }

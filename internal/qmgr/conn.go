@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/user"
-	"strconv"
 	"sync"
 	"time"
 
@@ -16,6 +14,7 @@ import (
 	"yubin/internal/ipc"
 	"yubin/internal/maillog"
 	"yubin/internal/match"
+	"yubin/internal/nss"
 	"yubin/internal/queue"
 )
 
@@ -29,10 +28,11 @@ type users struct {
 	owner        map[int]bool // root, mail_owner, and this process's own
 	smtpd        int          // -1: none
 	mailq, flush *match.List
+	names        *nss.Client
 }
 
 func readUsers(c *config.Config) (*users, error) {
-	u := &users{owner: map[int]bool{0: true, os.Geteuid(): true}, smtpd: -1}
+	u := &users{owner: map[int]bool{0: true, os.Geteuid(): true}, smtpd: -1, names: nss.New(c)}
 	if a, err := ids.User(config.MailOwner.Of(c)); err == nil {
 		u.owner[a.UID] = true
 	}
@@ -51,7 +51,7 @@ func readUsers(c *config.Config) (*users, error) {
 func (u *users) replace(n *users) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.owner, u.smtpd, u.mailq, u.flush = n.owner, n.smtpd, n.mailq, n.flush
+	u.owner, u.smtpd, u.mailq, u.flush, u.names = n.owner, n.smtpd, n.mailq, n.flush, n.names
 }
 
 // keeper tells whether uid is the mail system itself.
@@ -71,16 +71,24 @@ func (u *users) writer(uid int) bool {
 // may tells whether uid may have an operation carried out.
 func (u *users) may(op string, uid int) (bool, error) {
 	u.mu.RLock()
-	defer u.mu.RUnlock()
 	list := map[string]*match.List{ipc.OpList: u.mailq, ipc.OpFlush: u.flush}[op]
-	if u.owner[uid] || list == nil {
-		return u.owner[uid], nil
+	owner, names := u.owner[uid], u.names
+	u.mu.RUnlock()
+	if owner || list == nil {
+		return owner, nil
 	}
+	// A list may let everybody in, whatever their name: then that it is not
+	// known is no matter.
 	name := ""
-	if acc, err := user.LookupId(strconv.Itoa(uid)); err == nil {
-		name = acc.Username
+	acc, unknown := names.UserByID(uint32(uid))
+	if acc != nil {
+		name = acc.Name
 	}
-	return list.User(name, uid)
+	ok, err := list.User(name, uid)
+	if !ok && err == nil {
+		err = unknown
+	}
+	return ok, err
 }
 
 // converse serves one connection to public/qmgr.

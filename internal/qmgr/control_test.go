@@ -10,6 +10,7 @@ import (
 	"yubin/internal/fdpass"
 	"yubin/internal/ipc"
 	"yubin/internal/match"
+	"yubin/internal/nss"
 	"yubin/internal/queue"
 )
 
@@ -157,7 +158,7 @@ func TestRights(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := &users{owner: map[int]bool{0: true, 500: true}, smtpd: 501, mailq: nobody, flush: anyone}
+	u := &users{owner: map[int]bool{0: true, 500: true}, smtpd: 501, mailq: nobody, flush: anyone, names: &nss.Client{}}
 	for _, c := range []struct {
 		op   string
 		uid  int

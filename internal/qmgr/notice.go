@@ -116,11 +116,15 @@ func (s *scheduler) noticeChild(m *message, id string, n dsn.Notice, rs []*recip
 	for i, r := range rs {
 		numbers[i] = r.number
 	}
+	attrs := map[string]string{queue.AttrOrigin: "qmgr", queue.AttrParent: m.ID, queue.AttrCovers: queue.FormatNumbers(numbers)}
+	if v := m.Env.Attrs[queue.AttrRequireTLS]; v != "" {
+		attrs[queue.AttrRequireTLS] = v // RFC 8689, 5
+	}
 	off, size := m.ContentOffset(), int64(m.Content)
 	return &child{
 		id: id,
 		env: &queue.Envelope{
-			Attrs:      map[string]string{queue.AttrOrigin: "qmgr", queue.AttrParent: m.ID, queue.AttrCovers: queue.FormatNumbers(numbers)},
+			Attrs:      attrs,
 			Recipients: []queue.Recipient{{Address: m.Env.Sender}},
 		},
 		record: queue.Record{State: queue.Returned, Time: s.now().UnixMicro(), Child: id, Recipients: numbers},
@@ -141,7 +145,7 @@ func (s *scheduler) noticeOf(m *message, rs []*recipient, id string, arrived boo
 	n := dsn.Notice{
 		ID: id, Hostname: s.p.hostname, MailName: s.p.mailName, Time: s.now(), To: m.Env.Sender,
 		Original: m.ID, Arrival: m.arrival(), EnvID: m.Env.Attrs[queue.AttrEnvID], Arrived: arrived,
-		Size: int64(m.Content), SizeLimit: s.p.bounceSize, HeaderOnly: m.Env.Attrs[queue.AttrRet] == "HDRS",
+		Size: int64(m.Content), SizeLimit: s.p.bounceSize, HeaderOnly: m.Env.Attrs[queue.AttrRet] == "HDRS" || m.Env.Attrs[queue.AttrRequireTLS] != "",
 		Recipients: make([]dsn.Recipient, len(rs)),
 	}
 	for i, r := range rs {

@@ -176,3 +176,28 @@ func TestNotifyForward(t *testing.T) {
 		})
 	}
 }
+
+// A notice on a letter with REQUIRETLS asks for the same, and returns no more
+// than the header (RFC 8689, 5).
+func TestNotifyRequireTLS(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	type notice struct{ require, content string }
+	var notices []notice
+	r.deliver = func(q *ipc.Request, content string) *ipc.Reply {
+		if q.Recipients[0].Address == "ann@example.com" {
+			notices = append(notices, notice{q.Attrs[queue.AttrRequireTLS], content})
+			return deliverAll(q, content)
+		}
+		return outcomes(map[string]ipc.Result{"bob@example.org": {Status: ipc.Bounced, Code: "5.7.30", Text: "not offered"}})(q, content)
+	}
+	r.start()
+	env := envelope("ann@example.com", "bob@example.org")
+	env.Attrs = map[string]string{queue.AttrRequireTLS: "yes", queue.AttrRet: "FULL"}
+	r.writer().commit(env, "Subject: hi\n\nhello\n")
+	r.settled()
+	r.stopAll()
+	if len(notices) != 1 || notices[0].require != "yes" || strings.Contains(notices[0].content, "hello") || !strings.Contains(notices[0].content, "Status: 5.7.30") {
+		t.Errorf("notices: %+v", notices)
+	}
+}

@@ -26,6 +26,7 @@ const (
 	AttrBody          = "body"          // 7BIT, 8BITMIME; absent when not said
 	AttrMessageID     = "message_id"    // with its angle brackets
 	AttrParent        = "parent"        // ID of the message that this one came from
+	AttrRequireTLS    = "require_tls"   // RFC 8689: yes
 	AttrVerbose       = "verbose"       // sendmail -v: report deliveries to the sender
 	AttrRet           = "dsn_ret"       // RFC 3461: FULL, HDRS
 	AttrEnvID         = "dsn_envid"     // RFC 3461, decoded xtext

@@ -8,12 +8,13 @@ import (
 
 	"yubin/internal/config"
 	"yubin/internal/match"
+	"yubin/internal/nss"
 	"yubin/internal/table"
 )
 
 // Params are the parameters that New reads.
 func Params() []*config.Def {
-	return []*config.Def{
+	return append(nss.Params(), []*config.Def{
 		config.Myhostname.Def, config.Myorigin.Def, config.Mydestination.Def, config.InetInterfaces.Def,
 		config.RecipientDelimiter.Def, config.ParentDomainMatchesSubdomains.Def,
 		config.LocalTransport.Def, config.LocalRecipientMaps.Def, config.AliasMaps.Def, config.AliasDatabase.Def,
@@ -22,7 +23,7 @@ func Params() []*config.Def {
 		config.DefaultTransport.Def, config.Relayhost.Def, config.TransportMaps.Def,
 		config.SenderRelayhostMaps.Def, config.NullRelayhostKey.Def,
 		config.SenderTransportMaps.Def, config.NullTransportKey.Def,
-	}
+	}...)
 }
 
 // New reads the routing parameters of c. report takes what tables have to

@@ -32,7 +32,7 @@ func (d *deliverer) serve(ctx context.Context, c net.Conn) {
 func (d *deliverer) handle(ctx context.Context, req *agent.Request) {
 	j := &job{d: d, log: d.log.As(req.Transport), req: req, start: time.Now(), left: make([]*recipient, len(req.Recipients))}
 	for i := range req.Recipients {
-		j.left[i] = &recipient{Recipient: &req.Recipients[i]}
+		j.left[i] = &recipient{Recipient: &req.Recipients[i], to: req.Recipients[i].Address}
 	}
 	d.work <- struct{}{}
 	defer func() { <-d.work }()

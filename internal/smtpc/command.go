@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"yubin/internal/addrmap"
 	"yubin/internal/agent"
 	"yubin/internal/cli"
 	"yubin/internal/config"
@@ -20,11 +21,12 @@ import (
 var Command = &cli.Command{
 	Name: "smtp", Section: 8,
 	Params: slices.Concat([]*config.Def{
+		config.RequireTLSEnable.Def,
 		config.Myhostname.Def, config.MailOwner.Def, config.QueueDirectory.Def, config.InetInterfaces.Def,
 		config.InetProtocols.Def, config.ProxyInterfaces.Def, config.ParentDomainMatchesSubdomains.Def,
 		config.SmtpFallbackRelay.Def, config.SmtpHeloName.Def, config.LmtpLhloName.Def, config.LmtpAssumeFinal.Def, config.SmtpAlwaysSendEhlo.Def,
 		config.SmtpNeverSendEhlo.Def, config.TLSAppendDefaultCA.Def, config.DataDirectory.Def, config.SmtpTLSMTASTS.Def,
-	}, clientParams(), resolve.Params(), service.Params),
+	}, clientParams(), config.SmtpKeys.Rows(), config.LmtpKeys.Rows(), addrmap.Params(), resolve.Params(), service.Params),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		lmtp := fs.Bool("lmtp", false, "speak LMTP; master(8) says so for services that master.cf has as lmtp")
 		try := &trial{}
@@ -74,7 +76,7 @@ func clientParams() []*config.Def {
 		config.SmtpTLSServername, config.SmtpTLSLoglevel, config.SmtpTLSNoteStarttlsOffer,
 		config.SmtpSASLAuthEnable, config.SmtpSASLPasswordMaps, config.SmtpSenderDependentAuth, config.SmtpSASLSecurityOptions,
 		config.SmtpSASLTLSSecurityOptions, config.SmtpSASLTLSVerifiedSecurityOptions, config.SmtpSASLMechanismFilter,
-		config.SmtpSASLAuthSoftBounce,
+		config.SmtpSASLAuthSoftBounce, config.SmtpGenericMaps,
 	} {
 		defs = append(defs, p.Rows()...)
 	}

@@ -16,6 +16,7 @@
 //	auth.go         logging in
 //	policy.go       what TLS a destination must have
 //	tls.go          whether it has it
+//	clientcert.go   the certificate that servers may ask for
 //	dane.go         what the DNS says of its certificate
 //	sts.go          what the domain's own policy says of it
 //	session.go      one connection: commands, replies, deadlines
@@ -23,6 +24,7 @@
 //	transaction.go  MAIL, RCPT, DATA or BDAT, and the outcome of each recipient
 //	form.go         how a message goes to one server: extensions, parameters
 //	letter.go       the message
+//	rewrite.go      the addresses that it leaves with
 //	body.go         its lines on the wire
 //	reply.go        replies, read and bounded
 //	ehlo.go         what a server offers

@@ -21,6 +21,7 @@ type extensions struct {
 	chunking   bool          // RFC 3030
 	binary     bool          // RFC 3030
 	startTLS   bool          // RFC 3207
+	requireTLS bool          // RFC 8689
 	auth       bool          // RFC 4954
 	mechanisms []string
 
@@ -48,6 +49,7 @@ var keywords = map[string]func(e *extensions, params []string){
 	"CHUNKING":   func(e *extensions, _ []string) { e.chunking = true },
 	"BINARYMIME": func(e *extensions, _ []string) { e.binary = true },
 	"STARTTLS":   func(e *extensions, _ []string) { e.startTLS = true },
+	"REQUIRETLS": func(e *extensions, _ []string) { e.requireTLS = true },
 	"LIMITS":     (*extensions).limits,
 	"AUTH":       func(e *extensions, p []string) { e.auth, e.mechanisms = true, append(e.mechanisms, p...) },
 	"SIZE": func(e *extensions, p []string) {

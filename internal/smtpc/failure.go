@@ -20,6 +20,7 @@ const maxText = 1000
 // A failure says why a message did not go to some recipients, as an error.
 type failure struct {
 	permanent bool
+	elsewhere bool   // another server may do better, though this one never will
 	site      bool   // no recipient would have been better off: no connection, greeting, TLS
 	code      string // enhanced status code
 	text      string // for the sender, the queue listing and the log
@@ -32,6 +33,12 @@ func (f *failure) Error() string { return f.text }
 // fails returns a failure of this side: class 4 or 5.
 func fails(class int, d smtp.Detail, format string, args ...any) *failure {
 	return &failure{permanent: class == 5, code: d.Code(class), text: shorten(maillog.Clean(fmt.Sprintf(format, args...)))}
+}
+
+// orElsewhere has other servers tried first.
+func (f *failure) orElsewhere() *failure {
+	f.elsewhere = true
+	return f
 }
 
 // The details that RFC 3463, 3 has for a client's own troubles.

@@ -14,6 +14,7 @@ import (
 type form struct {
 	body     string // of MAIL's BODY; "": not said
 	utf8     bool   // SMTPUTF8 is said
+	tls      bool   // REQUIRETLS is said
 	size     int64  // octets on the wire, before dots
 	chunked  bool   // BDAT
 	verbatim bool   // octet by octet, CRLF and all
@@ -30,7 +31,7 @@ func formFor(s *session, m *letter, rs []*recipient) (*form, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &form{limit: s.o.lineLimit, size: m.req.Length + t.lines}
+	f := &form{limit: s.o.lineLimit, size: m.size() + t.lines}
 	if t.partial {
 		f.size += 2
 	}
@@ -40,7 +41,7 @@ func formFor(s *session, m *letter, rs []*recipient) (*form, error) {
 		if !e.binary {
 			return nil, fails(5, noConversion, "the message is binary (BINARYMIME), which host %s does not take", s.name)
 		}
-		f.body, f.chunked, f.verbatim, f.size = "BINARYMIME", true, true, m.req.Length
+		f.body, f.chunked, f.verbatim, f.size = "BINARYMIME", true, true, m.size()
 	case long && e.binary:
 		// Lines stay whole, and signatures over them good.
 		f.body, f.chunked, f.limit = "BINARYMIME", true, 0
@@ -52,9 +53,14 @@ func formFor(s *session, m *letter, rs []*recipient) (*form, error) {
 	if f.by, err = deliverBy(s, m, time.Now()); err != nil {
 		return nil, err
 	}
-	f.utf8 = needsUTF8(m.req.Sender, rs)
+	f.utf8 = needsUTF8(m.sender, rs)
 	if f.utf8 && !e.utf8 {
 		return nil, fails(5, noUTF8, "SMTPUTF8 is required, but was not offered by host %s", s.name)
+	}
+	if m.wish == wishTLS {
+		if f.tls = s.keepsWish(); !f.tls && !m.private {
+			return nil, fails(5, noRequireTLS, "REQUIRETLS is wanted, but was not offered by host %s", s.name).orElsewhere()
+		}
 	}
 	if e.maxSize > 0 && f.size > e.maxSize {
 		return nil, fails(5, smtp.TooBig, "message size %d exceeds size limit %d of server %s", f.size, e.maxSize, s.name)
@@ -69,7 +75,7 @@ func needsUTF8(sender string, rs []*recipient) bool {
 		return true
 	}
 	for _, r := range rs {
-		if eightBit([]byte(r.Address)) {
+		if eightBit([]byte(r.to)) {
 			return true
 		}
 	}
@@ -97,7 +103,7 @@ func (f *form) write(w io.Writer, m *letter) error {
 // mailCommand is MAIL for m.
 func (f *form) mailCommand(s *session, m *letter) string {
 	var b strings.Builder
-	b.WriteString("MAIL FROM:<" + smtp.Quote(m.req.Sender) + ">")
+	b.WriteString("MAIL FROM:<" + smtp.Quote(m.sender) + ">")
 	if s.ext.size {
 		b.WriteString(" SIZE=" + itoa(f.size))
 	}
@@ -109,6 +115,9 @@ func (f *form) mailCommand(s *session, m *letter) string {
 	}
 	if f.by != "" {
 		b.WriteString(" BY=" + f.by)
+	}
+	if f.tls {
+		b.WriteString(" REQUIRETLS")
 	}
 	if s.ext.dsn {
 		if v := m.req.Attrs[queue.AttrRet]; v == "FULL" || v == "HDRS" {
@@ -123,7 +132,7 @@ func (f *form) mailCommand(s *session, m *letter) string {
 
 // rcptCommand is RCPT for r.
 func (f *form) rcptCommand(s *session, r *recipient) string {
-	line := "RCPT TO:<" + smtp.Quote(r.Address) + ">"
+	line := "RCPT TO:<" + smtp.Quote(r.to) + ">"
 	if !s.ext.dsn {
 		return line
 	}

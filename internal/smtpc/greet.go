@@ -152,9 +152,17 @@ func (s *session) upgrade(ctx context.Context, at *site) error {
 func (s *session) encrypt(ctx context.Context, at *site) error {
 	s.within(s.o.wait.startTLS)
 	state := &tlsState{}
-	c := tls.Client(s.conn, s.o.tls.config(at))
+	setup := s.o.tls.config(at)
+	shown, err := s.o.tls.show(ctx, setup)
+	if err != nil {
+		return s.certificateless(err)
+	}
+	c := tls.Client(s.conn, setup)
 	if err := c.HandshakeContext(context.WithoutCancel(ctx)); err != nil {
 		s.ended = true
+		if shown.failed != nil {
+			return s.certificateless(shown.failed)
+		}
 		s.log.Info("SSL_connect error to %s: %v", s.peer.relay(), shorten(err.Error()))
 		return &handshakeError{fails(4, badTLS, "Cannot start TLS: handshake failure")}
 	}
@@ -166,6 +174,13 @@ func (s *session) encrypt(ctx context.Context, at *site) error {
 	s.logTLS()
 	s.showTLS()
 	return state.refusal
+}
+
+// certificateless ends a session that would show a certificate and cannot.
+func (s *session) certificateless(err error) error {
+	s.ended = true
+	s.log.Warn("the certificate for %s cannot be shown: %v", s.peer.relay(), err)
+	return fails(4, badTLS, "client TLS configuration problem: the certificate of this host cannot be used now")
 }
 
 // A handshakeError is one that leaves plain text to be tried, where the policy

@@ -15,6 +15,7 @@ import (
 // A recipient is one of a request who has no outcome yet.
 type recipient struct {
 	*ipc.Recipient
+	to    string   // Address as it goes out
 	heard bool     // the session at hand has said something of her
 	done  bool     // has an outcome
 	why   *failure // what the last server said of her
@@ -40,7 +41,10 @@ type job struct {
 
 // deliver finds an outcome for every recipient.
 func (j *job) deliver(ctx context.Context) {
-	targets, err := j.d.o.targets(j.m.req.Nexthop, j.m.req.Sender)
+	targets, err := j.targets()
+	if err == nil {
+		err = j.rewrite()
+	}
 	if err == nil {
 		err = j.check()
 	}
@@ -68,15 +72,27 @@ func (j *job) deliver(ctx context.Context) {
 	j.left = nil
 }
 
+// targets are the next hops, with what the sender wants of TLS.
+func (j *job) targets() ([]*target, error) {
+	targets, err := j.d.o.targets(j.m.req.Nexthop, j.m.req.Sender)
+	if err == nil {
+		j.m.wish, err = wishOf(j.m, j.d.o.requireTLS)
+	}
+	for _, t := range targets {
+		j.d.o.grant(t, j.m.wish)
+	}
+	return targets, err
+}
+
 // check looks at what goes into commands. qmgr vouches for it; a line end in an
 // address would be another command.
 func (j *job) check() error {
-	if err := smtp.Check(j.m.req.Sender); err != nil {
+	if err := smtp.Check(j.m.sender); err != nil {
 		return fails(5, smtp.BadSenderSyntax, "bad sender address: %v", err)
 	}
 	rest := j.left[:0]
 	for _, r := range j.left {
-		if err := smtp.Check(r.Address); err != nil || r.Address == "" {
+		if err := smtp.Check(r.to); err != nil || r.to == "" {
 			j.refused([]*recipient{r}, fails(5, smtp.BadRecipientSyntax, "bad recipient address"))
 			continue
 		}
@@ -98,7 +114,7 @@ func (j *job) blame(f *failure) {
 func (j *job) try(ctx context.Context, t *target, others bool) {
 	j.d.pool.enter(t.key)
 	defer j.d.pool.leave(t.key)
-	j.more = true
+	j.more, j.m.private = true, t.private
 	for len(j.left) > 0 {
 		s := j.d.pool.take(func(s *session) bool { return s.key.target == t.key })
 		if s == nil || j.use(ctx, t, s, true) {
@@ -282,14 +298,14 @@ func (j *job) transactions(s *session) error {
 // not have it: it refuses them alone.
 func cut(rs []*recipient, e *extensions) (batch, rest []*recipient) {
 	if !e.utf8 {
-		rs, rest = part(rs, func(r *recipient) bool { return eightBit([]byte(r.Address)) == eightBit([]byte(rs[0].Address)) })
+		rs, rest = part(rs, func(r *recipient) bool { return eightBit([]byte(r.to)) == eightBit([]byte(rs[0].to)) })
 	}
 	if e.rcptMax == 0 && e.domainMax == 0 {
 		return rs, rest
 	}
 	domains := map[string]bool{}
 	for _, r := range rs {
-		_, d := smtp.SplitAddress(strings.ToLower(r.Address))
+		_, d := smtp.SplitAddress(strings.ToLower(r.to))
 		if e.rcptMax > 0 && len(batch) == e.rcptMax || e.domainMax > 0 && !domains[d] && len(domains) == e.domainMax {
 			rest = append(rest, r)
 			continue
@@ -335,7 +351,7 @@ func (j *job) refused(rs []*recipient, f *failure) {
 	if len(rs) == 0 {
 		return
 	}
-	if !f.permanent && j.more {
+	if (!f.permanent || f.elsewhere) && j.more {
 		f.relay = j.relay()
 		for _, r := range rs {
 			r.heard, r.why = true, f

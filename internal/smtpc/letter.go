@@ -26,6 +26,13 @@ type letter struct {
 	file io.ReaderAt
 	held []byte // the content, where it is small
 
+	wish    wish
+	private bool   // the target at hand keeps it without TLS
+	sender  string // as it goes out
+	// head stands in place of the first skip octets of the content in file.
+	head []byte
+	skip int64
+
 	look   sync.Once
 	found  traits
 	failed error // why found is not known
@@ -37,6 +44,7 @@ type traits struct {
 	lines   int64 // line ends
 	longest int   // octets of the longest line, without its end
 	partial bool  // the last line has no end
+	tlsNo   bool  // TLS-Required: No is in the header
 }
 
 // newLetter checks what came with a request and takes hold of the content.
@@ -44,7 +52,7 @@ func newLetter(req *ipc.Request, file *os.File) (*letter, error) {
 	if file == nil || req.Offset < 0 || req.Length < 0 {
 		return nil, fails(4, smtp.LocalProcessing, "delivery request without a message")
 	}
-	m := &letter{req: req, file: file}
+	m := &letter{req: req, file: file, sender: req.Sender}
 	if req.Length > maxHeld {
 		return m, nil
 	}
@@ -69,8 +77,16 @@ func (m *letter) reader() io.Reader {
 	if m.held != nil {
 		return bytes.NewReader(m.held)
 	}
-	return &whole{r: io.NewSectionReader(m.file, m.req.Offset, m.req.Length), left: m.req.Length}
+	rest := m.req.Length - m.skip
+	file := &whole{r: io.NewSectionReader(m.file, m.req.Offset+m.skip, rest), left: rest}
+	if len(m.head) == 0 {
+		return file
+	}
+	return io.MultiReader(bytes.NewReader(m.head), file)
 }
+
+// size is how long the content is, as it goes out, lines ending as they do here.
+func (m *letter) size() int64 { return m.req.Length - m.skip + int64(len(m.head)) }
 
 // copyTo writes the content to w.
 func (m *letter) copyTo(w io.Writer) error {
@@ -113,7 +129,8 @@ func (m *letter) traits() (traits, error) {
 // An inspector finds out the traits of what is written to it.
 type inspector struct {
 	traits
-	line int // octets of the line so far
+	line int  // octets of the line so far
+	body bool // the header has ended
 }
 
 func (in *inspector) Write(b []byte) (int, error) {
@@ -124,6 +141,10 @@ func (in *inspector) Write(b []byte) (int, error) {
 		if i < 0 {
 			in.line += len(b)
 			break
+		}
+		if in.line == 0 && !in.body {
+			in.body = i == 0 || i == 1 && b[0] == '\r'
+			in.tlsNo = in.tlsNo || (b[0] == 'T' || b[0] == 't') && saysNo(b[:i])
 		}
 		in.longest = max(in.longest, in.line+i)
 		in.lines++

@@ -8,6 +8,7 @@ import (
 	"yubin/internal/config"
 	"yubin/internal/smtp"
 	"yubin/internal/table"
+	"yubin/internal/tlskeys"
 	"yubin/internal/tlswords"
 )
 
@@ -42,6 +43,8 @@ type policy struct {
 	anchor     *anchor // of a site at levelDane
 	public     bool    // the authorities that the system trusts count in any case
 	listed     bool    // a table has it
+	required   bool    // REQUIRETLS: only with somebody who vouches
+	relaxed    bool    // TLS-Required: No: the domain is not asked
 }
 
 // key tells policies apart between which a connection must not be shared.
@@ -51,6 +54,12 @@ func (p *policy) key(nexthop string) string {
 		return "plain"
 	}
 	k := fmt.Sprintf("%d %t %s %s %v", p.level, p.wrapper, p.servername, strings.Join(p.match, " "), p.versions)
+	if p.required {
+		k += " required"
+	}
+	if p.relaxed {
+		k += " relaxed"
+	}
 	if p.level > levelEncrypt || p.servername == "nexthop" {
 		k += " " + nexthop
 	}
@@ -192,6 +201,7 @@ type tlsSettings struct {
 	noteOffer                bool
 	roots, public            *tlswords.Roots // that main.cf names; and the system's beside them
 	cache                    tls.ClientSessionCache
+	keys                     *tlskeys.Client // nil: no certificate is shown
 }
 
 func newTLSSettings(c *config.Config, lmtp bool, report table.Option) (*tlsSettings, error) {
@@ -203,7 +213,7 @@ func newTLSSettings(c *config.Config, lmtp bool, report table.Option) (*tlsSetti
 		fingerprints: fingerprints(config.SmtpTLSFingerprintCertMatch.In(lmtp).Of(c)),
 		digest:       config.SmtpTLSFingerprintDigest.In(lmtp).Of(c), servername: config.SmtpTLSServername.In(lmtp).Of(c),
 		loglevel: config.SmtpTLSLoglevel.In(lmtp).Of(c), noteOffer: config.SmtpTLSNoteStarttlsOffer.In(lmtp).Of(c),
-		cache: tls.NewLRUClientSessionCache(cachedSessions),
+		cache: tls.NewLRUClientSessionCache(cachedSessions), keys: clientKeys(c, lmtp),
 	}
 	file, dir := config.SmtpTLSCAfile.In(lmtp).Of(c), config.SmtpTLSCApath.In(lmtp).Of(c)
 	set, _, _ := strings.Cut(maps.Name, "_")

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"yubin/internal/addrmap"
 	"yubin/internal/config"
 	"yubin/internal/match"
 	"yubin/internal/route"
@@ -48,8 +49,10 @@ type settings struct {
 	reuseTime     time.Duration
 	reuseCount    int
 	wait          timeouts
-	assumeFinal   bool // an LMTP server without DSN has the mailboxes itself
+	generic       *addrmap.Map // nil: addresses stay as they are
+	assumeFinal   bool         // an LMTP server without DSN has the mailboxes itself
 	tls           *tlsSettings
+	requireTLS    bool          // RFC 8689
 	auth          *authSettings // nil: nobody logs in
 	trace         func(string)  // gets each line of a session; nil: nobody looks
 }
@@ -104,8 +107,12 @@ func newSettings(c *config.Config, lmtp bool, report table.Option) (*settings, e
 	if err := s.network(c); err != nil {
 		return nil, err
 	}
+	s.requireTLS = config.RequireTLSEnable.Of(c)
 	var err error
 	if s.cacheDomains, err = match.Of(c, config.SmtpConnectionCacheDestinations.In(lmtp)); err != nil {
+		return nil, err
+	}
+	if s.generic, err = addrmap.Open(c, config.SmtpGenericMaps.In(lmtp), "generic", report); err != nil {
 		return nil, err
 	}
 	if s.auth, err = newAuthSettings(c, lmtp, s.queueDir); err != nil {

@@ -22,13 +22,14 @@ import (
 // A target is one next hop, and what TLS it wants.
 type target struct {
 	route.Hop
-	text   string // the hop in one spelling
-	name   string // its domain, host or address, for certificates and the log
-	path   string // of a Unix socket, absolute; "": TCP
-	port   uint16
-	policy *policy
-	client client
-	key    string // names it among connections that wait for work
+	text    string // the hop in one spelling
+	name    string // its domain, host or address, for certificates and the log
+	path    string // of a Unix socket, absolute; "": TCP
+	private bool   // REQUIRETLS is kept without TLS
+	port    uint16
+	policy  *policy
+	client  client
+	key     string // names it among connections that wait for work
 }
 
 // targets reads a next hop as routing wrote it, with the fallback relays behind.
@@ -60,11 +61,14 @@ func (s *settings) targets(nexthop, sender string) ([]*target, error) {
 			return nil, err
 		}
 		t.client = s.auth.client(t.text, sender)
-		t.key = t.text + " " + t.policy.key(t.name) + t.client.key()
+		t.rename()
 		ts[i] = t
 	}
 	return ts, nil
 }
+
+// rename gives a target the key for its policy.
+func (t *target) rename() { t.key = t.text + " " + t.policy.key(t.name) + t.client.key() }
 
 // A finder finds the servers of targets.
 type finder struct {
@@ -94,7 +98,11 @@ func (f *finder) sites(ctx context.Context, t *target) ([]*site, error) {
 			return nil, err
 		}
 	}
-	return f.strict(t, sites, policy())
+	sites, err = f.strict(t, sites, policy())
+	if err == nil && t.policy.required {
+		sites, err = f.insist(t, sites)
+	}
+	return sites, err
 }
 
 func (f *finder) servers(ctx context.Context, t *target) ([]*site, error) {

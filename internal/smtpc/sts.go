@@ -72,7 +72,7 @@ func (f *finder) dialHost(ctx context.Context, network, addr string) (net.Conn, 
 // it: not against a table, and not where there is no TLS at all.
 func (f *finder) subject(t *target) bool {
 	l := t.policy.level
-	return f.sts != nil && t.MX && !t.policy.listed && (l == levelMay || l == levelEncrypt || l == levelDane)
+	return f.sts != nil && t.MX && !t.policy.listed && !t.policy.relaxed && (l == levelMay || l == levelEncrypt || l == levelDane)
 }
 
 // strict applies the policy of a domain (RFC 8461, 5) to its servers, but not
@@ -89,9 +89,7 @@ func (f *finder) strict(t *target, sites []*site, p *mtasts.Policy) ([]*site, er
 			f.log.Warn("the MTA-STS policy of %s does not have its mail exchanger %s", t.name, s.host)
 			continue
 		default:
-			public := *f.o.tls.withLevel(levelVerify)
-			public.match, public.servername, public.public = []string{"hostname"}, "hostname", true
-			s.policy = &public
+			s.policy = f.public()
 		}
 		left = append(left, s)
 	}

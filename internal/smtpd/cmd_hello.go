@@ -57,7 +57,11 @@ func (s *session) keywords(ctx context.Context) []string {
 		words = append(words, "STARTTLS")
 	}
 	auth := s.authKeywords(ctx)
-	words = append(append(words, auth...), "ENHANCEDSTATUSCODES", "8BITMIME", "DSN")
+	words = append(words, auth...)
+	if s.offersRequireTLS() {
+		words = append(words, "REQUIRETLS")
+	}
+	words = append(words, "ENHANCEDSTATUSCODES", "8BITMIME", "DSN")
 	return append(words, s.userKeywords(auth)...)
 }
 

@@ -59,6 +59,9 @@ func (s *session) cmdMail(_ context.Context, args string) smtp.Reply {
 		if set == nil {
 			set = s.loginParam(p.Name)
 		}
+		if p.Name == "REQUIRETLS" && s.offersRequireTLS() {
+			set = once(queue.AttrRequireTLS, requireTLS)
+		}
 		if set == nil {
 			return s.faultOf(smtp.Unsupported(p))
 		}

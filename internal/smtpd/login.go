@@ -10,6 +10,7 @@ import (
 
 	"yubin/internal/auth"
 	"yubin/internal/config"
+	"yubin/internal/dovecotauth"
 	"yubin/internal/fdpass"
 	"yubin/internal/maillog"
 	"yubin/internal/match"
@@ -37,7 +38,6 @@ func newLogin(c *config.Config, log *maillog.Logger) (*login, error) {
 	l := &login{
 		tlsOnly: config.SmtpdTLSAuthOnly.Of(c), broken: config.BrokenSASLAuthClients.Of(c),
 		domain: config.SmtpdSASLLocalDomain.Of(c), limit: config.SmtpdSASLResponseLimit.Of(c),
-		server: newAuthServer(c, log),
 	}
 	for _, o := range []struct {
 		param config.List
@@ -49,6 +49,9 @@ func newLogin(c *config.Config, log *maillog.Logger) (*login, error) {
 		}
 	}
 	var err error
+	if l.server, err = newAuthServer(c, log); err != nil {
+		return nil, err
+	}
 	if l.refused, err = match.Of(c, config.SmtpdSASLExceptionsNetworks); err != nil {
 		return nil, c.Fault(config.SmtpdSASLExceptionsNetworks.Def, err.Error())
 	}
@@ -60,10 +63,18 @@ func newLogin(c *config.Config, log *maillog.Logger) (*login, error) {
 	return l, nil
 }
 
-// newAuthServer returns who knows the users.
-func newAuthServer(c *config.Config, log *maillog.Logger) auth.Server {
-	socket := filepath.Join(config.QueueDirectory.Of(c), queue.DirPublic, "authd")
-	return auth.New(func() (*fdpass.Conn, error) { return fdpass.Dial(socket) }, "smtpd", log)
+// newAuthServer returns who knows the users: authd, or a Dovecot auth service.
+func newAuthServer(c *config.Config, log *maillog.Logger) (auth.Server, error) {
+	dir := config.QueueDirectory.Of(c)
+	if config.SmtpdSASLType.Of(c) != "dovecot" {
+		socket := filepath.Join(dir, queue.DirPublic, "authd")
+		return auth.New(func() (*fdpass.Conn, error) { return fdpass.Dial(socket) }, "smtpd", log), nil
+	}
+	network, address, err := dovecotauth.ParsePlace(config.SmtpdSASLPath.Of(c), dir)
+	if err != nil {
+		return nil, c.Fault(config.SmtpdSASLPath.Def, err.Error())
+	}
+	return dovecotauth.New(network, address, log), nil
 }
 
 // An identity is who has logged in, and how.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"yubin/internal/maillog"
+	"yubin/internal/queue"
 	"yubin/internal/servertls"
 	"yubin/internal/tlswords"
 	certs "yubin/test/peer"
@@ -112,6 +113,7 @@ const (
 		S: 250-SIZE 10240000
 		S: 250-VRFY
 		S: 250-ETRN
+		S: 250-REQUIRETLS
 		S: 250-ENHANCEDSTATUSCODES
 		S: 250-8BITMIME
 		S: 250 DSN`
@@ -233,7 +235,7 @@ func TestNoTLS(t *testing.T) {
 	r, _, _ := newTLSRig(t)
 	c := r.dial(stranger)
 	c.play(`
-		S: 220 mx.example ESMTP Yubin` + inside + `
+		S: 220 mx.example ESMTP Yubin` + strings.ReplaceAll(inside, "S: 250-REQUIRETLS", "") + `
 		C: STARTTLS
 		S: 502 5.5.1 Error: command not implemented` + letter)
 	c.close()
@@ -393,5 +395,35 @@ func TestLastWordInside(t *testing.T) {
 	line, err := bufio.NewReader(reader).ReadString('\n')
 	if err != nil || !strings.HasPrefix(line, "421 ") {
 		t.Errorf("%q, %v", line, err)
+	}
+}
+
+// REQUIRETLS is there within TLS only (RFC 8689, 2), and goes with the letter.
+func TestRequireTLS(t *testing.T) {
+	t.Parallel()
+	r, _, _ := newTLSRig(t, "smtpd_tls_security_level = may")
+	c := r.dial(stranger)
+	c.play(offered + `
+		C: MAIL FROM:<eve@elsewhere.example> REQUIRETLS
+		S: 555 5.5.4 Unsupported option: REQUIRETLS` + begin)
+	c.secure(&tls.Config{})
+	c.play(inside + `
+		C: MAIL FROM:<eve@elsewhere.example> REQUIRETLS=yes
+		S: 501 5.5.4 Bad REQUIRETLS parameter syntax
+		C: MAIL FROM:<eve@elsewhere.example> REQUIRETLS REQUIRETLS
+		S: 501 5.5.4 A parameter is given twice
+		C: MAIL FROM:<eve@elsewhere.example> REQUIRETLS
+		S: 250 2.1.0 Ok
+		C: RCPT TO:<ann@example.org>
+		S: 250 2.1.5 Ok
+		C: DATA
+		S: 354 ...
+		C: .
+		S: 250 2.0.0 Ok...
+		C: QUIT
+		S: 221 2.0.0 Bye`)
+	c.close()
+	if m := r.taken(); len(m) != 1 || m[0].env.Attrs[queue.AttrRequireTLS] != "yes" {
+		t.Errorf("messages: %+v", m)
 	}
 }

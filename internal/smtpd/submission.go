@@ -17,7 +17,7 @@ var submissionParams = []*config.Def{
 	config.SmtpdConnectionRateLimit.Def, config.SmtpdMessageRateLimit.Def, config.SmtpdRecipientRateLimit.Def,
 	config.SmtpdAuthRateLimit.Def, config.SmtpdTLSSessionRateLimit.Def, config.AnvilRateTimeUnit.Def,
 	config.SmtpdUserMessageRateLimit.Def, config.SmtpdUserRecipientRateLimit.Def, config.SmtpdUserRateTimeUnit.Def,
-	config.SmtpdSASLAuthEnable.Def, config.SmtpdSASLSecurityOptions.Def, config.SmtpdSASLTLSSecurityOptions.Def,
+	config.SmtpdSASLAuthEnable.Def, config.SmtpdSASLType.Def, config.SmtpdSASLPath.Def, config.SmtpdSASLSecurityOptions.Def, config.SmtpdSASLTLSSecurityOptions.Def,
 	config.SmtpdTLSAuthOnly.Def, config.SmtpdSASLLocalDomain.Def, config.SmtpdSASLExceptionsNetworks.Def,
 	config.SmtpdSASLMechanismFilter.Def, config.SmtpdSASLResponseLimit.Def, config.BrokenSASLAuthClients.Def,
 	config.SmtpdSASLAuthenticatedHeader.Def, config.SmtpdHideClientSession.Def,

@@ -16,18 +16,20 @@ import (
 	"yubin/internal/maillog"
 	"yubin/internal/queue"
 	"yubin/internal/servertls"
+	"yubin/internal/smtp"
 	"yubin/internal/table"
 )
 
 // tlsParams are the parameters of TLS.
 var tlsParams = slices.Concat(servertls.Params("smtpd"), []*config.Def{
-	config.QueueDirectory.Def, config.SmtpdTLSAuthOnly.Def, config.SmtpdTLSReceivedHeader.Def, config.RelayClientcerts.Def,
+	config.QueueDirectory.Def, config.SmtpdTLSAuthOnly.Def, config.SmtpdTLSReceivedHeader.Def, config.RequireTLSEnable.Def, config.RelayClientcerts.Def,
 })
 
 // A tlsState is the TLS of a server.
 type tlsState struct {
 	*servertls.Server
 	received bool        // smtpd_tls_received_header
+	require  bool        // requiretls_enable
 	certs    *table.Maps // relay_clientcerts
 
 	// inside is the TLS of connections that have it, for their last words.
@@ -35,7 +37,7 @@ type tlsState struct {
 }
 
 func newTLS(c *config.Config, log *maillog.Logger) (*tlsState, error) {
-	t := &tlsState{received: config.SmtpdTLSReceivedHeader.Of(c)}
+	t := &tlsState{received: config.SmtpdTLSReceivedHeader.Of(c), require: config.RequireTLSEnable.Of(c)}
 	socket := filepath.Join(config.QueueDirectory.Of(c), queue.DirPublic, "authd")
 	var err error
 	if t.Server, err = servertls.New(c, servertls.Options{
@@ -122,6 +124,18 @@ func (s *session) tlsTrace() string {
 func quoted(name string) string {
 	const most = 100
 	return strings.ReplaceAll(comment(name[:min(len(name), most)]), `"`, "?")
+}
+
+// offersRequireTLS tells whether REQUIRETLS may be said (RFC 8689, 2): within TLS
+// only.
+func (s *session) offersRequireTLS() bool { return s.tls != nil && s.srv.tls.require }
+
+// requireTLS reads the value of REQUIRETLS, which has none.
+func requireTLS(value string) (string, error) {
+	if value != "" {
+		return "", smtp.Refuse(501, smtp.BadArguments, "Bad REQUIRETLS parameter syntax")
+	}
+	return "yes", nil
 }
 
 // permitCertificates permits clients whose certificate, or its key, is in

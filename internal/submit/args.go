@@ -21,7 +21,7 @@ var historics = [...]historic{
 	{'I', false, "mode=i"},
 	{'L', true, ""}, // a tag for the log
 	{'N', true, "notify"},
-	{'O', true, ""},
+	{'O', true, "send-option"},
 	{'R', true, "ret"},
 	{'U', false, ""},
 	{'V', true, "envelope-id"},

@@ -1,11 +1,16 @@
 package submit
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/user"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"yubin/internal/cli"
@@ -23,16 +28,58 @@ type account struct{ login, name string }
 
 func lookupUser(uid int) (account, error) {
 	u, err := user.LookupId(strconv.Itoa(uid))
-	if err != nil {
+	var unknown user.UnknownUserIdError
+	switch {
+	case errors.As(err, &unknown):
+		return askSystem(uid)
+	case err != nil:
 		return account{}, err
 	}
-	// The first part of the GECOS field; & stands for the login name.
-	name, _, _ := strings.Cut(u.Name, ",")
-	if u.Username != "" {
-		capital := strings.ToUpper(u.Username[:1]) + u.Username[1:]
+	return newAccount(u.Username, u.Name), nil
+}
+
+// newAccount takes the first part of the GECOS field, where & stands for the
+// login name.
+func newAccount(login, gecos string) account {
+	name, _, _ := strings.Cut(gecos, ",")
+	if login != "" {
+		capital := strings.ToUpper(login[:1]) + login[1:]
 		name = strings.ReplaceAll(name, "&", capital)
 	}
-	return account{u.Username, name}, nil
+	return account{login, name}
+}
+
+// getent(1) asks the name services: this program is without the C library, and
+// works while the mail system is down. Two is its status for "not found".
+const (
+	getent        = "/usr/bin/getent"
+	getentTime    = 20 * time.Second
+	getentUnknown = 2
+)
+
+// askSystem looks up a user whom /etc/passwd does not have: one of SSSD.
+func askSystem(uid int) (account, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), getentTime)
+	defer cancel()
+	// With nothing of the caller's environment, nor of this program's group.
+	c := exec.CommandContext(ctx, getent, "passwd", strconv.Itoa(uid))
+	c.Env, c.Dir = []string{"PATH=/usr/bin:/bin"}, "/"
+	c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{
+		Uid: uint32(os.Geteuid()), Gid: uint32(os.Getgid()), NoSetGroups: true,
+	}}
+	out, err := c.Output()
+	var status *exec.ExitError
+	switch {
+	case errors.As(err, &status) && status.ExitCode() == getentUnknown:
+		return account{}, user.UnknownUserIdError(uid)
+	case err != nil:
+		return account{}, fmt.Errorf("%s: %w", getent, err)
+	}
+	f := strings.Split(strings.TrimRight(string(out), "\n"), ":")
+	if len(f) != 7 || f[2] != strconv.Itoa(uid) {
+		return account{}, fmt.Errorf("%s: the answer is no line of passwd(5)", getent)
+	}
+	return newAccount(f[0], f[4]), nil
 }
 
 // A letter is what is written into the file, less its body.
@@ -75,7 +122,11 @@ func compose(env *cli.Env, o *options, name string, in *input) (*letter, error) 
 // sender finds the envelope sender.
 func (l *letter) sender(env *cli.Env, o *options, who account, whoErr error, uid int) error {
 	if !o.fs.Changed("sender") {
-		if whoErr != nil {
+		var unknown user.UnknownUserIdError
+		switch {
+		case whoErr != nil && !errors.As(whoErr, &unknown):
+			return fail(cli.ExTempFail, "the login name of user ID %d is not known now: %w", uid, whoErr)
+		case whoErr != nil:
 			return fail(cli.ExOSErr, "no login name found for user ID %d: name a sender with -f", uid)
 		}
 		l.env.Sender = l.complete(who.login)

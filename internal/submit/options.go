@@ -22,6 +22,7 @@ type options struct {
 	ignoreDots bool
 	notify     string
 	set        []string
+	send       []string
 	queue      string
 	ret        string
 	extract    bool
@@ -39,6 +40,7 @@ func flags(fs *pflag.FlagSet) *options {
 	fs.BoolVarP(&o.ignoreDots, "ignore-dots", "i", false, "a line of a single dot does not end the letter")
 	fs.StringVarP(&o.notify, "notify", "N", "", "when to notify the sender: never, or success,failure,delay (`list`)")
 	fs.StringArrayVarP(&o.set, "set", "o", nil, "historic `option`: i is -i, A FILE names an alias file; others are ignored")
+	fs.StringArrayVarP(&o.send, "send-option", "O", nil, "requiretls=yes: over TLS with servers that somebody vouches for, or not at all (RFC 8689); other `name=value` are ignored")
 	fs.StringVarP(&o.queue, "queue", "q", "", "try to deliver what waits: alone, all of it; `what`: I and a queue ID, one message")
 	fs.StringVarP(&o.ret, "ret", "R", "", "how much a notice returns: full or hdrs (`what`)")
 	fs.BoolVarP(&o.extract, "recipients-from-header", "t", false, "add recipients from To, Cc and Bcc, or from Resent-To, -Cc and -Bcc")
@@ -96,6 +98,9 @@ func (o *options) attrs() map[string]string {
 	if o.verbose == 1 {
 		a[queue.AttrVerbose] = "yes"
 	}
+	if o.requireTLS() {
+		a[queue.AttrRequireTLS] = "yes"
+	}
 	if r, err := smtp.ParseRet(o.ret); err == nil {
 		a[queue.AttrRet] = r
 	}
@@ -103,6 +108,17 @@ func (o *options) attrs() map[string]string {
 		a[queue.AttrEnvID] = o.envID
 	}
 	return a
+}
+
+// requireTLS tells whether the last -O requiretls says yes.
+func (o *options) requireTLS() bool {
+	yes := false
+	for _, s := range o.send {
+		if name, value, _ := strings.Cut(s, "="); strings.EqualFold(name, "requiretls") {
+			yes = strings.EqualFold(value, "yes")
+		}
+	}
+	return yes
 }
 
 // A mode is what sendmail is asked to do.

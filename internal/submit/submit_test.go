@@ -208,12 +208,12 @@ func TestCallers(t *testing.T) {
 func TestAttributes(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
-	args := []string{"-B7BIT", "-Nsuccess,delay", "-RFull", "-V", "id 1", "-v", "-f", "", "-F", "x", "ann@example.org"}
+	args := []string{"-B7BIT", "-Nsuccess,delay", "-RFull", "-V", "id 1", "-v", "-Osmtputf8=no", "-O", "RequireTLS=Yes", "-f", "", "-F", "x", "ann@example.org"}
 	if _, err := s.sendmail(strings.NewReader("\n"), "sendmail", args...); err != nil {
 		t.Fatal(err)
 	}
 	e, _ := s.one()
-	want := map[string]string{"origin": "sendmail", "body": "7BIT", "dsn_ret": "FULL", "dsn_envid": "id 1", "verbose": "yes"}
+	want := map[string]string{"origin": "sendmail", "body": "7BIT", "dsn_ret": "FULL", "dsn_envid": "id 1", "verbose": "yes", "require_tls": "yes"}
 	if !reflect.DeepEqual(e.Attrs, want) {
 		t.Errorf("attributes %v, want %v", e.Attrs, want)
 	}

@@ -3,6 +3,7 @@ package table
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,18 +13,26 @@ import (
 
 const (
 	// answerTime is how long authd may take, which may have to ask others.
-	answerTime = 15 * time.Second
+	answerTime = 10 * time.Second
 	// quietTime is how long a connection is kept that nobody asks on: authd
 	// cannot end while it is open.
 	quietTime = 5 * time.Second
 	// keepAccounts is how long an account that was found is not asked for again:
 	// one delivery asks for several of its fields. That there is none is never
-	// kept.
+	// kept. Domains are kept either way: all mail asks for them, that for other
+	// hosts too.
 	keepAccounts = time.Second
 	maxAccounts  = 1000 // that are kept
+	// After an authd that has not answered, nobody waits for it for a while, and
+	// then not for long, until it answers: not every message can wait.
+	silentTime  = 2 * time.Second
+	shorterTime = time.Second
 )
 
-var errNoAnswer = errors.New("authd has not answered")
+var (
+	errEnded  = errors.New("authd has ended before it has answered")
+	errSilent = errors.New("authd has not answered in time")
+)
 
 // authd is the client's side of the conversation about accounts.
 type authd struct {
@@ -32,6 +41,9 @@ type authd struct {
 	mu   sync.Mutex // guards what follows
 	talk *talk      // nil: none
 	kept map[string]keptReply
+	// silent is when authd last failed to answer in time, zero since it has
+	// answered.
+	silent time.Time
 }
 
 type keptReply struct {
@@ -59,7 +71,7 @@ func (a *authd) user(name string) (ipc.UserReply, error) {
 	if err != nil {
 		return r, fmt.Errorf("account of %s: %w", name, err)
 	}
-	if r.Account != nil || r.Domain {
+	if r.Account != nil || strings.HasPrefix(name, "@") {
 		a.keep(name, r)
 	}
 	return r, nil
@@ -68,12 +80,17 @@ func (a *authd) user(name string) (ipc.UserReply, error) {
 // ask asks on the connection that there is; should that end meanwhile, because
 // another generation of authd takes over, once more on a new one.
 func (a *authd) ask(name string) (r ipc.UserReply, err error) {
+	wait := a.patience()
+	if wait == 0 {
+		return r, errSilent
+	}
 	for range 2 {
 		var t *talk
 		if t, err = a.connection(); err != nil {
 			return r, fmt.Errorf("authd does not answer: %w", err)
 		}
-		if r, err = t.ask(name); err == nil {
+		if r, err = t.ask(name, wait); err == nil || errors.Is(err, errSilent) {
+			a.note(err)
 			break
 		}
 	}
@@ -81,6 +98,28 @@ func (a *authd) ask(name string) (r ipc.UserReply, err error) {
 		err = errors.New("authd: " + r.Error)
 	}
 	return r, err
+}
+
+// patience is how long to wait for an answer; 0: not at all.
+func (a *authd) patience() time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case a.silent.IsZero():
+		return answerTime
+	case time.Since(a.silent).Abs() < silentTime:
+		return 0
+	}
+	return shorterTime
+}
+
+func (a *authd) note(err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.silent = time.Time{}
+	if err != nil {
+		a.silent = time.Now()
+	}
 }
 
 func (a *authd) connection() (*talk, error) {
@@ -115,12 +154,12 @@ func (t *talk) usable() bool {
 	return !t.over
 }
 
-func (t *talk) ask(name string) (ipc.UserReply, error) {
+func (t *talk) ask(name string, wait time.Duration) (ipc.UserReply, error) {
 	answer := make(chan ipc.UserReply, 1)
 	t.mu.Lock()
 	if t.over {
 		t.mu.Unlock()
-		return ipc.UserReply{}, errNoAnswer
+		return ipc.UserReply{}, errEnded
 	}
 	t.next++
 	id := t.next
@@ -134,12 +173,12 @@ func (t *talk) ask(name string) (ipc.UserReply, error) {
 	select {
 	case r, ok := <-answer:
 		if !ok {
-			return r, errNoAnswer
+			return r, errEnded
 		}
 		return r, nil
-	case <-time.After(answerTime):
+	case <-time.After(wait):
 		t.forget(id)
-		return ipc.UserReply{}, errNoAnswer
+		return ipc.UserReply{}, errSilent
 	}
 }
 

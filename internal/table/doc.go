@@ -6,7 +6,7 @@
 //	hash btree dbm lmdb cdb texthash   text at NAME: "key value" lines (text.go);
 //	                                   a compiled NAME.db or NAME.lmdb is not looked at
 //	cidr       text at NAME: "network/length value" lines, first match wins (cidr.go)
-//	unix       passwd.byname, group.byname: the local account files (unix.go)
+//	unix       passwd.byname, group.byname: the system's accounts (unix.go, package nss)
 //	userdb     the accounts that authd knows: mailbox, uid, gid, user, domain (userdb.go)
 //	inline     the pairs in the name itself: inline:{ key=value, { key = two words } }
 //	static     the name is the value of every key

@@ -9,6 +9,7 @@ import (
 
 	"yubin/internal/config"
 	"yubin/internal/ipc"
+	"yubin/internal/nss"
 )
 
 // A Table gives the value of a key. Its methods are safe for concurrent use.
@@ -22,6 +23,7 @@ type Table interface {
 type Option func(*options)
 
 type options struct {
+	system  *nss.Client // of unix: tables; nil: the files in /etc are read
 	aliases []string
 	report  func(config.Problem)
 	users   func(user string) (ipc.UserReply, error) // of userdb: tables

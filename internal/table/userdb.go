@@ -10,6 +10,7 @@ import (
 
 	"yubin/internal/config"
 	"yubin/internal/ipc"
+	"yubin/internal/nss"
 )
 
 // A userTable is userdb:FIELD: what authd knows of accounts.
@@ -75,13 +76,15 @@ func belowBase(a *ipc.Account, base string) (string, error) {
 }
 
 // Site has tables ask the programs of this system: those of type userdb ask
-// authd. The tables opened with one Option share a connection.
+// authd, those of type unix pamd, if there is one (package nss). The tables
+// opened with one Option share connections.
 func Site(c *config.Config) Option {
-	if err := c.Check([]*config.Def{config.QueueDirectory.Def, config.VirtualMailboxBase.Def}); err != nil {
+	if err := c.Check(append([]*config.Def{config.VirtualMailboxBase.Def}, nss.Params()...)); err != nil {
 		return Users(func(string) (ipc.UserReply, error) { return ipc.UserReply{}, err })
 	}
 	ask := (&authd{path: path.Join(config.QueueDirectory.Of(c), "public/authd")}).user
-	return func(o *options) { o.users, o.base = ask, config.VirtualMailboxBase.Of(c) }
+	system := nss.New(c)
+	return func(o *options) { o.users, o.base, o.system = ask, config.VirtualMailboxBase.Of(c), system }
 }
 
 // Users has tables of type userdb ask ask for accounts: for that of a user, or,

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"yubin/internal/config"
 	"yubin/internal/fdpass"
@@ -148,7 +149,7 @@ func TestUserdb(t *testing.T) {
 		t.Fatal(err)
 	}
 	for key, say := range map[string]string{
-		"far@v.example": "virtual_mailbox_base", "bad@v.example": "cannot tell", "end@v.example": "not answer",
+		"far@v.example": "virtual_mailbox_base", "bad@v.example": "cannot tell", "end@v.example": "has ended",
 	} {
 		if _, found, err := tab.Lookup(key); err == nil || found || !strings.Contains(err.Error(), say) {
 			t.Errorf("%s: got %t, %v, want an error with %q", key, found, err, say)
@@ -227,5 +228,26 @@ func TestUserdbTogether(t *testing.T) {
 	defer o.mu.Unlock()
 	if len(o.conns) != 1 {
 		t.Errorf("%d connections, want 1", len(o.conns))
+	}
+}
+
+// An authd that does not answer holds up one question, not each one after it.
+func TestUserdbSilent(t *testing.T) {
+	t.Parallel()
+	a := &authd{}
+	if got := a.patience(); got != answerTime {
+		t.Errorf("at first: %v, want %v", got, answerTime)
+	}
+	a.note(errSilent)
+	if _, err := a.user("ann@v.example"); !errors.Is(err, errSilent) {
+		t.Errorf("got %v, want %v at once", err, errSilent)
+	}
+	a.silent = time.Now().Add(-2 * silentTime)
+	if got := a.patience(); got != shorterTime {
+		t.Errorf("later: %v, want %v", got, shorterTime)
+	}
+	a.note(nil)
+	if got := a.patience(); got != answerTime {
+		t.Errorf("after an answer: %v, want %v", got, answerTime)
 	}
 }

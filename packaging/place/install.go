@@ -53,6 +53,10 @@ func (i *installer) place(e *manifest.Entry) error {
 		return i.replace(path, func(temp string) error { return os.Symlink(e.Source, temp) })
 	}
 	content, err := content(e)
+	if e.Type == manifest.Option && errors.Is(err, fs.ErrNotExist) {
+		fmt.Fprintf(i.out, "%s is left out: make did not build %s\n", e.Path, e.Source)
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ config /etc/yubin/main.cf           root root     0644 etc/main.cf
 doc    /usr/share/doc/yubin/README  root root     0644 README
 file   /usr/share/man/man1/m.1.gz   root root     0644 man/m.1
 dir    /var/spool/yubin/maildrop    yubin maildrop 0730 -
+option /usr/libexec/yubin/pamd      root root     0755 bin/pamd
 `
 
 func entries(t *testing.T) []manifest.Entry {
@@ -45,6 +46,7 @@ func TestFiles(t *testing.T) {
 %doc %attr(0644,root,root) /usr/share/doc/yubin/README
 %attr(0644,root,root) /usr/share/man/man1/m.1.gz
 %dir %attr(0730,yubin,maildrop) /var/spool/yubin/maildrop
+%attr(0755,root,root) /usr/libexec/yubin/pamd
 `
 	if out.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", &out, want)
@@ -101,7 +103,7 @@ func TestInstall(t *testing.T) {
 	if info, err := os.Stat(dest + "/usr/sbin/sendmail.yubin"); err != nil || info.Mode()&os.ModeSetgid == 0 {
 		t.Errorf("sendmail: %v, %v", info.Mode(), err)
 	}
-	if !strings.Contains(out.String(), "main.cf stays as it is") {
+	if !strings.Contains(out.String(), "main.cf stays as it is") || !strings.Contains(out.String(), "/usr/libexec/yubin/pamd is left out") {
 		t.Errorf("said %q", &out)
 	}
 	packed, err := os.ReadFile(dest + "/usr/share/man/man1/m.1.gz")

@@ -11,6 +11,7 @@ missing=
 for tool in git go make rpmbuild checkmodule semodule_package; do
 	command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
 done
+echo '#include <security/pam_appl.h>' | cc -fsyntax-only -x c - 2>/dev/null || missing="$missing the-headers-of-PAM"
 if [ -n "$missing" ]; then
 	echo "make rpm: these are missing:$missing; README.md names the packages that have them" >&2
 	exit 1

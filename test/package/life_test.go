@@ -82,6 +82,7 @@ func switches(t *testing.T, c *container) {
 	for name, want := range map[string]string{
 		"/usr/sbin/sendmail": "/usr/sbin/sendmail.yubin", "/usr/lib/sendmail": "/usr/sbin/sendmail.yubin",
 		"/usr/bin/mailq": "/usr/bin/mailq.yubin", "/usr/bin/newaliases": "/usr/bin/newaliases.yubin",
+		"/etc/pam.d/smtp":                   "/etc/pam.d/smtp.yubin",
 		"/usr/share/man/man8/sendmail.8.gz": "/usr/share/man/man1/sendmail.yubin.1.gz",
 		"/usr/share/man/man8/smtpd.8.gz":    "/usr/share/man/man8/smtpd.yubin.8.gz",
 	} {

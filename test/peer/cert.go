@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -8,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"net"
 	"os"
@@ -44,4 +46,33 @@ func Certificate(t testing.TB, names ...string) (config *tls.Config, file string
 		t.Fatal(err)
 	}
 	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}, file
+}
+
+// KeyFile writes the private key of a certificate to a PEM file that only its
+// owner reads.
+func KeyFile(t testing.TB, cert tls.Certificate) (file string) {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file = filepath.Join(t.TempDir(), "key.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// WantCertificate has a server ask clients for a certificate, and refuse those
+// that have another than cert.
+func WantCertificate(server *tls.Config, cert tls.Certificate) *tls.Config {
+	c := server.Clone()
+	c.ClientAuth = tls.RequireAnyClientCert
+	c.VerifyPeerCertificate = func(shown [][]byte, _ [][]*x509.Certificate) error {
+		if !bytes.Equal(shown[0], cert.Certificate[0]) {
+			return errors.New("another certificate")
+		}
+		return nil
+	}
+	return c
 }

@@ -23,6 +23,8 @@ import (
 const (
 	annUID = 61501
 	benUID = 61502
+
+	vmailUID = 61406
 )
 
 var accounts = []struct {
@@ -30,7 +32,7 @@ var accounts = []struct {
 	id   int
 }{
 	{"yubin", 61401}, {"yubinsmtpd", 61402}, {"yubinsmtp", 61403}, {"yubinnull", 61404},
-	{"ann", annUID}, {"ben", benUID},
+	{"vmail", vmailUID}, {"ann", annUID}, {"ben", benUID},
 }
 
 const maildropGID = 61405

@@ -59,3 +59,21 @@ func TestRelayPasswordIsRoots(t *testing.T) {
 	}
 	i.WaitLog("authd[", fmt.Sprintf("warning: uid %d (process ", annUID))
 }
+
+// The key of the client's certificate is root's as well: smtp signs with it
+// through authd.
+func TestClientKeyIsRoots(t *testing.T) {
+	server, _ := peer.Certificate(t, "127.0.0.1")
+	own, cert := peer.Certificate(t, "mx.example.test")
+	key := peer.KeyFile(t, own.Certificates[0])
+	p := peer.Start(t, peer.Options{TLS: peer.WantCertificate(server, own.Certificates[0])})
+	i := newSystem(t, instance.Options{Main: []string{
+		fmt.Sprintf("relayhost = [127.0.0.1]:%d", p.Port()), "smtp_tls_security_level = encrypt",
+		"smtp_tls_cert_file = " + cert, "smtp_tls_key_file = " + key,
+	}})
+	i.Sendmail("Subject: x\n\ny\n", "-f", "ben@localhost", "dave@far.test")
+	i.WaitLog("to=<dave@far.test>", "status=sent")
+	for _, pid := range i.Processes("smtp") {
+		checkIDs(t, "smtp", pid, 61403)
+	}
+}

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"yubin/test/instance"
+	"yubin/test/peer"
 )
 
 // A pair is a certificate that vouches for itself, and its key, in PEM form.
@@ -248,4 +249,36 @@ func TestTLSGoesOn(t *testing.T) {
 	s.Want("221", "QUIT")
 	i.WaitMail("alice", 1)
 	i.WaitMail("bob", 3)
+}
+
+// A letter whose sender has asked for REQUIRETLS goes back rather than on, since
+// nobody vouches for its way (RFC 8689); the notice has no more than its header.
+func TestRequireTLSBack(t *testing.T) {
+	t.Parallel()
+	cert, ca := peer.Certificate(t, "mx.far.test")
+	i, p := outbound(t, peer.Options{Name: "mx.far.test", TLS: cert}, "smtpd_tls_security_level = may", "smtp_tls_CAfile = "+ca)
+	s := i.Dial()
+	defer s.Close()
+	s.Want("250-", "EHLO client.test")
+	inside := s.StartTLS(anyCert(""))
+	if ehlo := inside.Want("250-", "EHLO client.test"); !strings.Contains(ehlo, "REQUIRETLS") {
+		t.Errorf("EHLO within TLS: %s", ehlo)
+	}
+	inside.Want("250", "MAIL FROM:<alice@example.test> REQUIRETLS")
+	inside.Want("250", "RCPT TO:<dave@far.test>")
+	inside.Want("354", "DATA")
+	inside.Want("250", "Subject: secret\r\n\r\nvery\r\n.")
+	i.WaitLog("to=<dave@far.test>", "dsn=5.7.30, status=bounced (REQUIRETLS is wanted, but nobody vouches for the mail exchangers of far.test")
+	notice := instance.One(t, i.WaitMail("alice", 1))
+	if !strings.Contains(notice, "Subject: secret") || strings.Contains(notice, "\nvery") {
+		t.Errorf("the notice:\n%s", notice)
+	}
+	// What the sender of another letter has not asked for, he does not get.
+	i.Sendmail("Subject: x\nTLS-Required: No\n\ny\n", "-f", "alice@example.test", "dave@far.test")
+	i.WaitLog("to=<dave@far.test>", "status=sent")
+	i.Sendmail("Subject: y\n\ny\n", "-O", "requiretls=yes", "-f", "alice@example.test", "dave@far.test")
+	i.WaitMail("alice", 2)
+	if n := len(p.Messages()); n != 1 {
+		t.Errorf("the peer has %d messages, want 1", n)
+	}
 }

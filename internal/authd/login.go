@@ -1,0 +1,357 @@
+package authd
+
+import (
+	"context"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"yubin/internal/config"
+	"yubin/internal/fdpass"
+	"yubin/internal/ipc"
+	"yubin/internal/maillog"
+	"yubin/internal/passdb"
+	"yubin/internal/sasl"
+)
+
+// loginTag is the tag of lines about who could not log in: fail2ban looks for it.
+const loginTag = "dovecot"
+
+const (
+	// mostExchanges is how many exchanges one program may have under way;
+	// mostOfClient how many of them one client, so that it takes nobody's place.
+	mostExchanges = 10000
+	mostOfClient  = 1000
+	// exchangeTime is how long a client may think, rememberTime how long a
+	// success is good for a session.
+	exchangeTime = 150 * time.Second
+	rememberTime = 10 * time.Second
+	// beat is the raster of answers that could tell by their time how an account
+	// is kept.
+	beat = 5 * time.Millisecond
+)
+
+// loginParams are the parameters that say who logs in, and how.
+var loginParams = slices.Concat([]*config.Def{
+	config.DataDirectory.Def, config.AuthMechanisms.Def, config.AuthFailureDelay.Def,
+}, oauthParams)
+
+// logins lets clients log in. Its fields do not change.
+type logins struct {
+	log      *maillog.Logger // what is wrong here
+	auth     *maillog.Logger // who has failed to log in
+	backends passdb.List
+	hasher   *passdb.Hasher
+	bearers  *bearers // nil: no tokens
+	guard    *guard
+	host     string
+	delay    time.Duration
+	allowed  []string // mechanisms; nil: those that serve every account
+	open     *census
+	// connections counts those of Dovecot's protocol.
+	connections atomic.Uint64
+	// sessions gives a connection to master.
+	sessions func(ctx context.Context, s *ipc.SessionStart, conn, ack *os.File) error
+}
+
+// newLogins reads what the configuration says.
+func newLogins(c *config.Config, log, auth *maillog.Logger, backends passdb.List, hasher *passdb.Hasher) (*logins, error) {
+	l := &logins{
+		log: log, auth: auth, backends: backends, hasher: hasher, guard: newGuard(),
+		host: config.Myhostname.Of(c), delay: config.AuthFailureDelay.Of(c), open: newCensus(),
+		sessions: (&usher{queueDir: config.QueueDirectory.Of(c)}).pass,
+	}
+	var err error
+	if l.bearers, err = newBearers(c, log); err != nil {
+		return nil, err
+	}
+	for _, m := range config.AuthMechanisms.Of(c) {
+		m = strings.ToUpper(m)
+		if !slices.Contains(sasl.Offer(^sasl.Abilities(0), sasl.Channel{Exporter: []byte{}, CertName: "x"}), m) {
+			return nil, c.Fault(config.AuthMechanisms.Def, "no such mechanism: "+maillog.Clean(m))
+		}
+		l.allowed = append(l.allowed, m)
+	}
+	return l, nil
+}
+
+// can is what the accounts, and the certificate, if there is one, are good for.
+func (l *logins) can() sasl.Abilities {
+	var can sasl.Abilities
+	if l.bearers != nil {
+		can |= sasl.Tokens
+	}
+	if len(l.backends) == 0 {
+		return can
+	}
+	can |= sasl.Passwords
+	if l.allowed != nil {
+		// Somebody has said which, and has accounts for them.
+		return can | sasl.Verifiers256 | sasl.Verifiers1 | sasl.Plaintexts | sasl.Certificates
+	}
+	for _, s := range []struct {
+		use  passdb.Use
+		give sasl.Abilities
+	}{{passdb.UseSCRAM256, sasl.Verifiers256}, {passdb.UseSCRAM1, sasl.Verifiers1}, {passdb.UsePlain, sasl.Plaintexts}} {
+		if l.backends.All(s.use) {
+			can |= s.give
+		}
+	}
+	return can
+}
+
+func channel(host string, f *ipc.AuthFacts) sasl.Channel {
+	ch := sasl.Channel{Host: host}
+	if f.TLS != nil {
+		ch.CertName = f.TLS.CertName
+		if len(f.TLS.Exporter) > 0 {
+			ch.Exporter = f.TLS.Exporter
+		}
+	}
+	return ch
+}
+
+// mechanisms are those for a client.
+func (l *logins) mechanisms(f *ipc.AuthFacts) []string {
+	offer := sasl.Offer(l.can(), channel(l.host, f))
+	if l.allowed == nil {
+		return offer
+	}
+	return slices.DeleteFunc(offer, func(m string) bool { return !slices.Contains(l.allowed, m) })
+}
+
+// serve has the conversation with one program.
+func (l *logins) serve(ctx context.Context, c *fdpass.Conn) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	v := newConversation(ctx, l, func(r *ipc.AuthReply) error {
+		// Who does not take an answer has gone, or wants to keep us.
+		c.Unix().SetWriteDeadline(time.Now().Add(patience))
+		return c.Send(r)
+	})
+	stop := context.AfterFunc(ctx, func() { c.Unix().SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	for {
+		q := new(ipc.AuthRequest)
+		files, err := c.Recv(q)
+		if err != nil {
+			break
+		}
+		v.take(q, files)
+	}
+	v.drain()
+}
+
+// A conversation is the exchanges of one program.
+type conversation struct {
+	l    *logins
+	ctx  context.Context // of the connection
+	send func(*ipc.AuthReply) error
+	busy sync.WaitGroup // steps that are under way
+
+	mu sync.Mutex // guards xs
+	xs map[uint64]*exchange
+}
+
+func newConversation(ctx context.Context, l *logins, send func(*ipc.AuthReply) error) *conversation {
+	return &conversation{l: l, ctx: ctx, send: send, xs: map[uint64]*exchange{}}
+}
+
+// take carries out one request; files are those that came with it.
+func (v *conversation) take(q *ipc.AuthRequest, files []*os.File) {
+	if q.Op != ipc.AuthSession || len(files) != 2 {
+		fdpass.CloseAll(files)
+		files = nil
+	}
+	switch q.Op {
+	case ipc.AuthMechanisms:
+		r := &ipc.AuthReply{Exchange: q.Exchange, State: ipc.AuthFailed, Code: ipc.AuthCodeMalformed, Text: "no facts"}
+		if q.Facts != nil {
+			r = &ipc.AuthReply{Exchange: q.Exchange, State: ipc.AuthOK, Mechanisms: v.l.mechanisms(q.Facts)}
+		}
+		v.answer(r)
+	case ipc.AuthBegin:
+		v.begin(q)
+	case ipc.AuthContinue:
+		if q.Response == nil {
+			q.Response = []byte{}
+		}
+		v.proceed(q)
+	case ipc.AuthCancel:
+		v.mu.Lock()
+		x := v.xs[q.Exchange]
+		v.mu.Unlock()
+		if x != nil {
+			x.end()
+		}
+	case ipc.AuthSession:
+		v.session(q, files)
+	default:
+		v.fail(q.Exchange, ipc.AuthCodeMalformed, "no such request")
+	}
+}
+
+// answer sends a reply. An error is the end of the connection, which the reader
+// sees.
+func (v *conversation) answer(r *ipc.AuthReply) { _ = v.send(r) }
+
+func (v *conversation) fail(number uint64, code, text string) {
+	v.answer(&ipc.AuthReply{Exchange: number, State: ipc.AuthFailed, Code: code, Text: text})
+}
+
+// unavailable says that the client may try again later.
+func unavailable(number uint64) *ipc.AuthReply {
+	return &ipc.AuthReply{Exchange: number, State: ipc.AuthTempFail, Code: ipc.AuthCodeUnavailable, Text: "Temporary authentication failure"}
+}
+
+// begin starts an exchange.
+func (v *conversation) begin(q *ipc.AuthRequest) {
+	if q.Facts == nil {
+		v.fail(q.Exchange, ipc.AuthCodeMalformed, "no facts")
+		return
+	}
+	var party sasl.Party
+	x := newExchange(v, q)
+	if slices.Contains(v.l.mechanisms(q.Facts), q.Mechanism) {
+		party = sasl.Server(q.Mechanism, x, v.l.can(), channel(v.l.host, q.Facts))
+	}
+	if party == nil {
+		x.cancel()
+		v.fail(q.Exchange, ipc.AuthCodeUnknown, "Unsupported authentication mechanism")
+		return
+	}
+	x.party = party
+	v.mu.Lock()
+	full := len(v.xs) >= mostExchanges || v.xs[q.Exchange] != nil || !v.l.open.enter(x.client)
+	if !full {
+		v.xs[q.Exchange] = x
+	}
+	v.mu.Unlock()
+	if full {
+		x.cancel()
+		v.answer(unavailable(q.Exchange))
+		return
+	}
+	var initial []byte
+	if q.Initial {
+		initial = append([]byte{}, q.Response...)
+	}
+	x.run(initial)
+}
+
+// proceed passes a response on. One that comes before the last is answered ends
+// the exchange: nobody speaks out of turn.
+func (v *conversation) proceed(q *ipc.AuthRequest) {
+	v.mu.Lock()
+	x := v.xs[q.Exchange]
+	ok := x != nil && x.state == waiting
+	if ok {
+		x.state = working
+	}
+	v.mu.Unlock()
+	if ok {
+		x.run(q.Response)
+		return
+	}
+	if x != nil {
+		x.end()
+	}
+	v.fail(q.Exchange, ipc.AuthCodeMalformed, "no such exchange")
+}
+
+// session gives the connection of a login that succeeded to master.
+func (v *conversation) session(q *ipc.AuthRequest, files []*os.File) {
+	v.mu.Lock()
+	x := v.xs[q.Exchange]
+	ok := x != nil && x.state == succeeded && files != nil && q.Session != nil
+	if ok {
+		x.state = working
+	}
+	v.mu.Unlock()
+	if !ok {
+		fdpass.CloseAll(files)
+		v.fail(q.Exchange, ipc.AuthCodeMalformed, "no such login")
+		return
+	}
+	v.busy.Go(func() {
+		defer fdpass.CloseAll(files)
+		defer x.end()
+		facts := *x.facts
+		err := v.l.sessions(x.ctx, &ipc.SessionStart{
+			Version: ipc.SessionVersion, Service: facts.Service, Account: x.found.Account, Facts: facts,
+			Method: x.mechanism, Start: *q.Session,
+		}, files[0], files[1])
+		if err != nil {
+			v.l.log.Warn("session of %s: %v", maillog.Clean(x.found.User), err)
+			v.answer(unavailable(q.Exchange))
+			return
+		}
+		v.answer(&ipc.AuthReply{Exchange: q.Exchange, State: ipc.AuthOK, User: x.found.User})
+	})
+}
+
+// drain answers what is under way and forgets the rest.
+func (v *conversation) drain() {
+	v.busy.Wait()
+	v.mu.Lock()
+	left := make([]*exchange, 0, len(v.xs))
+	for _, x := range v.xs {
+		left = append(left, x)
+	}
+	v.mu.Unlock()
+	for _, x := range left {
+		x.end()
+	}
+}
+
+// A census counts the exchanges of all programs, by client.
+type census struct {
+	mu      sync.Mutex // guards what follows
+	clients map[string]int
+	changed chan struct{} // closed at the next change
+}
+
+func newCensus() *census {
+	return &census{clients: map[string]int{}, changed: make(chan struct{})}
+}
+
+// enter is false where the client has too many.
+func (c *census) enter(client string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.clients[client] >= mostOfClient {
+		return false
+	}
+	c.clients[client]++
+	return true
+}
+
+func (c *census) leave(client string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.clients[client]--; c.clients[client] == 0 {
+		delete(c.clients, client)
+	}
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// empty waits until there are none, or ctx ends.
+func (c *census) empty(ctx context.Context) {
+	for {
+		c.mu.Lock()
+		n, changed := len(c.clients), c.changed
+		c.mu.Unlock()
+		if n == 0 {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,136 @@
+package mailbox
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// deadPID is the pid of a process that has ended.
+func deadPID(t *testing.T) int {
+	t.Helper()
+	c := exec.Command("true")
+	if err := c.Run(); err != nil {
+		t.Fatal(err)
+	}
+	return c.Process.Pid
+}
+
+// Whose lock is respected, and whose taken over.
+func TestDotlockOfOthers(t *testing.T) {
+	t.Parallel()
+	minute, second := time.Minute, time.Second
+	short := lockTimes{wait: 300 * time.Millisecond, stale: 20 * time.Second}
+	for name, c := range map[string]struct {
+		content   string
+		age       time.Duration // of the lock's mtime; its ctime is now
+		taken     bool
+		untouched time.Duration // instead of short.stale
+	}{
+		"a living process":          {fmt.Sprintf("%d:%s", os.Getppid(), hostname()), minute, false, 0},
+		"a dead process":            {fmt.Sprintf("%d:%s", deadPID(t), hostname()), minute, true, 0},
+		"a dead process, fresh":     {fmt.Sprintf("%d:%s", deadPID(t), hostname()), 0, false, 0},
+		"our pid, not held":         {fmt.Sprintf("%d:%s", os.Getpid(), hostname()), minute, true, 0},
+		"another host":              {"1:elsewhere.example", minute, false, 0},
+		"another host, long silent": {"1:elsewhere.example", minute, true, 1},
+		"nobody":                    {"", second, false, 0},
+		"nobody, long silent":       {"", second, true, 1},
+		"not a lock of ours":        {"xyz", minute, false, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t)
+			b.write("f", "protected")
+			b.write("f.lock", c.content)
+			when := time.Now().Add(-c.age)
+			if err := os.Chtimes(b.path("f.lock"), when, when); err != nil {
+				t.Fatal(err)
+			}
+			times := short
+			if c.untouched != 0 {
+				times.stale = c.untouched
+			}
+			l, err := b.tree.dir.lock("f", times)
+			if c.taken != (err == nil) || err != nil && !errors.Is(err, ErrLocked) {
+				t.Fatalf("lock: %v, want taken over %t", err, c.taken)
+			}
+			if err == nil {
+				if got := b.read("f.lock"); got != fmt.Sprintf("%d:%s", os.Getpid(), hostname()) {
+					t.Errorf("the lock says %q", got)
+				}
+				l.unlock()
+				if _, err := os.Stat(b.path("f.lock")); !os.IsNotExist(err) {
+					t.Errorf("after unlock: %v", err)
+				}
+			} else if got := b.read("f.lock"); got != c.content {
+				t.Errorf("the other's lock says %q", got)
+			}
+		})
+	}
+}
+
+// One at a time has the lock, and a lock that was taken over is not removed.
+func TestDotlock(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	var wg sync.WaitGroup
+	n := 0 // guarded by the lock alone: -race would tell
+	for range 8 {
+		wg.Go(func() {
+			for range 20 {
+				l, err := b.tree.dir.lock("f", uidlistTimes)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				n++
+				l.unlock()
+			}
+		})
+	}
+	wg.Wait()
+	if n != 160 {
+		t.Errorf("%d turns, want 160", n)
+	}
+	l, err := b.tree.dir.lock("f", uidlistTimes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.rm("f.lock")
+	b.write("f.lock", "another's")
+	if err := l.touch(); !errors.Is(err, ErrLocked) {
+		t.Errorf("touch of a lock that is lost: %v", err)
+	}
+	l.unlock()
+	if b.read("f.lock") != "another's" {
+		t.Error("another's lock was removed")
+	}
+}
+
+func TestPOP3Lock(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	l, err := b.tree.LockPOP3(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := b.read("dovecot-pop3-session.lock"); !strings.Contains(got, ":") {
+		t.Errorf("lock %q", got)
+	}
+	if _, err := b.tree.LockPOP3(0); !errors.Is(err, ErrInUse) {
+		t.Errorf("a second session: %v", err)
+	}
+	if err := l.Touch(); err != nil {
+		t.Error(err)
+	}
+	l.Release()
+	if l, err = b.tree.LockPOP3(0); err != nil {
+		t.Fatal(err)
+	}
+	l.Release()
+}

@@ -1,0 +1,87 @@
+package mailbox
+
+// Mode says what a View may do.
+type Mode int
+
+const (
+	// ReadWrite takes up what is in new/: it moves to cur/.
+	ReadWrite Mode = iota
+	// Peek moves and changes nothing (EXAMINE, STATUS); UIDs are given all the
+	// same.
+	Peek
+)
+
+// A View is one session's view of a folder: a numbering that changes only by
+// Refresh. One goroutine at a time may use it.
+type View struct {
+	f      *folder
+	mode   Mode
+	snap   *Snapshot
+	recent map[uint32]bool
+}
+
+// Open opens a folder: "INBOX", or a name with "/" between its levels.
+func (t *Tree) Open(name string, mode Mode) (*View, error) {
+	where, err := diskName(name)
+	if err != nil {
+		return nil, err
+	}
+	f, err := t.folder(where)
+	if err != nil {
+		return nil, err
+	}
+	v := &View{f: f, mode: mode, snap: &Snapshot{}}
+	if err := v.look(false); err != nil {
+		v.Close()
+		return nil, err
+	}
+	return v, nil
+}
+
+// Close ends the View.
+func (v *View) Close() {
+	f, s := v.f, v.f.store
+	retire(s.leave(f))
+}
+
+// Snapshot returns the messages as this View knows them.
+func (v *View) Snapshot() *Snapshot { return v.snap }
+
+// Recent tells whether message i was taken up for this View, the first to see
+// it (RFC 3501, 2.3.2: \Recent).
+func (v *View) Recent(i int) bool { return v.recent[v.snap.at(i).uid] }
+
+// Refresh looks at the disk, and makes what it finds the View's Snapshot.
+func (v *View) Refresh() (*Changes, error) {
+	old := v.snap
+	if err := v.look(false); err != nil {
+		return nil, err
+	}
+	return changes(old, v.snap), nil
+}
+
+// look brings the folder and then the View up to date.
+func (v *View) look(force bool) error {
+	v.f.mu.Lock()
+	defer v.f.mu.Unlock()
+	if err := v.f.sync(v.mode == ReadWrite, force); err != nil {
+		return err
+	}
+	v.snap = v.f.snap
+	v.claim()
+	return nil
+}
+
+// claim makes the messages that nobody has seen this View's recent ones.
+func (v *View) claim() {
+	if v.mode != ReadWrite {
+		return
+	}
+	for _, uid := range v.f.recent {
+		if v.recent == nil {
+			v.recent = map[uint32]bool{}
+		}
+		v.recent[uid] = true
+	}
+	v.f.recent = nil
+}

@@ -1,0 +1,65 @@
+package pop3d
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"yubin/internal/talk"
+)
+
+func (v *visit) retr(_ context.Context, n []int, _ string) error {
+	i := n[0]
+	return v.give(i, fmt.Sprintf("+OK %d octets", v.list[i].octets), math.MaxInt, func(sent int64) {
+		v.retrs++
+		v.retrOctets += sent
+		v.retrieved[i] = true
+	})
+}
+
+func (v *visit) top(_ context.Context, n []int, _ string) error {
+	return v.give(n[0], "+OK", n[1], func(sent int64) {
+		v.tops++
+		v.topOctets += sent
+	})
+}
+
+// give sends a message: its header and so many lines of its body.
+func (v *visit) give(i int, reply string, lines int, sent func(int64)) error {
+	c, err := v.drop.open(i)
+	if errors.Is(err, errGone) {
+		return v.Printf("-ERR Message %d is no longer there.\r\n", i+1)
+	}
+	if err != nil {
+		v.complain("message %d: %v", i+1, err)
+		return v.Printf("-ERR [SYS/TEMP] Message %d cannot be read now.\r\n", i+1)
+	}
+	defer c.Close()
+	if err := v.Printf("%s\r\n", reply); err != nil {
+		return err
+	}
+	d := &dots{to: v.Conn, lines: lines, start: true, header: true}
+	b := talk.Buffers.Get().(*[32 << 10]byte)
+	defer talk.Buffers.Put(b)
+	for !d.full {
+		n, err := c.Read(b[:])
+		if err := d.put(b[:n]); err != nil {
+			return errors.Join(errBroken, err)
+		}
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			// An end that looks like one would make half a message a whole one.
+			v.complain("message %d: %v", i+1, err)
+			return errBroken
+		}
+	}
+	if err := d.end(); err != nil {
+		return errors.Join(errBroken, err)
+	}
+	sent(d.octets)
+	return nil
+}
