@@ -147,11 +147,26 @@ func openRoot(a *ipc.Account) (*os.Root, error) {
 // makeMaildir makes what is missing of a Maildir.
 func (t *Tree) makeMaildir(name string) error {
 	for _, sub := range []string{"cur", "new", "tmp"} {
-		err := t.root.Mkdir(path.Join(name, sub), 0o700)
-		if err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := t.mkdir(path.Join(name, sub)); err != nil && !errors.Is(err, fs.ErrExist) {
 			return full(err)
 		}
 	}
+	return nil
+}
+
+// mkdir makes a directory with the rights that the mailbox has, as Dovecot does.
+func (t *Tree) mkdir(name string) error {
+	if err := t.root.Mkdir(name, 0o700); err != nil || t.dir.mode == 0o600 {
+		return err
+	}
+	d, err := t.openDir(name)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	as := *t.dir
+	as.mode |= as.mode & 0o444 >> 2 // who may read may pass
+	as.share(d.fd())
 	return nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"yubin/internal/sock"
@@ -39,12 +40,16 @@ type Conn struct {
 	r, w int    // in[r:w] has been read and not yet used
 	out  []byte // not yet sent
 	skip bool   // the rest of a line that was too long
+
+	base  net.Conn     // c as it was at first: its deadlines are those of what came above it
+	ended func() error // why nothing is to be waited for any more
+	woken atomic.Bool
 }
 
 // New returns a Conn over c. unread came from the client before. timeout is for
 // a line to come, and for output to be taken.
 func New(c net.Conn, timeout time.Duration, unread []byte) *Conn {
-	return &Conn{c: c, timeout: timeout, in: unread, w: len(unread)}
+	return &Conn{c: c, base: c, timeout: timeout, in: unread, w: len(unread), ended: func() error { return nil }}
 }
 
 // Net is the connection beneath.
@@ -59,8 +64,8 @@ func (t *Conn) Pending() []byte { return t.in[t.r:t.w] }
 
 // Context has a read that waits end when ctx does. The result undoes it.
 func (t *Conn) Context(ctx context.Context) (stop func() bool) {
-	c := t.c // what Rebase puts above has the same deadline
-	return context.AfterFunc(ctx, func() { c.SetReadDeadline(time.Unix(1, 0)) })
+	t.ended = func() error { return context.Cause(ctx) }
+	return context.AfterFunc(ctx, func() { t.base.SetReadDeadline(time.Unix(1, 0)) })
 }
 
 // Line returns the next line without its end, CR LF or LF, which is valid until
