@@ -26,7 +26,7 @@ var (
 	mapLists = []config.List{
 		config.AliasMaps, config.AliasDatabase, config.LocalRecipientMaps, config.RelayRecipientMaps,
 		config.VirtualMailboxMaps, config.VirtualUIDMaps, config.VirtualGIDMaps,
-		config.TransportMaps, config.SenderRelayhostMaps, config.SenderTransportMaps,
+		config.TransportMaps, config.SmtpdSenderLoginMaps, config.SenderRelayhostMaps, config.SenderTransportMaps,
 		config.SmtpGenericMaps.SMTP, config.SmtpGenericMaps.LMTP,
 	}
 	// matchLists are the parameters whose elements may be tables and files.

@@ -22,7 +22,6 @@ var (
 // cmdAuth lets the client log in (RFC 4954, 4). What the client says here is
 // never logged.
 func (s *session) cmdAuth(ctx context.Context, args string) smtp.Reply {
-	s.secretive = true
 	switch {
 	case !s.mayLogin():
 		return s.fault(503, smtp.BadCommand, "Error: authentication not enabled")
