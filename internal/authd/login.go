@@ -17,9 +17,6 @@ import (
 	"yubin/internal/sasl"
 )
 
-// loginTag is the tag of lines about who could not log in: fail2ban looks for it.
-const loginTag = "dovecot"
-
 const (
 	// mostExchanges is how many exchanges one program may have under way;
 	// mostOfClient how many of them one client, so that it takes nobody's place.
@@ -36,7 +33,7 @@ const (
 
 // loginParams are the parameters that say who logs in, and how.
 var loginParams = slices.Concat([]*config.Def{
-	config.DataDirectory.Def, config.AuthMechanisms.Def, config.AuthFailureDelay.Def,
+	config.DataDirectory.Def, config.LoginSyslogName.Def, config.AuthMechanisms.Def, config.AuthFailureDelay.Def,
 }, oauthParams)
 
 // logins lets clients log in. Its fields do not change.
@@ -162,9 +159,13 @@ func newConversation(ctx context.Context, l *logins, send func(*ipc.AuthReply) e
 
 // take carries out one request; files are those that came with it.
 func (v *conversation) take(q *ipc.AuthRequest, files []*os.File) {
-	if q.Op != ipc.AuthSession || len(files) != 2 {
+	if q.Op != ipc.AuthSession || len(files) != 2 || !bounded(q) {
 		fdpass.CloseAll(files)
 		files = nil
+	}
+	if !bounded(q) {
+		v.fail(q.Exchange, ipc.AuthCodeMalformed, "Invalid authentication data")
+		return
 	}
 	switch q.Op {
 	case ipc.AuthMechanisms:
@@ -192,6 +193,22 @@ func (v *conversation) take(q *ipc.AuthRequest, files []*os.File) {
 	default:
 		v.fail(q.Exchange, ipc.AuthCodeMalformed, "no such request")
 	}
+}
+
+// maxFact is the longest of a client's facts, octets: a program that has been
+// taken over shall not fill our memory with them.
+const maxFact = 512
+
+// bounded tells whether a request is of a size that is worked on.
+func bounded(q *ipc.AuthRequest) bool {
+	facts := []string{q.Mechanism}
+	if f := q.Facts; f != nil {
+		facts = append(facts, f.Service, f.Client, f.Local, f.Session)
+		if t := f.TLS; t != nil {
+			facts = append(facts, t.Version, t.Cipher, t.SNI, t.CertName, string(t.Exporter))
+		}
+	}
+	return len(q.Response) <= sasl.MaxMessage && !slices.ContainsFunc(facts, func(s string) bool { return len(s) > maxFact })
 }
 
 // answer sends a reply. An error is the end of the connection, which the reader

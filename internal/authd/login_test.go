@@ -29,7 +29,7 @@ import (
 
 // A desk is logins with accounts, and one conversation with them.
 type desk struct {
-	t       *testing.T
+	t       testing.TB
 	l       *logins
 	v       *conversation
 	dir     string
@@ -47,7 +47,7 @@ near:{PLAIN}ginger::::::allow_nets=198.51.100.0/24
 `
 
 // newDesk opens a desk. In main, DIR is the directory.
-func newDesk(t *testing.T, users string, main ...string) *desk {
+func newDesk(t testing.TB, users string, main ...string) *desk {
 	t.Helper()
 	d := &desk{t: t, dir: t.TempDir(), replies: make(chan *ipc.AuthReply, 20000)}
 	d.facts = ipc.AuthFacts{Service: "smtp", Client: "192.0.2.10", Session: "s1"}
@@ -316,7 +316,8 @@ func TestOutOfTurn(t *testing.T) {
 		}
 		for _, q := range []*ipc.AuthRequest{
 			{Op: "else"}, {Op: ipc.AuthBegin, Mechanism: "PLAIN"}, {Op: ipc.AuthMechanisms}, {Op: ipc.AuthContinue, Exchange: 7},
-			{Op: ipc.AuthSession, Exchange: 7},
+			{Op: ipc.AuthSession, Exchange: 7}, {Op: ipc.AuthBegin, Mechanism: "PLAIN", Facts: &d.facts, Response: make([]byte, sasl.MaxMessage+1)},
+			{Op: ipc.AuthBegin, Mechanism: "PLAIN", Facts: &ipc.AuthFacts{TLS: &ipc.TLSFacts{SNI: strings.Repeat("x", maxFact+1)}}},
 		} {
 			if r := d.ask(q); r.State != ipc.AuthFailed || r.Code != ipc.AuthCodeMalformed || r.Exchange != q.Exchange {
 				t.Errorf("%+v: got %+v", q, r)

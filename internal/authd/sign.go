@@ -27,6 +27,7 @@ func tlsParams() []*config.Def {
 		config.TLSCertFile.Def, config.TLSKeyFile.Def, config.TLSChainFiles.Def, config.TLSSelfSigned.Def, config.TLSServerSNIMaps.Def,
 		config.Myhostname.Def, config.SmtpdUser.Def, config.LoginUser.Def,
 	}
+	defs = append(defs, config.ACME...)
 	for _, k := range slices.Concat(config.ServerKeys, config.ClientKeys) {
 		defs = append(defs, k.Rows()...)
 	}
@@ -47,8 +48,8 @@ const (
 	sendTime = 10 * time.Second
 )
 
-func newSigner(c *config.Config, log *maillog.Logger) (*signer, error) {
-	keys, err := newKeyring(c, log)
+func newSigner(c *config.Config, log *maillog.Logger, acme *subscriber) (*signer, error) {
+	keys, err := newKeyring(c, log, acme)
 	if err != nil {
 		return nil, err
 	}

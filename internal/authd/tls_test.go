@@ -51,7 +51,7 @@ func certPEM(t *testing.T, key crypto.Signer, name string, life time.Duration) s
 	t.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
-		NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: time.Now().Add(life),
+		NotBefore: time.Now().Add(-60 * 24 * time.Hour), NotAfter: time.Now().Add(life),
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {

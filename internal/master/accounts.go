@@ -48,7 +48,7 @@ func (a *accounts) of(s *config.MasterService) *credential {
 	switch {
 	case !a.root, !s.Unpriv:
 		return nil
-	case s.Command == "smtpd":
+	case s.Command == "smtpd", s.Command == "acmed": // strangers speak to both
 		return &a.smtpd
 	case s.Command == "smtp":
 		return &a.smtp

@@ -60,6 +60,6 @@ func (v *visit) give(i int, reply string, lines int, sent func(int64)) error {
 	if err := d.end(); err != nil {
 		return errors.Join(errBroken, err)
 	}
-	sent(d.octets)
+	sent(int64(len(reply)+2) + d.octets) // Dovecot's logs count so
 	return nil
 }

@@ -214,7 +214,7 @@ func TestTransaction(t *testing.T) {
 	if !slices.Equal(d.removed, []int{1}) || !slices.Equal(d.seen, []int{2}) {
 		t.Errorf("removed %v, seen %v", d.removed, d.seen)
 	}
-	if v.why != "Logged out" || v.tops != 3 || v.retrs != 3 || v.retrOctets != 93 || v.done != 1 || v.total != 85 {
+	if v.why != "Logged out" || v.tops != 3 || v.retrs != 3 || v.retrOctets != 138 || v.done != 1 || v.total != 85 {
 		t.Errorf("log: %+v", v)
 	}
 }
@@ -237,6 +237,7 @@ func TestMalformed(t *testing.T) {
 func TestNoQuit(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
 	for _, c := range []struct {
 		name, dialogue, why string
 		timeout             time.Duration

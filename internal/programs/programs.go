@@ -3,6 +3,7 @@
 package programs
 
 import (
+	"yubin/internal/acmed"
 	"yubin/internal/authd"
 	"yubin/internal/cli"
 	"yubin/internal/local"
@@ -22,7 +23,7 @@ import (
 // All is every program: daemons in the order a letter meets them, then
 // commands.
 var All = []*cli.Command{
-	master.Command, smtpd.Command, pickup.Command, qmgr.Command, local.Command, smtpc.Command, authd.Command, pamd.Command,
+	master.Command, smtpd.Command, pickup.Command, qmgr.Command, local.Command, smtpc.Command, authd.Command, acmed.Command, pamd.Command,
 	pop3d.Command,
 	submit.Command, mailq.Command, newaliases.Command, mailctl.Command,
 }

@@ -19,11 +19,14 @@ install() {
 }
 
 missing=
-for program in swaks msmtp mutt; do
+for program in swaks msmtp mutt sslscan openssl curl python3 fetchmail mpop; do
 	has "$program" || missing="$missing $program"
 done
 [ -x "$(git --exec-path)/git-send-email" ] || missing="$missing git-email"
 perl -MMail::Address -e 1 2>/dev/null || missing="$missing libmailtools-perl" # git-send-email needs it
+perl -MIO::Socket::SSL -e 1 2>/dev/null || missing="$missing libio-socket-ssl-perl" # Net::POP3 speaks TLS with it
+has getmail || missing="$missing getmail6"
+has testssl || missing="$missing testssl.sh"
 has script || missing="$missing bsdutils"
 # shellcheck disable=SC2086 # a list of packages
 [ -z "$missing" ] || install $missing
