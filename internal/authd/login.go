@@ -232,8 +232,12 @@ func (v *conversation) begin(q *ipc.AuthRequest) {
 	}
 	var party sasl.Party
 	x := newExchange(v, q)
-	if slices.Contains(v.l.mechanisms(q.Facts), q.Mechanism) {
-		party = sasl.Server(q.Mechanism, x, v.l.can(), channel(v.l.host, q.Facts))
+	if offered := v.l.mechanisms(q.Facts); slices.Contains(offered, q.Mechanism) {
+		ch := channel(v.l.host, q.Facts)
+		if !sasl.Binds(offered) {
+			ch.Exporter = nil
+		}
+		party = sasl.Server(q.Mechanism, x, v.l.can(), ch)
 	}
 	if party == nil {
 		x.cancel()

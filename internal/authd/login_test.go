@@ -252,6 +252,23 @@ func TestWhichMechanisms(t *testing.T) {
 	}
 }
 
+// "y" is a client that could bind and has not been offered it. Where we do not
+// offer it that is the truth; where we do, somebody has hidden it.
+func TestDowngrade(t *testing.T) {
+	t.Parallel()
+	for main, want := range map[string]string{
+		"": ipc.AuthFailed, "auth_mechanisms = scram-sha-256": ipc.AuthGoOn, "auth_mechanisms = scram-sha-256 scram-sha-1-plus": ipc.AuthFailed,
+	} {
+		d := newDesk(t, accounts, main, "auth_failure_delay = 0")
+		facts := d.facts
+		facts.TLS = &ipc.TLSFacts{Exporter: bound.Exporter}
+		r := d.ask(&ipc.AuthRequest{Op: ipc.AuthBegin, Exchange: 1, Mechanism: "SCRAM-SHA-256", Facts: &facts, Initial: true, Response: []byte("y,,n=bob,r=x")})
+		if r.State != want {
+			t.Errorf("%q: got %+v, want %s", main, r, want)
+		}
+	}
+}
+
 func TestExternal(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, accounts, "auth_mechanisms = external", "auth_failure_delay = 0")
