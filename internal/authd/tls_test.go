@@ -336,6 +336,9 @@ func TestSign(t *testing.T) {
 		{"pop3d", "pop3d", digest[:], crypto.SHA256, true, "PSS is for RSA"},
 		{"imapd", "imapd", digest[:], 0, false, "not what a TLS handshake signs"},
 		{"imapd", "imapd", []byte("a certificate"), 0, false, "not what a TLS handshake signs"},
+		// Octets that are no curve may be anything, part of a certificate, say.
+		{"imapd", "imapd", []byte(strings.Replace(params, "\x1d", "\x0c", 1)), 0, false, "not what a TLS handshake signs"},
+		{"imapd", "imapd", []byte(strings.Replace(params, "\x1d", "\x17", 1)), 0, false, "not what a TLS handshake signs"},
 		{"imapd", "imapd", []byte(verify + "more"), 0, false, "not what a TLS handshake signs"},
 		{"imapd", "imapd", digest[:], crypto.SHA256, false, "not what a TLS handshake signs"},
 	} {
