@@ -92,16 +92,23 @@ func (v *visit) lang(_ context.Context, _ []int, words string) error {
 
 // quit is the UPDATE state (RFC 1939, 6).
 func (v *visit) quit(context.Context, []int, string) error {
+	for i, gone := range v.deleted {
+		v.retrieved[i] = v.retrieved[i] && !gone
+	}
 	remove, seen := indexes(v.deleted), indexes(v.retrieved)
 	if len(remove) == 0 && len(seen) == 0 {
 		return v.end("Logged out", "+OK Logging out.")
 	}
-	if err := v.drop.update(remove, seen); err != nil {
+	// Removal comes first: where the disk is full it makes room, and nothing else may.
+	err := v.drop.remove(remove)
+	if err != nil {
 		v.complain("%v", err)
-		if len(remove) > 0 {
-			return v.end("Logged out, and some messages could not be removed", "-ERR [SYS/TEMP] Some deleted messages were not removed.")
-		}
-		return v.end("Logged out", "+OK Logging out.")
+	}
+	if err := v.drop.mark(seen); err != nil {
+		v.complain("%v", err)
+	}
+	if err != nil {
+		return v.end("Logged out, and some messages could not be removed", "-ERR [SYS/TEMP] Some deleted messages were not removed.")
 	}
 	v.done = len(remove)
 	if v.done > 0 {
