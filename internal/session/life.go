@@ -86,6 +86,9 @@ func (l *life) obey(ctx context.Context, o order) {
 			l.sessions++
 		}
 		return
+	case o.Start != nil:
+		(&Session{Start: o.Start, process: l.process}).Log("Error: its connection did not come: too many files are open")
+		l.say(fmt.Sprintf("%s %d", ipc.StatusEnd, o.Start.Number))
 	case o.Last:
 		l.last = true
 	case o.Kick != 0:

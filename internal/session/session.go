@@ -183,7 +183,8 @@ func (p *process) listen(to chan<- order) {
 	for {
 		var o order
 		var err error
-		if o.files, err = p.status.Recv(&o.SessionOrder); err != nil {
+		o.files, err = p.status.Recv(&o.SessionOrder)
+		if err != nil && !errors.Is(err, fdpass.ErrFiles) {
 			return
 		}
 		to <- o
