@@ -3,6 +3,7 @@ package pop3d
 import (
 	"context"
 	"strings"
+	"sync"
 )
 
 // A command is a row of the TRANSACTION state. n are its numbers: first that of
@@ -15,8 +16,8 @@ type command struct {
 	usage    string
 }
 
-// sessionCommands returns the table.
-func sessionCommands() []command {
+// sessionCommands is the table, one for all sessions.
+var sessionCommands = sync.OnceValue(func() []command {
 	return []command{
 		{verb: "STAT", run: (*visit).stat, usage: "STAT takes no arguments."},                                 // RFC 1939, 5
 		{verb: "LIST", run: (*visit).lst, max: 1, usage: "LIST takes a message number, or nothing."},          // RFC 1939, 5
@@ -30,7 +31,7 @@ func sessionCommands() []command {
 		{verb: "CAPA", run: (*visit).capa, max: 9, words: true},                                               // RFC 2449, 5
 		{verb: "LANG", run: (*visit).lang, max: 1, words: true, usage: "LANG takes a language, or nothing."},  // RFC 6856, 3
 	}
-}
+})
 
 func (v *visit) stat(context.Context, []int, string) error {
 	return v.Printf("+OK %d %d\r\n", len(v.list)-v.removed, v.total-v.removedOctets)

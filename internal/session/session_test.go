@@ -15,6 +15,7 @@ import (
 
 	"yubin/internal/fdpass"
 	"yubin/internal/ipc"
+	"yubin/internal/lull"
 )
 
 // A stage is a session process, played by this one, and its master.
@@ -34,7 +35,7 @@ func newStage(t *testing.T, h Handler) *stage {
 	}
 	s := &stage{t: t, master: ours, signals: make(chan os.Signal, 1), done: make(chan struct{})}
 	p := &process{h: h, status: theirs, ended: make(chan uint64), open: map[uint64]*opened{}}
-	l := life{process: p, idle: time.Minute, drain: time.Minute}
+	l := life{process: p, idle: time.Minute, drain: time.Minute, lull: lull.New()}
 	go func() {
 		defer close(s.done)
 		defer theirs.Close()
