@@ -2,6 +2,7 @@ package authd
 
 import (
 	"context"
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -159,7 +160,7 @@ func (l *logins) serve(ctx context.Context, c *fdpass.Conn) {
 	for {
 		q := new(ipc.AuthRequest)
 		files, err := c.Recv(q)
-		if err != nil {
+		if err != nil && !errors.Is(err, fdpass.ErrFiles) { // without its files a session is refused
 			break
 		}
 		v.take(q, files)
