@@ -9,9 +9,9 @@ import (
 // Capabilities, each of which is here because the whole of it works. Those of
 // the login role tell a client how to log in, and what it may hope for.
 const (
-	loginCapabilities   = "IMAP4rev1 SASL-IR LITERAL+ ID ENABLE IDLE"
-	sessionCapabilities = "IMAP4rev1 LITERAL+ ID ENABLE IDLE NAMESPACE CHILDREN UIDPLUS UNSELECT MOVE ESEARCH SEARCHRES WITHIN" +
-		" LIST-EXTENDED LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE MULTIAPPEND"
+	loginCapabilities   = "IMAP4rev1 IMAP4rev2 SASL-IR LITERAL+ ID ENABLE IDLE"
+	sessionCapabilities = "IMAP4rev1 IMAP4rev2 LITERAL+ ID ENABLE IDLE NAMESPACE CHILDREN UIDPLUS UNSELECT MOVE ESEARCH SEARCHRES WITHIN" +
+		" LIST-EXTENDED LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE MULTIAPPEND BINARY PREVIEW UTF8=ACCEPT I18NLEVEL=1"
 )
 
 // capabilities are those of a session.

@@ -1,6 +1,7 @@
 package imapd
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -58,13 +59,11 @@ func (v *visit) receive(a *mailbox.Append) error {
 
 // receiveText reads one message's text.
 func (v *visit) receiveText(a *mailbox.Append, at mailbox.Attributes) error {
-	if v.d.Text() != imap.TextLiteral {
+	kind := v.d.Text()
+	if kind == imap.TextCatenate || kind == imap.TextUTF8 && !v.utf8 {
 		v.d.Fail("Expected a literal")
 	}
 	text := v.d.Announced()
-	if text.Binary {
-		v.d.Fail("Expected a literal without ~")
-	}
 	switch err := v.d.Err(); {
 	case err != nil:
 		return err
@@ -74,7 +73,7 @@ func (v *visit) receiveText(a *mailbox.Append, at mailbox.Attributes) error {
 		return no("TOOBIG", fmt.Sprintf("A message may have %d octets.", v.srv.appendLimit))
 	}
 	l := text.Accept()
-	err := a.Message(l, at)
+	err := a.Message(noNUL{l}, at)
 	if lost := v.d.Err(); lost != nil {
 		return lost // the client is gone
 	}
@@ -84,7 +83,24 @@ func (v *visit) receiveText(a *mailbox.Append, at mailbox.Attributes) error {
 		}
 		return v.failed("append", err)
 	}
-	return nil
+	if kind == imap.TextUTF8 {
+		v.d.CloseText()
+	}
+	return v.d.Err()
+}
+
+// errNUL is a message that could not be given as BODY[] again as it was (RFC
+// 3516, 4.4, leaves it to a server whether it takes such a literal8).
+var errNUL = errors.New("a NUL in a message")
+
+type noNUL struct{ io.Reader }
+
+func (r noNUL) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if bytes.IndexByte(p[:n], 0) >= 0 {
+		return 0, errNUL
+	}
+	return n, err
 }
 
 // uidSet writes rising UIDs.

@@ -1,11 +1,11 @@
 package imapd
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
 	"slices"
+	"strings"
 
 	"yubin/internal/imap"
 	"yubin/internal/imapmime"
@@ -17,14 +17,11 @@ import (
 // A fetched is one message while FETCH answers for it.
 type fetched struct {
 	*visit
-	i, k int // the client's index, and the view's
+	*message
+	i    int // the client's index
 	m    mailbox.Message
 	b    []byte // of the response, not yet sent
 	sent bool   // some of it is
-
-	content *mailbox.Content
-	header  *mimescan.Part // of the header alone
-	root    *mimescan.Part
 }
 
 // fetchItems answer for one item each: they append to b, or send.
@@ -40,6 +37,9 @@ var fetchItems = map[string]func(*fetched, *imap.FetchItem) error{
 	imap.FetchRFC822:        (*fetched).section,
 	imap.FetchRFC822Header:  (*fetched).section,
 	imap.FetchRFC822Text:    (*fetched).section,
+	imap.FetchBinary:        (*fetched).binary,
+	imap.FetchBinarySize:    (*fetched).binarySize,
+	imap.FetchPreview:       (*fetched).preview,
 }
 
 // fetch is FETCH (RFC 9051, 6.4.5).
@@ -86,7 +86,7 @@ func (v *visit) prepare(items []imap.FetchItem) (list []imap.FetchItem, marks bo
 			v.d.Fail("Unknown FETCH item")
 		}
 		switch item.Name {
-		case imap.FetchSection:
+		case imap.FetchSection, imap.FetchBinary:
 			marks = marks || !item.Peek
 		case imap.FetchRFC822:
 			marks = true
@@ -107,15 +107,13 @@ func (v *visit) fetchOne(i int, items []imap.FetchItem, mark bool) error {
 	if !ok {
 		return v.missing()
 	}
-	f := &fetched{visit: v, i: i, k: k, m: v.box.message(i), b: appendFetch(v.out[:0], i)}
+	f := &fetched{visit: v, message: &message{view: v.box.view, k: k}, i: i, m: v.box.message(i), b: appendFetch(v.out[:0], i)}
 	defer func() {
 		v.out = f.b[:0]
 		if cap(f.b) > 64<<10 {
 			v.out = nil
 		}
-		if f.content != nil {
-			f.content.Close()
-		}
+		f.message.close()
 	}()
 	// A message that is gone is noticed before anything is said of it.
 	if slices.ContainsFunc(items, func(i imap.FetchItem) bool { return i.Name != imap.FetchFlags && i.Name != imap.FetchUID }) {
@@ -160,20 +158,12 @@ func (f *fetched) answer(items []imap.FetchItem) error {
 	return err
 }
 
-// open opens the message.
-func (f *fetched) open() (err error) {
-	if f.content == nil {
-		f.content, err = f.box.view.Content(f.k)
-	}
-	return err
-}
-
 // mark sets \Seen; the client is told.
 func (f *fetched) mark(items []imap.FetchItem) []imap.FetchItem {
 	if f.m.Flags&mailbox.Seen != 0 {
 		return items
 	}
-	if _, err := f.box.view.Store([]uint32{f.m.UID}, mailbox.FlagChange{Add: mailbox.Seen}); err != nil {
+	if _, err := f.view.Store([]uint32{f.m.UID}, mailbox.FlagChange{Add: mailbox.Seen}); err != nil {
 		f.complain("%s: UID %d is not marked as seen: %v", f.box.name, f.m.UID, err)
 		return items
 	}
@@ -199,62 +189,15 @@ func (f *fetched) uid(*imap.FetchItem) error {
 }
 
 func (f *fetched) internalDate(*imap.FetchItem) error {
-	t, err := f.box.view.Received(f.k)
+	t, err := f.view.Received(f.k)
 	f.b = append(t.AppendFormat(append(f.b, `INTERNALDATE "`...), imap.DateTime), '"')
 	return err
 }
 
 func (f *fetched) size(*imap.FetchItem) error {
-	n, err := f.box.view.Octets(f.k)
+	n, err := f.view.Octets(f.k)
 	f.b = appendNumber(append(f.b, "RFC822.SIZE "...), uint64(n))
 	return err
-}
-
-// top returns what is known of the message's own header.
-func (f *fetched) top() (*mimescan.Part, error) {
-	if f.root != nil {
-		return f.root, nil
-	}
-	if f.header != nil {
-		return f.header, nil
-	}
-	r, size := f.content.Stored()
-	buf := talk.Buffers.Get().(*[32 << 10]byte)
-	n, err := r.ReadAt(buf[:min(int64(len(buf)), size)], 0)
-	end := headerEnd(buf[:n])
-	talk.Buffers.Put(buf)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	if end < 0 {
-		return f.parts()
-	}
-	f.header, err = mimescan.Scan(r, int64(end))
-	return f.header, err
-}
-
-// headerEnd is where the body begins; -1: not in b.
-func headerEnd(b []byte) int {
-	for at := 0; ; {
-		i := bytes.IndexByte(b[at:], '\n')
-		if i < 0 {
-			return -1
-		}
-		line := b[at : at+i]
-		at += i + 1
-		if len(line) == 0 || len(line) == 1 && line[0] == '\r' {
-			return at
-		}
-	}
-}
-
-// parts returns the structure of the message.
-func (f *fetched) parts() (_ *mimescan.Part, err error) {
-	if f.root == nil {
-		r, size := f.content.Stored()
-		f.root, err = mimescan.Scan(r, size)
-	}
-	return f.root, err
 }
 
 func (f *fetched) envelope(*imap.FetchItem) error {
@@ -280,15 +223,72 @@ func (f *fetched) section(item *imap.FetchItem) error {
 		return err
 	}
 	defer text.Close()
-	f.b = append(f.b, item.Name...)
-	if item.Name == imap.FetchSection {
-		f.b = append(item.Section.Append(f.b), ']')
-		if p := item.Partial; p != nil {
-			f.b = append(appendNumber(append(f.b, '<'), uint64(p.Offset)), '>')
-		}
-	}
 	f.count(&item.Section, text.Octets)
+	f.name(item)
+	f.b = append(f.b, ' ')
 	return f.literal(text.Octets, text)
+}
+
+// name appends the name of an item with its section.
+func (f *fetched) name(item *imap.FetchItem) {
+	f.b = append(f.b, item.Name...)
+	if !strings.HasSuffix(item.Name, "[") {
+		return
+	}
+	f.b = append(item.Section.Append(f.b), ']')
+	if p := item.Partial; p != nil {
+		f.b = append(appendNumber(append(f.b, '<'), uint64(p.Offset)), '>')
+	}
+}
+
+// binary is BINARY[...] (RFC 9051, 6.4.5; RFC 3516).
+func (f *fetched) binary(item *imap.FetchItem) error {
+	p, err := f.parts()
+	if err != nil {
+		return err
+	}
+	r, _ := f.content.Stored()
+	text, err := imapmime.Binary(r, p, item.Section.Part, item.Partial)
+	if err != nil {
+		return err
+	}
+	defer text.Close()
+	f.count(&item.Section, text.Octets)
+	f.name(item)
+	f.b = append(f.b, " ~"...) // it may have NULs
+	return f.literal(text.Octets, text)
+}
+
+func (f *fetched) binarySize(item *imap.FetchItem) error {
+	p, err := f.parts()
+	if err != nil {
+		return err
+	}
+	r, _ := f.content.Stored()
+	n, err := imapmime.BinarySize(r, p, item.Section.Part)
+	f.name(item)
+	f.b = appendNumber(append(f.b, ' '), uint64(n))
+	return err
+}
+
+// preview is PREVIEW (RFC 8970), always made at once.
+func (f *fetched) preview(*imap.FetchItem) error {
+	p, err := f.parts()
+	if err != nil {
+		return err
+	}
+	r, _ := f.content.Stored()
+	text, ok, err := imapmime.Preview(r, p)
+	f.b = append(f.b, "PREVIEW "...)
+	switch {
+	case !ok:
+		f.b = append(f.b, "NIL"...)
+	case f.utf8:
+		f.b = imap.AppendUTF8(f.b, text)
+	default:
+		f.b = imap.AppendString(f.b, text)
+	}
+	return err
 }
 
 // text opens what a section names, after reading no more of the message than
@@ -328,7 +328,7 @@ func (f *fetched) count(s *imap.Section, octets int64) {
 
 // literal sends n octets of r.
 func (f *fetched) literal(n int64, r io.Reader) error {
-	f.b = imap.AppendLiteral(append(f.b, ' '), n)
+	f.b = imap.AppendLiteral(f.b, n)
 	if n <= 4<<10 { // with the rest of the response
 		at := len(f.b)
 		f.b = append(f.b, make([]byte, n)...)

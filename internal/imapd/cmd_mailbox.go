@@ -9,8 +9,8 @@ import (
 	"yubin/internal/mailbox"
 )
 
-// uses are the special uses that a folder may be made for (RFC 6154, 2; RFC
-// 8457): \All and \Flagged would be views of other folders.
+// uses are the special uses that a folder may be made for (RFC 6154, 2, and
+// RFC 8457): \All and \Flagged would be views of other folders.
 var uses = []string{`\Archive`, `\Drafts`, `\Important`, `\Junk`, `\Sent`, `\Trash`}
 
 // create is CREATE (RFC 9051, 6.3.4; RFC 6154, 3).

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"yubin/internal/imap"
+	"yubin/internal/mailtext"
 )
 
 // search is SEARCH (RFC 9051, 6.4.4; RFC 4731; RFC 5182; RFC 5032).
@@ -33,12 +34,10 @@ type hits []int
 
 // find returns the messages that match.
 func (v *visit) find(ctx context.Context, arg *imap.Search) (found hits, err error) {
-	switch arg.Charset {
-	case "", "US-ASCII", "UTF-8":
-	default:
+	if arg.Charset != "" && !mailtext.KnownCharset(arg.Charset) {
 		return nil, no("BADCHARSET (US-ASCII UTF-8)", "Unknown charset.")
 	}
-	p := &program{visit: v}
+	p := &program{visit: v, charset: arg.Charset}
 	t, err := p.compile(&arg.Key)
 	if err != nil {
 		return nil, err
@@ -47,7 +46,9 @@ func (v *visit) find(ctx context.Context, arg *imap.Search) (found hits, err err
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		ok, err := t.match(&candidate{i: i, m: v.box.message(i)})
+		c := v.candidate(i)
+		ok, err := t.match(c)
+		c.close()
 		if err != nil {
 			return nil, v.failed("search", err)
 		}
@@ -56,6 +57,15 @@ func (v *visit) find(ctx context.Context, arg *imap.Search) (found hits, err err
 		}
 	}
 	return found, nil
+}
+
+// candidate is the client's message i for a test. What is gone has k -1.
+func (v *visit) candidate(i int) *candidate {
+	k, ok := v.box.at(i)
+	if !ok {
+		k = -1
+	}
+	return &candidate{message: message{view: v.box.view, k: k}, i: i, m: v.box.message(i)}
 }
 
 // save is what "$" stands for after a search (RFC 5182, 2.1).

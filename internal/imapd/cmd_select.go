@@ -6,12 +6,12 @@ import (
 	"yubin/internal/mailbox"
 )
 
-func (v *visit) selectBox(context.Context) (reply, error) { return v.open(mailbox.ReadWrite) }
-func (v *visit) examine(context.Context) (reply, error)   { return v.open(mailbox.Peek) }
+func (v *visit) selectBox(context.Context) (reply, error) { return v.choose(mailbox.ReadWrite) }
+func (v *visit) examine(context.Context) (reply, error)   { return v.choose(mailbox.Peek) }
 
-// open is SELECT and EXAMINE (RFC 9051, 6.3.2). Whatever comes of it, the
+// choose is SELECT and EXAMINE (RFC 9051, 6.3.2). Whatever comes of it, the
 // mailbox that was selected no longer is.
-func (v *visit) open(mode mailbox.Mode) (reply, error) {
+func (v *visit) choose(mode mailbox.Mode) (reply, error) {
 	v.d.SP()
 	arg := v.d.Select()
 	v.d.End()

@@ -115,16 +115,20 @@ func (v *visit) enable(context.Context) (reply, error) {
 	}
 	var list strings.Builder
 	for _, w := range words {
-		if set := enabling[w]; set != nil {
-			set(v)
-			list.WriteString(" " + w)
+		switch w {
+		case "IMAP4REV2":
+			v.rev2, v.utf8 = true, true
+			list.WriteString(" IMAP4rev2")
+		case "UTF8=ACCEPT":
+			v.utf8 = true
+			list.WriteString(" UTF8=ACCEPT")
 		}
+	}
+	if v.utf8 {
+		v.d.AcceptUTF8()
 	}
 	return reply{}, v.Printf("* ENABLED%s\r\n", list.String())
 }
-
-// enabling are the capabilities that a client switches on.
-var enabling = map[string]func(*visit){}
 
 func (v *visit) namespace(context.Context) (reply, error) {
 	if err := v.only(); err != nil {

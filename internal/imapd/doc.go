@@ -9,7 +9,8 @@
 //	command.go               the table, and commands of a few lines
 //	box.go                   the selected mailbox as its client knows it
 //	cmd_*.go                 commands
-//	search.go                search keys
+//	search*.go               search keys
+//	message.go               a message that is looked into
 //	names.go, flags.go       names and flags, ours and IMAP's
 //
 // # What a client knows
@@ -34,12 +35,14 @@
 //	RFC 2342         NAMESPACE                                  command.go
 //	RFC 2971         ID                                         capability.go
 //	RFC 3502         MULTIAPPEND                                cmd_append.go
+//	RFC 3516         BINARY                                     cmd_fetch.go
 //	RFC 3691         UNSELECT                                   cmd_select.go
 //	RFC 4315         UIDPLUS                                    cmd_append.go, cmd_store.go
 //	RFC 4731, 5182   ESEARCH, SEARCHRES                         cmd_search.go
 //	RFC 4959         SASL-IR                                    login_auth.go
 //	RFC 5032         WITHIN                                     search.go
 //	RFC 5161         ENABLE                                     command.go
+//	RFC 5255         I18NLEVEL=1                                search_text.go
 //	RFC 5258, 5819   LIST-EXTENDED, LIST-STATUS                 cmd_list.go
 //	RFC 5530         response codes                             reply.go, login_auth.go
 //	RFC 6154, 8457   SPECIAL-USE, CREATE-SPECIAL-USE            cmd_list.go, cmd_mailbox.go
@@ -47,4 +50,6 @@
 //	RFC 7888         LITERAL+
 //	RFC 7889         APPENDLIMIT                                cmd_append.go
 //	RFC 8438         STATUS=SIZE                                cmd_status.go
+//	RFC 8970         PREVIEW                                    cmd_fetch.go
+//	RFC 9755         UTF8=ACCEPT                                names.go, cmd_append.go
 package imapd

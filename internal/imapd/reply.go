@@ -3,6 +3,7 @@ package imapd
 import (
 	"errors"
 
+	"yubin/internal/imapmime"
 	"yubin/internal/mailbox"
 )
 
@@ -23,7 +24,7 @@ func isRefusal(err error) bool {
 
 const internalError = "Internal error occurred. Refer to server log for more information."
 
-// refusals are the answers to what package mailbox says (RFC 5530).
+// refusals are the answers to what the packages below say (RFC 5530).
 var refusals = []struct {
 	err        error
 	code, text string
@@ -36,6 +37,8 @@ var refusals = []struct {
 	{mailbox.ErrKeywords, "LIMIT", "The mailbox has no room for another keyword."},
 	{mailbox.ErrUIDs, "LIMIT", "The mailbox has given its last UID."},
 	{mailbox.ErrLocked, "INUSE", "Timeout while waiting for lock."},
+	{imapmime.ErrUnknownCTE, "UNKNOWN-CTE", "Unknown Content-Transfer-Encoding."},
+	{errNUL, "UNKNOWN-CTE", "A message with NUL octets is not taken."},
 	{mailbox.ErrGone, "EXPUNGEISSUED", "Some of the requested messages no longer exist."},
 }
 

@@ -10,12 +10,16 @@ import (
 
 // A candidate is the client's message i while SEARCH looks at it.
 type candidate struct {
+	message
 	i int
 	m mailbox.Message
 }
 
 // A program makes the keys of one SEARCH into tests.
-type program struct{ *visit }
+type program struct {
+	*visit
+	charset string
+}
 
 // compile makes a key into a test.
 func (p *program) compile(k *imap.SearchKey) (test, error) {
@@ -107,22 +111,20 @@ func onDay(how imap.SearchOp, day time.Time) func(time.Time) bool {
 // received tests the time of arrival. What is gone matches nothing.
 func (p *program) received(match func(time.Time) bool) test {
 	return test{ofFile, func(c *candidate) (bool, error) {
-		k, ok := p.box.at(c.i)
-		if !ok {
+		if c.k < 0 {
 			return false, nil
 		}
-		t, err := p.box.view.Received(k)
+		t, err := c.view.Received(c.k)
 		return err == nil && match(t), ignoreGone(err)
 	}}
 }
 
 func (p *program) size(match func(uint64) bool) test {
 	return test{ofFile, func(c *candidate) (bool, error) {
-		k, ok := p.box.at(c.i)
-		if !ok {
+		if c.k < 0 {
 			return false, nil
 		}
-		n, err := p.box.view.Octets(k)
+		n, err := c.view.Octets(c.k)
 		return err == nil && match(uint64(n)), ignoreGone(err)
 	}}
 }
@@ -133,6 +135,3 @@ func ignoreGone(err error) error {
 	}
 	return err
 }
-
-// compileText makes keys that look into messages into tests.
-func (p *program) compileText(*imap.SearchKey) (test, error) { return test{}, errUnknownKey }

@@ -116,7 +116,7 @@ func (u *user) cmd(format string, args ...any) (lines []string) {
 }
 
 // play is a dialogue: lines that begin with C: are sent, with S: expected; "..."
-// in those is anything, "C+ " has no line end behind it.
+// in those is anything, "C+ " has no line end behind it, and may have octets that are no text.
 func (u *user) play(dialogue string) {
 	u.t.Helper()
 	for l := range strings.Lines(dialogue) {
@@ -125,7 +125,7 @@ func (u *user) play(dialogue string) {
 			u.send(strings.TrimPrefix(text, " ") + "\r\n")
 		}
 		if text, ok := strings.CutPrefix(l, "C+ "); ok {
-			u.send(text)
+			u.send(strings.NewReplacer(`\0`, "\x00", `\e9`, "\xe9").Replace(text))
 		}
 		if want, ok := strings.CutPrefix(l, "S:"); ok {
 			want = strings.TrimPrefix(want, " ")
@@ -285,6 +285,78 @@ var dialogues = []struct{ name, text string }{
 		C: r STATUS INBOX (MESSAGES UIDNEXT UNSEEN DELETED SIZE RECENT)
 		S: * STATUS INBOX (MESSAGES 0 UIDNEXT 3 UNSEEN 0 DELETED 0 SIZE 0 RECENT 0)
 		S: r OK Status completed.`},
+	{"search text", `
+		C: a EXAMINE INBOX
+		S: * ...
+		S: * ...
+		S: * ...
+		S: * ...
+		S: * ...
+		S: * ...
+		S: * ...
+		S: a OK ...
+		C: b SEARCH FROM ANN@
+		S: * SEARCH 1
+		S: b OK Search completed.
+		C: c SEARCH TEXT subject
+		S: * SEARCH 1 2
+		S: c OK Search completed.
+		C: d SEARCH BODY hello NOT BODY Subject
+		S: * SEARCH 1
+		S: d OK Search completed.
+		C: e SEARCH HEADER Message-ID ""
+		S: * SEARCH 1
+		S: e OK Search completed.
+		C: f SEARCH SENTON 7-Feb-1994
+		S: * SEARCH 1
+		S: f OK Search completed.
+		C: g SEARCH CHARSET ISO-8859-1 BODY {2}
+		S: + OK
+		C+ t\e9
+		C:
+		S: * SEARCH
+		S: g OK Search completed.
+		C: h SEARCH MODSEQ 1
+		S: h BAD Unknown search key
+		C: i FETCH 2 (PREVIEW BINARY.SIZE[1] BINARY.PEEK[1]<1.3>)
+		S: * 2 FETCH (PREVIEW "three" BINARY.SIZE[1] 7 BINARY[1]<1> ~{3}
+		S: hre)
+		S: i OK Fetch completed.`},
+	{"rev2", `
+		C: a ENABLE IMAP4rev2 CONDSTORE
+		S: * ENABLED IMAP4rev2
+		S: a OK Enabled.
+		C: b CREATE "Entwürfe"
+		S: b OK Create completed.
+		C: c LIST "" "Entw*"
+		S: * LIST (\HasNoChildren) "/" "Entwürfe"
+		S: c OK List completed.
+		C: d SELECT INBOX
+		S: * FLAGS (\Answered \Flagged \Deleted \Seen \Draft)
+		S: * OK [PERMANENTFLAGS (...)] Flags permitted.
+		S: * 2 EXISTS
+		S: * OK [UIDVALIDITY ...
+		S: * OK [UIDNEXT 3] ...
+		S: * LIST () "/" "INBOX"
+		S: d OK [READ-WRITE] Select completed.
+		C: e SEARCH ALL
+		S: * ESEARCH (TAG "e") ALL 1:2
+		S: e OK Search completed.
+		C: f STORE 1 +FLAGS (\Seen)
+		S: * 1 FETCH (UID 1 FLAGS (\Seen))
+		S: f OK Store completed.
+		C: g ENABLE IMAP4rev2
+		S: g BAD ENABLE is for the time before a mailbox is selected
+		C: h APPEND INBOX ~{3}
+		S: + OK
+		C+ a\0b
+		C:
+		S: h NO [UNKNOWN-CTE] A message with NUL octets is not taken.
+		C: i APPEND INBOX UTF8 (~{6+}
+		C: a: b
+		C: )
+		S: * 3 EXISTS
+		S: i OK [APPENDUID ... 3] Append completed.`},
 	{"append", `
 		C: a APPEND nowhere {3}
 		S: a NO [TRYCREATE] Mailbox doesn't exist.
