@@ -68,7 +68,8 @@ offers the mechanisms that serve every account as its password is kept:
 SCRAM has -PLUS beside it within TLS 1.3. Each service decides what of it may be
 used in the clear. auth_mechanisms names others, or fewer. EXTERNAL must be named
 there; a client certificate that TLS has verified then lets in the user whose name
-is in it.
+is in it. authd has the name from the program that made the handshake: with EXTERNAL
+a login process that was taken over can log in as anybody who has an account.
 
 OAUTHBEARER and XOAUTH2 take access tokens: JSON Web Tokens, whose signature is
 checked with oauth2_local_validation_keys, or others, which

@@ -194,10 +194,12 @@ func (i *subscriber) order(ctx context.Context) error {
 			return err
 		}
 	}
-	if o, err = c.WaitOrder(ctx, o.URI); err != nil {
+	ready, err := c.WaitOrder(ctx, o.URI)
+	if err != nil {
 		return fmt.Errorf("order: %w", err)
 	}
-	return i.collect(ctx, c, o)
+	ready.URI = o.URI // which answers do not repeat
+	return i.collect(ctx, c, ready)
 }
 
 // prove shows that a name is ours (RFC 8555, 8.3).
@@ -238,7 +240,7 @@ func (i *subscriber) collect(ctx context.Context, c *acme.Client, o *acme.Order)
 	if err != nil {
 		return err
 	}
-	der, _, err := c.CreateOrderCert(ctx, o.FinalizeURL, request, true)
+	der, _, err := c.CreateCertFromOrder(ctx, o, request, true)
 	if err != nil {
 		return fmt.Errorf("certificate: %w", err)
 	}

@@ -19,18 +19,18 @@ func TestACMEDue(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		certFor  string
-		life     time.Duration // from now; it began two days ago
+		life     time.Duration // from now; it began sixty days ago
 		failures int
 		want     time.Duration // from now; 0: at once
 	}{
 		{name: "none"},
-		{name: "fresh", certFor: "a.test", life: 88 * 24 * time.Hour, want: 58 * 24 * time.Hour},
+		{name: "fresh", certFor: "a.test", life: 60 * 24 * time.Hour, want: 20 * 24 * time.Hour},
 		{name: "old", certFor: "a.test", life: 23 * time.Hour},
 		{name: "another name", certFor: "b.test", life: 88 * 24 * time.Hour},
 		{name: "none, one failure", failures: 1, want: time.Hour},
 		{name: "none, three failures", failures: 3, want: 4 * time.Hour},
 		{name: "none, many failures", failures: 5000, want: 24 * time.Hour},
-		{name: "fresh, a failure", certFor: "a.test", life: 88 * 24 * time.Hour, failures: 1, want: 58 * 24 * time.Hour},
+		{name: "fresh, a failure", certFor: "a.test", life: 60 * 24 * time.Hour, failures: 1, want: 20 * 24 * time.Hour},
 	} {
 		r := newRig(t, "tls_acme_domains = a.test", "tls_acme_state_directory = DIR")
 		if c.certFor != "" {
@@ -63,10 +63,17 @@ func TestACMECertificate(t *testing.T) {
 	if strings.Contains(r.log(), "not usable") {
 		t.Errorf("a certificate that is on its way is missed:\n%s", r.log())
 	}
+	old, _, err := k.get("smtpd", "")
+	if err != nil {
+		t.Fatal(err)
+	}
 	r.file("yubin.pem", both(t, "ecdsa", "a.test"))
 	*now = now.Add(2 * time.Second)
 	if got := names(k, "smtpd", "") + " " + names(k, "imapd", ""); got != "a.test+0 own.test+0" {
 		t.Error(got)
+	}
+	if _, err := k.find("smtpd", "", old[0].id[:]); err != nil {
+		t.Errorf("a handshake under way: %v", err)
 	}
 }
 

@@ -263,9 +263,17 @@ func (k *keyring) mind(p *pair, now time.Time) {
 	for _, c := range p.chains {
 		if w := lifetime(c, now); w != "" {
 			p.warnedAt = now
-			k.log.Warn("certificate of %s (%s) %s", p.files[0], maillog.Clean(c.leaf.Subject.CommonName), w)
+			k.log.Warn("certificate of %s (%s) %s", p.files[0], maillog.Clean(c.name()), w)
 		}
 	}
+}
+
+// name is what a certificate is for.
+func (c *chain) name() string {
+	if n := c.leaf.Subject.CommonName; n != "" || len(c.leaf.DNSNames) == 0 {
+		return n
+	}
+	return c.leaf.DNSNames[0]
 }
 
 // lifetime says what is wrong with the time that a certificate is good for.
@@ -275,7 +283,7 @@ func lifetime(c *chain, now time.Time) string {
 	switch {
 	case left < 0:
 		return fmt.Sprintf("has expired %d days ago: renew it", -days)
-	case days < warnDays:
+	case days < warnDays && left < c.leaf.NotAfter.Sub(c.leaf.NotBefore)/4: // some live for days only
 		return fmt.Sprintf("expires in %d days: renew it", days)
 	case now.Before(c.leaf.NotBefore):
 		return "is not good before " + c.leaf.NotBefore.Format(time.DateOnly)
@@ -296,7 +304,8 @@ func (k *keyring) find(set, name string, id []byte) (*chain, error) {
 		return nil, err
 	}
 	for _, p := range pairs {
-		chains = append(chains, p.retired...)
+		// Those that serve until an authority's are there sign on, too.
+		chains = append(append(chains, p.chains...), p.retired...)
 	}
 	for _, c := range chains {
 		if string(c.id[:]) == string(id) {

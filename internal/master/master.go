@@ -1,7 +1,7 @@
 // Package master is the one process of yubin that always runs: it binds every
 // socket of master.cf, starts a service when its socket has work, and
-// supervises. It never accepts a connection and parses nothing that comes from
-// the network; DNS is asked only for host names in inet_interfaces and
+// supervises. It never accepts a connection of a service and parses nothing that
+// comes from the network; DNS is asked only for host names in inet_interfaces and
 // master.cf.
 //
 // One goroutine owns all state: it hears of readable sockets, status lines,

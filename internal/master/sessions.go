@@ -237,6 +237,10 @@ func receive(ctx context.Context, c *fdpass.Conn, to chan<- *arrival, log *maill
 	for {
 		a := new(arrival)
 		files, err := c.Recv(&a.start)
+		if errors.Is(err, fdpass.ErrFiles) { // whoever waits for an answer has the end of his descriptor
+			log.Warn("session of %s: %v", maillog.Clean(a.start.Account.User), err)
+			continue
+		}
 		if err == nil && (len(files) != 2 || a.start.Version != ipc.SessionVersion) {
 			err = fmt.Errorf("a session of version %d with %d descriptors, want version %d and 2", a.start.Version, len(files), ipc.SessionVersion)
 		}

@@ -38,6 +38,7 @@ import (
 	"yubin/internal/config"
 	"yubin/internal/fdpass"
 	"yubin/internal/ipc"
+	"yubin/internal/lull"
 	"yubin/internal/maillog"
 	"yubin/internal/sock"
 	"yubin/internal/systemd"
@@ -131,7 +132,7 @@ func Run(ctx context.Context, env *cli.Env, h Handler) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(ErrShutdown)
 	p.say(ipc.StatusReady)
-	l := life{process: p, idle: config.MaxIdle.Of(env.Config), drain: config.SessionDrainTime.Of(env.Config)}
+	l := life{process: p, idle: config.MaxIdle.Of(env.Config), drain: config.SessionDrainTime.Of(env.Config), lull: lull.New()}
 	l.run(ctx, signals)
 	cancel(ErrShutdown)
 	p.closeAll()
@@ -183,94 +184,12 @@ func (p *process) listen(to chan<- order) {
 	for {
 		var o order
 		var err error
-		if o.files, err = p.status.Recv(&o.SessionOrder); err != nil {
+		o.files, err = p.status.Recv(&o.SessionOrder)
+		if err != nil && !errors.Is(err, fdpass.ErrFiles) {
 			return
 		}
 		to <- o
 	}
-}
-
-// A life is what Run waits for.
-type life struct {
-	*process
-	idle, drain time.Duration
-
-	sessions int
-	retired  bool // STOPPED-ACCEPTING was said
-	last     bool // nothing follows
-}
-
-// run returns when no session is left and none can come, or when patience is
-// over.
-func (l *life) run(ctx context.Context, signals <-chan os.Signal) {
-	orders := make(chan order)
-	go l.listen(orders)
-	idle := time.NewTimer(l.idle)
-	defer idle.Stop()
-	var over <-chan time.Time // set while draining
-	retire := func() {
-		l.retire()
-		if over == nil {
-			over = time.After(l.drain)
-		}
-	}
-	for !l.last || l.sessions > 0 {
-		select {
-		case o, ok := <-orders:
-			if !ok { // master has gone
-				orders, l.last = nil, true
-				retire()
-				continue
-			}
-			if o.Retire {
-				retire()
-			}
-			l.obey(ctx, o)
-		case n := <-l.ended:
-			l.sessions--
-			l.say(fmt.Sprintf("%s %d", ipc.StatusEnd, n))
-			idle.Reset(l.idle)
-		case <-idle.C:
-			if l.sessions == 0 {
-				l.retire()
-			}
-		case <-over:
-			l.endAll(ErrShutdown)
-			l.await(grace)
-			return
-		case sig := <-signals:
-			if sig == syscall.SIGHUP {
-				continue // master says what is to be done
-			}
-			l.endAll(ErrShutdown)
-			l.await(grace)
-			return
-		}
-	}
-}
-
-// retire asks for no more sessions. Those on their way are still served.
-func (l *life) retire() {
-	if !l.retired {
-		l.retired = true
-		l.say(ipc.StatusStopped)
-	}
-}
-
-// obey does what master says.
-func (l *life) obey(ctx context.Context, o order) {
-	switch {
-	case o.Start != nil && len(o.files) == 2:
-		if l.begin(ctx, o.Start, o.files[0], o.files[1]) {
-			l.sessions++
-		}
-		return
-	case o.Last:
-		l.last = true
-	case o.Kick != 0:
-		l.kick(o.Kick)
-	}
-	fdpass.CloseAll(o.files)
 }
 
 // begin starts a session; it is false when there is none.
@@ -352,21 +271,6 @@ func (p *process) closeAll() {
 	defer p.mu.Unlock()
 	for _, o := range p.open {
 		o.session.Conn.Close()
-	}
-}
-
-// await waits until the sessions have ended, for at most d.
-func (l *life) await(d time.Duration) {
-	limit := time.NewTimer(d)
-	defer limit.Stop()
-	for l.sessions > 0 {
-		select {
-		case n := <-l.ended:
-			l.sessions--
-			l.say(fmt.Sprintf("%s %d", ipc.StatusEnd, n))
-		case <-limit.C:
-			return
-		}
 	}
 }
 
