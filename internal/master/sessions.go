@@ -102,6 +102,9 @@ func (m *master) welcome(a *arrival, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	if len(b) > fdpass.MaxPacket { // the process would not know it from a damaged connection
+		return fmt.Errorf("an order of %d octets, at most %d can be sent", len(b), fdpass.MaxPacket)
+	}
 	v := visitOf(&a.start, p.pid, now)
 	if !p.host.enter(v) {
 		return errFull
