@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -115,12 +116,13 @@ func submission(size, sessions int) func(context.Context, *run, system, *arrival
 	}
 }
 
-// fill puts n messages into the first mailbox below base, as if they had just
-// been delivered.
+// fill puts n messages into the first mailbox below base, as if they had been
+// delivered there. Their names are as different as on a real host: Dovecot's
+// hash tables degrade when only a running number tells them apart.
 func fill(base string, n int) error {
-	content := script(1 << 10)
+	content, random := script(1<<10), rand.New(rand.NewPCG(1, 2))
 	for i := range n {
-		name := fmt.Sprintf("%d.M%dP1.bench,S=%d,W=%d", 1700000000+i, i, len(content), len(message(1<<10)))
+		name := fmt.Sprintf("%d.M%dP%d.bench,S=%d,W=%d", 1700000000+61*i, random.IntN(1e6), random.IntN(1e5), len(content), len(message(1<<10)))
 		path := filepath.Join(base, mailbox(0), "new", name)
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			return err
