@@ -133,7 +133,7 @@ func (p *postfix) start(s setup) error {
 		return err
 	}
 	if err := p.judge.answers(socket); err != nil {
-		return errors.Join(fmt.Errorf("Dovecot's authentication: %w", err), p.stop())
+		return errors.Join(fmt.Errorf("authentication by Dovecot: %w", err), p.stop())
 	}
 	return nil
 }
