@@ -246,9 +246,9 @@ func OpenMaps(specs []string, opts ...Option) (*Maps, error) {
 	return m, nil
 }
 
-// OpenAliases opens the tables of alias_maps.
+// OpenAliases opens the tables of alias_maps, whose values deliver mail.
 func OpenAliases(specs []string, opts ...Option) (*Maps, error) {
-	return OpenMaps(specs, append(opts, Aliases(specs...))...)
+	return OpenMaps(specs, append(slices.Clone(opts), Aliases(specs...), Trusted())...)
 }
 
 // Lookup returns the value in the first table that has key. An error of a
