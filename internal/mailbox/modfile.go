@@ -1,6 +1,7 @@
 package mailbox
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -63,9 +64,7 @@ func (f *folder) lockMods() (*modHandle, error) {
 		}
 		err = again(func() error { return unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB) })
 		if err == nil {
-			var st unix.Stat_t
-			now, statErr := f.dir.stat(modFile)
-			if unix.Fstat(int(file.Fd()), &st) == nil && statErr == nil && inodeOf(&st) == inodeOf(&now) {
+			if f.dir.has(file, modFile) {
 				return &modHandle{file}, nil
 			}
 			file.Close() // another has written it anew
@@ -80,6 +79,13 @@ func (f *folder) lockMods() (*modHandle, error) {
 		}
 		time.Sleep(pause)
 	}
+}
+
+// has tells whether an open file is the one of that name.
+func (d *dir) has(file *os.File, name string) bool {
+	var st unix.Stat_t
+	now, err := d.stat(name)
+	return err == nil && unix.Fstat(int(file.Fd()), &st) == nil && inodeOf(&st) == inodeOf(&now)
 }
 
 // unwritable deals with a file that cannot be made or written.
@@ -121,7 +127,11 @@ func (f *folder) readMods(file *modHandle) error {
 	if m.lost && st.Size == 0 && m.validity != 0 {
 		return nil // it is ours to write
 	}
-	grown := !m.lost && m.id == inodeOf(&st) && st.Size >= m.size
+	head := make([]byte, min(st.Size, int64(modHead)))
+	if _, err := file.ReadAt(head, 0); err != nil && err != io.EOF {
+		return err
+	}
+	grown := !m.lost && len(head) == modHead && string(head) == m.head && st.Size >= m.size
 	from := int64(0)
 	if grown {
 		from = m.size
@@ -135,14 +145,14 @@ func (f *folder) readMods(file *modHandle) error {
 	if grown {
 		m.sum, whole = m.read(data, m.sum)
 	} else {
-		m.modLog, m.first = modLog{snap: &Snapshot{mods: &mods{}}}, int64(min(len(data), len(modMagic)+8))
-		if body, ok := strings.CutPrefix(string(data), modMagic); ok && body != "" {
-			d := decoder{b: []byte(body)}
-			m.first += int64(d.u32())
-			m.sum, whole = m.read([]byte(body), 0)
+		m.modLog, m.head = modLog{snap: &Snapshot{mods: &mods{}}}, string(head)
+		if len(data) > modHead && strings.HasPrefix(m.head, modMagic) {
+			d := decoder{b: data[modHead:]}
+			m.sum, whole = m.read(d.b, 0)
+			m.first = int64(modHead) + 8 + int64(d.u32())
 		}
 	}
-	m.id, m.size, m.lost = inodeOf(&st), st.Size, false
+	m.size, m.lost = st.Size, false
 	if !whole && st.Size > 0 {
 		f.store.o.Warn("%s is damaged: clients will read all flags anew", file.Name())
 	}
@@ -212,7 +222,9 @@ func (f *folder) rewriteMods(file *modHandle, s *Snapshot) error {
 	if file == nil {
 		return nil
 	}
-	w := &modWriter{encoder: []byte(modMagic)}
+	var id [modHead - len(modMagic)]byte
+	rand.Read(id[:])
+	w := &modWriter{encoder: append([]byte(modMagic), id[:]...)}
 	w.state(s, m.nextUID(s))
 	first := int64(len(w.encoder))
 	boot, reserved := f.store.boot(), max(s.mods.highest+modBlock, m.reserved)
@@ -233,15 +245,11 @@ func (f *folder) rewriteMods(file *modHandle, s *Snapshot) error {
 	if err == nil {
 		err = f.store.o.Flush.Flush(durable.Item{File: to, Dirs: []*os.File{f.dir.File}})
 	}
-	var st unix.Stat_t
-	if err == nil {
-		err = unix.Fstat(int(to.Fd()), &st)
-	}
 	if err != nil {
 		f.dir.remove(temp)
 		return f.dropMods(err)
 	}
-	m.id, m.size, m.first, m.sum, m.lost = inodeOf(&st), st.Size, first, w.sum, false
+	m.head, m.size, m.first, m.sum, m.lost = string(w.encoder[:modHead]), int64(len(w.encoder)), first, w.sum, false
 	m.boot, m.reserved, m.used = boot, reserved, true
 	return nil
 }
@@ -252,7 +260,7 @@ func (f *folder) endMods() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	m := &f.mods
-	if !m.on || m.lost || m.id == (inode{}) {
+	if !m.on || m.lost || m.head == "" {
 		return
 	}
 	fd, err := f.dir.open(modFile, unix.O_RDWR|unix.O_APPEND)
@@ -261,11 +269,7 @@ func (f *folder) endMods() {
 	}
 	file := &modHandle{fd}
 	defer file.Close()
-	var st unix.Stat_t
-	if unix.Flock(int(fd.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil || unix.Fstat(int(fd.Fd()), &st) != nil || inodeOf(&st) != m.id {
-		return
-	}
-	if now, err := f.dir.stat(modFile); err != nil || inodeOf(&now) != m.id {
+	if unix.Flock(int(fd.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil || !f.dir.has(fd, modFile) {
 		return
 	}
 	if f.readMods(file) != nil || m.validity == 0 || !m.used {

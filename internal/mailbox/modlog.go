@@ -8,12 +8,16 @@ import (
 )
 
 // modFile keeps the mod-sequences of a folder: what was recorded of each message, and the
-// number that it got. It begins with modMagic; then come records, each of them
-// its body's length, a checksum that covers all records before it too, and the
-// body, whose first octet is its kind.
+// number that it got. It begins with modMagic and 16 octets that no other such file has (an
+// inode may be that of an earlier one); then come records, each of them its
+// body's length, a checksum that covers all records before it too, and the body,
+// whose first octet is its kind.
 const modFile = "yubin-modseq"
 
 const modMagic = "yubin modseq 1\n"
+
+// modHead is how long both are, octets.
+const modHead = len(modMagic) + 16
 
 // maxModFile bounds what is read of the file, octets.
 const maxModFile = 1 << 30

@@ -11,9 +11,9 @@ import (
 type tracker struct {
 	modLog
 	on     bool
-	id     inode // of the file that was read
-	size   int64 // how much of it was read
-	first  int64 // how much of that is the first record
+	head   string // of the file that was read
+	size   int64  // how much of it was read
+	first  int64  // how much of that is the first record
 	sum    uint32
 	lost   bool // the file is not, or not all of what was told is in it
 	warned bool
