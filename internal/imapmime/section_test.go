@@ -113,27 +113,27 @@ func TestPreview(t *testing.T) {
 
 func TestRecord(t *testing.T) {
 	for _, m := range readOdd(t) {
-		r, root, err := Describe(bytes.NewReader(m.text), int64(len(m.text)))
+		r, root, err := Describe(bytes.NewReader(m.Text), int64(len(m.Text)))
 		if err != nil {
 			t.Fatal(err)
 		}
 		b := r.AppendBinary(nil)
 		q, err := ParseRecord(b)
 		if err != nil {
-			t.Fatalf("%s: %v", m.name, err)
+			t.Fatalf("%s: %v", m.Name, err)
 		}
 		for _, utf8 := range []bool{false, true} {
 			if !bytes.Equal(q.Envelope(utf8), AppendEnvelope(nil, root.Envelope, utf8)) ||
 				!bytes.Equal(q.Body(utf8), AppendStructure(nil, root, false, utf8)) ||
 				!bytes.Equal(q.BodyStructure(utf8), AppendStructure(nil, root, true, utf8)) {
-				t.Errorf("%s: answers differ", m.name)
+				t.Errorf("%s: answers differ", m.Name)
 			}
 		}
 		if fields, err := q.Fields(); err != nil || !reflect.DeepEqual(fields, root.Envelope) {
-			t.Errorf("%s: fields %v, %v", m.name, fields, err)
+			t.Errorf("%s: fields %v, %v", m.Name, fields, err)
 		}
 		if p, err := q.Parts(); err != nil || !bytes.Equal(p.AppendBinary(nil), root.AppendBinary(nil)) {
-			t.Errorf("%s: parts %+v, %v", m.name, p, err)
+			t.Errorf("%s: parts %+v, %v", m.Name, p, err)
 		}
 	}
 }
@@ -154,7 +154,7 @@ func FuzzParseRecord(f *testing.F) {
 // 200 characters.
 func FuzzAnswers(f *testing.F) {
 	for _, m := range readOdd(f) {
-		f.Add(m.text)
+		f.Add(m.Text)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		root, err := mimescan.Scan(bytes.NewReader(b), int64(len(b)))
@@ -163,9 +163,7 @@ func FuzzAnswers(f *testing.F) {
 		}
 		for _, utf8 := range []bool{false, true} {
 			for _, a := range [][]byte{AppendEnvelope(nil, root.Envelope, utf8), AppendStructure(nil, root, true, utf8)} {
-				if s := canonical(a); strings.Contains(s, "garbage") && !bytes.Contains(b, []byte("garbage")) {
-					t.Fatalf("%q: %s", a, s)
-				}
+				canonical(t, a)
 			}
 		}
 		if s, _, err := Preview(bytes.NewReader(b), root); err != nil || len([]rune(s)) > previewLength {

@@ -99,7 +99,7 @@ func display(list []mimescan.Field, id mimescan.FieldID) string {
 
 // ThreadMessage is what threading looks at of a message.
 func ThreadMessage(id uint32, list []mimescan.Field, arrived time.Time) thread.Message {
-	m := thread.Message{ID: id, Sent: Sent(list, arrived).Unix(), Arrived: arrived.Unix()}
+	m := thread.Message{ID: id, Sent: Sent(list, arrived).Unix()}
 	subject, _ := imapmime.Field(list, mimescan.Subject)
 	base, reply := thread.BaseSubject(subject)
 	m.Subject, m.Reply = mailtext.Fold(base), reply
