@@ -123,10 +123,14 @@ func TestRecord(t *testing.T) {
 			t.Fatalf("%s: %v", m.Name, err)
 		}
 		for _, utf8 := range []bool{false, true} {
-			if !bytes.Equal(q.Envelope(utf8), AppendEnvelope(nil, root.Envelope, utf8)) ||
-				!bytes.Equal(q.Body(utf8), AppendStructure(nil, root, false, utf8)) ||
-				!bytes.Equal(q.BodyStructure(utf8), AppendStructure(nil, root, true, utf8)) {
-				t.Errorf("%s: answers differ", m.Name)
+			for name, a := range map[string][2][]byte{
+				"ENVELOPE":      {q.Envelope(utf8), AppendEnvelope(nil, root.Envelope, utf8)},
+				"BODY":          {q.Body(utf8), AppendStructure(nil, root, false, utf8)},
+				"BODYSTRUCTURE": {q.BodyStructure(utf8), AppendStructure(nil, root, true, utf8)},
+			} {
+				if canonical(t, a[0]) != canonical(t, a[1]) {
+					t.Errorf("%s: %s is %q, want %q", m.Name, name, a[0], a[1])
+				}
 			}
 		}
 		if fields, err := q.Fields(); err != nil || !reflect.DeepEqual(fields, root.Envelope) {
@@ -135,6 +139,24 @@ func TestRecord(t *testing.T) {
 		if p, err := q.Parts(); err != nil || !bytes.Equal(p.AppendBinary(nil), root.AppendBinary(nil)) {
 			t.Errorf("%s: parts %+v, %v", m.Name, p, err)
 		}
+	}
+}
+
+// message/global is a message as well (RFC 9051, 7.5.2), and UTF-8 is quoted only for
+// clients that take it.
+func TestUTF8(t *testing.T) {
+	_, root := scan(t, "Content-Type: message/global\n\nSubject: gr\u00fc\u00df\n\nb\n")
+	for utf8, want := range map[bool]string{
+		true:  `("message" "global" NIL NIL NIL "7bit" 22 (NIL "grüß" NIL NIL NIL NIL NIL NIL NIL NIL) ("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 3 1) 3)`,
+		false: `("message" "global" NIL NIL NIL "7bit" 22 (NIL {6}` + "\r\n" + `grüß NIL NIL NIL NIL NIL NIL NIL NIL) ("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 3 1) 3)`,
+	} {
+		if got := string(AppendStructure(nil, root, false, utf8)); got != want {
+			t.Errorf("UTF-8 %t: %s, want %s", utf8, got, want)
+		}
+	}
+	_, root = scan(t, "Subject: gr\xfc\xdf\n\n")
+	if got := string(AppendEnvelope(nil, root.Envelope, true)); !strings.Contains(got, "{4}\r\n") {
+		t.Errorf("what is not UTF-8 is %q", got)
 	}
 }
 

@@ -162,7 +162,7 @@ func TestMatcher(t *testing.T) {
 	m := NewMatcher([]string{"GRÜSSE", "grÜße", "ende", "nothing", ""})
 	for _, r := range []io.Reader{strings.NewReader(text), iotest.OneByteReader(strings.NewReader(text)), iotest.HalfReader(strings.NewReader(text))} {
 		m.Reset()
-		if _, err := m.ReadFrom(r); err != nil {
+		if _, err := io.Copy(m, r); err != nil {
 			t.Fatal(err)
 		}
 		if m.Found[0] || !m.Found[1] || !m.Found[2] || m.Found[3] || !m.Found[4] || m.Done() {
@@ -205,7 +205,7 @@ func BenchmarkMatcher(b *testing.B) {
 			m := NewMatcher([]string{"nowhere to be found"})
 			for b.Loop() {
 				m.Reset()
-				m.ReadFrom(strings.NewReader(text))
+				io.Copy(m, strings.NewReader(text))
 			}
 		})
 	}
