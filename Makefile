@@ -48,12 +48,18 @@ run: build
 check:
 	test -z "$$(gofmt -l cmd internal packaging test | tee /dev/stderr)"
 	$(GO) vet ./... && $(GO) vet -tags root,interop ./...
+ifeq ($(PAM),yes)
+	$(GO) vet -tags pam ./internal/pamd
+endif
 	$(GO) mod verify
 	$(TOOL) staticcheck -tags root,interop ./...
 	mandoc -Tlint -Wwarning man/*.[158]
 
 race: build
 	$(GO) test -race -shuffle=on ./...
+ifeq ($(PAM),yes)
+	$(GO) test -race -tags pam ./internal/pamd
+endif
 
 # Each fuzz target for FUZZTIME (a time, or a number of inputs such as 5000x).
 fuzz:

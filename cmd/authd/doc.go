@@ -38,6 +38,10 @@ certificate is used from then on, without a reload. A pair that cannot be used, 
 the key is not that of the certificate, say, is logged once, and the one from before
 is used on. A certificate that ends within 14 days is logged once a day.
 
+With tls_acme_domains authd gets a certificate by ACME and renews it after two thirds
+of its life; acmed(8) proves to the authority that the names are this host's. An order
+that failed is repeated after an hour, then after longer and longer, at most a day.
+
 Where no certificate is configured, authd makes one that vouches for itself, for
 $myhostname, in tls_self_signed_directory. Servers of other domains take it;
 people's mail programs ask whether they trust it.
@@ -64,7 +68,8 @@ offers the mechanisms that serve every account as its password is kept:
 SCRAM has -PLUS beside it within TLS 1.3. Each service decides what of it may be
 used in the clear. auth_mechanisms names others, or fewer. EXTERNAL must be named
 there; a client certificate that TLS has verified then lets in the user whose name
-is in it.
+is in it. authd has the name from the program that made the handshake: with EXTERNAL
+a login process that was taken over can log in as anybody who has an account.
 
 OAUTHBEARER and XOAUTH2 take access tokens: JSON Web Tokens, whose signature is
 checked with oauth2_local_validation_keys, or others, which
@@ -104,6 +109,9 @@ does not end for want of work while failures are remembered; a reload forgets th
 /etc/pki/yubin/certs/yubin.pem and /etc/pki/yubin/private/yubin.key: the certificate
 of its own making, and its key, mode 0600.
 
+/etc/pki/yubin/acme: account.key and yubin.pem, certificate and key; failures, a line
+for each order that failed since one went well.
+
 /etc/yubin/sasl_passwd, or what smtp_sasl_password_maps names: servers and
 passwords, mode 0600.
 
@@ -113,7 +121,7 @@ that they stay the same. It opens nothing. authd writes it when it is missing.
 # Security
 
 authd runs as root and parses what root has written, requests of a few fixed
-fields from users that it knows, and answers of token endpoints that root has
+fields from users that it knows, and answers of token endpoints and of a certificate authority that root has
 chosen. It listens to nobody on the network. Whoever owns it owns the system.
 No secret is logged; a line of a table that cannot be used is named by its
 number alone. Whoever owns smtp(8) can ask for the passwords of relays that
@@ -135,7 +143,7 @@ Warnings in the mail log: certificates that cannot be used or end soon, tables a
 token files that cannot be read, endpoints that give no token, users that may not
 ask, backends that cannot answer.
 
-With the tag dovecot, in Dovecot's form:
+With the tag of login_syslog_name, in Dovecot's form:
 
 	auth: passwd-file(bob,192.0.2.10,<SESSION>): Password mismatch
 	auth: passwd-file(bob,192.0.2.10,<SESSION>): unknown user

@@ -32,6 +32,11 @@
 //	    scripts call this after they have replaced the files.
 //	mailctl status
 //	    Say whether the system runs; the exit status is 0 if it does.
+//	mailctl who
+//	    List the people who are logged in to read their mail: user, service (with
+//	    /TLS), client, since when, session process.
+//	mailctl kick USER
+//	    End the sessions of USER, as mailctl who shows him. He can log in again.
 //	mailctl route [-f SENDER] ADDRESS
 //	    Say how mail from SENDER, or from the null sender, to ADDRESS is
 //	    delivered: what each rule says that is asked, in order, then class,
@@ -133,7 +138,7 @@
 //	    would not be delivered now; upgrade: the old programs go on
 //	64  wrong usage; user: no password, or none that can be kept
 //	65  user: the account exists already, or a line cannot be used
-//	67  user: there is no such account
+//	67  user: there is no such account; kick: the user has no session
 //	69  the system cannot be reached or started
 //	74  a file cannot be read or written
 //	75  user: the account is there, but authd(8) does not know it yet

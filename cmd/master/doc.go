@@ -9,11 +9,17 @@
 //
 // Each service is a program in daemon_directory. It gets its listening
 // sockets as descriptors, by the LISTEN_FDS protocol of sd_listen_fds(3), and
-// runs under its own account: smtpd as smtpd_user, smtp as smtp_user, services
+// runs under its own account: smtpd as smtpd_user, smtp as smtp_user, pop3d
+// as login_user, services
 // with "n" in the column unpriv as root, all others as mail_owner. A service
 // ends when it has had nothing to do for max_idle, and starts again with the
 // next connection: an idle system is master alone. A connection that comes
 // while a service is started, replaced or reloaded waits; it is not refused.
+//
+// Clients who have logged in to read their mail are served by session processes:
+// authd(8) brings the connection, and master starts a process that runs as the
+// owner of the mailbox, or passes the connection to the one that there is. Users
+// who share a uid are spread over session_processes.
 //
 // A service that dies young is started again after a second, then two, four
 // and so on up to service_throttle_time.
@@ -74,7 +80,9 @@
 //	    holds master's process ID, and is locked while master runs: a queue
 //	    directory has one master
 //	queue_directory/pid/control
-//	    the socket at which mailctl upgrade asks
+//	    the socket at which mailctl upgrade, who and kick ask
+//	queue_directory/pid/sessions
+//	    the socket at which authd brings clients who have logged in
 //
 // # Security
 //
@@ -84,7 +92,10 @@
 // directories that mail_owner can write to, it works with that user's rights,
 // and it refuses directories that are symbolic links or have another owner. Its
 // control socket is in a directory that only root can enter; the request, of
-// root alone or of the user who runs master, is one packet of JSON.
+// root alone or of the user who runs master, is one packet of JSON. The socket
+// for sessions is beside it. A session process belongs to its user, who may do
+// with it what she likes: what it says counts for its own sessions, and master
+// never waits for it. No session runs as root.
 //
 // # Diagnostics
 //

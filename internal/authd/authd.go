@@ -26,7 +26,7 @@ import (
 var Command = &cli.Command{
 	Name: "authd", Section: 8,
 	Params: slices.Concat([]*config.Def{
-		config.SmtpUser.Def, config.SmtpdUser.Def, config.MailOwner.Def, config.RecipientDelimiter.Def, config.SmtpTLSCAfile.SMTP.Def,
+		config.SmtpUser.Def, config.SmtpdUser.Def, config.MailOwner.Def, config.QueueDirectory.Def, config.RecipientDelimiter.Def, config.SmtpTLSCAfile.SMTP.Def,
 	}, relayParams(), tlsParams(), loginParams, passdb.Params, service.Params),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		o := service.Flags(fs)
@@ -36,8 +36,11 @@ var Command = &cli.Command{
 			}
 			var d *daemon
 			return service.Run(ctx, env, o, service.Handler{
-				Start: func(_ context.Context, s *service.Service) (err error) {
+				Start: func(ctx context.Context, s *service.Service) (err error) {
 					d, err = newDaemon(s.Config, s.Log, lastingKey(s.Config, s.Log))
+					if err == nil && d.acme != nil {
+						go d.acme.keep(ctx)
+					}
 					return err
 				},
 				Check: func(c *config.Config, log *maillog.Logger) error {
@@ -47,7 +50,7 @@ var Command = &cli.Command{
 				Conn: func(ctx context.Context, c net.Conn) { d.converse(ctx, c) },
 				// While failures are remembered the process stays: else an attacker
 				// would only have to pause.
-				Idle:   func() (bool, time.Time) { return d.logins.guard.quiet(), time.Time{} },
+				Idle:   func() (bool, time.Time) { return d.idle() },
 				Retire: func(ctx context.Context) { d.logins.open.empty(ctx) },
 			})
 		}
@@ -61,6 +64,7 @@ const patience = 10 * time.Second
 type daemon struct {
 	log    *maillog.Logger
 	logins *logins
+	acme   *subscriber // nil: no certificate is got
 	roles  map[string]role
 }
 
@@ -83,21 +87,36 @@ func newDaemon(c *config.Config, log *maillog.Logger, key []byte) (*daemon, erro
 	if err != nil {
 		return nil, err
 	}
-	logins, err := newLogins(c, log, log.Bare(loginTag), backends, hasher)
+	logins, err := newLogins(c, log, log.Bare(config.LoginSyslogName.Of(c)), backends, hasher)
 	if err != nil {
 		return nil, err
 	}
-	signer, err := newSigner(c, log)
+	acme := newSubscriber(c, log)
+	signer, err := newSigner(c, log, acme)
 	if err != nil {
 		return nil, err
 	}
 	users := &users{log, backends}
-	return &daemon{log: log, logins: logins, roles: map[string]role{
+	d := &daemon{log: log, logins: logins, acme: acme, roles: map[string]role{
 		ipc.RoleRelay: {ipc.RelayVersion, ids.Trusted(config.SmtpUser.Of(c)), relay.serve},
 		ipc.RoleUser:  {ipc.UserVersion, ids.Trusted(config.SmtpdUser.Of(c), config.MailOwner.Of(c)), users.serve},
-		ipc.RoleAuth:  {ipc.AuthVersion, ids.Trusted(config.SmtpdUser.Of(c), config.LoginUser.Of(c)), logins.serve},
+		ipc.RoleAuth:  {ipc.AuthVersion, union(logins.ofSMTP, logins.ofLogin), logins.serve},
 		ipc.RoleTLS:   {ipc.TLSVersion, signer.users(), signer.serve},
-	}}, nil
+	}}
+	if acme != nil {
+		d.roles[ipc.RoleACME] = role{ipc.ACMEVersion, ids.Trusted(config.SmtpdUser.Of(c)), acme.serve}
+	}
+	return d, nil
+}
+
+// idle tells whether the process may end, and when the next certificate is due.
+func (d *daemon) idle() (ok bool, next time.Time) {
+	ok = d.logins.guard.quiet()
+	if d.acme != nil {
+		quiet, due := d.acme.quiet()
+		ok, next = ok && quiet, due
+	}
+	return ok, next
 }
 
 // converse serves one client.

@@ -53,7 +53,7 @@ func newRig(t *testing.T, main ...string) *rig {
 	if r.d, err = newDaemon(c, log, nil); err != nil {
 		t.Fatal(err)
 	}
-	if r.signer, err = newSigner(c, log); err != nil {
+	if r.signer, err = newSigner(c, log, newSubscriber(c, log)); err != nil {
 		t.Fatal(err)
 	}
 	r.c, r.keyring = c, r.signer.keys

@@ -3,6 +3,7 @@ package authd
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -38,6 +39,7 @@ type keyring struct {
 type source struct {
 	files []string
 	self  *selfSigned // makes them when they are missing; nil: nobody does
+	acme  bool        // they come when an authority gives them: the next source serves meanwhile
 }
 
 // A pair is what was read from a source.
@@ -62,7 +64,7 @@ type stamp struct {
 	missing      bool
 }
 
-func newKeyring(c *config.Config, log *maillog.Logger) (*keyring, error) {
+func newKeyring(c *config.Config, log *maillog.Logger, acme *subscriber) (*keyring, error) {
 	k := &keyring{
 		log: log, now: time.Now, sets: map[string][]source{}, name: config.TLSServerSNIMaps.Name, pairs: map[string]*pair{},
 		// Another generation of authd counts from elsewhere.
@@ -78,8 +80,14 @@ func newKeyring(c *config.Config, log *maillog.Logger) (*keyring, error) {
 	self := newSelfSigned(c, log)
 	for _, set := range config.ServerKeys {
 		k.sets[set.Set] = sources(c, set)
-		if len(k.sets[set.Set]) == 0 && self != nil {
-			k.sets[set.Set] = []source{{files: self.files(), self: self}}
+		if len(k.sets[set.Set]) > 0 {
+			continue
+		}
+		if acme != nil {
+			k.sets[set.Set] = append(k.sets[set.Set], source{files: []string{acme.file()}, acme: true})
+		}
+		if self != nil {
+			k.sets[set.Set] = append(k.sets[set.Set], source{files: self.files(), self: self})
 		}
 	}
 	return k, nil
@@ -120,6 +128,9 @@ func (k *keyring) get(set, name string) (chains []*chain, revision uint64, err e
 		chains = append(chains, p.chains...)
 		if p.err != nil {
 			err = p.err
+		}
+		if p.acme && len(p.chains) > 0 {
+			break
 		}
 	}
 	if len(chains) == 0 && err == nil && isServer(set) {
@@ -207,6 +218,9 @@ func (k *keyring) refresh(p *pair) {
 	}
 	chains, err := readPEM(p.files)
 	if err != nil {
+		if p.acme && errors.Is(err, fs.ErrNotExist) {
+			return
+		}
 		p.failed, p.told = stamps, again || p.chains == nil
 		if p.chains == nil {
 			p.err = err
@@ -249,9 +263,17 @@ func (k *keyring) mind(p *pair, now time.Time) {
 	for _, c := range p.chains {
 		if w := lifetime(c, now); w != "" {
 			p.warnedAt = now
-			k.log.Warn("certificate of %s (%s) %s", p.files[0], maillog.Clean(c.leaf.Subject.CommonName), w)
+			k.log.Warn("certificate of %s (%s) %s", p.files[0], maillog.Clean(c.name()), w)
 		}
 	}
+}
+
+// name is what a certificate is for.
+func (c *chain) name() string {
+	if n := c.leaf.Subject.CommonName; n != "" || len(c.leaf.DNSNames) == 0 {
+		return n
+	}
+	return c.leaf.DNSNames[0]
 }
 
 // lifetime says what is wrong with the time that a certificate is good for.
@@ -261,7 +283,7 @@ func lifetime(c *chain, now time.Time) string {
 	switch {
 	case left < 0:
 		return fmt.Sprintf("has expired %d days ago: renew it", -days)
-	case days < warnDays:
+	case days < warnDays && left < c.leaf.NotAfter.Sub(c.leaf.NotBefore)/4: // some live for days only
 		return fmt.Sprintf("expires in %d days: renew it", days)
 	case now.Before(c.leaf.NotBefore):
 		return "is not good before " + c.leaf.NotBefore.Format(time.DateOnly)
@@ -282,7 +304,8 @@ func (k *keyring) find(set, name string, id []byte) (*chain, error) {
 		return nil, err
 	}
 	for _, p := range pairs {
-		chains = append(chains, p.retired...)
+		// Those that serve until an authority's are there sign on, too.
+		chains = append(append(chains, p.chains...), p.retired...)
 	}
 	for _, c := range chains {
 		if string(c.id[:]) == string(id) {

@@ -216,7 +216,7 @@ func TestGuardIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGuard()
 		held := mustEnter(t, g, "held", "held")
-		for i := range 3 * mostRecords {
+		for i := range mostRecords + mostRecords/4 {
 			name := fmt.Sprint(i)
 			waits(t, g, name, name, right)
 			waits(t, g, name, name+"x", wrong)

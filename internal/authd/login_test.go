@@ -29,7 +29,7 @@ import (
 
 // A desk is logins with accounts, and one conversation with them.
 type desk struct {
-	t       *testing.T
+	t       testing.TB
 	l       *logins
 	v       *conversation
 	dir     string
@@ -47,7 +47,7 @@ near:{PLAIN}ginger::::::allow_nets=198.51.100.0/24
 `
 
 // newDesk opens a desk. In main, DIR is the directory.
-func newDesk(t *testing.T, users string, main ...string) *desk {
+func newDesk(t testing.TB, users string, main ...string) *desk {
 	t.Helper()
 	d := &desk{t: t, dir: t.TempDir(), replies: make(chan *ipc.AuthReply, 20000)}
 	d.facts = ipc.AuthFacts{Service: "smtp", Client: "192.0.2.10", Session: "s1"}
@@ -252,6 +252,23 @@ func TestWhichMechanisms(t *testing.T) {
 	}
 }
 
+// "y" is a client that could bind and has not been offered it. Where we do not
+// offer it that is the truth; where we do, somebody has hidden it.
+func TestDowngrade(t *testing.T) {
+	t.Parallel()
+	for main, want := range map[string]string{
+		"": ipc.AuthFailed, "auth_mechanisms = scram-sha-256": ipc.AuthGoOn, "auth_mechanisms = scram-sha-256 scram-sha-1-plus": ipc.AuthFailed,
+	} {
+		d := newDesk(t, accounts, main, "auth_failure_delay = 0")
+		facts := d.facts
+		facts.TLS = &ipc.TLSFacts{Exporter: bound.Exporter}
+		r := d.ask(&ipc.AuthRequest{Op: ipc.AuthBegin, Exchange: 1, Mechanism: "SCRAM-SHA-256", Facts: &facts, Initial: true, Response: []byte("y,,n=bob,r=x")})
+		if r.State != want {
+			t.Errorf("%q: got %+v, want %s", main, r, want)
+		}
+	}
+}
+
 func TestExternal(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, accounts, "auth_mechanisms = external", "auth_failure_delay = 0")
@@ -316,7 +333,8 @@ func TestOutOfTurn(t *testing.T) {
 		}
 		for _, q := range []*ipc.AuthRequest{
 			{Op: "else"}, {Op: ipc.AuthBegin, Mechanism: "PLAIN"}, {Op: ipc.AuthMechanisms}, {Op: ipc.AuthContinue, Exchange: 7},
-			{Op: ipc.AuthSession, Exchange: 7},
+			{Op: ipc.AuthSession, Exchange: 7}, {Op: ipc.AuthBegin, Mechanism: "PLAIN", Facts: &d.facts, Response: make([]byte, sasl.MaxMessage+1)},
+			{Op: ipc.AuthBegin, Mechanism: "PLAIN", Facts: &ipc.AuthFacts{TLS: &ipc.TLSFacts{SNI: strings.Repeat("x", maxFact+1)}}},
 		} {
 			if r := d.ask(q); r.State != ipc.AuthFailed || r.Code != ipc.AuthCodeMalformed || r.Exchange != q.Exchange {
 				t.Errorf("%+v: got %+v", q, r)
@@ -423,6 +441,37 @@ func TestSessions(t *testing.T) {
 			t.Errorf("no mailbox: got %+v", r)
 		}
 	})
+}
+
+// What a program is for bounds what it can ask, whatever a client has made of it:
+// the server of SMTP, which says what certificate its client has, gets nobody's
+// mailbox so.
+func TestForeignServices(t *testing.T) {
+	t.Parallel()
+	const smtpd, login, root = 101, 102, 0
+	for _, c := range []struct {
+		uid     uint32
+		service string
+		want    string
+	}{
+		{smtpd, "smtp", ipc.AuthOK}, {smtpd, "pop3", ipc.AuthFailed}, {smtpd, "imap", ipc.AuthFailed}, {smtpd, "su", ipc.AuthFailed},
+		{login, "imap", ipc.AuthOK}, {login, "pop3", ipc.AuthOK}, {login, "smtp", ipc.AuthFailed}, {login, "su", ipc.AuthFailed}, {login, "", ipc.AuthFailed},
+		{root, "smtp", ipc.AuthOK}, {root, "imap", ipc.AuthOK}, {root, "su", ipc.AuthFailed},
+		{103, "smtp", ipc.AuthFailed}, {103, "imap", ipc.AuthFailed},
+	} {
+		d := newDesk(t, accounts, "auth_mechanisms = external", "auth_failure_delay = 0")
+		d.l.ofSMTP, d.l.ofLogin = map[uint32]bool{root: true, smtpd: true}, map[uint32]bool{root: true, login: true}
+		d.v.may = d.l.services(c.uid)
+		d.facts.Service = c.service
+		r, _, _ := d.login("EXTERNAL", "", "", sasl.Channel{CertName: "ann@example.com"})
+		if r.State != c.want {
+			t.Errorf("uid %d for %q: got %+v, want %s", c.uid, c.service, r, c.want)
+		}
+		r = d.ask(&ipc.AuthRequest{Op: ipc.AuthMechanisms, Exchange: 9, Facts: &d.facts})
+		if r.State != c.want {
+			t.Errorf("uid %d, mechanisms for %q: got %+v, want %s", c.uid, c.service, r, c.want)
+		}
+	}
 }
 
 // slow is a backend that takes its time.

@@ -118,6 +118,11 @@ func (s *selfSigned) oldKey() (crypto.Signer, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
+	return newKeyFile(s.key())
+}
+
+// newKeyFile makes a key and the file that holds it.
+func newKeyFile(path string) (crypto.Signer, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -126,7 +131,7 @@ func (s *selfSigned) oldKey() (crypto.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return key, writePEM(s.key(), "PRIVATE KEY", der, 0o600)
+	return key, writeWhole(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600)
 }
 
 func (s *selfSigned) write(key crypto.Signer, now time.Time) error {
@@ -144,22 +149,22 @@ func (s *selfSigned) write(key crypto.Signer, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if err := writePEM(s.cert(), "CERTIFICATE", der, 0o644); err != nil {
+	if err := writeWhole(s.cert(), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644); err != nil {
 		return err
 	}
 	s.log.Info("made a certificate for %s that vouches for itself: %s", s.host, s.cert())
 	return nil
 }
 
-// writePEM writes a file as a whole or not at all.
-func writePEM(path, kind string, der []byte, mode fs.FileMode) error {
+// writeWhole writes a file as a whole or not at all.
+func writeWhole(path string, text []byte, mode fs.FileMode) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path))
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name())
 	defer f.Close()
-	if err := pem.Encode(f, &pem.Block{Type: kind, Bytes: der}); err != nil {
+	if _, err := f.Write(text); err != nil {
 		return err
 	}
 	if err := f.Chmod(mode); err != nil {

@@ -51,7 +51,7 @@ func certPEM(t *testing.T, key crypto.Signer, name string, life time.Duration) s
 	t.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
-		NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: time.Now().Add(life),
+		NotBefore: time.Now().Add(-60 * 24 * time.Hour), NotAfter: time.Now().Add(life),
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
@@ -336,6 +336,9 @@ func TestSign(t *testing.T) {
 		{"pop3d", "pop3d", digest[:], crypto.SHA256, true, "PSS is for RSA"},
 		{"imapd", "imapd", digest[:], 0, false, "not what a TLS handshake signs"},
 		{"imapd", "imapd", []byte("a certificate"), 0, false, "not what a TLS handshake signs"},
+		// Octets that are no curve may be anything, part of a certificate, say.
+		{"imapd", "imapd", []byte(strings.Replace(params, "\x1d", "\x0c", 1)), 0, false, "not what a TLS handshake signs"},
+		{"imapd", "imapd", []byte(strings.Replace(params, "\x1d", "\x17", 1)), 0, false, "not what a TLS handshake signs"},
 		{"imapd", "imapd", []byte(verify + "more"), 0, false, "not what a TLS handshake signs"},
 		{"imapd", "imapd", digest[:], crypto.SHA256, false, "not what a TLS handshake signs"},
 	} {

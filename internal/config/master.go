@@ -96,9 +96,13 @@ const usualLimit = 100
 // unsetLimit is what "-" means as the maxproc of a command. Postfix's number is
 // one of processes. One smtp process waits for very many hosts; were it bound
 // by that number, the dead among them would keep out the living. pamd's clients
-// keep connections for the next question, and would keep out each other.
+// keep connections for the next question, and would keep out each other. A login
+// process carries the TLS of everybody who reads mail, and has limits of its own.
 func unsetLimit(command string, limit int) int {
 	if (command == "smtp" || command == "pamd") && limit == usualLimit {
+		return 0
+	}
+	if command == "pop3d" || command == "imapd" {
 		return 0
 	}
 	return limit

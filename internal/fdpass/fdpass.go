@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"syscall"
 
@@ -23,6 +24,11 @@ const (
 	MaxPacket = 128 << 10 // octets
 	MaxFiles  = 64
 )
+
+// ErrFiles is Recv's error for a packet whose descriptors were lost, as for a
+// process that has as many as it may. v has the packet, and the connection is as
+// good as before.
+var ErrFiles = errors.New("descriptors that came with a packet were lost: too many are open")
 
 // A Conn is one end of a SEQPACKET connection. One goroutine may send while
 // another receives; several may send.
@@ -88,9 +94,12 @@ func (c *Conn) Send(v any, files ...*os.File) error {
 	}
 	var oob []byte
 	if len(files) > 0 {
+		defer runtime.KeepAlive(files)
 		fds := make([]int, len(files))
 		for i, f := range files {
-			fds[i] = int(f.Fd())
+			if fds[i], err = descriptor(f); err != nil {
+				return err
+			}
 		}
 		oob = unix.UnixRights(fds...)
 	}
@@ -98,6 +107,17 @@ func (c *Conn) Send(v any, files ...*os.File) error {
 	defer c.send.Unlock()
 	defer clear(b) // it may be a password
 	return sock.Send(c.raw, b, oob)
+}
+
+// descriptor is the number of an open file, which stays as it is: Fd would have
+// a connection block, here and wherever else it is open.
+func descriptor(f *os.File) (fd int, err error) {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	err = raw.Control(func(n uintptr) { fd = int(n) })
+	return fd, err
 }
 
 // Recv waits for the next packet, decodes it into v, and returns the files
@@ -115,8 +135,12 @@ func (c *Conn) Recv(v any) ([]*os.File, error) {
 	files, err := rights(c.oob[:oobn])
 	switch {
 	case err != nil:
-	case flags&(unix.MSG_TRUNC|unix.MSG_CTRUNC) != 0:
+	case flags&unix.MSG_TRUNC != 0:
 		err = errors.New("packet too large")
+	case flags&unix.MSG_CTRUNC != 0:
+		if err = json.Unmarshal(c.buf[:n], v); err == nil {
+			err = ErrFiles
+		}
 	case n == 0:
 		err = io.EOF
 	default:

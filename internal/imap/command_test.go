@@ -42,6 +42,11 @@ func TestCommands(t *testing.T) {
 		{"FETCH 2 (BINARY.PEEK[1]<5.6> BINARY.SIZE[2])", "Items:[BINARY[[1] peek <5.6> BINARY.SIZE[[2]]"},
 		{"FETCH 2 (PREVIEW (LAZY) UID)", "Items:[PREVIEW lazy UID]"},
 		{"FETCH 2 (PREVIEW UID)", "Items:[PREVIEW UID]"},
+		{"FETCH 2 PREVIEW (LAZY) (CHANGEDSINCE 3)", "Items:[PREVIEW lazy] ChangedSince:3"},
+		{"FETCH 2 PREVIEW (CHANGEDSINCE 3)", "Items:[PREVIEW] ChangedSince:3"},
+		{"FETCH 2 UID (LAZY)", ""},
+		{"FETCH 2 (UID (LAZY))", ""},
+		{"FETCH 2 ((LAZY))", ""},
 		{"FETCH 1:9 (FLAGS) (CHANGEDSINCE 12345 VANISHED)", "Items:[FLAGS] ChangedSince:12345 Vanished:true"},
 		{"FETCH 1 BODY[MIME]", ""},
 		{"FETCH 1 BODY[1.]", ""},
@@ -195,7 +200,7 @@ func FuzzCommands(f *testing.F) {
 		if err := d.Skip(); err != nil {
 			return // the text ended within a literal
 		}
-		if rest := d.r.Buffered(); rest > 0 {
+		if _, err := d.r.Peek(); err == nil {
 			d.Begin()
 			d.Tag()
 		}

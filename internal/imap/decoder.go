@@ -1,11 +1,21 @@
 package imap
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 )
+
+// A Source is where commands come from. One octet of looking ahead is all that
+// IMAP needs, so that a connection which waits may hold no buffer.
+type Source interface {
+	io.Reader
+	// Peek waits for the next octet and shows it.
+	Peek() (byte, error)
+	// Take takes the octet that Peek has shown.
+	Take()
+}
 
 // Limits bound one command.
 type Limits struct {
@@ -25,7 +35,7 @@ func (e *SyntaxError) Error() string { return e.Text }
 
 // A Decoder reads the tokens of commands.
 type Decoder struct {
-	r      *bufio.Reader
+	r      Source
 	limits Limits
 	goOn   func() error
 	utf8   bool
@@ -40,12 +50,12 @@ type Decoder struct {
 
 // NewDecoder returns a Decoder that reads from r. goOn asks the client for a
 // synchronizing literal.
-func NewDecoder(r *bufio.Reader, l Limits, goOn func() error) *Decoder {
+func NewDecoder(r Source, l Limits, goOn func() error) *Decoder {
 	return &Decoder{r: r, limits: l, goOn: goOn}
 }
 
 // Reset has the decoder read from r from now on (COMPRESS).
-func (d *Decoder) Reset(r *bufio.Reader) { d.r = r }
+func (d *Decoder) Reset(r Source) { d.r = r }
 
 // AcceptUTF8 allows UTF-8 in quoted strings (RFC 9755, 3).
 func (d *Decoder) AcceptUTF8() { d.utf8 = true }
@@ -94,10 +104,11 @@ func (d *Decoder) Skip() error {
 func (d *Decoder) skipLine() error {
 	tail := make([]byte, 0, 32)
 	for {
-		c, err := d.r.ReadByte()
+		c, err := d.r.Peek()
 		if err != nil {
 			return err
 		}
+		d.r.Take()
 		if c == '\n' {
 			break
 		}
@@ -117,12 +128,12 @@ func (d *Decoder) peek() byte {
 	if d.err != nil {
 		return 0
 	}
-	b, err := d.r.Peek(1)
+	c, err := d.r.Peek()
 	if err != nil {
 		d.err = err
 		return 0
 	}
-	return b[0]
+	return c
 }
 
 // next takes the octet that peek has shown.
@@ -134,7 +145,7 @@ func (d *Decoder) next() {
 		d.tooBig("Command line")
 		return
 	}
-	d.r.Discard(1)
+	d.r.Take()
 }
 
 // take takes c if it comes next.

@@ -15,7 +15,7 @@ var testLimits = Limits{Command: 4096, Literal: 1024, Nesting: 16}
 // decoder reads text; asked counts the literals that were asked for.
 func decoder(text string) (d *Decoder, asked *int) {
 	asked = new(int)
-	d = NewDecoder(bufio.NewReader(strings.NewReader(text)), testLimits, func() error { *asked++; return nil })
+	d = NewDecoder(Buffered(bufio.NewReader(strings.NewReader(text))), testLimits, func() error { *asked++; return nil })
 	d.Begin()
 	return d, asked
 }

@@ -75,7 +75,7 @@ func (d *Decoder) Fetch() (f Fetch) {
 	f.Set = d.Set()
 	d.SP()
 	if d.Open() {
-		d.List(func() { f.Items = append(f.Items, d.fetchItem(d.fetchName())) })
+		d.List(func() { f.Items = d.fetchListed(f.Items) })
 		if len(f.Items) == 0 {
 			d.Fail("Expected a FETCH item")
 		}
@@ -89,10 +89,35 @@ func (d *Decoder) Fetch() (f Fetch) {
 			f.Items = []FetchItem{d.fetchItem(name)}
 		}
 	}
-	if d.Space() {
+	for d.Space() {
 		d.List(func() { d.fetchModifier(&f) })
 	}
 	return f
+}
+
+// fetchListed reads one item of a list; what stands in parentheses belongs to
+// the item before it.
+func (d *Decoder) fetchListed(items []FetchItem) []FetchItem {
+	if !d.Open() {
+		return append(items, d.fetchItem(d.fetchName()))
+	}
+	d.List(func() {
+		if d.Keyword() != "LAZY" {
+			d.Fail("Unknown modifier of a FETCH item")
+			return
+		}
+		d.lazy(items)
+	})
+	return items
+}
+
+// lazy makes the last item PREVIEW (LAZY) (RFC 8970, 3.1).
+func (d *Decoder) lazy(items []FetchItem) {
+	if n := len(items); n > 0 && items[n-1].Name == FetchPreview {
+		items[n-1].Lazy = true
+		return
+	}
+	d.Fail("LAZY belongs to PREVIEW")
 }
 
 func (d *Decoder) fetchModifier(f *Fetch) {
@@ -104,6 +129,8 @@ func (d *Decoder) fetchModifier(f *Fetch) {
 		}
 	case "VANISHED":
 		f.Vanished = true
+	case "LAZY":
+		d.lazy(f.Items)
 	default:
 		d.Fail("Unknown FETCH modifier")
 	}
@@ -123,24 +150,7 @@ func (d *Decoder) fetchItem(name string) (i FetchItem) {
 		d.Fail("Unknown FETCH item")
 		return i
 	}
-	if name == FetchPreview && d.peek() == ' ' {
-		d.lazy(&i)
-	}
 	return i
-}
-
-// lazy reads "(LAZY)" behind PREVIEW, or nothing: another item follows.
-func (d *Decoder) lazy(i *FetchItem) {
-	if b, err := d.r.Peek(2); err != nil || b[1] != '(' {
-		return
-	}
-	d.SP()
-	d.List(func() {
-		if d.Keyword() != "LAZY" {
-			d.Fail("Unknown PREVIEW modifier")
-		}
-		i.Lazy = true
-	})
 }
 
 func (d *Decoder) sectioned(name string) (i FetchItem) {

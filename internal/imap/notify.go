@@ -81,7 +81,7 @@ func (d *Decoder) notifyEvent(g *NotifyGroup) {
 		if len(g.Events) == 0 || g.Events[len(g.Events)-1] != "MESSAGENEW" || g.Fetch != nil {
 			d.Fail("FETCH items belong to MessageNew")
 		}
-		d.List(func() { g.Fetch = append(g.Fetch, d.fetchItem(d.fetchName())) })
+		d.List(func() { g.Fetch = d.fetchListed(g.Fetch) })
 		return
 	}
 	g.Events = append(g.Events, d.Keyword())

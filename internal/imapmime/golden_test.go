@@ -60,7 +60,7 @@ func answer(t *testing.T, r io.ReaderAt, root *mimescan.Part, item string) strin
 	case "BODY", "BODYSTRUCTURE":
 		return canonical(t, AppendStructure(nil, root, item != "BODY", false))
 	}
-	d := imap.NewDecoder(bufio.NewReader(strings.NewReader("1 "+item+"\r\n")), imap.Limits{Command: 1000, Literal: 1000, Nesting: 20}, nil)
+	d := imap.NewDecoder(imap.Buffered(bufio.NewReader(strings.NewReader("1 "+item+"\r\n"))), imap.Limits{Command: 1000, Literal: 1000, Nesting: 20}, nil)
 	d.Begin()
 	f := d.Fetch()
 	if d.Err() != nil {

@@ -160,6 +160,20 @@ func TestUTF8(t *testing.T) {
 	}
 }
 
+// An envelope is no larger than a list of addresses may make it.
+func TestManyAddresses(t *testing.T) {
+	for _, value := range []string{strings.Repeat("a,", 50000), "G: " + strings.Repeat("a,", 50000) + ";", strings.Repeat("g:;,", 50000)} {
+		fields := []mimescan.Field{{ID: mimescan.To, Value: value}, {ID: mimescan.To, Value: value}}
+		list := Addresses(fields, mimescan.To, MaxAddresses)
+		if n := len(list); n < MaxAddresses || n > MaxAddresses+2 {
+			t.Errorf("%d addresses", n)
+		}
+		if list[0].Group && !list[len(list)-1].Group {
+			t.Error("a group without an end")
+		}
+	}
+}
+
 // A record is refused or read, whatever it is.
 func FuzzParseRecord(f *testing.F) {
 	r, _, _ := Describe(strings.NewReader(mixed), int64(len(mixed)))
@@ -198,7 +212,7 @@ func FuzzAnswers(f *testing.F) {
 func FuzzAddresses(f *testing.F) {
 	f.Add("A <a@b>, G: c@d;, (e) f@[g], \"h\" <@i:j@k>")
 	f.Fuzz(func(t *testing.T, s string) {
-		for _, a := range ParseAddresses(s) {
+		for _, a := range ParseAddresses(s, MaxAddresses) {
 			if !a.Group && (a.Mailbox == "" || a.Domain == "") {
 				t.Fatalf("%q: %+v", s, a)
 			}

@@ -20,7 +20,25 @@ func controlPath(queueDir string) string {
 
 // Listen makes the control socket; only who has the claim may.
 func (c *Claim) Listen(queueDir string) (*net.UnixListener, error) {
-	path := controlPath(queueDir)
+	return listen(controlPath(queueDir))
+}
+
+// ListenSessions makes the socket on which authd passes on the connections of
+// people who have logged in (package ipc, session.go). It is beside the control
+// socket, where only who runs the system can put one: sessions of people are
+// entrusted to whoever listens.
+func (c *Claim) ListenSessions(queueDir string) (*net.UnixListener, error) {
+	return listen(sessionsPath(queueDir))
+}
+
+func sessionsPath(queueDir string) string {
+	return filepath.Join(queueDir, queue.DirPID, "sessions")
+}
+
+// DialSessions connects to the socket of ListenSessions.
+func DialSessions(queueDir string) (*fdpass.Conn, error) { return fdpass.Dial(sessionsPath(queueDir)) }
+
+func listen(path string) (*net.UnixListener, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}

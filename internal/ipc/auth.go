@@ -87,6 +87,9 @@ type AuthReply struct {
 
 // An AuthSessionStart is what authd does not know of a session.
 type AuthSessionStart struct {
+	// Entry is the name in master.cf of the service that the client has come
+	// to: the session gets that entry's options.
+	Entry  string `json:"entry"`
 	Tag    string `json:"tag,omitempty"`    // IMAP's tag of the command that logged in
 	Unread []byte `json:"unread,omitempty"` // octets that came behind that command
 	Secure bool   `json:"secure,omitempty"` // TLS, or as good

@@ -20,6 +20,7 @@ const (
 	RoleRelay   = "relay"   // authd: smtp asks how to log in to a server (relay.go)
 	RoleAuth    = "auth"    // authd: smtpd and login processes let clients log in (auth.go)
 	RoleTLS     = "tls"     // authd: certificate chains and signatures (tls.go)
+	RoleACME    = "acme"    // authd: what acmed shows a certificate authority (acme.go)
 	RoleUser    = "user"    // authd: which accounts exist, and where their mail is (user.go)
 	RolePAM     = "pam"     // pamd: authd has a system user's password checked (pamd.go)
 	RoleNSS     = "nss"     // pamd: which system users and groups there are (pamd.go)

@@ -1,11 +1,12 @@
 package ipc
 
-// SessionVersion is the version of SessionStart and SessionAck.
+// SessionVersion is the version of SessionStart, SessionAck and SessionOrder.
 const SessionVersion = 1
 
 // A SessionStart is a connection whose client has logged in, on its way from
-// authd over master's socket private/sessions (authd's uid only) to a session
-// process. Beside it go the descriptors of AuthSession.
+// authd over master's socket pid/sessions (root and master's own uid only) to a
+// session process. Beside it go the descriptors of AuthSession. Nothing is
+// answered to authd: who waits hears the SessionAck.
 type SessionStart struct {
 	Version int              `json:"v"`
 	Number  uint64           `json:"n,omitempty"` // master's, for who and kick
@@ -33,7 +34,19 @@ type Account struct {
 
 // A SessionAck is said by the session process on the descriptor that came with
 // SessionStart: it has the connection and answers from here on. When that
-// descriptor ends without it, the login role still has the connection.
+// descriptor ends without it, or brings an error, which may be master's, the
+// login role still has the connection.
 type SessionAck struct {
-	PID int `json:"pid"`
+	PID   int    `json:"pid,omitempty"`
+	Error string `json:"error,omitempty"` // why there is no session now, for the client
+}
+
+// A SessionOrder is what master says to a session process, one JSON object a
+// packet on the status connection, where others hear status lines. Exactly one
+// field is set.
+type SessionOrder struct {
+	Start  *SessionStart `json:"start,omitempty"`  // a connection, in the descriptors beside it
+	Kick   uint64        `json:"kick,omitempty"`   // end the session of this number
+	Retire bool          `json:"retire,omitempty"` // say STOPPED-ACCEPTING, let sessions go on for session_drain_time, end
+	Last   bool          `json:"last,omitempty"`   // no Start follows: the answer to STOPPED-ACCEPTING
 }

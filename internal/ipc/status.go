@@ -14,6 +14,12 @@ package ipc
 //	RETIRE                     stop accepting, drain and end: the service was changed,
 //	                           or its program
 //
+// A session process is told SessionOrders instead (session.go), and says beside
+// READY and STOPPED-ACCEPTING:
+//
+//	SAY NUMBER TEXT            a line for the log, about the session of that number
+//	END NUMBER                 that session has ended
+//
 // Its end tells the service that master has gone.
 //
 // The descriptor is named by StatusName in LISTEN_FDNAMES, after the listening
@@ -25,6 +31,8 @@ const (
 	StatusNextWake = "NEXT-WAKE"
 	StatusLog      = "LOG"
 	StatusRetire   = "RETIRE"
+	StatusSay      = "SAY"
+	StatusEnd      = "END"
 
 	StatusName = "yubin-status"
 	LogName    = "yubin-log"

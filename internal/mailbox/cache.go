@@ -25,7 +25,7 @@ const cacheMagic = "yubin mailbox 1\n"
 const cacheLeast = 256
 
 // maxCache bounds what is read of it, octets.
-const maxCache = 4 << 30
+const maxCache = 1 << 30
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 

@@ -1,7 +1,6 @@
 package mailbox
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -61,21 +60,23 @@ func (v *View) Store(uids []uint32, c FlagChange) ([]uint32, error) {
 	if err != nil {
 		return nil, err
 	}
-	done := make([]rec, 0, len(uids))
+	changed := make([]uint32, 0, len(uids))
 	err = f.each(v, uids, func(r *rec) error {
 		ok, err := f.setFlags(r, &l)
 		if ok {
-			done = append(done, *r)
+			changed = append(changed, r.uid)
 		}
 		return err
 	})
-	slices.SortFunc(done, func(a, b rec) int { return cmp.Compare(a.uid, b.uid) })
-	if len(done) > 0 {
-		f.renew(f.snap.patch(done))
+	slices.Sort(changed)
+	now := make([]rec, 0, len(changed))
+	for _, uid := range changed {
+		if r := f.byUID(uid); r != nil {
+			now = append(now, *r)
+		}
 	}
-	changed := make([]uint32, len(done))
-	for i := range done {
-		changed[i] = done[i].uid
+	if len(now) > 0 {
+		f.renew(f.snap.patch(now))
 	}
 	return changed, err
 }

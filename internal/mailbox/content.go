@@ -21,6 +21,7 @@ type Content struct {
 	uid    uint32
 
 	at      int64 // of file
+	given   int64 // octets
 	in      []byte
 	buf     *[copySize]byte
 	cr      bool // the last octet given out was a CR
@@ -52,7 +53,7 @@ func (v *View) Content(i int) (*Content, error) {
 		return nil, err
 	}
 	c := &Content{file: file, stored: st.Size, octets: -1, v: v, uid: uid}
-	if r := f.byUID(uid); r != nil {
+	if r := f.byUID(uid); r != nil && st.Size > copySize { // a smaller one is in memory at once, and counted there
 		c.octets = f.known(r, st.Size)
 	}
 	return c, nil
@@ -86,10 +87,22 @@ func (f *folder) openUID(v *View, uid uint32) (*os.File, error) {
 // Stored returns the file as it is, and its size.
 func (c *Content) Stored() (io.ReaderAt, int64) { return c.file, c.stored }
 
-// Octets returns the size of the whole with CRLF line ends.
+// Octets returns the size of the whole with CRLF line ends. That of a large
+// message is taken from its name where the file has the size that it has there
+// too; if what is read to the end is less or more, the name was wrong (and the store knows better then).
 func (c *Content) Octets() (int64, error) {
 	if c.octets >= 0 {
 		return c.octets, nil
+	}
+	if c.at == 0 && c.stored > 0 && c.stored <= copySize {
+		if err := c.fill(); err != nil {
+			return 0, err
+		}
+		if int64(len(c.in)) == c.stored {
+			cr := false
+			c.learn(c.stored + bareLines(c.in, &cr))
+			return c.octets, nil
+		}
 	}
 	buf := copyBuffers.Get().(*[copySize]byte)
 	defer copyBuffers.Put(buf)
@@ -102,9 +115,17 @@ func (c *Content) Octets() (int64, error) {
 		n += int64(k) + bareLines(buf[:k], &cr)
 		at += int64(k)
 	}
-	c.octets = n
-	c.v.f.counted(c, n)
+	c.learn(n)
 	return n, nil
+}
+
+// learn notes the size that was counted, for other Contents too if they would
+// not know it.
+func (c *Content) learn(n int64) {
+	c.octets = n
+	if known, ok := c.v.octets(c.uid); !ok || known != n {
+		c.v.f.counted(c, n)
+	}
 }
 
 // broken is the error of a file that has become shorter.
@@ -137,6 +158,15 @@ func (c *Content) fill() error {
 
 // Read reads the message with CRLF line ends.
 func (c *Content) Read(p []byte) (int, error) {
+	n, err := c.read(p)
+	c.given += int64(n)
+	if err == io.EOF && c.octets >= 0 && c.given != c.octets {
+		c.learn(c.given)
+	}
+	return n, err
+}
+
+func (c *Content) read(p []byte) (int, error) {
 	n := 0
 	for n < len(p) {
 		if c.pending {

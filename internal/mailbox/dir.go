@@ -17,6 +17,30 @@ import (
 type dir struct {
 	*os.File
 	fault fault
+	mode  uint32 // of files made in it, as with Dovecot: the directory's, without execution
+	gid   uint32 // and its group, if that may do anything
+}
+
+func newDir(f *os.File, fault fault) *dir {
+	d := &dir{File: f, fault: fault, mode: 0o600}
+	var st unix.Stat_t
+	if unix.Fstat(d.fd(), &st) == nil {
+		d.mode, d.gid = st.Mode&0o666|0o600, st.Gid
+	}
+	return d
+}
+
+// share gives a file that was made in d, for its owner alone, to the others who
+// may use d.
+func (d *dir) share(fd int) {
+	if d.mode == 0o600 {
+		return
+	}
+	var st unix.Stat_t
+	if d.mode&0o060 != 0 && unix.Fstat(fd, &st) == nil && st.Gid != d.gid && unix.Fchown(fd, -1, int(d.gid)) != nil {
+		return // not a group of ours: its rights would be another group's
+	}
+	unix.Fchmod(fd, d.mode)
 }
 
 // A fault stands in a test for what can go wrong: it is asked before each
@@ -35,7 +59,7 @@ func (t *Tree) openDir(name string) (*dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &dir{f, t.store.o.fault}, nil
+	return newDir(f, t.store.o.fault), nil
 }
 
 // inode returns which directory it is; the zero inode is none.
@@ -53,7 +77,7 @@ func (d *dir) sub(name string) (*dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &dir{f, d.fault}, nil
+	return newDir(f, d.fault), nil
 }
 
 // nameless makes a file in d that has no name yet, nameIt gives it one.
@@ -69,6 +93,7 @@ func (d *dir) nameless() (*os.File, error) {
 	if err != nil {
 		return nil, d.fail("create", "", err)
 	}
+	d.share(fd)
 	return os.NewFile(uintptr(fd), d.Name()), nil
 }
 
@@ -128,6 +153,9 @@ func (d *dir) open(name string, flags int) (*os.File, error) {
 	if unix.SetNonblock(fd, false) != nil { // O_NONBLOCK was for a FIFO's sake
 		unix.Close(fd)
 		return nil, d.fail("open", name, unix.EINVAL)
+	}
+	if flags&unix.O_CREAT != 0 {
+		d.share(fd)
 	}
 	return os.NewFile(uintptr(fd), path.Join(d.Name(), name)), nil
 }

@@ -18,8 +18,11 @@ func FuzzUidlist(f *testing.F) {
 	f.Add([]byte("3 V1 N1\n1 :a\n1 :b\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		first, rest, ok := bytes.Cut(data, []byte("\n"))
+		if !ok || len(first) >= maxHeader { // readAll bounds it
+			return
+		}
 		h, err := parseHeader(first)
-		if !ok || err != nil {
+		if err != nil {
 			return
 		}
 		var entries []entry

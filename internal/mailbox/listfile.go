@@ -15,7 +15,7 @@ import (
 const uidlistFile = "dovecot-uidlist"
 
 // maxUidlist bounds what is read of a uidlist, octets.
-const maxUidlist = 2 << 30
+const maxUidlist = 512 << 20
 
 // maxHeader bounds its first line, octets.
 const maxHeader = 4096

@@ -266,6 +266,25 @@ func TestChangesUnderneath(t *testing.T) {
 	b.want(v, "1 1.h:2,FS", "2 2.h:2,", "3 3.h:2,", "4 4.h:2,", "5 5.h:2,")
 }
 
+// A change that the directories' times do not show is seen by Reread.
+func TestReread(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, "cur/1.h:2,")
+	v := b.view(ReadWrite)
+	before, err := os.Stat(b.path("cur"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.mv("cur/1.h:2,", "cur/1.h:2,S")
+	if err := os.Chtimes(b.path("cur"), before.ModTime(), before.ModTime()); err != nil {
+		t.Fatal(err)
+	}
+	c, err := v.Reread()
+	if err != nil || !slices.Equal(c.Flags, []uint32{1}) {
+		t.Errorf("changes %+v, %v", c, err)
+	}
+}
+
 // Flags and keywords are names of files and letters of dovecot-keywords.
 func TestStore(t *testing.T) {
 	t.Parallel()

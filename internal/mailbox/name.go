@@ -149,21 +149,20 @@ func usable(file []byte) bool {
 	return bytes.IndexByte(file, '\n') < 0 && bytes.IndexByte(file, '\r') < 0
 }
 
-// arrival returns the seconds and microseconds in a base name, by which
-// messages that come together are ordered.
+// arrival returns the seconds and microseconds in a base name
+// (SECONDS.…M123…), by which messages that come together are ordered.
 func arrival(base []byte) (sec, usec uint64) {
 	sec, rest := digits(base)
-	for len(rest) > 0 && rest[0] == '.' {
-		rest = rest[1:]
-		for len(rest) > 0 && rest[0] != '.' && rest[0] != ',' {
-			if rest[0] == 'M' {
-				usec, _ = digits(rest[1:])
-				return sec, usec
-			}
-			_, after := digits(rest[1:])
-			rest = after
+	if len(rest) == 0 || rest[0] != '.' {
+		return sec, 0
+	}
+	for rest = rest[1:]; len(rest) > 0 && rest[0] != '.' && rest[0] != ','; {
+		letter := rest[0]
+		n, after := digits(rest[1:])
+		if letter == 'M' {
+			return sec, n
 		}
-		break
+		rest = after
 	}
 	return sec, 0
 }

@@ -31,7 +31,8 @@ const defaultIdle = 16
 // A Store holds the folders that a process has open. It may be used by many
 // goroutines.
 type Store struct {
-	o Options
+	o       Options
+	watcher watcher
 
 	mu      sync.Mutex // guards what follows, and folder.views
 	folders map[folderKey]*folder
@@ -50,7 +51,7 @@ func New(o Options) *Store {
 	if o.Idle == 0 {
 		o.Idle = defaultIdle
 	}
-	return &Store{o: o, folders: map[folderKey]*folder{}}
+	return &Store{o: o, watcher: watcher{warn: o.Warn}, folders: map[folderKey]*folder{}}
 }
 
 // Close lets go of folders that have no View. The Store can still be used.
@@ -147,11 +148,26 @@ func openRoot(a *ipc.Account) (*os.Root, error) {
 // makeMaildir makes what is missing of a Maildir.
 func (t *Tree) makeMaildir(name string) error {
 	for _, sub := range []string{"cur", "new", "tmp"} {
-		err := t.root.Mkdir(path.Join(name, sub), 0o700)
-		if err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := t.mkdir(path.Join(name, sub)); err != nil && !errors.Is(err, fs.ErrExist) {
 			return full(err)
 		}
 	}
+	return nil
+}
+
+// mkdir makes a directory with the rights that the mailbox has, as Dovecot does.
+func (t *Tree) mkdir(name string) error {
+	if err := t.root.Mkdir(name, 0o700); err != nil || t.dir.mode == 0o600 {
+		return err
+	}
+	d, err := t.openDir(name)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	as := *t.dir
+	as.mode |= as.mode & 0o444 >> 2 // who may read may pass
+	as.share(d.fd())
 	return nil
 }
 

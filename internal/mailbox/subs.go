@@ -213,16 +213,54 @@ func (t *Tree) SetUses(name string, attributes ...string) error {
 	if err != nil {
 		return err
 	}
+	return t.editUses(func(list []use) []use {
+		list = slices.DeleteFunc(list, func(u use) bool { return u.disk == disk })
+		for _, a := range attributes {
+			list = append(list, use{a, disk})
+		}
+		return list
+	})
+}
+
+// editUses changes the file of uses, which most mailboxes do not have.
+func (t *Tree) editUses(change func([]use) []use) error {
 	return t.edit(usesFile, func(data []byte) []byte {
 		b := []byte{}
-		for _, u := range parseUses(data) {
-			if u.disk != disk {
-				b = fmt.Appendf(b, "%s %s\n", u.attribute, u.disk)
-			}
+		for _, u := range change(parseUses(data)) {
+			b = fmt.Appendf(b, "%s %s\n", u.attribute, u.disk)
 		}
-		for _, a := range attributes {
-			b = fmt.Appendf(b, "%s %s\n", a, disk)
+		if bytes.Equal(b, data) {
+			return nil
 		}
 		return b
+	})
+}
+
+// dropUses and renameUses follow what happens to folders.
+func (t *Tree) dropUses(disk string) error {
+	return t.followUses(func(u use) (use, bool) { return u, u.disk != disk })
+}
+
+func (t *Tree) renameUses(old, now string) error {
+	return t.followUses(func(u use) (use, bool) {
+		if u.disk == old || strings.HasPrefix(u.disk, old+".") {
+			u.disk = now + u.disk[len(old):]
+		}
+		return u, true
+	})
+}
+
+func (t *Tree) followUses(change func(use) (use, bool)) error {
+	if _, err := t.dir.stat(usesFile); err != nil {
+		return ignoreGone(err)
+	}
+	return t.editUses(func(list []use) []use {
+		var kept []use
+		for _, u := range list {
+			if u, keep := change(u); keep {
+				kept = append(kept, u)
+			}
+		}
+		return kept
 	})
 }

@@ -47,9 +47,6 @@ func (f *folder) takeUp(s *scan, r *rec, info string) error {
 			f.cur.forget()
 			return nil
 		}
-		if !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EDQUOT) && !errors.Is(err, unix.EACCES) && !errors.Is(err, unix.EROFS) {
-			return err
-		}
 		if !f.warned {
 			f.warned = true
 			f.store.o.Warn("%s/new/%s stays there: %v", f.dir.Name(), name, err)

@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
@@ -114,7 +115,7 @@ func (t *Tree) Create(name string) error {
 		return errors.Join(err, exists(there))
 	}
 	// Made beside and renamed: half a folder is never seen.
-	temp := ".." + "yubin-create." + freshBase()
+	temp := "..yubin-create." + freshBase()
 	if err := t.build(temp); err != nil {
 		t.root.RemoveAll(temp)
 		return full(err)
@@ -134,13 +135,18 @@ func exists(there bool) error {
 }
 
 func (t *Tree) build(disk string) error {
-	if err := t.root.Mkdir(disk, 0o700); err != nil {
+	if err := t.mkdir(disk); err != nil {
 		return err
 	}
 	if err := t.makeMaildir(disk); err != nil {
 		return err
 	}
-	f, err := t.root.OpenFile(path.Join(disk, "maildirfolder"), unix.O_CREAT|unix.O_WRONLY|unix.O_EXCL, 0o600)
+	d, err := t.openDir(disk)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	f, err := d.open("maildirfolder", unix.O_CREAT|unix.O_WRONLY|unix.O_EXCL)
 	if err != nil {
 		return err
 	}
@@ -178,14 +184,32 @@ func (t *Tree) Delete(name string) error {
 		return errors.Join(err, ErrNoFolder)
 	}
 	// Out of sight first: a delivery or a session meets a whole folder or none.
-	temp := ".." + "yubin-delete." + freshBase()
+	temp := "..yubin-delete." + freshBase()
 	if err := t.renameFolder(disk, temp); err != nil {
 		return err
 	}
 	if err := t.root.RemoveAll(temp); err != nil {
 		return err
 	}
-	return t.flush()
+	t.sweep()
+	return errors.Join(t.flush(), t.dropUses(disk))
+}
+
+// sweep removes what is left of folders that others began to make or to remove,
+// and died.
+func (t *Tree) sweep() {
+	names, err := readNames(t.dir)
+	if err != nil {
+		return
+	}
+	for _, name := range names {
+		if !strings.HasPrefix(name, "..yubin-") {
+			continue
+		}
+		if st, err := t.dir.stat(name); err == nil && time.Since(time.Unix(st.Ctim.Unix())) > litterAge {
+			t.root.RemoveAll(name)
+		}
+	}
 }
 
 // Rename renames a folder and those below it.
@@ -229,5 +253,5 @@ func (t *Tree) Rename(from, to string) error {
 			return err
 		}
 	}
-	return t.flush()
+	return errors.Join(t.flush(), t.renameUses(old, disk))
 }

@@ -94,6 +94,45 @@ func TestFolders(t *testing.T) {
 	}
 }
 
+// Files and folders have the rights that the mailbox has, as Dovecot gives them.
+func TestModes(t *testing.T) {
+	t.Parallel()
+	for dir, file := range map[os.FileMode]os.FileMode{0o700: 0o600, 0o750: 0o640, 0o770: 0o660, 0o755: 0o644} {
+		b := newBox(t)
+		b.close()
+		for _, sub := range []string{".", "tmp", "new", "cur"} {
+			if err := os.Chmod(b.path(sub), dir); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.open()
+		a, err := b.tree.Append(Inbox)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Message(strings.NewReader("x"), Attributes{Keywords: []string{"K"}}); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := a.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(b.tree.Create("A"), b.tree.Subscribe("A", true)); err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range map[string]os.FileMode{
+			uidlistFile: file, keywordsFile: file, subsFile: file, b.files()[0]: file, ".A": dir | os.ModeDir, ".A/cur": dir | os.ModeDir, ".A/maildirfolder": file,
+		} {
+			info, err := os.Stat(b.path(name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if info.Mode() != want {
+				t.Errorf("in a mailbox of %v %s has %v, want %v", dir, name, info.Mode(), want)
+			}
+		}
+	}
+}
+
 // A folder that is deleted under a View, and one that is made anew.
 func TestFolderReplaced(t *testing.T) {
 	t.Parallel()
@@ -196,8 +235,12 @@ func TestUses(t *testing.T) {
 	if err := errors.Join(b.tree.SetUses("Gesendet", `\Sent`, `\Important`), b.tree.SetUses("A/B", `\Junk`), b.tree.SetUses("A/B", `\Trash`), b.tree.SetUses("Gone", `\Drafts`), b.tree.SetUses("Gone")); err != nil {
 		t.Fatal(err)
 	}
+	if err := errors.Join(b.tree.Create("Gesendet"), b.tree.Create("Gesendet/Alt"), b.tree.Create("Weg"), b.tree.SetUses("Gesendet/Alt", `\Archive`), b.tree.SetUses("Weg", `\Junk`),
+		b.tree.Delete("Weg"), b.tree.Rename("Gesendet", "Raus")); err != nil {
+		t.Fatal(err)
+	}
 	got, err := b.tree.Uses()
-	if want := `map[A/B:[\Trash] Gesendet:[\Sent \Important]]`; err != nil || fmt.Sprint(got) != want {
+	if want := `map[A/B:[\Trash] Raus:[\Sent \Important] Raus/Alt:[\Archive]]`; err != nil || fmt.Sprint(got) != want {
 		t.Errorf("uses %v, %v, want %s", got, err, want)
 	}
 }

@@ -18,6 +18,7 @@ type View struct {
 	mode   Mode
 	snap   *Snapshot
 	recent map[uint32]bool
+	closed bool
 }
 
 // Open opens a folder: "INBOX", or a name with "/" between its levels.
@@ -38,10 +39,12 @@ func (t *Tree) Open(name string, mode Mode) (*View, error) {
 	return v, nil
 }
 
-// Close ends the View.
+// Close ends the View. A second time does nothing.
 func (v *View) Close() {
-	f, s := v.f, v.f.store
-	retire(s.leave(f))
+	if !v.closed {
+		v.closed = true
+		retire(v.f.store.leave(v.f))
+	}
 }
 
 // Snapshot returns the messages as this View knows them.
@@ -51,10 +54,38 @@ func (v *View) Snapshot() *Snapshot { return v.snap }
 // it (RFC 3501, 2.3.2: \Recent).
 func (v *View) Recent(i int) bool { return v.recent[v.snap.at(i).uid] }
 
+// Recents counts the messages that are recent for this View. One that only
+// peeks counts those that the next View would get.
+func (v *View) Recents() (n int) {
+	if v.mode == Peek {
+		v.f.mu.Lock()
+		defer v.f.mu.Unlock()
+		n = len(v.f.recent)
+		for i := range v.f.all {
+			if v.f.all[i].st&(inNew|absent) == inNew {
+				n++
+			}
+		}
+		return n
+	}
+	for uid := range v.recent {
+		if _, ok := v.snap.Index(uid); ok {
+			n++
+		}
+	}
+	return n
+}
+
 // Refresh looks at the disk, and makes what it finds the View's Snapshot.
-func (v *View) Refresh() (*Changes, error) {
+func (v *View) Refresh() (*Changes, error) { return v.refresh(false) }
+
+// Reread is Refresh for who knows better than the directories' times that
+// something has changed (inotify): it reads them.
+func (v *View) Reread() (*Changes, error) { return v.refresh(true) }
+
+func (v *View) refresh(force bool) (*Changes, error) {
 	old := v.snap
-	if err := v.look(false); err != nil {
+	if err := v.look(force); err != nil {
 		return nil, err
 	}
 	return changes(old, v.snap), nil

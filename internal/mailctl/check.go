@@ -26,7 +26,7 @@ var (
 	mapLists = []config.List{
 		config.AliasMaps, config.AliasDatabase, config.LocalRecipientMaps, config.RelayRecipientMaps,
 		config.VirtualMailboxMaps, config.VirtualUIDMaps, config.VirtualGIDMaps,
-		config.TransportMaps, config.SenderRelayhostMaps, config.SenderTransportMaps,
+		config.TransportMaps, config.SmtpdSenderLoginMaps, config.SenderRelayhostMaps, config.SenderTransportMaps,
 		config.SmtpGenericMaps.SMTP, config.SmtpGenericMaps.LMTP,
 	}
 	// matchLists are the parameters whose elements may be tables and files.
@@ -44,7 +44,7 @@ var commandPaths = []config.String{config.SendmailPath, config.MailqPath, config
 var checkParams = []*config.Def{
 	config.QueueDirectory.Def, config.DaemonDirectory.Def, config.CommandDirectory.Def, config.DataDirectory.Def,
 	config.SendmailPath.Def, config.MailqPath.Def, config.NewaliasesPath.Def,
-	config.MailOwner.Def, config.SetgidGroup.Def, config.SmtpdUser.Def,
+	config.MailOwner.Def, config.SetgidGroup.Def, config.SmtpdUser.Def, config.SmtpUser.Def, config.LoginUser.Def,
 	config.Mydomain.Def, config.MynetworksStyle.Def, config.CompatibilityLevel.Def,
 }
 
@@ -252,7 +252,7 @@ func inspectQueue(c *config.Config) []config.Problem {
 	}
 	o := queue.PrepareOptions{UID: os.Geteuid(), GID: os.Getegid()}
 	if os.Geteuid() == 0 {
-		for _, p := range []config.String{config.MailOwner, config.SmtpdUser} {
+		for _, p := range []config.String{config.MailOwner, config.SmtpdUser, config.SmtpUser, config.LoginUser} {
 			a, err := ids.User(p.Of(c))
 			if err != nil {
 				note(p.Name, "create the account with systemd-sysusers or useradd --system", err)

@@ -29,6 +29,8 @@ mailq_path = DIR/mailq
 newaliases_path = DIR/newaliases
 mail_owner = root
 smtpd_user = root
+smtp_user = root
+login_user = root
 setgid_group = root
 alias_maps = hash:DIR/aliases
 alias_database = $alias_maps
@@ -47,21 +49,21 @@ func TestCheck(t *testing.T) {
 		want               string // part of a line; "": only notes
 	}{
 		{"healthy", "", smtpd, nil, ""},
-		{"syntax", "myhostname mx.example", smtpd, nil, "main.cf:15: missing '='"},
-		{"misspelt", "myhostnam = mx.example", smtpd, nil, "main.cf:15: myhostnam: unknown parameter that no value refers to; write myhostname if that is meant"},
-		{"wrong value", "max_idle = never", smtpd, nil, "main.cf:15: max_idle: want a time"},
-		{"wrong directory", "queue_directory = queue", smtpd, nil, "main.cf:15: queue_directory: want an absolute path"},
+		{"syntax", "myhostname mx.example", smtpd, nil, "main.cf:17: missing '='"},
+		{"misspelt", "myhostnam = mx.example", smtpd, nil, "main.cf:17: myhostnam: unknown parameter that no value refers to; write myhostname if that is meant"},
+		{"wrong value", "max_idle = never", smtpd, nil, "main.cf:17: max_idle: want a time"},
+		{"wrong directory", "queue_directory = queue", smtpd, nil, "main.cf:17: queue_directory: want an absolute path"},
 		{"master.cf line", "", "smtp inet n - n - smtpd\n", nil, "master.cf:1: service  left out: want eight fields"},
 		{"override", "", "smtp inet n - n - - smtpd -o max_idle=x\n", nil, "master.cf:1: -o max_idle: want a time"},
 		{"no master.cf", "", "", func(t *testing.T, dir string) { os.Remove(filepath.Join(dir, "etc/master.cf")) }, "master.cf: no such file"},
 		{"no program", "", "x unix - - n - - nosuch\n", nil, "master.cf:1: stat DIR/nosuch: no such file"},
 		{"not a program", "", smtpd, func(t *testing.T, dir string) { os.Chmod(filepath.Join(dir, "smtpd"), 0o644) }, "DIR/smtpd is no program"},
-		{"no table", "virtual_mailbox_maps = hash:DIR/vmail", smtpd, nil, "main.cf:15: virtual_mailbox_maps: open DIR/vmail: no such file"},
+		{"no table", "virtual_mailbox_maps = hash:DIR/vmail", smtpd, nil, "main.cf:17: virtual_mailbox_maps: open DIR/vmail: no such file"},
 		{"kind of table", "virtual_mailbox_maps = ldap:x", smtpd, nil, "type \"ldap\" is not supported"},
-		{"relayhost", "relayhost = smtp://isp.example", smtpd, nil, "main.cf:15: relayhost: next hop \"smtp://isp.example\": port \"//isp.example\""},
-		{"transport", "default_transport =", smtpd, nil, "main.cf:15: default_transport: want transport or transport:nexthop"},
-		{"routes", "transport_maps = hash:DIR/none", smtpd, nil, "main.cf:15: transport_maps: open DIR/none: no such file"},
-		{"name server", "resolver_addresses = ns.example", smtpd, nil, "main.cf:15: resolver_addresses: want address or address:port of a name server, have \"ns.example\"; correct the value"},
+		{"relayhost", "relayhost = smtp://isp.example", smtpd, nil, "main.cf:17: relayhost: next hop \"smtp://isp.example\": port \"//isp.example\""},
+		{"transport", "default_transport =", smtpd, nil, "main.cf:17: default_transport: want transport or transport:nexthop"},
+		{"routes", "transport_maps = hash:DIR/none", smtpd, nil, "main.cf:17: transport_maps: open DIR/none: no such file"},
+		{"name server", "resolver_addresses = ns.example", smtpd, nil, "main.cf:17: resolver_addresses: want address or address:port of a name server, have \"ns.example\"; correct the value"},
 		{"no list", "", smtpd, func(t *testing.T, dir string) { os.Remove(filepath.Join(dir, "domains")) }, "DIR/domains: no such file"},
 		{"writable", "", smtpd, func(t *testing.T, dir string) { os.Chmod(filepath.Join(dir, "etc/main.cf"), 0o666) }, "main.cf: others than the owner can change it"},
 		{"Postfix's queue", "", smtpd, func(t *testing.T, dir string) { os.MkdirAll(filepath.Join(dir, "queue/active"), 0o700) }, "holds a queue of Postfix"},

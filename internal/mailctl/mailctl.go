@@ -33,6 +33,8 @@ func subcommands() []subcommand {
 		{"reload", "", "have the mail system read its configuration again", sound(reload)},
 		{"upgrade", "", "have the mail system go on with the programs that are installed now", sound(upgrade)},
 		{"status", "", "say whether the mail system runs", sound(status)},
+		{"who", "", "list the people who are logged in to read their mail", sound(who)},
+		{"kick", "USER", "end the sessions of a user", sound(kick)},
 		{"route", routeSynopsis, "say how mail for an address is delivered, step by step", sound(showRoute)},
 		{"relay", "set|test|unset [ARGUMENT...]", "send mail for other hosts through a relay", sound(group("relay", relayCommands))},
 		{"user", "add|passwd|list|show|rename|delete|import [ARGUMENT...]", "make and change accounts", sound(group("user", userCommands))},

@@ -95,7 +95,7 @@ func display(list []mimescan.Field, id mimescan.FieldID) string {
 
 // first is the first address of a field, or none.
 func first(list []mimescan.Field, id mimescan.FieldID) (a imapmime.Address) {
-	if all := imapmime.Addresses(list, id); len(all) > 0 {
+	if all := imapmime.Addresses(list, id, 1); len(all) > 0 {
 		a = all[0]
 	}
 	return a

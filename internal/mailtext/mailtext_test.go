@@ -52,6 +52,14 @@ func TestDecodeWords(t *testing.T) {
 	}
 }
 
+// Words without an end cost little.
+func TestManyWords(t *testing.T) {
+	s := strings.Repeat("=?a?q?x", 150000)
+	if got := DecodeWords(s); got != s {
+		t.Errorf("%.100q", got)
+	}
+}
+
 func TestTransfer(t *testing.T) {
 	for _, c := range []struct{ encoding, in, want string }{
 		{"7bit", "a\r\nb", "a\r\nb"},

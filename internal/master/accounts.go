@@ -14,6 +14,7 @@ type accounts struct {
 	owner     credential
 	smtpd     credential
 	smtp      credential
+	login     credential
 	dropGroup int // of maildrop
 }
 
@@ -30,7 +31,7 @@ func readAccounts(c *config.Config) (a accounts, err error) {
 	for _, u := range []struct {
 		param config.String
 		to    *credential
-	}{{config.MailOwner, &a.owner}, {config.SmtpdUser, &a.smtpd}, {config.SmtpUser, &a.smtp}} {
+	}{{config.MailOwner, &a.owner}, {config.SmtpdUser, &a.smtpd}, {config.SmtpUser, &a.smtp}, {config.LoginUser, &a.login}} {
 		who, err := ids.User(u.param.Of(c))
 		if err != nil {
 			return a, fmt.Errorf("%s: %w; create the user, or name another in main.cf", u.param.Name, err)
@@ -47,10 +48,12 @@ func (a *accounts) of(s *config.MasterService) *credential {
 	switch {
 	case !a.root, !s.Unpriv:
 		return nil
-	case s.Command == "smtpd":
+	case s.Command == "smtpd", s.Command == "acmed": // strangers speak to both
 		return &a.smtpd
 	case s.Command == "smtp":
 		return &a.smtp
+	case s.Command == "pop3d", s.Command == "imapd":
+		return &a.login
 	}
 	return &a.owner
 }

@@ -29,10 +29,11 @@ var Command = &cli.Command{
 	Name: "master", Section: 8,
 	Params: []*config.Def{
 		config.QueueDirectory.Def, config.DaemonDirectory.Def, config.DataDirectory.Def, config.MaillogFile.Def,
-		config.MailOwner.Def, config.SetgidGroup.Def, config.SmtpdUser.Def, config.SmtpUser.Def,
+		config.MailOwner.Def, config.SetgidGroup.Def, config.SmtpdUser.Def, config.SmtpUser.Def, config.LoginUser.Def,
 		config.SyslogName.Def, config.SyslogFacility.Def, config.ImportEnvironment.Def,
 		config.InetInterfaces.Def, config.InetProtocols.Def, config.AuthDovecotSocket.Def,
 		config.DefaultProcessLimit.Def, config.ServiceThrottleTime.Def,
+		config.LoginSyslogName.Def, config.SessionProcesses.Def, config.SessionProcessLimit.Def, config.MailMaxUserIPConnections.Def,
 	},
 	Args: enterRole,
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
@@ -108,6 +109,7 @@ func (s *start) supervise(ctx context.Context, env *cli.Env, h *ipc.HandOver) er
 	m := &master{
 		reload: env.Reload, procs: map[*process]struct{}{}, reports: make(chan report), signals: make(chan os.Signal, 8),
 		petitions: make(chan *petition), verdicts: make(chan error, 1),
+		hall: hall{arrivals: make(chan *arrival), hosts: map[hostKey]*process{}, guests: map[guest]int{}},
 	}
 	var err error
 	if m.notify, err = systemd.NewNotifier(); err != nil {
@@ -129,7 +131,7 @@ func (s *start) supervise(ctx context.Context, env *cli.Env, h *ipc.HandOver) er
 		return &cli.Status{Code: cli.ExConfig, Err: err}
 	}
 	defer log.Close()
-	m.log = log
+	m.log, m.logins = log, log.Bare(config.LoginSyslogName.Of(c))
 	m.parent = parent{
 		dir: c.Dir, overrides: slices.Clone(env.Overrides), env: environment(c, os.Environ()),
 		files: openFiles, logFile: logFile, log: log, reports: m.reports,
@@ -154,6 +156,9 @@ func (m *master) claimQueue(p *plan, h *ipc.HandOver) (err error) {
 		if m.claim, err = instance.Resume(h.Claim); err == nil {
 			m.control, err = inheritListener(h.Control)
 		}
+		if err == nil {
+			m.sessions, err = m.inheritSessions(queueDir, h.Sessions)
+		}
 		if err != nil {
 			return &cli.Status{Code: cli.ExOSErr, Err: fmt.Errorf("hand-over: %w", err)}
 		}
@@ -162,7 +167,10 @@ func (m *master) claimQueue(p *plan, h *ipc.HandOver) (err error) {
 	if m.claim, err = instance.Take(queueDir); err != nil {
 		return &cli.Status{Code: cli.ExUnavailable, Err: err}
 	}
-	if m.control, err = m.claim.Listen(queueDir); err != nil {
+	if m.control, err = m.claim.Listen(queueDir); err == nil {
+		m.sessions, err = m.claim.ListenSessions(queueDir)
+	}
+	if err != nil {
 		return &cli.Status{Code: cli.ExOSErr, Err: err}
 	}
 	return nil

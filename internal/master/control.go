@@ -65,14 +65,19 @@ func attend(ctx context.Context, l *net.UnixListener, to chan<- *petition) {
 // read takes the request of somebody who may ask: root, or the user who runs
 // the system. The directory's mode lets in nobody else either.
 func (p *petition) read() bool {
-	peer, err := p.from.Peer()
-	if err != nil || peer.Uid != 0 && int(peer.Uid) != os.Geteuid() {
+	if !mayAsk(p.from) {
 		return false
 	}
 	p.from.Unix().SetDeadline(time.Now().Add(requestTime))
 	files, err := p.from.Recv(&p.request)
 	fdpass.CloseAll(files)
 	return err == nil
+}
+
+// mayAsk tells whether the peer is root or the user who runs the system.
+func mayAsk(c *fdpass.Conn) bool {
+	peer, err := c.Peer()
+	return err == nil && (peer.Uid == 0 || int(peer.Uid) == os.Geteuid())
 }
 
 func (p *petition) answer(r ipc.MasterReply) {
@@ -86,6 +91,10 @@ func (m *master) hearPetition(ctx context.Context, p *petition) {
 	switch {
 	case p.request.Version != ipc.MasterVersion:
 		p.answer(ipc.MasterReply{Error: fmt.Sprintf("the request is of version %d, this master knows %d", p.request.Version, ipc.MasterVersion)})
+	case p.request.Op == ipc.OpWho:
+		go p.answerAll(m.visits())
+	case p.request.Op == ipc.OpKick:
+		p.answer(ipc.MasterReply{Kicked: m.kick(p.request.User)})
 	case p.request.Op != ipc.OpUpgrade:
 		p.answer(ipc.MasterReply{Error: "this master does not know what is asked of it"})
 	case m.upgrade != nil:

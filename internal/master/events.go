@@ -10,6 +10,10 @@ import (
 
 // heard acts on what a process said.
 func (m *master) heard(r report, now time.Time) {
+	if r.from.host != nil {
+		m.heardHost(r)
+		return
+	}
 	p, s := r.from, r.from.of
 	word, value, _ := strings.Cut(r.line, " ")
 	switch word {

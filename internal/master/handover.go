@@ -23,6 +23,7 @@ func (m *master) handOver() *ipc.HandOver {
 	h := &ipc.HandOver{
 		Version: ipc.HandOverVersion, Program: config.Version(), Queue: config.QueueDirectory.Of(m.plan.config),
 		Claim: m.claim.FD(), Control: descriptor(m.control), Announced: m.announced,
+		Sessions: descriptor(m.sessions), Visit: m.hall.last,
 	}
 	if m.upgrade != nil {
 		h.Answer = descriptor(m.upgrade.by.from.Unix())
@@ -39,10 +40,14 @@ func (m *master) handOver() *ipc.HandOver {
 		if p.reaped {
 			continue
 		}
-		h.Processes = append(h.Processes, ipc.HandedProcess{
+		e := ipc.HandedProcess{
 			PID: p.pid, Service: p.of.key(), Path: p.path, Status: descriptor(p.status), Stderr: descriptor(p.complaints),
 			Started: micros(p.started), Accepting: p.of.current == p, Ready: p.ready, Stopped: p.stopped,
-		})
+		}
+		if p.host != nil {
+			e.Host, e.Visits = true, p.host.all()
+		}
+		h.Processes = append(h.Processes, e)
 	}
 	return h
 }
@@ -68,6 +73,7 @@ func descriptors(h *ipc.HandOver) (fds []int) {
 	add(h.Claim)
 	add(h.Control)
 	add(h.Answer)
+	add(h.Sessions)
 	for _, s := range h.Sockets {
 		add(s.FD)
 	}
@@ -145,8 +151,8 @@ func parseState(b []byte) (*ipc.HandOver, error) {
 	if err := json.Unmarshal(b, &h); err != nil {
 		return nil, fmt.Errorf("hand-over: %w", err)
 	}
-	if h.Version != ipc.HandOverVersion {
-		return nil, fmt.Errorf("the running master (version %s) hands over in format %d, version %s knows %d: restart the mail system instead",
+	if h.Version != ipc.HandOverVersion && h.Version != ipc.HandOverVersion-1 {
+		return nil, fmt.Errorf("the running master (version %s) hands over in format %d, version %s knows %d and the one before: restart the mail system instead",
 			h.Program, h.Version, config.Version(), ipc.HandOverVersion)
 	}
 	return &h, nil
@@ -173,7 +179,7 @@ func (m *master) takeOver(h *ipc.HandOver, p *plan) {
 	for _, w := range p.warnings {
 		m.log.Warn("%s", w)
 	}
-	m.announced = h.Announced
+	m.announced, m.hall.last = h.Announced, h.Visit
 	m.plan = m.restore(h, p)
 	now := time.Now()
 	m.replace(p, now)
@@ -216,6 +222,9 @@ func (m *master) restore(h *ipc.HandOver, p *plan) *plan {
 		child := &process{
 			of: s, path: e.Path, pid: e.PID, started: fromMicros(e.Started), ready: e.Ready, stopped: e.Stopped,
 		}
+		if e.Host {
+			m.restoreHost(child, e)
+		}
 		if err := m.raise(child, e); err != nil {
 			m.log.Error("upgrade: process %s pid %d is left alone: %v", e.Path, e.PID, err)
 			continue
@@ -225,6 +234,17 @@ func (m *master) restore(h *ipc.HandOver, p *plan) *plan {
 		}
 	}
 	return old
+}
+
+// restoreHost makes child a session process, which takes no session any more: it
+// runs the program of before.
+func (m *master) restoreHost(child *process, e ipc.HandedProcess) {
+	child.host = newHost(hostKey{}, m.logins)
+	m.hall.number++
+	for _, v := range e.Visits {
+		child.host.enter(&v)
+		m.hall.guests[guest{v.Service, v.User, v.Client}]++
+	}
 }
 
 // raise makes a process that another program has started a child of ours.

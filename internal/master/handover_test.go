@@ -13,7 +13,7 @@ func TestParseState(t *testing.T) {
 		t.Errorf("got %+v, %v", h, err)
 	}
 	for text, want := range map[string]string{
-		`{"v":2,"program":"9.0"}`: "the running master (version 9.0) hands over in format 2",
+		`{"v":3,"program":"9.0"}`: "the running master (version 9.0) hands over in format 3",
 		`{}`:                      "hands over in format 0",
 		`x`:                       "hand-over: ",
 		``:                        "hand-over: ",

@@ -32,6 +32,8 @@ func TestMain(m *testing.M) {
 		activate()
 	case "smtpd", "local", "qmgr", "pickup":
 		cli.Main(helper(name))
+	case "pop3d":
+		cli.Main(sessionHelper(helper(name)))
 	}
 	os.Exit(m.Run())
 }
@@ -204,6 +206,7 @@ maillog_file = %[1]s/log
 mail_owner = root
 smtpd_user = root
 smtp_user = root
+login_user = root
 setgid_group = root
 myhostname = mx.example
 inet_protocols = ipv4

@@ -1,7 +1,7 @@
 // Package master is the one process of yubin that always runs: it binds every
 // socket of master.cf, starts a service when its socket has work, and
-// supervises. It never accepts a connection and parses nothing that comes from
-// the network; DNS is asked only for host names in inet_interfaces and
+// supervises. It never accepts a connection of a service and parses nothing that
+// comes from the network; DNS is asked only for host names in inet_interfaces and
 // master.cf.
 //
 // One goroutine owns all state: it hears of readable sockets, status lines,
@@ -28,7 +28,9 @@
 //	process.go, role.go         from fork to the daemon
 //	notify.go                   what the service manager is told
 //	reload.go                   another configuration
-//	control.go, upgrade.go      another program: who asks, and the way there
+//	sessions.go, host.go        people who have logged in, and their processes
+//	control.go, who.go          what is asked of us
+//	upgrade.go                  another program: the way there
 //	handover.go                 what that program is left, and taking it up
 package master
 
@@ -51,6 +53,7 @@ import (
 // A master is the supervisor's state, owned by the goroutine in run.
 type master struct {
 	log      *maillog.Logger
+	logins   *maillog.Logger // the same place, login_syslog_name
 	reload   func() (*config.Config, error)
 	throttle time.Duration // service_throttle_time
 	poller   *poller
@@ -66,6 +69,8 @@ type master struct {
 	claim     *instance.Claim
 	control   *net.UnixListener
 	petitions chan *petition
+	sessions  *net.UnixListener // authd brings sessions
+	hall      hall
 	upgrade   *upgrade   // under way; nil: none
 	verdicts  chan error // of the new program
 
@@ -121,6 +126,8 @@ func (m *master) run(ctx context.Context, p *plan, h *ipc.HandOver, started func
 	}
 	go attend(ctx, m.control, m.petitions)
 	defer m.control.Close()
+	go attendSessions(ctx, m.sessions, m.hall.arrivals, m.log)
+	defer m.sessions.Close()
 	m.loop(ctx, children)
 	m.stop(children)
 	return nil
@@ -155,6 +162,8 @@ func (m *master) loop(ctx context.Context, children <-chan os.Signal) {
 			m.reconfigure(ctx)
 		case p := <-m.petitions:
 			m.hearPetition(ctx, p)
+		case a := <-m.hall.arrivals:
+			m.seat(a, time.Now())
 		case verdict := <-m.verdicts:
 			m.become(verdict)
 		case <-ctx.Done():

@@ -106,7 +106,7 @@ func TestEnvironment(t *testing.T) {
 // have no limit of connections, whatever Postfix's master.cf says.
 func TestPlan(t *testing.T) {
 	t.Parallel()
-	users := []string{"mail_owner = root", "smtpd_user = root", "smtp_user = root", "setgid_group = root", "inet_protocols = ipv4"}
+	users := []string{"mail_owner = root", "smtpd_user = root", "smtp_user = root", "login_user = root", "setgid_group = root", "inet_protocols = ipv4"}
 	for _, c := range []struct{ name, masterCF, wantErr string }{
 		{"good", "smtp inet n - n - 7 smtpd\nqmgr unix n - n 300 1 qmgr\n", ""},
 		{"twice", "smtp inet n - n - - smtpd\n25 inet n - n - - smtpd\n", "master.cf:2: service 25: 0.0.0.0:25 is where service smtp listens"},

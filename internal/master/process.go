@@ -21,7 +21,8 @@ import (
 // A process is one generation of a service: the process that accepts, or an
 // earlier one that ends its sessions.
 type process struct {
-	of      *service
+	of      *service // of a session process: where its sessions come from
+	host    *host    // nil: no session process
 	path    string
 	pid     int
 	status  *net.UnixConn
@@ -69,6 +70,39 @@ type parent struct {
 
 // start starts a process of s.
 func (p *parent) start(s *service) (*process, error) {
+	return p.begin(&process{of: s, path: s.path}, s.as, p.arguments(s))
+}
+
+// startHost starts a process for sessions of people who came by s.
+func (p *parent) startHost(s *service, as *credential, h *host) (*process, error) {
+	args := append([]string{filepath.Base(s.path), "--session"}, p.arguments(s)[1:]...)
+	child, err := p.begin(&process{of: s, path: s.path, host: h}, as, args)
+	if err == nil {
+		widen(child.status)
+	}
+	return child, err
+}
+
+// roomForOrders is how much a session process may have before it, octets: many
+// people log in at once where it has only just been started.
+const roomForOrders = 1 << 20
+
+// widen makes room for orders. What the system does not grant to an ordinary
+// user is less.
+func widen(c *net.UnixConn) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return
+	}
+	raw.Control(func(fd uintptr) {
+		if unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, roomForOrders) != nil {
+			unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUF, roomForOrders)
+		}
+	})
+}
+
+// begin starts child.
+func (p *parent) begin(child *process, as *credential, args []string) (*process, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, os.NewSyscallError("socketpair", err)
@@ -80,8 +114,8 @@ func (p *parent) start(s *service) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	child := &process{of: s, path: s.path, status: conn.(*net.UnixConn)}
-	if child.complaints, err = p.fork(child, pair[1]); err != nil {
+	child.status = conn.(*net.UnixConn)
+	if child.complaints, err = p.fork(child, as, args, pair[1]); err != nil {
 		conn.Close()
 		return nil, err
 	}
@@ -92,7 +126,7 @@ func (p *parent) start(s *service) (*process, error) {
 
 // fork starts the process. What it writes to standard error, such as the stack
 // of a crash, can be read from the file.
-func (p *parent) fork(child *process, status int) (*os.File, error) {
+func (p *parent) fork(child *process, as *credential, daemon []string, status int) (*os.File, error) {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return nil, err
@@ -105,14 +139,16 @@ func (p *parent) fork(child *process, status int) (*os.File, error) {
 	defer w.Close()
 	fds := []uintptr{null.Fd(), w.Fd(), w.Fd()}
 	var names []string
-	for _, socket := range child.of.sockets {
-		fds, names = append(fds, uintptr(socket.fd)), append(names, "socket")
+	if child.host == nil {
+		for _, socket := range child.of.sockets {
+			fds, names = append(fds, uintptr(socket.fd)), append(names, "socket")
+		}
 	}
 	fds, names = append(fds, uintptr(status)), append(names, ipc.StatusName)
-	if p.logFile != nil {
+	if p.logFile != nil && child.host == nil {
 		fds, names = append(fds, p.logFile.Fd()), append(names, ipc.LogName)
 	}
-	launch := launch{Path: child.path, Args: p.arguments(child.of), Files: p.files, Become: child.of.as}
+	launch := launch{Path: child.path, Args: daemon, Files: p.files, Become: as}
 	args, err := launch.args()
 	if err != nil {
 		r.Close()
@@ -145,13 +181,20 @@ func (p *parent) arguments(s *service) []string {
 // hear passes on what the process says.
 func (p *process) hear(to chan<- report) {
 	b := make([]byte, 256)
+	if p.host != nil {
+		b = make([]byte, 8<<10) // lines of the log
+	}
 	for {
 		n, err := p.status.Read(b)
 		if err != nil {
 			to <- report{p, "", err}
 			return
 		}
-		to <- report{p, string(b[:n]), nil}
+		line := string(b[:n])
+		if p.host != nil && p.host.spoke(line) {
+			continue
+		}
+		to <- report{p, line, nil}
 	}
 }
 

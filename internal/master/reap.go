@@ -34,6 +34,10 @@ func (m *master) buryIfGone(p *process, now time.Time) {
 	if m.stopping {
 		return
 	}
+	if p.host != nil {
+		m.buryHost(p)
+		return
+	}
 	died := m.logEnd(p)
 	s, accepted := p.of, p.of.current == p
 	if accepted {

@@ -82,6 +82,13 @@ func (m *master) replace(p *plan, now time.Time) {
 // pass hands a process over to the service s of the new plan; nil: there is no
 // such service any more.
 func (m *master) pass(p *process, s *service, now time.Time) {
+	if p.host != nil {
+		m.retireHost(p) // the next session gets the configuration as it is then
+		if s != nil {
+			p.of = s
+		}
+		return
+	}
 	b := p.of
 	accepting := b.current == p
 	if accepting && s != nil && b.sameProgram(s) && sameSockets(b, s) {
@@ -142,6 +149,8 @@ func (m *master) reopenLog(c *config.Config) {
 		m.log.Redirect(own)
 	}
 	for p := range m.procs {
-		p.say(ipc.StatusLog, f)
+		if p.host == nil {
+			p.say(ipc.StatusLog, f)
+		}
 	}
 }

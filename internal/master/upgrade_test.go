@@ -146,7 +146,7 @@ func TestUpgradeRefused(t *testing.T) {
 		{"no program", install("nonsense"), "the new program cannot be run: "},
 		{"missing", func() { os.Remove(master) }, "the new program cannot be run: "},
 		{"gone after the check", install("#!/bin/sh\nrm \"$0\"\necho can take over\n"), "become " + master + ": no such file or directory"},
-		{"wrong parameter", func() { in.write("main.cf", main+"default_process_limit = many\n") }, "main.cf:14: default_process_limit"},
+		{"wrong parameter", func() { in.write("main.cf", main+"default_process_limit = many\n") }, "main.cf:15: default_process_limit"},
 		{"wrong service", func() { in.write("master.cf", cf+"nonsense inet n - n - 0 smtpd\n") }, "service nonsense: port"},
 		{"another queue", func() { in.write("main.cf", main+"queue_directory = "+in.dir+"/q2\n") }, "queue_directory is "},
 		{"a program is missing", func() { os.Remove(filepath.Join(in.dir, "lib", "qmgr")) }, "service unix qmgr runs and would be lost: there is no program "},

@@ -54,7 +54,7 @@ func openPAM(e *Env, service string) (DB, error) {
 		program: filepath.Join(config.DaemonDirectory.Of(e.Config), nss.Program),
 	}
 	if err := p.installed(); err != nil {
-		e.Report(config.Problem{What: err.Error()})
+		e.Report(e.Config.Problem(config.AuthBackends.Name, err.Error()))
 	}
 	return p, nil
 }

@@ -240,11 +240,13 @@ func within(nets, client string) bool {
 	return false
 }
 
-// verify checks a password against what Lookup found.
-func (h *Hasher) verify(ctx context.Context, c *Credential, password string, f *ipc.AuthFacts) (*Credential, error) {
+// verify checks a password against what Lookup found. An account without one
+// costs as much as others: decoy is what it is like.
+func (h *Hasher) verify(ctx context.Context, c *Credential, password string, f *ipc.AuthFacts, decoy func(user string) string) (*Credential, error) {
 	if c.Hash == "" {
 		// No password: nobody gets in, unless the entry says that none is asked for.
 		if _, ok := c.Fields["nopassword"]; !ok {
+			_ = h.Check(ctx, decoy(c.User), password, f.Client)
 			return nil, ErrMismatch
 		}
 	} else if err := h.Check(ctx, c.Hash, password, f.Client); err != nil {

@@ -23,7 +23,7 @@ type passwdFile struct {
 type entries struct {
 	data    []byte
 	at      map[string]span // by name, in lower case
-	order   []span          // those of at that are sound
+	order   []span          // those of at that have a password
 	domains map[string]bool
 	uses    Use // that all passwords have
 }
@@ -64,8 +64,8 @@ func parseEntries(data []byte, report table.Reporter) (*entries, error) {
 			report(number, "this user has an entry further up, which is the one that counts")
 			continue
 		case err == nil:
-			x.order = append(x.order, s)
 			if c := e.credential(); c.Hash != "" {
+				x.order = append(x.order, s)
 				common, x.uses = common&uses(c.Scheme), common&uses(c.Scheme)
 			}
 		default:
@@ -115,7 +115,7 @@ func (p *passwdFile) Verify(ctx context.Context, user, password string, f *ipc.A
 	if err != nil {
 		return nil, err
 	}
-	return p.env.Hasher.verify(ctx, c, password, f)
+	return p.env.Hasher.verify(ctx, c, password, f, p.decoy)
 }
 
 // decoy is the password of an entry that the name leads to, the same each time:
@@ -127,7 +127,7 @@ func (p *passwdFile) decoy(user string) string {
 	}
 	s := x.order[binary.BigEndian.Uint64(p.env.Hasher.Salt(user))%uint64(len(x.order))]
 	e, err := ParseEntry(x.line(s))
-	if err != nil || e.Locked() {
+	if err != nil {
 		return ""
 	}
 	return e.Password

@@ -247,6 +247,22 @@ func TestDecoy(t *testing.T) {
 	}
 }
 
+// Each unknown name, and each account without a password, has one to be like,
+// however many are locked.
+func TestDecoyAmongLocked(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	for i := range 20 {
+		fmt.Fprintf(&b, "locked%d:!%s\nnone%d:\n", i, hashed[2], i)
+	}
+	r := newRig(t, "passwd-file:DIR/users", map[string]string{"users": b.String() + "ann:" + hashed[2] + "\n"})
+	for i := range 100 {
+		if c := r.l.Decoy(r.h, fmt.Sprint("nobody", i)); c == nil || c.Hash != hashed[2] {
+			t.Fatalf("nobody%d: got %+v", i, c)
+		}
+	}
+}
+
 // 100,000 users are no burden.
 func TestManyUsers(t *testing.T) {
 	t.Parallel()

@@ -121,7 +121,7 @@ func (s *shadow) Verify(ctx context.Context, user, password string, f *ipc.AuthF
 		return nil, err
 	}
 	// The password first: who does not know it learns nothing.
-	if c, err = s.env.Hasher.verify(ctx, c, password, f); err != nil {
+	if c, err = s.env.Hasher.verify(ctx, c, password, f, s.decoy); err != nil {
 		return nil, err
 	}
 	if _, over := c.Fields["expired"]; over {

@@ -67,5 +67,5 @@ func (s *static) Verify(ctx context.Context, user, password string, f *ipc.AuthF
 	if err != nil {
 		return nil, err
 	}
-	return s.env.Hasher.verify(ctx, c, password, f)
+	return s.env.Hasher.verify(ctx, c, password, f, func(string) string { return "" })
 }

@@ -3,8 +3,10 @@
 package programs
 
 import (
+	"yubin/internal/acmed"
 	"yubin/internal/authd"
 	"yubin/internal/cli"
+	"yubin/internal/imapd"
 	"yubin/internal/local"
 	"yubin/internal/mailctl"
 	"yubin/internal/mailq"
@@ -12,6 +14,7 @@ import (
 	"yubin/internal/newaliases"
 	"yubin/internal/pamd"
 	"yubin/internal/pickup"
+	"yubin/internal/pop3d"
 	"yubin/internal/qmgr"
 	"yubin/internal/smtpc"
 	"yubin/internal/smtpd"
@@ -21,6 +24,7 @@ import (
 // All is every program: daemons in the order a letter meets them, then
 // commands.
 var All = []*cli.Command{
-	master.Command, smtpd.Command, pickup.Command, qmgr.Command, local.Command, smtpc.Command, authd.Command, pamd.Command,
+	master.Command, smtpd.Command, pickup.Command, qmgr.Command, local.Command, smtpc.Command, authd.Command, acmed.Command, pamd.Command,
+	pop3d.Command, imapd.Command,
 	submit.Command, mailq.Command, newaliases.Command, mailctl.Command,
 }

@@ -166,6 +166,7 @@ func (s *scheduler) expand(transport string, m *message, r *recipient) {
 		env.Sender, attrs = *fw.sender, nil
 		delete(env.Attrs, queue.AttrEnvID)
 		delete(env.Attrs, queue.AttrRet)
+		delete(env.Attrs, queue.AttrDeliverBy)
 	}
 	if env.Attrs == nil {
 		env.Attrs = map[string]string{}

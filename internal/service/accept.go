@@ -56,6 +56,9 @@ func (a *acceptor) start(sessions context.Context) {
 // stop returns when nothing is accepted any more. Connections that are not
 // accepted stay in the backlog of the socket, which other processes share.
 func (a *acceptor) stop() {
+	if a.stopped() {
+		return
+	}
 	close(a.quit)
 	for _, l := range a.listeners {
 		setDeadline(l, time.Unix(1, 0))
@@ -74,6 +77,8 @@ func (a *acceptor) loop(sessions context.Context, l net.Listener) {
 	for a.room() {
 		c, err := l.Accept()
 		switch {
+		case errors.Is(err, errSpent):
+			return
 		case err == nil:
 			short = false
 			a.begin(sessions, c)
@@ -182,9 +187,12 @@ func (a *acceptor) remove(c net.Conn) {
 
 // note wakes who waits on change.
 func (a *acceptor) note(changed bool) {
-	if !changed {
-		return
+	if changed {
+		a.nudge()
 	}
+}
+
+func (a *acceptor) nudge() {
 	select {
 	case a.change <- struct{}{}:
 	default:

@@ -70,6 +70,9 @@ type Handler struct {
 	// the background belongs to it; ctx ends after Stop has returned. An error
 	// ends the process with status 1, or 78 when it has a config.Problem.
 	Start func(ctx context.Context, s *Service) error
+	// Lifetime is how many connections the process takes: it leaves the next to
+	// another generation and ends when its own have ended. 0: no bound.
+	Lifetime int
 	// Check finds what Start would find wrong with a configuration, by the same
 	// code, and changes nothing. It is called in place of all else by --check.
 	Check func(c *config.Config, log *maillog.Logger) error
@@ -236,6 +239,11 @@ func (s *Service) run(ctx context.Context, listeners []net.Listener, signals <-c
 		}
 	}
 	retire := s.status.listen(s.Log.Redirect)
+	gates := newTurnstile(s.h.Lifetime)
+	listeners, err := gates.at(listeners)
+	if err != nil {
+		return &cli.Status{Code: cli.ExOSErr, Err: err}
+	}
 	s.accepted = newAcceptor(listeners, s.MaxConns, s.serve, s.Log)
 	sessions, end := context.WithCancel(ctx)
 	defer end()
@@ -247,8 +255,18 @@ func (s *Service) run(ctx context.Context, listeners []net.Listener, signals <-c
 	for {
 		select {
 		case <-s.accepted.change:
+			if s.accepted.stopped() && s.accepted.open() == 0 {
+				return s.finish(ctx)
+			}
 			idle.Reset(s.times.idle)
+		case <-gates.spent:
+			s.accepted.stop()
+			s.retire()
+			s.accepted.nudge()
 		case <-idle.C:
+			if s.accepted.stopped() {
+				continue
+			}
 			if next, ok := s.mayEnd(sessions); ok {
 				s.status.nextWake(next)
 				s.retire()

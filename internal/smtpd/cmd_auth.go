@@ -8,6 +8,7 @@ import (
 	"yubin/internal/auth"
 	"yubin/internal/ipc"
 	"yubin/internal/maillog"
+	"yubin/internal/sasl"
 	"yubin/internal/smtp"
 )
 
@@ -22,7 +23,6 @@ var (
 // cmdAuth lets the client log in (RFC 4954, 4). What the client says here is
 // never logged.
 func (s *session) cmdAuth(ctx context.Context, args string) smtp.Reply {
-	s.secretive = true
 	switch {
 	case !s.mayLogin():
 		return s.fault(503, smtp.BadCommand, "Error: authentication not enabled")
@@ -97,7 +97,13 @@ func (a *attempt) run(ctx context.Context, initial []byte) smtp.Reply {
 	case !contains(now, a.mechanism):
 		return a.refused(noMechanism)
 	}
-	x, step := s.srv.login.server.Begin(ctx, a.mechanism, initial, s.facts())
+	facts := s.facts()
+	if facts.TLS != nil && !sasl.Binds(now) { // smtpd_sasl_mechanism_filter
+		without := *facts.TLS
+		without.Exporter = nil
+		facts.TLS = &without
+	}
+	x, step := s.srv.login.server.Begin(ctx, a.mechanism, initial, facts)
 	a.exchange = x
 	for step.State == ipc.AuthGoOn {
 		response, err := a.ask(ctx, step.Challenge)

@@ -205,6 +205,7 @@ func (s *session) execute(ctx context.Context, line []byte, bare bool) smtp.Repl
 	if i != unknown {
 		s.where = verbs[i]
 	}
+	s.secretive = s.secretive || verb == "AUTH"
 	r := s.dispatch(ctx, i, args)
 	s.count(i, r)
 	return r

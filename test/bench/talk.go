@@ -24,6 +24,7 @@ func newTalker() (*talker, error) { return &talker{}, nil }
 func (t *talker) name() string       { return "talk" }
 func (t *talker) version() string    { return "" }
 func (t *talker) addr() string       { return t.address }
+func (t *talker) at(int) string      { return t.address }
 func (t *talker) pid() int           { return t.process.Process.Pid }
 func (t *talker) mail() string       { return "" }
 func (t *talker) sendmail() []string { return nil }

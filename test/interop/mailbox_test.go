@@ -233,6 +233,29 @@ func TestMaildirInTurns(t *testing.T) {
 			uidl[line] = true
 		}
 	}
+	// Enough goes for the uidlist to be written anew.
+	s.asOwner(func() {
+		for range 100 {
+			s.deliver()
+		}
+		v, err := s.tree.Open("INBOX", mailbox.ReadWrite)
+		s.must(err)
+		defer v.Close()
+		var uids []uint32
+		for i := range v.Snapshot().Len() - 3 {
+			uids = append(uids, v.Snapshot().Message(i).UID)
+		}
+		_, err = v.Expunge(uids)
+		s.must(err)
+		s.deliver()
+		_, err = v.Refresh()
+		s.must(err)
+	})
+	list, err := os.ReadFile(filepath.Join(s.dir, "Maildir", "dovecot-uidlist"))
+	if err != nil || bytes.Count(list, []byte("\n")) != 1+4 {
+		t.Errorf("uidlist after many removals: %s, %v", list, err)
+	}
+	s.agree("INBOX", "INBOX")
 	if now := s.ourView("INBOX")[0]; now != first {
 		t.Errorf("UIDVALIDITY: %s, at first %s", now, first)
 	}

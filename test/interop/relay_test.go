@@ -36,9 +36,14 @@ func relay(t *testing.T, addr string) (s *server, trust string) {
 	t.Helper()
 	host, _, _ := net.SplitHostPort(addr)
 	files, ca := certificate(t, host)
-	files["passwords"] = relayUser + ":{PLAIN.b64}" + base64.StdEncoding.EncodeToString([]byte(relayPassword)) + "::::::\n"
+	files["passwords"] = relayPasswords()
 	files["keys/default/HS256/default"] = base64.StdEncoding.EncodeToString(tokenKey)
 	return serve(t, "submission", addr, files), "smtp_tls_CAfile = " + ca
+}
+
+// relayPasswords is a passwd-file with the relay's user.
+func relayPasswords() string {
+	return relayUser + ":{PLAIN.b64}" + base64.StdEncoding.EncodeToString([]byte(relayPassword)) + "::::::\n"
 }
 
 // relaySet is the command that makes a server the relay; the system is started

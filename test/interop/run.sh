@@ -19,11 +19,14 @@ install() {
 }
 
 missing=
-for program in swaks msmtp mutt; do
+for program in swaks msmtp mutt sslscan openssl curl python3 fetchmail mpop; do
 	has "$program" || missing="$missing $program"
 done
 [ -x "$(git --exec-path)/git-send-email" ] || missing="$missing git-email"
 perl -MMail::Address -e 1 2>/dev/null || missing="$missing libmailtools-perl" # git-send-email needs it
+perl -MIO::Socket::SSL -e 1 2>/dev/null || missing="$missing libio-socket-ssl-perl" # Net::POP3 speaks TLS with it
+has getmail || missing="$missing getmail6"
+has testssl || missing="$missing testssl.sh"
 has script || missing="$missing bsdutils"
 # shellcheck disable=SC2086 # a list of packages
 [ -z "$missing" ] || install $missing
@@ -41,7 +44,8 @@ for package in postfix exim4-daemon-light opensmtpd dovecot-core dovecot-lmtpd d
 		wanted=out/opensmtpd_[7-9]*.deb
 		options="-o Dir::Etc::SourceList=$work/backports -o Dir::Etc::SourceParts=/dev/null
 			-o Dir::State::Lists=$work/lists -o Dir::Cache=$work/cache"
-		echo "deb http://deb.debian.org/debian bookworm-backports main" >"$work/backports"
+		mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -v security | head -n 1)
+		echo "deb $mirror bookworm-backports main" >"$work/backports"
 	fi
 	# shellcheck disable=SC2086,SC2012 # a pattern; names of packages
 	newest() { ls $wanted 2>/dev/null | sort -V | tail -n 1; }

@@ -9,7 +9,8 @@
 # With DIR/cert.pem and DIR/key.pem opensmtpd offers STARTTLS. submission is a
 # Postfix that wants TLS, with them (at port 465 before anything is said), and
 # then a login, which Dovecot judges: by DIR/passwords (a passwd-file), or by a
-# JWT that a key of DIR/keys has signed.
+# JWT that a key of DIR/keys has signed. Where DIR/socket names a socket, the
+# authentication service there judges instead.
 set -eu
 name=$1 root=$2 dir=$3 host=${4-} port=${5-}
 
@@ -143,7 +144,8 @@ postfix() {
 	exec /usr/lib/postfix/sbin/master -c "$dir/etc" -d
 }
 
-submission() {
+# judge: Dovecot's authentication service, for submission.
+judge() {
 	mkdir -p "$dir/dovecot" "$dir/spool/private"
 	chown -R dovecot "$dir/passwords" "$dir/keys"
 	cat >"$dir/auth.conf" <<-END
@@ -190,16 +192,24 @@ submission() {
 		username_attribute = email
 	END
 	/usr/sbin/dovecot -F -c "$dir/auth.conf" &
-	wrapper=no
-	[ "$port" != 465 ] || wrapper=yes
 	while kill -0 $! && [ ! -S "$dir/spool/private/auth" ]; do sleep 0.05; done
+}
+
+submission() {
+	wrapper=no asked=private/auth
+	[ "$port" != 465 ] || wrapper=yes
+	if [ -f "$dir/socket" ]; then
+		asked=$(cat "$dir/socket")
+	else
+		judge
+	fi
 	postfix "$(cat <<-END
 		smtpd_tls_security_level = encrypt
 		smtpd_tls_wrappermode = $wrapper
 		smtpd_tls_chain_files = $dir/key.pem, $dir/cert.pem
 		smtpd_sasl_auth_enable = yes
 		smtpd_sasl_type = dovecot
-		smtpd_sasl_path = private/auth
+		smtpd_sasl_path = $asked
 		smtpd_sasl_authenticated_header = yes
 		smtpd_relay_restrictions = permit_sasl_authenticated, reject
 	END

@@ -1,0 +1,122 @@
+package pop3d
+
+import (
+	"context"
+	"encoding/base64"
+	"strings"
+
+	"yubin/internal/ipc"
+	"yubin/internal/login"
+)
+
+const noPlaintext = "[AUTH] Plaintext authentication disallowed on non-secure (SSL/TLS) connections."
+
+// name is USER.
+func (g *guest) name(_ context.Context, args string) error {
+	g.user = ""
+	if _, plain := g.MayLogIn(); !plain {
+		g.RefusePlaintext("PLAIN")
+		return g.Printf("-ERR %s\r\n", noPlaintext)
+	}
+	if args == "" || strings.ContainsRune(args, 0) {
+		return g.fault("No user name.")
+	}
+	g.user = args
+	return g.Printf("+OK\r\n")
+}
+
+// pass is PASS: SASL's PLAIN by another name.
+func (g *guest) pass(ctx context.Context, args string) error {
+	user := g.user
+	g.user = ""
+	switch {
+	case user == "":
+		return g.fault("No username given.")
+	case strings.ContainsRune(args, 0):
+		return g.fault("No password has a NUL.")
+	}
+	return g.logIn(ctx, "PLAIN", []byte("\x00"+user+"\x00"+args))
+}
+
+// auth is AUTH; without a mechanism it lists them.
+func (g *guest) auth(ctx context.Context, args string) error {
+	mechanism, initial, given := strings.Cut(args, " ")
+	if mechanism == "" {
+		list := ""
+		for _, m := range g.Mechanisms(ctx) {
+			list += m + "\r\n"
+		}
+		return g.Printf("+OK\r\n%s.\r\n", list)
+	}
+	var response []byte
+	if given {
+		var ok bool
+		// RFC 5034, 4: "=" is a response that is there and empty.
+		if response, ok = decode(strings.TrimSpace(initial)); !ok {
+			return g.fault("Invalid base64 data in initial response")
+		}
+	}
+	return g.logIn(ctx, strings.ToUpper(mechanism), response)
+}
+
+// decode reads base64; "=" is nothing. The result is not nil.
+func decode(s string) (b []byte, ok bool) {
+	if s == "=" {
+		return []byte{}, true
+	}
+	b, err := base64.StdEncoding.AppendDecode([]byte{}, []byte(s))
+	return b, err == nil
+}
+
+// ask sends a challenge and returns the response.
+func (g *guest) ask(ctx context.Context) func([]byte) ([]byte, error) {
+	return func(challenge []byte) ([]byte, error) {
+		if err := g.Printf("+ %s\r\n", base64.StdEncoding.EncodeToString(challenge)); err != nil {
+			return nil, err
+		}
+		line, err := g.Next(ctx, loginLine)
+		if err != nil {
+			return nil, err
+		}
+		if response, ok := decode(string(line)); ok && string(line) != "=" {
+			return response, nil
+		}
+		return nil, login.ErrCancelled // "*", or what is no base64
+	}
+}
+
+func (g *guest) logIn(ctx context.Context, mechanism string, initial []byte) error {
+	start := login.Start{}
+	if g.utf8 {
+		start.Enabled = []string{"UTF8"}
+	}
+	r, err := g.Login(ctx, mechanism, initial, start, g.ask(ctx))
+	if err != nil {
+		return err
+	}
+	if r.In {
+		g.over = true
+		return nil
+	}
+	text := r.Text
+	if text == "" {
+		text = "Authentication failed."
+	}
+	if code := codes[r.Code]; code != "" {
+		text = "[" + code + "] " + text
+	}
+	if g.Worn() {
+		return g.end("Too many authentication failures", "-ERR "+text)
+	}
+	return g.Printf("-ERR %s\r\n", text)
+}
+
+// codes are POP3's response codes (RFC 3206, 4) for ipc's.
+var codes = map[string]string{
+	ipc.AuthCodeFailed:      "AUTH",
+	ipc.AuthCodeAuthz:       "AUTH",
+	ipc.AuthCodeExpired:     "AUTH",
+	ipc.AuthCodePrivacy:     "AUTH",
+	ipc.AuthCodeUnavailable: "SYS/TEMP",
+	ipc.AuthCodeDisabled:    "SYS/PERM",
+}

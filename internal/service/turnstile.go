@@ -1,0 +1,108 @@
+package service
+
+import (
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A turnstile lets a number of connections in, whatever sockets they come to:
+// not one more, also when several come at once.
+type turnstile struct {
+	limit int
+	spent chan struct{} // the last one is in
+
+	mu    sync.Mutex // guards taken, and accepting
+	taken int
+}
+
+var errSpent = errors.New("as many connections as one process takes")
+
+// newTurnstile returns a turnstile; limit 0 is no limit.
+func newTurnstile(limit int) *turnstile {
+	return &turnstile{limit: limit, spent: make(chan struct{}, 1)}
+}
+
+// at puts the turnstile before listeners.
+func (t *turnstile) at(listeners []net.Listener) ([]net.Listener, error) {
+	if t.limit == 0 {
+		return listeners, nil
+	}
+	var gates []net.Listener
+	for _, l := range listeners {
+		s, ok := l.(interface{ File() (*os.File, error) })
+		if !ok {
+			return nil, errors.New("a listening socket without descriptor")
+		}
+		f, err := s.File()
+		if err != nil {
+			return nil, err
+		}
+		// A listener lets nobody wait for its readiness without accepting; a
+		// file does.
+		raw, err := f.SyscallConn()
+		if err != nil {
+			return nil, err
+		}
+		gates = append(gates, &gate{l, f, raw, t})
+	}
+	return gates, nil
+}
+
+// A gate is a listening socket behind a turnstile.
+type gate struct {
+	net.Listener
+	file *os.File
+	raw  syscall.RawConn
+	t    *turnstile
+}
+
+func (g *gate) SetDeadline(t time.Time) error { return g.file.SetDeadline(t) }
+
+func (g *gate) Close() error { return errors.Join(g.file.Close(), g.Listener.Close()) }
+
+// Accept implements net.Listener. Its error when nobody is let in any more is
+// errSpent.
+func (g *gate) Accept() (net.Conn, error) {
+	fd, acceptErr := -1, error(nil)
+	err := g.raw.Read(func(socket uintptr) bool {
+		fd, acceptErr = g.t.accept(int(socket))
+		return acceptErr != unix.EAGAIN && acceptErr != unix.ECONNABORTED
+	})
+	if err = errors.Join(err, acceptErr); err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), "accepted")
+	defer f.Close()
+	c, err := net.FileConn(f)
+	if t, ok := c.(*net.TCPConn); ok {
+		t.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true})
+	}
+	return c, err
+}
+
+func (t *turnstile) accept(socket int) (fd int, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.taken == t.limit {
+		return -1, errSpent
+	}
+	for {
+		fd, _, err = unix.Accept4(socket, unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
+		if err != unix.EINTR {
+			break
+		}
+	}
+	if err != nil {
+		return -1, err
+	}
+	if t.taken++; t.taken == t.limit {
+		t.spent <- struct{}{}
+	}
+	return fd, nil
+}
