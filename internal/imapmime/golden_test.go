@@ -132,19 +132,6 @@ func canonicalString(s []byte) string {
 	return b.String() + `"`
 }
 
-// source is an imap.Source over a bufio.Reader.
-type source struct{ *bufio.Reader }
-
-func (s source) Peek() (byte, error) {
-	b, err := s.Reader.Peek(1)
-	if err != nil {
-		return 0, err
-	}
-	return b[0], nil
-}
-
-func (s source) Take() { s.Discard(1) }
-
 // answer answers a FETCH item.
 func answer(t *testing.T, r io.ReaderAt, root *mimescan.Part, item string) string {
 	t.Helper()
@@ -156,7 +143,7 @@ func answer(t *testing.T, r io.ReaderAt, root *mimescan.Part, item string) strin
 	case "BODY", "BODYSTRUCTURE":
 		return canonical(AppendStructure(nil, root, item != "BODY", false))
 	}
-	d := imap.NewDecoder(source{bufio.NewReader(strings.NewReader("1 " + item + "\r\n"))}, imap.Limits{Command: 1000, Literal: 1000, Nesting: 20}, nil)
+	d := imap.NewDecoder(imap.Buffered(bufio.NewReader(strings.NewReader("1 "+item+"\r\n"))), imap.Limits{Command: 1000, Literal: 1000, Nesting: 20}, nil)
 	d.Begin()
 	f := d.Fetch()
 	if d.Err() != nil {

@@ -38,7 +38,7 @@ func (l *letter) Text() (io.ReaderAt, *mimescan.Part, error) {
 
 func parse(t testing.TB, line string) imap.Search {
 	t.Helper()
-	d := imap.NewDecoder(bufio.NewReader(strings.NewReader(line+"\r\n")), imap.Limits{Command: 9999, Literal: 9999, Nesting: 20}, nil)
+	d := imap.NewDecoder(imap.Buffered(bufio.NewReader(strings.NewReader(line+"\r\n"))), imap.Limits{Command: 9999, Literal: 9999, Nesting: 20}, nil)
 	d.AcceptUTF8()
 	d.Begin()
 	s := d.Search()
@@ -180,7 +180,7 @@ func TestSort(t *testing.T) {
 		"ARRIVAL": {0, 1, 2}, "REVERSE ARRIVAL": {2, 1, 0}, "SIZE": {2, 1, 0}, "DATE": {1, 2, 0}, "FROM": {0, 1, 2}, "DISPLAYFROM": {2, 1, 0},
 		"SUBJECT": {1, 2, 0}, "SUBJECT REVERSE DATE": {2, 1, 0}, "CC": {0, 2, 1}, "DISPLAYTO": {1, 2, 0}, "TO": {1, 2, 0}, "REVERSE FROM": {2, 1, 0},
 	} {
-		d := imap.NewDecoder(bufio.NewReader(strings.NewReader("("+criteria+") UTF-8 ALL\r\n")), imap.Limits{Command: 999, Literal: 99, Nesting: 9}, nil)
+		d := imap.NewDecoder(imap.Buffered(bufio.NewReader(strings.NewReader("("+criteria+") UTF-8 ALL\r\n"))), imap.Limits{Command: 999, Literal: 99, Nesting: 9}, nil)
 		d.Begin()
 		by := d.Sort().Sort
 		keys := make([]Key, len(list))
