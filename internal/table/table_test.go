@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -338,15 +339,66 @@ func FuzzInline(f *testing.F) {
 	})
 }
 
-func BenchmarkParseText(b *testing.B) {
+// Keys that are longer in lower case than in the file leave the rest of it alone.
+func TestLongerInLowerCase(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	for i := range 100 {
+		fmt.Fprintf(&b, "%sX%d v%d\nPLAIN%d w%d\n", strings.Repeat("Ⱥ", 20), i, i, i, i)
+	}
+	x := parseText([]byte(b.String()), func(line int, what string) { t.Errorf("line %d: %s", line, what) })
+	for i := range 100 {
+		long, _ := x.lookup(strings.ToLower(fmt.Sprintf("%sx%d", strings.Repeat("Ⱥ", 20), i)))
+		plain, _ := x.lookup(fmt.Sprintf("plain%d", i))
+		if want := fmt.Sprintf("v%d w%d", i, i); long+" "+plain != want {
+			t.Errorf("got %q and %q, want %q", long, plain, want)
+		}
+	}
+}
+
+// A million lines stay near the size of their file: one copy of it, and the index.
+func TestMillion(t *testing.T) {
+	path := million(t)
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	table, err := Open("hash:" + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if value, _, err := table.Lookup("User777777@example.com"); value != "example.com/user777777/" || err != nil {
+		t.Errorf("got %q, %v", value, err)
+	}
+	runtime.ReadMemStats(&after)
+	if got, limit := after.TotalAlloc-before.TotalAlloc, uint64(info.Size())+32<<20; got > limit {
+		t.Errorf("allocated %d octets for a file of %d, want at most %d", got, info.Size(), limit)
+	}
+}
+
+// million makes a table of a million lines.
+func million(t testing.TB) string {
 	var text strings.Builder
 	for i := range 1_000_000 {
 		fmt.Fprintf(&text, "user%d@example.com example.com/user%d/\n", i, i)
 	}
-	b.SetBytes(int64(text.Len()))
+	return write(t, text.String())
+}
+
+// BenchmarkMillion is the first lookup in a table of a million lines.
+func BenchmarkMillion(b *testing.B) {
+	path := million(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		parseText([]byte(text.String()), ignore)
+		table, err := Open("hash:" + path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, found, err := table.Lookup("user777777@example.com"); !found || err != nil {
+			b.Fatal(found, err)
+		}
 	}
 }
 
