@@ -356,9 +356,9 @@ func TestLongerInLowerCase(t *testing.T) {
 	}
 }
 
-// A million lines stay near the size of their file: one copy of it, and the index.
-func TestMillion(t *testing.T) {
-	path := million(t)
+// A long table stays near the size of its file: one copy of it, and the index.
+func TestLong(t *testing.T) {
+	path := long(t, 200_000)
 	info, err := os.Stat(path)
 	if err != nil {
 		t.Fatal(err)
@@ -369,19 +369,19 @@ func TestMillion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if value, _, err := table.Lookup("User777777@example.com"); value != "example.com/user777777/" || err != nil {
+	if value, _, err := table.Lookup("User77777@example.com"); value != "example.com/user77777/" || err != nil {
 		t.Errorf("got %q, %v", value, err)
 	}
 	runtime.ReadMemStats(&after)
-	if got, limit := after.TotalAlloc-before.TotalAlloc, uint64(info.Size())+32<<20; got > limit {
+	if got, limit := after.TotalAlloc-before.TotalAlloc, uint64(info.Size())+8<<20; got > limit {
 		t.Errorf("allocated %d octets for a file of %d, want at most %d", got, info.Size(), limit)
 	}
 }
 
-// million makes a table of a million lines.
-func million(t testing.TB) string {
+// long makes a table of so many lines.
+func long(t testing.TB, lines int) string {
 	var text strings.Builder
-	for i := range 1_000_000 {
+	for i := range lines {
 		fmt.Fprintf(&text, "user%d@example.com example.com/user%d/\n", i, i)
 	}
 	return write(t, text.String())
@@ -389,7 +389,7 @@ func million(t testing.TB) string {
 
 // BenchmarkMillion is the first lookup in a table of a million lines.
 func BenchmarkMillion(b *testing.B) {
-	path := million(b)
+	path := long(b, 1_000_000)
 	b.ReportAllocs()
 	for b.Loop() {
 		table, err := Open("hash:" + path)
