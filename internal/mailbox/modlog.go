@@ -160,7 +160,7 @@ func (m *modLog) apply(body []byte) bool {
 		m.words = d.words()
 	case modUsed:
 		m.boot, m.reserved, m.used = d.text(), d.u64(), true
-		ok = m.reserved >= m.highest && m.reserved <= 2*maxModSeq-1
+		ok = m.reserved >= m.highest && m.reserved <= maxModSeq
 	case modEnd:
 		m.used = false
 	default:
