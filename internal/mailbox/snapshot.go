@@ -236,6 +236,9 @@ func (c *Changes) Empty() bool {
 	return !c.Reset && len(c.New) == 0 && len(c.Gone) == 0 && len(c.Flags) == 0 && len(c.ModSeq) == 0
 }
 
+// Changes returns what lies between s and a later Snapshot of the folder.
+func (s *Snapshot) Changes(now *Snapshot) *Changes { return changes(s, now) }
+
 // changes compares two snapshots; chunks that they share cost nothing.
 func changes(old, now *Snapshot) *Changes {
 	c := &Changes{Reset: old.validity != now.validity}

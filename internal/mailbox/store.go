@@ -34,7 +34,8 @@ const defaultIdle = 16
 // A Store holds the folders that a process has open. It may be used by many
 // goroutines.
 type Store struct {
-	o Options
+	o       Options
+	watcher watcher
 
 	mu      sync.Mutex // guards what follows, and folder.views
 	folders map[folderKey]*folder
@@ -53,7 +54,7 @@ func New(o Options) *Store {
 	if o.Idle == 0 {
 		o.Idle = defaultIdle
 	}
-	return &Store{o: o, folders: map[folderKey]*folder{}}
+	return &Store{o: o, watcher: watcher{warn: o.Warn}, folders: map[folderKey]*folder{}}
 }
 
 // Close lets go of folders that have no View. The Store can still be used.
