@@ -42,9 +42,11 @@ With tls_acme_domains authd gets a certificate by ACME and renews it after two t
 of its life; acmed(8) proves to the authority that the names are this host's. An order
 that failed is repeated after an hour, then after longer and longer, at most a day.
 
-Where no certificate is configured, authd makes one that vouches for itself, for
-$myhostname, in tls_self_signed_directory. Servers of other domains take it;
-people's mail programs ask whether they trust it.
+Where no certificate is configured, or the files that are configured are not there,
+as RHEL's stock main.cf names some that Postfix's package makes, authd makes one that
+vouches for itself, for $myhostname, in tls_self_signed_directory, and a warning in
+the second case. Servers of other domains take it; people's mail programs ask whether
+they trust it.
 
 smtpd(8), qmgr(8) and local(8) ask which accounts there are, and where their mail
 is, through tables of type userdb (users(5)). The answer is from the backends in
@@ -68,7 +70,8 @@ offers the mechanisms that serve every account as its password is kept:
 SCRAM has -PLUS beside it within TLS 1.3. Each service decides what of it may be
 used in the clear. auth_mechanisms names others, or fewer. EXTERNAL must be named
 there; a client certificate that TLS has verified then lets in the user whose name
-is in it.
+is in it. authd has the name from the program that made the handshake: with EXTERNAL
+a login process that was taken over can log in as anybody who has an account.
 
 OAUTHBEARER and XOAUTH2 take access tokens: JSON Web Tokens, whose signature is
 checked with oauth2_local_validation_keys, or others, which

@@ -36,6 +36,7 @@ var Command = &cli.Command{
 			}
 			var d *daemon
 			return service.Run(ctx, env, o, service.Handler{
+				Computes: true, // hashes of passwords, signatures
 				Start: func(ctx context.Context, s *service.Service) (err error) {
 					d, err = newDaemon(s.Config, s.Log, lastingKey(s.Config, s.Log))
 					if err == nil && d.acme != nil {
@@ -100,7 +101,7 @@ func newDaemon(c *config.Config, log *maillog.Logger, key []byte) (*daemon, erro
 	d := &daemon{log: log, logins: logins, acme: acme, roles: map[string]role{
 		ipc.RoleRelay: {ipc.RelayVersion, ids.Trusted(config.SmtpUser.Of(c)), relay.serve},
 		ipc.RoleUser:  {ipc.UserVersion, ids.Trusted(config.SmtpdUser.Of(c), config.MailOwner.Of(c)), users.serve},
-		ipc.RoleAuth:  {ipc.AuthVersion, ids.Trusted(config.SmtpdUser.Of(c), config.LoginUser.Of(c)), logins.serve},
+		ipc.RoleAuth:  {ipc.AuthVersion, union(logins.ofSMTP, logins.ofLogin), logins.serve},
 		ipc.RoleTLS:   {ipc.TLSVersion, signer.users(), signer.serve},
 	}}
 	if acme != nil {

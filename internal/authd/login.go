@@ -2,6 +2,7 @@ package authd
 
 import (
 	"context"
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"yubin/internal/config"
 	"yubin/internal/fdpass"
+	"yubin/internal/ids"
 	"yubin/internal/ipc"
 	"yubin/internal/maillog"
 	"yubin/internal/passdb"
@@ -33,7 +35,7 @@ const (
 
 // loginParams are the parameters that say who logs in, and how.
 var loginParams = slices.Concat([]*config.Def{
-	config.DataDirectory.Def, config.LoginSyslogName.Def, config.AuthMechanisms.Def, config.AuthFailureDelay.Def,
+	config.DataDirectory.Def, config.SmtpdUser.Def, config.LoginUser.Def, config.LoginSyslogName.Def, config.AuthMechanisms.Def, config.AuthFailureDelay.Def,
 }, oauthParams)
 
 // logins lets clients log in. Its fields do not change.
@@ -50,6 +52,8 @@ type logins struct {
 	open     *census
 	// connections counts those of Dovecot's protocol.
 	connections atomic.Uint64
+	// Who may ask for what: users that serve SMTP, and those of the login roles.
+	ofSMTP, ofLogin map[uint32]bool
 	// sessions gives a connection to master.
 	sessions func(ctx context.Context, s *ipc.SessionStart, conn, ack *os.File) error
 }
@@ -59,6 +63,7 @@ func newLogins(c *config.Config, log, auth *maillog.Logger, backends passdb.List
 	l := &logins{
 		log: log, auth: auth, backends: backends, hasher: hasher, guard: newGuard(),
 		host: config.Myhostname.Of(c), delay: config.AuthFailureDelay.Of(c), open: newCensus(),
+		ofSMTP: ids.Trusted(config.SmtpdUser.Of(c)), ofLogin: ids.Trusted(config.LoginUser.Of(c)),
 		sessions: (&usher{queueDir: config.QueueDirectory.Of(c)}).pass,
 	}
 	var err error
@@ -120,8 +125,28 @@ func (l *logins) mechanisms(f *ipc.AuthFacts) []string {
 	return slices.DeleteFunc(offer, func(m string) bool { return !slices.Contains(l.allowed, m) })
 }
 
+// services tells for which protocols a program of uid may ask. What it says of its
+// clients, a certificate's name even, is its word alone: who has taken smtpd over
+// must not read mail by that.
+func (l *logins) services(uid uint32) func(service string) bool {
+	return func(service string) bool {
+		switch service {
+		case "smtp":
+			return l.ofSMTP[uid]
+		case "pop3", "imap":
+			return l.ofLogin[uid]
+		}
+		return false
+	}
+}
+
 // serve has the conversation with one program.
 func (l *logins) serve(ctx context.Context, c *fdpass.Conn) {
+	peer, err := c.Peer()
+	if err != nil {
+		l.log.Warn("who is connected: %v", err)
+		return
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	v := newConversation(ctx, l, func(r *ipc.AuthReply) error {
@@ -129,12 +154,13 @@ func (l *logins) serve(ctx context.Context, c *fdpass.Conn) {
 		c.Unix().SetWriteDeadline(time.Now().Add(patience))
 		return c.Send(r)
 	})
+	v.may = l.services(peer.Uid)
 	stop := context.AfterFunc(ctx, func() { c.Unix().SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	for {
 		q := new(ipc.AuthRequest)
 		files, err := c.Recv(q)
-		if err != nil {
+		if err != nil && !errors.Is(err, fdpass.ErrFiles) { // without its files a session is refused
 			break
 		}
 		v.take(q, files)
@@ -147,7 +173,8 @@ type conversation struct {
 	l    *logins
 	ctx  context.Context // of the connection
 	send func(*ipc.AuthReply) error
-	busy sync.WaitGroup // steps that are under way
+	may  func(service string) bool // what it may ask for; nil: anything
+	busy sync.WaitGroup            // steps that are under way
 
 	mu sync.Mutex // guards xs
 	xs map[uint64]*exchange
@@ -165,6 +192,11 @@ func (v *conversation) take(q *ipc.AuthRequest, files []*os.File) {
 	}
 	if !bounded(q) {
 		v.fail(q.Exchange, ipc.AuthCodeMalformed, "Invalid authentication data")
+		return
+	}
+	if q.Facts != nil && v.may != nil && !v.may(q.Facts.Service) {
+		v.l.log.Warn("a program asks about logins for %q, which is not its service", maillog.Clean(q.Facts.Service))
+		v.fail(q.Exchange, ipc.AuthCodeMalformed, "not your service")
 		return
 	}
 	switch q.Op {
@@ -199,6 +231,13 @@ func (v *conversation) take(q *ipc.AuthRequest, files []*os.File) {
 // taken over shall not fill our memory with them.
 const maxFact = 512
 
+// What may go along with a session: octets that came behind the login, and
+// capabilities.
+const (
+	maxUnread  = 64 << 10
+	maxEnabled = 32
+)
+
 // bounded tells whether a request is of a size that is worked on.
 func bounded(q *ipc.AuthRequest) bool {
 	facts := []string{q.Mechanism}
@@ -206,6 +245,12 @@ func bounded(q *ipc.AuthRequest) bool {
 		facts = append(facts, f.Service, f.Client, f.Local, f.Session)
 		if t := f.TLS; t != nil {
 			facts = append(facts, t.Version, t.Cipher, t.SNI, t.CertName, string(t.Exporter))
+		}
+	}
+	if s := q.Session; s != nil {
+		facts = append(append(facts, s.Entry, s.Tag), s.Enabled...)
+		if len(s.Unread) > maxUnread || len(s.Enabled) > maxEnabled {
+			return false
 		}
 	}
 	return len(q.Response) <= sasl.MaxMessage && !slices.ContainsFunc(facts, func(s string) bool { return len(s) > maxFact })
@@ -232,8 +277,12 @@ func (v *conversation) begin(q *ipc.AuthRequest) {
 	}
 	var party sasl.Party
 	x := newExchange(v, q)
-	if slices.Contains(v.l.mechanisms(q.Facts), q.Mechanism) {
-		party = sasl.Server(q.Mechanism, x, v.l.can(), channel(v.l.host, q.Facts))
+	if offered := v.l.mechanisms(q.Facts); slices.Contains(offered, q.Mechanism) {
+		ch := channel(v.l.host, q.Facts)
+		if !sasl.Binds(offered) {
+			ch.Exporter = nil
+		}
+		party = sasl.Server(q.Mechanism, x, v.l.can(), ch)
 	}
 	if party == nil {
 		x.cancel()

@@ -252,6 +252,23 @@ func TestWhichMechanisms(t *testing.T) {
 	}
 }
 
+// "y" is a client that could bind and has not been offered it. Where we do not
+// offer it that is the truth; where we do, somebody has hidden it.
+func TestDowngrade(t *testing.T) {
+	t.Parallel()
+	for main, want := range map[string]string{
+		"": ipc.AuthFailed, "auth_mechanisms = scram-sha-256": ipc.AuthGoOn, "auth_mechanisms = scram-sha-256 scram-sha-1-plus": ipc.AuthFailed,
+	} {
+		d := newDesk(t, accounts, main, "auth_failure_delay = 0")
+		facts := d.facts
+		facts.TLS = &ipc.TLSFacts{Exporter: bound.Exporter}
+		r := d.ask(&ipc.AuthRequest{Op: ipc.AuthBegin, Exchange: 1, Mechanism: "SCRAM-SHA-256", Facts: &facts, Initial: true, Response: []byte("y,,n=bob,r=x")})
+		if r.State != want {
+			t.Errorf("%q: got %+v, want %s", main, r, want)
+		}
+	}
+}
+
 func TestExternal(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, accounts, "auth_mechanisms = external", "auth_failure_delay = 0")
@@ -406,6 +423,10 @@ func TestSessions(t *testing.T) {
 			t.Errorf("twice: got %+v", r)
 		}
 		login()
+		if r := hand(strings.Repeat("x", maxFact+1)); r.State != ipc.AuthFailed {
+			t.Errorf("too long: got %+v", r)
+		}
+		login()
 		if r := hand("full"); r.State != ipc.AuthTempFail {
 			t.Errorf("full: got %+v", r)
 		}
@@ -424,6 +445,37 @@ func TestSessions(t *testing.T) {
 			t.Errorf("no mailbox: got %+v", r)
 		}
 	})
+}
+
+// What a program is for bounds what it can ask, whatever a client has made of it:
+// the server of SMTP, which says what certificate its client has, gets nobody's
+// mailbox so.
+func TestForeignServices(t *testing.T) {
+	t.Parallel()
+	const smtpd, login, root = 101, 102, 0
+	for _, c := range []struct {
+		uid     uint32
+		service string
+		want    string
+	}{
+		{smtpd, "smtp", ipc.AuthOK}, {smtpd, "pop3", ipc.AuthFailed}, {smtpd, "imap", ipc.AuthFailed}, {smtpd, "su", ipc.AuthFailed},
+		{login, "imap", ipc.AuthOK}, {login, "pop3", ipc.AuthOK}, {login, "smtp", ipc.AuthFailed}, {login, "su", ipc.AuthFailed}, {login, "", ipc.AuthFailed},
+		{root, "smtp", ipc.AuthOK}, {root, "imap", ipc.AuthOK}, {root, "su", ipc.AuthFailed},
+		{103, "smtp", ipc.AuthFailed}, {103, "imap", ipc.AuthFailed},
+	} {
+		d := newDesk(t, accounts, "auth_mechanisms = external", "auth_failure_delay = 0")
+		d.l.ofSMTP, d.l.ofLogin = map[uint32]bool{root: true, smtpd: true}, map[uint32]bool{root: true, login: true}
+		d.v.may = d.l.services(c.uid)
+		d.facts.Service = c.service
+		r, _, _ := d.login("EXTERNAL", "", "", sasl.Channel{CertName: "ann@example.com"})
+		if r.State != c.want {
+			t.Errorf("uid %d for %q: got %+v, want %s", c.uid, c.service, r, c.want)
+		}
+		r = d.ask(&ipc.AuthRequest{Op: ipc.AuthMechanisms, Exchange: 9, Facts: &d.facts})
+		if r.State != c.want {
+			t.Errorf("uid %d, mechanisms for %q: got %+v, want %s", c.uid, c.service, r, c.want)
+		}
+	}
 }
 
 // slow is a backend that takes its time.

@@ -9,6 +9,7 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -62,11 +63,14 @@ func newSigner(c *config.Config, log *maillog.Logger, acme *subscriber) (*signer
 
 // users are all who may use any set.
 func (s *signer) users() map[uint32]bool {
+	return union(slices.Collect(maps.Values(s.sets))...)
+}
+
+// union is those who are in any of some sets.
+func union(sets ...map[uint32]bool) map[uint32]bool {
 	all := map[uint32]bool{}
-	for _, users := range s.sets {
-		for u := range users {
-			all[u] = true
-		}
+	for _, users := range sets {
+		maps.Copy(all, users)
 	}
 	return all
 }
@@ -181,6 +185,13 @@ func isHandshake(m []byte) bool {
 		return false
 	}
 	// RFC 8422, 5.4: two random values, then named_curve, the curve, the point.
-	const random = 64
-	return len(m) > random+4 && m[random] == 3 && int(m[random+3]) == len(m)-random-4
+	const random, head = 64, 68
+	if len(m) <= head || m[random] != 3 || m[random+1] != 0 || int(m[random+3]) != len(m)-head {
+		return false
+	}
+	point := m[head:]
+	if size := map[byte]int{23: 65, 24: 97, 25: 133}[m[random+2]]; size > 0 { // the curves of NIST
+		return len(point) == size && point[0] == 4
+	}
+	return m[random+2] == 29 && len(point) == 32 // X25519
 }

@@ -113,7 +113,10 @@ func TestSets(t *testing.T) {
 		{"own one", []string{"tls_cert_file = DIR/a.pem", "imapd_tls_cert_file = DIR/b.pem"}, "a.test+1", "a.test+1", "b.test+0"},
 		{"two kinds", []string{"smtpd_tls_cert_file = DIR/a.pem", "smtpd_tls_eccert_file = DIR/b.pem"}, "b.test+0 a.test+1", "self.test+0", "self.test+0"},
 		{"chain files", []string{"tls_chain_files = DIR/a.pem, DIR/b.pem", "tls_cert_file = DIR/missing"}, "b.test+0 a.test+1", "b.test+0 a.test+1", "b.test+0 a.test+1"},
-		{"missing", []string{"tls_cert_file = DIR/missing"}, "error: open DIR/missing: no such file or directory", "error: open DIR/missing: no such file or directory", "error: open DIR/missing: no such file or directory"},
+		{"missing", []string{"smtpd_tls_cert_file = DIR/missing", "smtpd_tls_key_file = DIR/gone"}, "self.test+0", "self.test+0", "self.test+0"},
+		{"one kind is missing", []string{"tls_cert_file = DIR/a.pem", "smtpd_tls_eccert_file = DIR/missing"}, "a.test+1", "a.test+1", "a.test+1"},
+		{"the key is missing", []string{"tls_cert_file = DIR/cert.pem", "tls_key_file = DIR/missing"}, "self.test+0", "self.test+0", "self.test+0"},
+		{"missing, none made", []string{"tls_cert_file = DIR/missing", "tls_self_signed_directory ="}, "error: open DIR/missing: no such file or directory", "error: open DIR/missing: no such file or directory", "error: open DIR/missing: no such file or directory"},
 		{"wrong key", []string{"tls_cert_file = DIR/cert.pem", "tls_key_file = DIR/other.pem"}, "error: DIR/cert.pem, DIR/other.pem: the key is not that of the certificate", "", ""},
 		{"passphrase", []string{"tls_cert_file = DIR/cert.pem", "tls_key_file = DIR/locked.pem"}, "error: DIR/locked.pem: the key has a passphrase, and nobody is here to type it: openssl pkey -in FILE -out FILE writes it without", "", ""},
 		{"no key", []string{"tls_cert_file = DIR/cert.pem"}, "error: DIR/cert.pem: no private key; want PEM, -----BEGIN PRIVATE KEY-----", "", ""},
@@ -336,6 +339,9 @@ func TestSign(t *testing.T) {
 		{"pop3d", "pop3d", digest[:], crypto.SHA256, true, "PSS is for RSA"},
 		{"imapd", "imapd", digest[:], 0, false, "not what a TLS handshake signs"},
 		{"imapd", "imapd", []byte("a certificate"), 0, false, "not what a TLS handshake signs"},
+		// Octets that are no curve may be anything, part of a certificate, say.
+		{"imapd", "imapd", []byte(strings.Replace(params, "\x1d", "\x0c", 1)), 0, false, "not what a TLS handshake signs"},
+		{"imapd", "imapd", []byte(strings.Replace(params, "\x1d", "\x17", 1)), 0, false, "not what a TLS handshake signs"},
 		{"imapd", "imapd", []byte(verify + "more"), 0, false, "not what a TLS handshake signs"},
 		{"imapd", "imapd", digest[:], crypto.SHA256, false, "not what a TLS handshake signs"},
 	} {

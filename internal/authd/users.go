@@ -46,6 +46,7 @@ func (u *users) serve(ctx context.Context, c *fdpass.Conn) {
 				a = ipc.UserReply{Error: err.Error()}
 			}
 			a.ID = q.ID
+			c.Unix().SetWriteDeadline(time.Now().Add(patience)) // who takes no answer keeps nobody
 			if err := c.Send(a); err != nil {
 				u.log.Warn("answer to process: %v", err)
 			}

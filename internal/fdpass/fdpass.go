@@ -25,6 +25,11 @@ const (
 	MaxFiles  = 64
 )
 
+// ErrFiles is Recv's error for a packet whose descriptors were lost, as for a
+// process that has as many as it may. v has the packet, and the connection is as
+// good as before.
+var ErrFiles = errors.New("descriptors that came with a packet were lost: too many are open")
+
 // A Conn is one end of a SEQPACKET connection. One goroutine may send while
 // another receives; several may send.
 type Conn struct {
@@ -130,8 +135,12 @@ func (c *Conn) Recv(v any) ([]*os.File, error) {
 	files, err := rights(c.oob[:oobn])
 	switch {
 	case err != nil:
-	case flags&(unix.MSG_TRUNC|unix.MSG_CTRUNC) != 0:
+	case flags&unix.MSG_TRUNC != 0:
 		err = errors.New("packet too large")
+	case flags&unix.MSG_CTRUNC != 0:
+		if err = json.Unmarshal(c.buf[:n], v); err == nil {
+			err = ErrFiles
+		}
 	case n == 0:
 		err = io.EOF
 	default:

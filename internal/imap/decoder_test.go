@@ -12,23 +12,10 @@ import (
 
 var testLimits = Limits{Command: 4096, Literal: 1024, Nesting: 16}
 
-// source is a Source over a bufio.Reader.
-type source struct{ *bufio.Reader }
-
-func (s source) Peek() (byte, error) {
-	b, err := s.Reader.Peek(1)
-	if err != nil {
-		return 0, err
-	}
-	return b[0], nil
-}
-
-func (s source) Take() { s.Discard(1) }
-
 // decoder reads text; asked counts the literals that were asked for.
 func decoder(text string) (d *Decoder, asked *int) {
 	asked = new(int)
-	d = NewDecoder(source{bufio.NewReader(strings.NewReader(text))}, testLimits, func() error { *asked++; return nil })
+	d = NewDecoder(Buffered(bufio.NewReader(strings.NewReader(text))), testLimits, func() error { *asked++; return nil })
 	d.Begin()
 	return d, asked
 }

@@ -7,11 +7,11 @@
 //	address.go    address lists
 //	envelope.go   ENVELOPE
 //	structure.go  BODY and BODYSTRUCTURE
-//	answers.go    these as octets for a cache
+//	record.go     these and the structure as octets for a cache
 //	section.go    BODY[...]
 //	binary.go     BINARY[...]
-//	preview.go    PREVIEW
+//	preview.go    PREVIEW; html.go: text of HTML
 //
 // Messages that follow no standard are shown as Dovecot shows them; what differs
-// on purpose is in testdata/differences.
+// on purpose is in testdata/differences.txt.
 package imapmime

@@ -66,6 +66,7 @@ func (c *Client) identify() bool {
 		Local: addrText(c.local), LPort: local.Port(), Session: newID(),
 	}
 	c.Conn = talk.New(c.raw, c.srv.sessionTimeout, nil)
+	c.Bound(c.by)
 	return true
 }
 

@@ -14,6 +14,7 @@ import (
 	"yubin/internal/config"
 	"yubin/internal/fdpass"
 	"yubin/internal/ipc"
+	"yubin/internal/lull"
 	"yubin/internal/maillog"
 	"yubin/internal/queue"
 	"yubin/internal/servertls"
@@ -64,6 +65,7 @@ type Server struct {
 	loginTimeout, sessionTimeout time.Duration
 	disablePlaintext             bool
 	clients, failures            int
+	lull                         *lull.Keeper
 
 	mu      sync.Mutex // guards waiting
 	waiting list.List  // *Client that have not logged in, the oldest first
@@ -89,7 +91,7 @@ func New(c *config.Config, o Options) *Server {
 	return &Server{
 		Options: o, logins: o.Log.Bare(config.LoginSyslogName.Of(c)), greeting: config.LoginGreeting.Of(c),
 		loginTimeout: p.LoginTimeout.Of(c), sessionTimeout: p.SessionTimeout.Of(c), disablePlaintext: p.DisablePlaintext.Of(c),
-		clients: config.LoginClientLimit.Of(c), failures: config.LoginFailureLimit.Of(c),
+		clients: config.LoginClientLimit.Of(c), failures: config.LoginFailureLimit.Of(c), lull: lull.New(),
 	}
 }
 
@@ -148,6 +150,7 @@ func (s *Server) Serve(ctx context.Context, raw net.Conn) {
 	s.enter(c)
 	why := c.converse(ctx)
 	s.leave(c)
+	s.lull.Stir()
 	switch {
 	case c.pump != nil:
 		c.pump.run(ctx)

@@ -3,8 +3,6 @@ package mailbox
 import (
 	"slices"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // A FlagChange says what Store does to flags and keywords. Keywords are names.
@@ -60,9 +58,15 @@ func (v *View) Store(uids []uint32, c FlagChange) ([]uint32, error) {
 	if err != nil {
 		return nil, err
 	}
+	return f.storeFlags(v, uids, func(r *rec) (bool, error) { return f.setFlags(r, &l) })
+}
+
+// storeFlags calls set for messages and makes those for which it returns true
+// part of the newest Snapshot.
+func (f *folder) storeFlags(v *View, uids []uint32, set func(*rec) (bool, error)) ([]uint32, error) {
 	changed := make([]uint32, 0, len(uids))
-	err = f.each(v, uids, func(r *rec) error {
-		ok, err := f.setFlags(r, &l)
+	err := f.each(v, uids, func(r *rec) error {
+		ok, err := set(r)
 		if ok {
 			changed = append(changed, r.uid)
 		}
@@ -172,17 +176,8 @@ func (v *View) Expunge(uids []uint32) ([]uint32, error) {
 // Received returns the time at which message i was received (RFC 9051, 2.3.3):
 // the file's time of modification.
 func (v *View) Received(i int) (time.Time, error) {
-	uid := v.snap.at(i).uid
-	f := v.f
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	file, err := f.openUID(v, uid)
+	st, err := v.stat(i)
 	if err != nil {
-		return time.Time{}, err
-	}
-	defer file.Close()
-	var st unix.Stat_t
-	if err := unix.Fstat(int(file.Fd()), &st); err != nil {
 		return time.Time{}, err
 	}
 	return time.Unix(st.Mtim.Unix()), nil

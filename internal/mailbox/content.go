@@ -21,6 +21,7 @@ type Content struct {
 	uid    uint32
 
 	at      int64 // of file
+	given   int64 // octets
 	in      []byte
 	buf     *[copySize]byte
 	cr      bool // the last octet given out was a CR
@@ -88,7 +89,7 @@ func (c *Content) Stored() (io.ReaderAt, int64) { return c.file, c.stored }
 
 // Octets returns the size of the whole with CRLF line ends. That of a large
 // message is taken from its name where the file has the size that it has there
-// too; if what WriteTo writes is less or more, the name was wrong (and the store knows better then).
+// too; if what is read to the end is less or more, the name was wrong (and the store knows better then).
 func (c *Content) Octets() (int64, error) {
 	if c.octets >= 0 {
 		return c.octets, nil
@@ -157,6 +158,15 @@ func (c *Content) fill() error {
 
 // Read reads the message with CRLF line ends.
 func (c *Content) Read(p []byte) (int, error) {
+	n, err := c.read(p)
+	c.given += int64(n)
+	if err == io.EOF && c.octets >= 0 && c.given != c.octets {
+		c.learn(c.given)
+	}
+	return n, err
+}
+
+func (c *Content) read(p []byte) (int, error) {
 	n := 0
 	for n < len(p) {
 		if c.pending {
@@ -197,7 +207,6 @@ func (c *Content) Read(p []byte) (int, error) {
 func (c *Content) WriteTo(w io.Writer) (int64, error) {
 	array := copyBuffers.Get().(*[copySize]byte)
 	defer copyBuffers.Put(array)
-	whole := c.at == 0 && c.octets >= 0
 	total := int64(0)
 	for {
 		n, err := c.Read(array[:])
@@ -209,9 +218,6 @@ func (c *Content) WriteTo(w io.Writer) (int64, error) {
 			}
 		}
 		if err == io.EOF {
-			if whole && total != c.octets {
-				c.learn(total)
-			}
 			return total, nil
 		}
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"yubin/internal/durable"
 	"yubin/internal/ipc"
@@ -23,7 +24,9 @@ type Options struct {
 	// Idle is how many folders without a View stay in memory; 0 is 16.
 	Idle int
 
-	fault fault // in tests
+	fault fault            // in tests
+	boot  string           // instead of the kernel's
+	now   func() time.Time // instead of the clock
 }
 
 const defaultIdle = 16
@@ -31,7 +34,8 @@ const defaultIdle = 16
 // A Store holds the folders that a process has open. It may be used by many
 // goroutines.
 type Store struct {
-	o Options
+	o       Options
+	watcher watcher
 
 	mu      sync.Mutex // guards what follows, and folder.views
 	folders map[folderKey]*folder
@@ -50,7 +54,7 @@ func New(o Options) *Store {
 	if o.Idle == 0 {
 		o.Idle = defaultIdle
 	}
-	return &Store{o: o, folders: map[folderKey]*folder{}}
+	return &Store{o: o, watcher: watcher{warn: o.Warn}, folders: map[folderKey]*folder{}}
 }
 
 // Close lets go of folders that have no View. The Store can still be used.
@@ -76,6 +80,7 @@ func (s *Store) forget(old []*folder) {
 // retire ends folders that nobody uses.
 func retire(old []*folder) {
 	for _, f := range old {
+		f.endMods()
 		f.saveCache()
 		f.close()
 	}

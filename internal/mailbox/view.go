@@ -54,6 +54,28 @@ func (v *View) Snapshot() *Snapshot { return v.snap }
 // it (RFC 3501, 2.3.2: \Recent).
 func (v *View) Recent(i int) bool { return v.recent[v.snap.at(i).uid] }
 
+// Recents counts the messages that are recent for this View. One that only
+// peeks counts those that the next View would get.
+func (v *View) Recents() (n int) {
+	if v.mode == Peek {
+		v.f.mu.Lock()
+		defer v.f.mu.Unlock()
+		n = len(v.f.recent)
+		for i := range v.f.all {
+			if v.f.all[i].st&(inNew|absent) == inNew {
+				n++
+			}
+		}
+		return n
+	}
+	for uid := range v.recent {
+		if _, ok := v.snap.Index(uid); ok {
+			n++
+		}
+	}
+	return n
+}
+
 // Refresh looks at the disk, and makes what it finds the View's Snapshot.
 func (v *View) Refresh() (*Changes, error) { return v.refresh(false) }
 
@@ -74,6 +96,9 @@ func (v *View) look(force bool) error {
 	v.f.mu.Lock()
 	defer v.f.mu.Unlock()
 	if err := v.f.sync(v.mode == ReadWrite, force); err != nil {
+		return err
+	}
+	if err := v.f.giveMods(nil); err != nil {
 		return err
 	}
 	v.snap = v.f.snap

@@ -15,12 +15,12 @@ import (
 
 // KnownCharset tells whether text in a charset can be decoded.
 func KnownCharset(name string) bool {
-	return isUnicode(name) || find(name) != nil
+	return IsUnicode(name) || find(name) != nil
 }
 
-// isUnicode tells whether a charset is UTF-8 or is taken for it: many a text says
+// IsUnicode tells whether a charset is UTF-8 or is taken for it: many a text says
 // nothing, or US-ASCII, and is not.
-func isUnicode(name string) bool {
+func IsUnicode(name string) bool {
 	switch strings.ToLower(name) {
 	case "", "utf-8", "utf8", "us-ascii", "ascii", "ansi_x3.4-1968", "unknown-8bit", "8bit", "default":
 		return true
@@ -44,7 +44,7 @@ func find(name string) encoding.Encoding {
 // transformer makes UTF-8 of text in a charset. Text of an unknown one is taken
 // for UTF-8 where it can be that, else for Latin-1.
 func transformer(name string) transform.Transformer {
-	if !isUnicode(name) {
+	if !IsUnicode(name) {
 		if e := find(name); e != nil {
 			return e.NewDecoder()
 		}
@@ -59,7 +59,7 @@ func NewCharsetReader(r io.Reader, charset string) io.Reader {
 
 // Decode makes UTF-8 of text in a charset.
 func Decode(b []byte, charset string) string {
-	if isUnicode(charset) && utf8.Valid(b) {
+	if IsUnicode(charset) && utf8.Valid(b) {
 		return string(b)
 	}
 	s, _, err := transform.Bytes(transformer(charset), b)

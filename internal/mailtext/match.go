@@ -16,6 +16,7 @@ type Matcher struct {
 	longest int
 	hay     []byte // folded text, with the end of what was looked at
 	cut     []byte // of a character at the end of the last write
+	buf     []byte
 }
 
 // NewMatcher returns a Matcher of strings in UTF-8. An empty string is in any text.
@@ -94,10 +95,12 @@ func (m *Matcher) look() {
 
 // ReadFrom looks at a whole text, or as much as is needed.
 func (m *Matcher) ReadFrom(r io.Reader) (total int64, err error) {
-	buf := make([]byte, chunk)
+	if m.buf == nil {
+		m.buf = make([]byte, chunk)
+	}
 	for !m.Done() {
-		n, err := r.Read(buf)
-		m.Write(buf[:n])
+		n, err := r.Read(m.buf)
+		m.Write(m.buf[:n])
 		total += int64(n)
 		if err == io.EOF {
 			return total, nil

@@ -17,11 +17,10 @@ func (p *Part) AppendBinary(b []byte) []byte {
 
 func (p *Part) append(b []byte, from int64) []byte {
 	kind := byte(p.Kind)
-	if p.Digest {
-		kind |= 4
-	}
-	if p.Broken {
-		kind |= 8
+	for i, is := range [...]bool{p.Digest, p.Broken, p.Attachment} {
+		if is {
+			kind |= 4 << i
+		}
 	}
 	b = append(b, kind)
 	b = appendSpan(b, p.Header, from)
@@ -107,7 +106,7 @@ func (r *binaryReader) part(from int64, depth int) *Part {
 		r.bad = true
 		return nil
 	}
-	p := &Part{Kind: Kind(r.b[0] & 3), Digest: r.b[0]&4 != 0, Broken: r.b[0]&8 != 0}
+	p := &Part{Kind: Kind(r.b[0] & 3), Digest: r.b[0]&4 != 0, Broken: r.b[0]&8 != 0, Attachment: r.b[0]&16 != 0}
 	r.b = r.b[1:]
 	p.Header = r.span(from)
 	p.Body = r.span(p.Header.End())

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// A FieldID is a header field that a structure or an envelope needs.
+// A FieldID is a header field that a structure or an envelope needs. Caches hold the
+// numbers: a new one comes last.
 type FieldID uint8
 
 const (
@@ -30,7 +31,15 @@ const (
 	InReplyTo
 	MessageID
 	References
+
+	anyField FieldID = 255 // in EachField
 )
+
+// FieldOf returns which of these fields a name is, or 0.
+func FieldOf(name string) FieldID {
+	id, _ := identify([]byte(name + ":"))
+	return id
+}
 
 // firstEnvelope is the first of the fields that only messages have.
 const firstEnvelope = Date

@@ -3,13 +3,13 @@ package mimescan
 import (
 	"bytes"
 	"io"
+	"math"
 )
 
 // A FieldReader reads some fields of a header, with CRLF line ends and the empty
 // line behind the header (RFC 9051, 6.4.5.1, HEADER.FIELDS).
 type FieldReader struct {
 	lines
-	end   int64
 	names map[string]bool // lower case
 	not   bool
 	give  bool
@@ -91,4 +91,42 @@ func (f *FieldReader) put(b []byte) {
 		return
 	}
 	f.out = append(f.out, b...)
+}
+
+// EachField calls each for the fields of a header: with a name, and a value that is
+// unfolded and has at most MaxField octets, until it returns false. Lines without a
+// colon are a value without a name.
+func EachField(r io.ReaderAt, header Span, each func(name, value []byte) bool) error {
+	l := &lines{r: r, size: header.End(), base: header.Offset, buf: buffers.Get().(*[bufferSize]byte), bol: true}
+	defer buffers.Put(l.buf)
+	goOn, value := true, []byte(nil)
+	var name []byte
+	c := collector{left: math.MaxInt, put: func(_ FieldID, v []byte) { value = v }}
+	flush := func() {
+		if c.id != other {
+			c.end()
+			goOn = each(name, value)
+		}
+	}
+	for line := l.peek(); goOn && len(line) > 0 && !emptyLine(line); line = l.peek() {
+		if line[0] != ' ' && line[0] != '\t' {
+			if flush(); !goOn {
+				break
+			}
+			before, after, found := bytes.Cut(line, []byte(":"))
+			if !found {
+				before, after = nil, line
+			}
+			name = append(name[:0], bytes.TrimRight(before, " \t")...)
+			c.id = anyField
+			c.more(after)
+		} else {
+			c.fold(line)
+		}
+		l.take(line, c.more)
+	}
+	if goOn {
+		flush()
+	}
+	return l.err
 }

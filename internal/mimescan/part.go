@@ -31,6 +31,7 @@ type Part struct {
 	Params        []Param
 	Encoding      string // Content-Transfer-Encoding, "" when there is none
 	Digest        bool   // stands in a multipart/digest
+	Attachment    bool   // says so by Content-Disposition
 
 	// Content has the other MIME fields, Envelope those of a message, in the
 	// order of the header, without folding. A cache does not hold them.

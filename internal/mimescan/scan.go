@@ -130,7 +130,7 @@ func (s *scanner) readHeader() (hit int, found bool) {
 // decide finds out what a part is whose header was read.
 func (s *scanner) decide(p *Part) {
 	if !s.isMIME {
-		p.Encoding, p.Content = "", nil
+		p.Encoding, p.Content, p.Attachment = "", nil, false
 	}
 	room := s.depth < MaxDepth && s.parts < MaxParts
 	switch {
@@ -233,6 +233,11 @@ func (s *scanner) field(id FieldID, value []byte) {
 			p.Encoding = encoding(text(value))
 		}
 	default:
-		p.Content = append(p.Content, Field{id, text(value)})
+		f := Field{id, text(value)}
+		p.Content = append(p.Content, f)
+		if id == ContentDisposition {
+			disposition, _ := ParseDisposition(f.Value)
+			p.Attachment = EqualFold(disposition, "attachment")
+		}
 	}
 }

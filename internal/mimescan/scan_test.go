@@ -188,6 +188,27 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// Wherever a text is entered, the rest is what follows.
+func TestDiscard(t *testing.T) {
+	for _, text := range []string{"a\nb\r\nc\r\r\n\n\r", "a\r\nb\r\n", strings.Repeat("x\ny\r\n", bufferSize/6) + "\n\nend\n"} {
+		sent := crlf([]byte(text))
+		s := Span{Stored: int64(len(text)), Octets: int64(len(sent))}
+		for n := 0; n < len(sent)+3; n += 1 + n/40 {
+			r := NewReader(strings.NewReader(text), s, true)
+			if err := r.Discard(int64(n / 2)); err != nil {
+				t.Fatal(err)
+			}
+			if err := r.Discard(int64(n - n/2)); err != nil {
+				t.Fatal(err)
+			}
+			got, err := io.ReadAll(r)
+			if err != nil || !bytes.Equal(got, sent[min(n, len(sent)):]) {
+				t.Fatalf("%.40q from %d: %.40q, %v", text, n, got, err)
+			}
+		}
+	}
+}
+
 // A file that becomes shorter is an error.
 func TestShortFile(t *testing.T) {
 	b := []byte("A: b\n\nc\n")
@@ -238,12 +259,41 @@ func TestFieldReader(t *testing.T) {
 	}
 }
 
+// Without names to leave out a header is given whole; its fields are those that
+// the scan has kept.
+func FuzzFields(f *testing.F) {
+	for _, s := range seeds {
+		f.Add([]byte(s))
+	}
+	f.Add([]byte("From: a\n b\r\n\tc\nSubject : x\nno colon\n: y\n\nbody"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p := scan(t, b)
+		r := NewFieldReader(bytes.NewReader(b), p.Header, nil, true)
+		defer r.Close()
+		got, err := io.ReadAll(r)
+		want := crlf(bytes.ReplaceAll(b[:p.Header.End()], []byte{0}, []byte{0x80}))
+		if err != nil || !bytes.HasPrefix(got, want) || len(got) > len(want)+2 {
+			t.Fatalf("%q, %v, want %q", got, err, want)
+		}
+		var envelope []Field
+		err = EachField(bytes.NewReader(b), p.Header, func(name, value []byte) bool {
+			if id := FieldOf(string(name)); id >= firstEnvelope {
+				envelope = append(envelope, Field{id, text(value)})
+			}
+			return true
+		})
+		if err != nil || !reflect.DeepEqual(envelope, p.Envelope) {
+			t.Fatalf("%v, %v, want %v", envelope, err, p.Envelope)
+		}
+	})
+}
+
 func BenchmarkScan(b *testing.B) {
 	attachment := "Content-Type: multipart/mixed; boundary=bound\nSubject: x\nFrom: a@b\n\n--bound\n\ntext\n--bound\nContent-Type: image/png\n" +
 		"Content-Transfer-Encoding: base64\n\n" + strings.Repeat(strings.Repeat("QUJD", 19)+"\n", 14000) + "--bound--\n"
 	small := "From: a@b.example\nTo: c@d.example\nSubject: hello\nDate: Mon, 1 Jan 2024 00:00:00 +0000\nMessage-ID: <1@b>\n" +
 		strings.Repeat("Received: from mx.example by other.example with ESMTP id 12345678\n\tfor <c@d.example>\n", 4) + "\n" + strings.Repeat("hello world\n", 50)
-	for name, text := range map[string]string{"attachment": attachment, "small": small} {
+	for name, text := range map[string]string{"attachment": attachment, "small": small, "plain": small + attachment[200:]} {
 		for end, text := range map[string]string{"LF": text, "CRLF": string(crlf([]byte(text)))} {
 			b.Run(name+"/"+end, func(b *testing.B) {
 				r := strings.NewReader(text)

@@ -12,7 +12,8 @@ import (
 
 func (v *visit) retr(_ context.Context, n []int, _ string) error {
 	i := n[0]
-	return v.give(i, fmt.Sprintf("+OK %d octets", v.list[i].octets), math.MaxInt, func(sent int64) {
+	reply := func(octets int64) string { return fmt.Sprintf("+OK %d octets", octets) }
+	return v.give(i, reply, math.MaxInt, func(sent int64) {
 		v.retrs++
 		v.retrOctets += sent
 		v.retrieved[i] = true
@@ -20,15 +21,15 @@ func (v *visit) retr(_ context.Context, n []int, _ string) error {
 }
 
 func (v *visit) top(_ context.Context, n []int, _ string) error {
-	return v.give(n[0], "+OK", n[1], func(sent int64) {
+	return v.give(n[0], func(int64) string { return "+OK" }, n[1], func(sent int64) {
 		v.tops++
 		v.topOctets += sent
 	})
 }
 
 // give sends a message: its header and so many lines of its body.
-func (v *visit) give(i int, reply string, lines int, sent func(int64)) error {
-	c, err := v.drop.open(i)
+func (v *visit) give(i int, say func(octets int64) string, lines int, sent func(int64)) error {
+	c, octets, err := v.drop.open(i)
 	if errors.Is(err, errGone) {
 		return v.Printf("-ERR Message %d is no longer there.\r\n", i+1)
 	}
@@ -37,6 +38,7 @@ func (v *visit) give(i int, reply string, lines int, sent func(int64)) error {
 		return v.Printf("-ERR [SYS/TEMP] Message %d cannot be read now.\r\n", i+1)
 	}
 	defer c.Close()
+	reply := say(octets)
 	if err := v.Printf("%s\r\n", reply); err != nil {
 		return err
 	}

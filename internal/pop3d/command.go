@@ -3,6 +3,7 @@ package pop3d
 import (
 	"context"
 	"strings"
+	"sync"
 )
 
 // A command is a row of the TRANSACTION state. n are its numbers: first that of
@@ -15,8 +16,8 @@ type command struct {
 	usage    string
 }
 
-// sessionCommands returns the table.
-func sessionCommands() []command {
+// sessionCommands is the table, one for all sessions.
+var sessionCommands = sync.OnceValue(func() []command {
 	return []command{
 		{verb: "STAT", run: (*visit).stat, usage: "STAT takes no arguments."},                                 // RFC 1939, 5
 		{verb: "LIST", run: (*visit).lst, max: 1, usage: "LIST takes a message number, or nothing."},          // RFC 1939, 5
@@ -30,7 +31,7 @@ func sessionCommands() []command {
 		{verb: "CAPA", run: (*visit).capa, max: 9, words: true},                                               // RFC 2449, 5
 		{verb: "LANG", run: (*visit).lang, max: 1, words: true, usage: "LANG takes a language, or nothing."},  // RFC 6856, 3
 	}
-}
+})
 
 func (v *visit) stat(context.Context, []int, string) error {
 	return v.Printf("+OK %d %d\r\n", len(v.list)-v.removed, v.total-v.removedOctets)
@@ -92,16 +93,23 @@ func (v *visit) lang(_ context.Context, _ []int, words string) error {
 
 // quit is the UPDATE state (RFC 1939, 6).
 func (v *visit) quit(context.Context, []int, string) error {
+	for i, gone := range v.deleted {
+		v.retrieved[i] = v.retrieved[i] && !gone
+	}
 	remove, seen := indexes(v.deleted), indexes(v.retrieved)
 	if len(remove) == 0 && len(seen) == 0 {
 		return v.end("Logged out", "+OK Logging out.")
 	}
-	if err := v.drop.update(remove, seen); err != nil {
+	// Removal comes first: where the disk is full it makes room, and nothing else may.
+	err := v.drop.remove(remove)
+	if err != nil {
 		v.complain("%v", err)
-		if len(remove) > 0 {
-			return v.end("Logged out, and some messages could not be removed", "-ERR [SYS/TEMP] Some deleted messages were not removed.")
-		}
-		return v.end("Logged out", "+OK Logging out.")
+	}
+	if err := v.drop.mark(seen); err != nil {
+		v.complain("%v", err)
+	}
+	if err != nil {
+		return v.end("Logged out, and some messages could not be removed", "-ERR [SYS/TEMP] Some deleted messages were not removed.")
 	}
 	v.done = len(remove)
 	if v.done > 0 {

@@ -3,6 +3,7 @@ package pop3d
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"time"
@@ -51,7 +52,7 @@ func (o *opener) open(a *ipc.Account) (maildrop, error) {
 	return b, nil
 }
 
-// fill takes the lock and numbers the messages.
+// fill takes the lock and opens the mailbox.
 func (b *inbox) fill(o *opener) (err error) {
 	if o.lock {
 		if b.lock, err = b.tree.LockPOP3(lockWait); err != nil {
@@ -65,12 +66,18 @@ func (b *inbox) fill(o *opener) (err error) {
 	if b.view, err = b.tree.Open("INBOX", mailbox.ReadWrite); err != nil {
 		return err
 	}
+	return b.number(o)
+}
+
+// number numbers the messages.
+func (b *inbox) number(o *opener) error {
 	sizes, err := b.view.AllOctets()
 	if err != nil {
 		return err
 	}
 	s := b.view.Snapshot()
-	b.order = sequence(s)
+	// One that went before its size was known was never there.
+	b.order = slices.DeleteFunc(sequence(s), func(at int) bool { return sizes[at] < 0 })
 	b.list = make([]message, len(b.order))
 	for i, at := range b.order {
 		b.list[i] = message{sizes[at], o.name(s, at)}
@@ -119,38 +126,41 @@ func (b *inbox) keep(l *mailbox.SessionLock) {
 
 func (b *inbox) messages() []message { return b.list }
 
-func (b *inbox) open(i int) (io.ReadCloser, error) {
+func (b *inbox) open(i int) (io.ReadCloser, int64, error) {
 	c, err := b.view.Content(b.order[i])
 	if errors.Is(err, mailbox.ErrGone) {
-		return nil, errGone
+		return nil, 0, errGone
 	}
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return c, nil
+	n, err := c.Octets()
+	if err != nil {
+		c.Close()
+		return nil, 0, err
+	}
+	return c, n, nil
 }
 
-// update removes messages, which are gone for good when it returns, and marks
-// those that stay.
-func (b *inbox) update(remove, seen []int) error {
-	if b.marked {
-		var mark []int
-		for _, i := range seen {
-			if _, gone := slices.BinarySearch(remove, i); !gone {
-				mark = append(mark, i)
-			}
-		}
-		if uids := b.uids(mark); len(uids) > 0 {
-			if _, err := b.view.Store(uids, mailbox.FlagChange{Add: mailbox.Seen}); err != nil {
-				return err
-			}
-		}
-	}
-	uids := b.uids(remove)
-	if len(uids) == 0 {
+// remove removes messages. They may be back after a power failure, as with
+// Dovecot.
+func (b *inbox) remove(list []int) error {
+	if len(list) == 0 {
 		return nil
 	}
-	_, err := b.view.Expunge(uids)
+	gone, err := b.view.Expunge(b.uids(list))
+	if err == nil && len(gone) < len(list) {
+		err = fmt.Errorf("%d of %d messages were not removed: another program has renumbered the mailbox", len(list)-len(gone), len(list))
+	}
+	return err
+}
+
+// mark marks messages as seen.
+func (b *inbox) mark(list []int) error {
+	if !b.marked || len(list) == 0 {
+		return nil
+	}
+	_, err := b.view.Store(b.uids(list), mailbox.FlagChange{Add: mailbox.Seen})
 	return err
 }
 

@@ -9,10 +9,13 @@ import (
 // from 0, and stay so.
 type maildrop interface {
 	messages() []message
-	// open returns a message with CR LF line ends; errGone: it is no longer there.
-	open(i int) (io.ReadCloser, error)
-	// update removes and marks messages.
-	update(remove, seen []int) error
+	// open returns a message with CR LF line ends, and its octets; errGone: it is
+	// no longer there.
+	open(i int) (text io.ReadCloser, octets int64, err error)
+	// remove removes messages; after an error some may be left.
+	remove(list []int) error
+	// mark marks messages that were retrieved.
+	mark(list []int) error
 	close()
 }
 

@@ -20,7 +20,8 @@ type fakeDrop struct {
 	texts   []string
 	gone    map[int]bool
 	broken  map[int]bool // ends with an error in the middle
-	fail    error        // of update
+	fail    error        // of remove
+	noMarks error        // of mark
 	removed []int
 	seen    []int
 }
@@ -42,22 +43,27 @@ func (r brokenReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (d *fakeDrop) open(i int) (io.ReadCloser, error) {
+func (d *fakeDrop) open(i int) (io.ReadCloser, int64, error) {
+	n := int64(len(d.texts[i]))
 	if d.gone[i] {
-		return nil, fmt.Errorf("open: %w", errGone)
+		return nil, 0, fmt.Errorf("open: %w", errGone)
 	}
 	if d.broken[i] {
-		return io.NopCloser(brokenReader{strings.NewReader(d.texts[i][:4])}), nil
+		return io.NopCloser(brokenReader{strings.NewReader(d.texts[i][:4])}), n, nil
 	}
-	return io.NopCloser(strings.NewReader(d.texts[i])), nil
+	return io.NopCloser(strings.NewReader(d.texts[i])), n, nil
 }
 
-func (d *fakeDrop) update(remove, seen []int) error {
-	if d.fail != nil {
-		return d.fail
+func (d *fakeDrop) remove(list []int) error {
+	if d.fail == nil {
+		d.removed = list
 	}
-	d.removed, d.seen = remove, seen
-	return nil
+	return d.fail
+}
+
+func (d *fakeDrop) mark(list []int) error {
+	d.seen = list
+	return d.noMarks
 }
 
 func (d *fakeDrop) close() {}
@@ -279,6 +285,19 @@ func TestUpdateFails(t *testing.T) {
 	<-done
 	if v.done != 0 {
 		t.Errorf("got %d deletions", v.done)
+	}
+}
+
+// Marks that cannot be set keep no message from being removed.
+func TestMarksFail(t *testing.T) {
+	t.Parallel()
+	d := &fakeDrop{texts: letters, noMarks: io.ErrShortWrite}
+	c, _, done := talkTo(t, t.Context(), d, time.Minute, 20)
+	play(t, c, "S: +OK Logged in.\nC: RETR 2\nS: +OK 16 octets\nS: Subject: two\nS:\nS: .\n"+
+		"C: DELE 1\nS: +OK Marked to be deleted.\nC: QUIT\nS: +OK Logging out, messages deleted.")
+	<-done
+	if !slices.Equal(d.removed, []int{0}) || !slices.Equal(d.seen, []int{1}) {
+		t.Errorf("removed %v, marked %v", d.removed, d.seen)
 	}
 }
 

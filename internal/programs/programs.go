@@ -6,6 +6,7 @@ import (
 	"yubin/internal/acmed"
 	"yubin/internal/authd"
 	"yubin/internal/cli"
+	"yubin/internal/imapd"
 	"yubin/internal/local"
 	"yubin/internal/mailctl"
 	"yubin/internal/mailq"
@@ -24,6 +25,6 @@ import (
 // commands.
 var All = []*cli.Command{
 	master.Command, smtpd.Command, pickup.Command, qmgr.Command, local.Command, smtpc.Command, authd.Command, acmed.Command, pamd.Command,
-	pop3d.Command,
+	pop3d.Command, imapd.Command,
 	submit.Command, mailq.Command, newaliases.Command, mailctl.Command,
 }

@@ -243,6 +243,9 @@ func (s *scheduler) forget(m *message) {
 // keep lets a message wait in memory, because the disk does not hold what is
 // known of it.
 func (s *scheduler) keep(m *message, next time.Time) {
+	if dir := s.store.InQueue(m.ID); dir != "" {
+		m.dir = dir // it may have been moved all the same
+	}
 	s.kept[m.ID] = m
 	s.waiting.put(m.ID, m.dir, next)
 }

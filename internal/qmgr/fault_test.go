@@ -82,6 +82,50 @@ func TestRecordFlushFails(t *testing.T) {
 	r.logged(d.ID + ": fsync")
 }
 
+// A message that waits in memory, because it could not be put away, is looked up
+// beside the scheduler: who does not answer holds up nobody else.
+func TestKeptMessageHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	fail, slow := atomic.Bool{}, atomic.Bool{}
+	fail.Store(true)
+	r.opts.Before = func(call, _ string) error {
+		if call == "utimes" && fail.Load() {
+			return syscall.EIO
+		}
+		return nil
+	}
+	r.deliver = outcomes(map[string]ipc.Result{"bob@example.org": {Status: ipc.Deferred, Code: "4.2.2", Text: "full"}})
+	asked, answer := make(chan struct{}), make(chan struct{})
+	r.resolve = func(a, _ string) (destination, error) {
+		if slow.Load() {
+			close(asked)
+			<-answer
+		}
+		return destination{transport: "local", address: a, mailbox: a}, nil
+	}
+	r.start()
+	d := r.writer().commit(envelope("ann@example.com", "bob@example.org"), "text\n")
+	r.wait("the message in memory", func(s *scheduler) bool { return s.kept[d.ID] != nil })
+	r.settled()
+	slow.Store(true)
+	fail.Store(false)
+	r.answer(deliverAll)
+	go r.s.ask(func() { r.s.tryNow(d.ID) })
+	<-asked
+	slow.Store(false)
+	alive := make(chan struct{})
+	go func() { r.s.ask(func() {}); close(alive) }()
+	select {
+	case <-alive:
+	case <-time.After(patience):
+		t.Error("the scheduler waits for a look-up")
+	}
+	close(answer)
+	r.wait("delivery", func(s *scheduler) bool { return len(r.got("bob@example.org")) == 1 && s.atRest() })
+	r.stopAll()
+}
+
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -37,8 +37,7 @@ func (s *scheduler) fill() {
 		}
 		if m := s.kept[e.id]; m != nil {
 			delete(s.kept, e.id)
-			m.again(s.resolve)
-			s.begin(m)
+			s.reload(m)
 			continue
 		}
 		s.load(e.id, e.dir)
@@ -57,7 +56,7 @@ func (s *scheduler) rescanDue(now time.Time) bool {
 // load reads one message, which then begins.
 func (s *scheduler) load(id, dir string) {
 	s.loading[id] = &intent{}
-	resolve := s.resolve
+	resolve := s.resolve // which may have to ask others
 	s.helpers.Go(func() {
 		q, f, err := s.store.Load(id, dir)
 		var m *message
@@ -83,7 +82,27 @@ func (s *scheduler) loaded(id, dir string, m *message, changed time.Time, err er
 	// What an earlier process had in hand may have been delivered.
 	m.unsure = changed.Before(s.begun) || s.unsure[id]
 	delete(s.unsure, id)
-	m.hold, m.remove = want.hold, want.remove
+	s.loadedAs(m, want)
+}
+
+// reload makes ready a message that waited in memory.
+func (s *scheduler) reload(m *message) {
+	s.loading[m.ID] = &intent{}
+	resolve := s.resolve
+	s.helpers.Go(func() {
+		m.again(resolve)
+		s.post(func() {
+			want := s.loading[m.ID]
+			delete(s.loading, m.ID)
+			s.loadedAs(m, want)
+		})
+	})
+}
+
+// loadedAs begins with a message, to which what somebody has wanted meanwhile
+// happens.
+func (s *scheduler) loadedAs(m *message, want *intent) {
+	m.hold, m.remove = m.hold || want.hold, m.remove || want.remove
 	if s.stopping {
 		s.forget(m)
 		return

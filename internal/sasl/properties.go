@@ -1,6 +1,9 @@
 package sasl
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // PropertiesOf returns what a mechanism has. One that is not known may send the
 // secret itself.
@@ -14,4 +17,11 @@ func PropertiesOf(name string) Properties {
 		return 0
 	}
 	return NoAnonymous
+}
+
+// Binds tells whether a mechanism among those that a client is offered binds to
+// the channel. Where none does, nobody has hidden one, and a server's Channel has
+// no Exporter.
+func Binds(offered []string) bool {
+	return slices.ContainsFunc(offered, func(m string) bool { return strings.HasSuffix(strings.ToUpper(m), "-PLUS") })
 }

@@ -9,12 +9,14 @@ import (
 
 	"yubin/internal/fdpass"
 	"yubin/internal/ipc"
+	"yubin/internal/lull"
 )
 
 // A life is what Run waits for.
 type life struct {
 	*process
 	idle, drain time.Duration
+	lull        *lull.Keeper
 
 	sessions int
 	retired  bool // STOPPED-ACCEPTING was said
@@ -51,6 +53,7 @@ func (l *life) run(ctx context.Context, signals <-chan os.Signal) {
 			l.sessions--
 			l.say(fmt.Sprintf("%s %d", ipc.StatusEnd, n))
 			idle.Reset(l.idle)
+			l.lull.Stir()
 		case <-idle.C:
 			if l.sessions == 0 {
 				l.retire()
@@ -84,8 +87,12 @@ func (l *life) obey(ctx context.Context, o order) {
 	case o.Start != nil && len(o.files) == 2:
 		if l.begin(ctx, o.Start, o.files[0], o.files[1]) {
 			l.sessions++
+			l.lull.Stir()
 		}
 		return
+	case o.Start != nil:
+		(&Session{Start: o.Start, process: l.process}).Log("Error: its connection did not come: too many files are open")
+		l.say(fmt.Sprintf("%s %d", ipc.StatusEnd, o.Start.Number))
 	case o.Last:
 		l.last = true
 	case o.Kick != 0:

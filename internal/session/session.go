@@ -38,6 +38,7 @@ import (
 	"yubin/internal/config"
 	"yubin/internal/fdpass"
 	"yubin/internal/ipc"
+	"yubin/internal/lull"
 	"yubin/internal/maillog"
 	"yubin/internal/sock"
 	"yubin/internal/systemd"
@@ -131,7 +132,7 @@ func Run(ctx context.Context, env *cli.Env, h Handler) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(ErrShutdown)
 	p.say(ipc.StatusReady)
-	l := life{process: p, idle: config.MaxIdle.Of(env.Config), drain: config.SessionDrainTime.Of(env.Config)}
+	l := life{process: p, idle: config.MaxIdle.Of(env.Config), drain: config.SessionDrainTime.Of(env.Config), lull: lull.New()}
 	l.run(ctx, signals)
 	cancel(ErrShutdown)
 	p.closeAll()
@@ -183,7 +184,8 @@ func (p *process) listen(to chan<- order) {
 	for {
 		var o order
 		var err error
-		if o.files, err = p.status.Recv(&o.SessionOrder); err != nil {
+		o.files, err = p.status.Recv(&o.SessionOrder)
+		if err != nil && !errors.Is(err, fdpass.ErrFiles) {
 			return
 		}
 		to <- o

@@ -8,6 +8,7 @@ import (
 	"yubin/internal/auth"
 	"yubin/internal/ipc"
 	"yubin/internal/maillog"
+	"yubin/internal/sasl"
 	"yubin/internal/smtp"
 )
 
@@ -96,7 +97,13 @@ func (a *attempt) run(ctx context.Context, initial []byte) smtp.Reply {
 	case !contains(now, a.mechanism):
 		return a.refused(noMechanism)
 	}
-	x, step := s.srv.login.server.Begin(ctx, a.mechanism, initial, s.facts())
+	facts := s.facts()
+	if facts.TLS != nil && !sasl.Binds(now) { // smtpd_sasl_mechanism_filter
+		without := *facts.TLS
+		without.Exporter = nil
+		facts.TLS = &without
+	}
+	x, step := s.srv.login.server.Begin(ctx, a.mechanism, initial, facts)
 	a.exchange = x
 	for step.State == ipc.AuthGoOn {
 		response, err := a.ask(ctx, step.Challenge)

@@ -519,11 +519,36 @@ func TestAuthWithTLS(t *testing.T) {
 		}
 		c.say("QUIT")
 		c.close()
-		if f.facts == nil || f.facts.TLS == nil || len(f.facts.TLS.Exporter) == 0 {
+		if f.facts == nil || f.facts.TLS == nil || f.facts.TLS.Version == "" {
 			t.Errorf("%s: facts %+v", level, f.facts)
 		}
 		if m := r.taken(); len(m) != 1 || !strings.Contains(m[0].content, " with ESMTPSA id ") {
 			t.Errorf("%s: %+v", level, m)
+		}
+	}
+}
+
+// Where no mechanism that binds is offered, a client that could bind is right to
+// say that we cannot (RFC 5802, 6): authd must not take it for a downgrade.
+func TestAuthWithoutBinding(t *testing.T) {
+	t.Parallel()
+	for filter, want := range map[string]bool{"scram-sha-256, plain": false, "!scram-sha-1-plus, static:all": true, "": true} {
+		r, _, _ := newTLSRig(t, "smtpd_sasl_auth_enable = yes", "smtpd_tls_security_level = may", "smtpd_sasl_mechanism_filter = "+filter)
+		f := &fakeServer{mechs: []string{"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS", "PLAIN"}}
+		r.srv.login.server = f
+		c := r.dial(stranger)
+		c.reply()
+		c.say("EHLO h")
+		c.say("STARTTLS")
+		c.secure(&tls.Config{})
+		c.say("EHLO h")
+		if got := c.say("AUTH PLAIN " + plainAnn); got[:3] != "235" {
+			t.Errorf("%q: %s", filter, got)
+		}
+		c.say("QUIT")
+		c.close()
+		if got := len(f.facts.TLS.Exporter) > 0; got != want || f.facts.TLS.Version == "" {
+			t.Errorf("%q: facts %+v, exporter wanted: %v", filter, f.facts.TLS, want)
 		}
 	}
 }

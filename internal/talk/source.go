@@ -56,6 +56,9 @@ func (t *Conn) more(by time.Time, awake bool) error {
 	if by.IsZero() {
 		by = time.Now().Add(t.timeout)
 	}
+	if !t.bound.IsZero() && by.After(t.bound) {
+		by = t.bound
+	}
 	for {
 		t.c.SetReadDeadline(by)
 		if awake && t.woken.Swap(false) {

@@ -44,13 +44,25 @@ type Conn struct {
 	base  net.Conn     // c as it was at first: its deadlines are those of what came above it
 	ended func() error // why nothing is to be waited for any more
 	woken atomic.Bool
+	bound time.Time // no wait lasts beyond it; zero: there is none
+
+	received, sent int64 // octets
 }
 
 // New returns a Conn over c. unread came from the client before. timeout is for
 // a line to come, and for output to be taken.
 func New(c net.Conn, timeout time.Duration, unread []byte) *Conn {
-	return &Conn{c: c, base: c, timeout: timeout, in: unread, w: len(unread), ended: func() error { return nil }}
+	return &Conn{
+		c: c, base: c, timeout: timeout, in: unread, w: len(unread), received: int64(len(unread)),
+		ended: func() error { return nil },
+	}
 }
+
+// Bound has no wait of Peek, Read or Wait last beyond by.
+func (t *Conn) Bound(by time.Time) { t.bound = by }
+
+// Octets are how many came and went.
+func (t *Conn) Octets() (received, sent int64) { return t.received, t.sent }
 
 // Net is the connection beneath.
 func (t *Conn) Net() net.Conn { return t.c }
@@ -130,6 +142,7 @@ func (t *Conn) fill() error {
 	}
 	n, err := t.c.Read(t.in[t.w:])
 	t.w += n
+	t.received += int64(n)
 	if n > 0 {
 		return nil
 	}
@@ -197,6 +210,7 @@ func (t *Conn) send(p []byte) error {
 			}
 			return err
 		}
+		t.sent += int64(n)
 		p = p[n:]
 	}
 	return nil

@@ -72,7 +72,7 @@ func every(int) bool { return true }
 // relay counts messages until the sink has answered their final dot.
 func relay(size, sessions int) func(context.Context, *run, system, *arrivals) (result, error) {
 	return func(ctx context.Context, r *run, s system, _ *arrivals) (result, error) {
-		t, err := play(ctx, s, load{
+		t, err := play(ctx, s.addr(), load{
 			sessions: sessions, body: wire(size), warm: r.warm(), time: r.time,
 			rcpt: rcptAt(func(int) string { return "relay.away.test" }),
 		})
@@ -115,7 +115,7 @@ func outbound(ctx context.Context, r *run, s system, _ *arrivals) (result, error
 	arriving := 0
 	send := func(set, messages int) (float64, error) {
 		first := set * destMessages
-		t, err := play(ctx, s, load{
+		t, err := play(ctx, s.addr(), load{
 			sessions: 20, body: wire(1 << 10), time: time.Hour, first: first, messages: messages,
 			rcpt: rcptAt(func(id int) string { return destination(destinationOf(id)) }),
 		})
@@ -149,7 +149,7 @@ func outbound(ctx context.Context, r *run, s system, _ *arrivals) (result, error
 func memoryOut(connections int) func(context.Context, *run, system, *arrivals) (result, error) {
 	return func(ctx context.Context, r *run, s system, _ *arrivals) (result, error) {
 		defer r.sink.close() // or the system would have them to end when it is stopped
-		_, err := play(ctx, s, load{
+		_, err := play(ctx, s.addr(), load{
 			sessions: 1, body: wire(1 << 10), time: time.Hour, messages: connections,
 			rcpt: rcptAt(destination),
 		})

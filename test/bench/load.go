@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"time"
@@ -9,16 +10,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A load is SMTP mail from a number of sessions at once, each message over a
-// connection of its own and spoken plainly: the next command goes out when the
-// reply to the last is there (smtp-source does the same).
+// A load is a number of sessions at once that repeat a dialogue, SMTP mail
+// unless they have a script, each over a connection of its own and spoken
+// plainly: the next command goes out when the reply to the last is there
+// (smtp-source does the same).
 //
 // The server under test shares the processors with the load, so the load is
 // one thread over epoll: a message costs it some twenty system calls and no
-// allocation.
+// allocation. Over TLS it is a goroutine a session (tls.go).
 type load struct {
-	addr     unix.Sockaddr
+	addr     *unix.SockaddrInet4
 	sessions int
+	script   []step
+	tls      *tls.Config
 	rcpts    [][]byte                      // RCPT commands, taken in turn
 	rcpt     func(b []byte, id int) []byte // when set: appends the RCPT command of message id
 	first    int                           // number of the first message
@@ -39,37 +43,23 @@ type tally struct {
 	end     time.Time
 }
 
-// The dialogue: what a reply must begin with, and what is sent after it. The
-// nil lines are the session's own RCPT and the body.
-var dialogue = [...]struct {
-	want byte
-	send []byte
-}{
-	{'2', []byte("EHLO load.test\r\n")},
-	{'2', []byte("MAIL FROM:<sender@load.test>\r\n")},
-	{'2', nil},
-	{'2', []byte("DATA\r\n")},
-	{'3', nil},
-	{'2', []byte("QUIT\r\n")},
-	{'2', nil},
-}
-
-const (
-	stepRcpt = 2
-	stepBody = 4
-	stepQuit = 5
-	stepDone = 6
-)
-
 // A client is one session of a load.
 type client struct {
 	fd   int
 	step int
-	id   int      // number of the message
-	line [64]byte // room for its RCPT command
+	id   int       // number of the message
+	line [512]byte // room for a command of its own
 	in   [2048]byte
 	n    int
 	out  []byte // what the socket did not take yet
+}
+
+// count enters a message that was accepted.
+func (t *tally) count(now time.Time) {
+	t.sent++
+	if now.After(t.warmed) {
+		t.counted++
+	}
 }
 
 // retryAfter is the pause of a session whose message failed: a server that
@@ -94,6 +84,12 @@ type pausedUntil struct {
 // run runs the load to its end. It returns an error only when it could not do
 // its own work; what the server refused is in the tally.
 func (l load) run(ctx context.Context) (tally, error) {
+	if l.script == nil {
+		l.script = l.mail(ehlo)
+	}
+	if l.tls != nil {
+		return l.runTLS(ctx)
+	}
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return tally{}, fmt.Errorf("epoll: %w", err)
@@ -236,29 +232,16 @@ func (lp *loop) event(i int, what uint32, now time.Time) (more bool, err error) 
 		}
 		return true, nil
 	}
-	d := dialogue[c.step]
-	if c.in[0] != d.want {
-		return false, fmt.Errorf("reply %q", c.in[:c.n])
+	send, done, err := lp.answer(c, c.in[:c.n])
+	if err != nil {
+		return false, err
 	}
-	send := d.send
-	switch c.step {
-	case stepRcpt:
-		if lp.rcpt != nil {
-			send = lp.rcpt(c.line[:0], c.id)
-		} else {
-			send = lp.rcpts[c.id%len(lp.rcpts)]
-		}
-	case stepBody:
-		send = lp.body
-	case stepQuit:
-		lp.sent++
-		if now.After(lp.warmed) {
-			lp.counted++
-		}
-	case stepDone:
+	if done {
+		lp.count(now)
+	}
+	if send == nil {
 		return false, nil
 	}
-	c.step++
 	c.n = 0
 	return true, lp.write(i, send)
 }
@@ -286,16 +269,4 @@ func (lp *loop) write(i int, b []byte) error {
 		events = unix.EPOLLIN | unix.EPOLLOUT
 	}
 	return unix.EpollCtl(lp.epoll, unix.EPOLL_CTL_MOD, c.fd, &unix.EpollEvent{Events: events, Fd: int32(i)})
-}
-
-// whole reports whether b ends with the last line of a reply (RFC 5321, 4.2.1).
-func whole(b []byte) bool {
-	if len(b) < 5 || b[len(b)-1] != '\n' {
-		return false
-	}
-	start := len(b) - 1
-	for start > 0 && b[start-1] != '\n' {
-		start--
-	}
-	return len(b)-start >= 5 && b[start+3] == ' '
 }

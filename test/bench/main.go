@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -34,19 +35,19 @@ func main() {
 	flag.DurationVar(&o.time, "time", 10*time.Second, "how long the load of one turn lasts")
 	flag.IntVar(&o.rounds, "rounds", 2, "turns of each system per row; the table has medians")
 	flag.StringVar(&o.rows, "rows", "", "comma-separated prefixes of the rows to run; empty: all")
-	flag.StringVar(&o.systems, "systems", "postfix,yubin,talk", "which systems run")
+	flag.StringVar(&o.systems, "systems", "postfix,dovecot,yubin,talk", "which systems run")
 	flag.StringVar(&o.bin, "bin", "bin", "yubin's programs")
 	flag.StringVar(&o.deb, "deb", "out", "where Debian's postfix package is kept once it is downloaded")
 	flag.StringVar(&o.parent, "dir", "/var/tmp", "directory to make the instances in; not a tmpfs")
-	flag.StringVar(&o.write, "write", "", "put the table into this file, between its bench marks")
+	flag.StringVar(&o.write, "write", "", "put the rows that run into this file's table, between its bench marks")
 	flag.BoolVar(&o.keep, "keep", false, "keep the instances' directory")
 	flag.BoolVar(&o.list, "list", false, "list the rows and end")
-	flag.BoolVar(&o.talk, "talk", false, "be the server that only talks, on descriptor 3 (used by bench itself)")
+	flag.BoolVar(&o.talk, "talk", false, "be the server that only talks, on descriptors from 3 (used by bench itself)")
 	flag.StringVar(&o.onward, "onward", "", "with -talk: the server to pass every message to")
 	flag.Parse()
 
 	if o.talk {
-		fail(talk(os.NewFile(3, "listener"), o.onward))
+		fail(talkAll(o.onward))
 		return
 	}
 	if o.list {
@@ -97,7 +98,7 @@ func bench(ctx context.Context, o options) (err error) {
 			showTail(logFile)
 		}
 	}()
-	systems, err := makeSystems(o, dir)
+	systems, err := makeSystems(o, dir, selected)
 	if err != nil {
 		return err
 	}
@@ -105,7 +106,7 @@ func bench(ctx context.Context, o options) (err error) {
 	for _, r := range selected {
 		for round := range o.rounds {
 			for _, s := range systems {
-				if s.name() == "talk" && !(r.talks && round == 0) {
+				if !r.wants(s.name()) || s.name() == "talk" && round > 0 {
 					continue
 				}
 				if err := run.turn(ctx, s, r); err != nil {
@@ -119,31 +120,45 @@ func bench(ctx context.Context, o options) (err error) {
 	if o.write == "" {
 		return nil
 	}
-	return replaceBlock(o.write, report)
+	return report.mergeInto(o.write)
 }
 
-// makeSystems prepares the systems that -systems names, in its order.
-func makeSystems(o options, dir string) ([]system, error) {
+// makeSystems prepares the systems that -systems names, in its order, as far
+// as the rows want them.
+func makeSystems(o options, dir string, rows []row) ([]system, error) {
 	var systems []system
 	for name := range strings.SplitSeq(o.systems, ",") {
-		var s system
-		var err error
-		switch name {
-		case "postfix":
-			s, err = newPostfix(filepath.Join(dir, name), o.deb)
-		case "yubin":
-			s, err = newYubin(filepath.Join(dir, name), o.bin)
-		case "talk":
-			s, err = newTalker()
-		default:
-			err = errors.New("no such system; there are postfix, yubin and talk")
+		if !slices.ContainsFunc(rows, func(r row) bool { return r.wants(name) }) {
+			continue
 		}
+		s, err := makeSystem(name, filepath.Join(dir, name), o, rows)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		systems = append(systems, s)
 	}
 	return systems, nil
+}
+
+func makeSystem(name, dir string, o options, rows []row) (system, error) {
+	switch name {
+	case "postfix":
+		var judge *dovecot
+		if slices.ContainsFunc(rows, func(r row) bool { return r.wants(name) && r.setup.scheme != "" }) {
+			var err error
+			if judge, err = newDovecot(dir+"-auth", o.deb); err != nil {
+				return nil, err
+			}
+		}
+		return newPostfix(dir, o.deb, judge)
+	case "dovecot":
+		return newDovecot(dir, o.deb)
+	case "yubin":
+		return newYubin(dir, o.bin)
+	case "talk":
+		return newTalker()
+	}
+	return nil, errors.New("no such system; there are postfix, dovecot, yubin and talk")
 }
 
 // workDir makes the directory of this run. Its users are several accounts, so

@@ -19,12 +19,13 @@ type postfix struct {
 	private
 	root    string // where the package is unpacked
 	release string
+	judge   *dovecot // who logs in is known to it; nil: nobody does
 	wakeups *os.File // held: stands in for the queue manager
 }
 
 // newPostfix unpacks the package below dir; deb keeps it for the next run.
-func newPostfix(dir, deb string) (*postfix, error) {
-	p := &postfix{private: newPrivate(dir), root: filepath.Join(dir, "root")}
+func newPostfix(dir, deb string, judge *dovecot) (*postfix, error) {
+	p := &postfix{private: newPrivate(dir), root: filepath.Join(dir, "root"), judge: judge}
 	if err := os.MkdirAll(p.root, 0o755); err != nil {
 		return nil, err
 	}
@@ -116,7 +117,25 @@ func (p *postfix) start(s setup) error {
 			return fmt.Errorf("%s: %w\n%s", c.Path, err, out)
 		}
 	}
-	return p.run(p.command("lib/postfix/sbin/master", "-c", p.etc, "-d"))
+	master := p.command("lib/postfix/sbin/master", "-c", p.etc, "-d")
+	if s.scheme == "" {
+		return p.run(master)
+	}
+	if err := makeCert(p.etc); err != nil {
+		return err
+	}
+	socket := filepath.Join(queue, "private/auth")
+	conf, err := p.judge.authOnly(s.scheme, socket, p.mail())
+	if err != nil {
+		return err
+	}
+	if err := p.run(p.judge.beside(conf, master)); err != nil {
+		return err
+	}
+	if err := p.judge.answers(socket); err != nil {
+		return errors.Join(fmt.Errorf("authentication by Dovecot: %w", err), p.stop())
+	}
+	return nil
 }
 
 // ignoreWakeups reads the FIFO that cleanup would wake the queue manager by:
@@ -222,7 +241,10 @@ qmgr_message_recipient_limit = 100000
 	if s.held {
 		qmgr = ""
 	}
-	master := fmt.Sprintf("%s inet n - n - %d smtpd\n", p.address, smtpProcesses) + qmgr + `pickup unix n - n 60 1 pickup
+	if s.scheme != "" {
+		main += "smtpd_sasl_type = dovecot\nsmtpd_sasl_path = private/auth\n"
+	}
+	master := fmt.Sprintf("%s inet n - n - %d smtpd\n", p.address, smtpProcesses) + s.submitLines(p.address) + qmgr + `pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 tlsmgr unix - - n 1000? 1 tlsmgr
 rewrite unix - - n - - trivial-rewrite

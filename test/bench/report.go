@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"runtime"
@@ -17,42 +16,40 @@ import (
 // are close to what loopback and the processors allow at all.
 const talkShare = 0.6
 
-// report is the table in Markdown, with what is needed to repeat it.
-func (r *run) report(systems []system) string {
-	var b strings.Builder
+// report is the table of this run.
+func (r *run) report(systems []system) page {
 	var versions []string
 	for _, s := range systems {
 		if v := s.version(); v != "" {
 			versions = append(versions, v)
 		}
 	}
-	fmt.Fprintf(&b, "`%s`, %s. %s; Linux %s, %d processors (%s), %s. Medians of %d turns, %v of load each.\n\n",
+	text := fmt.Sprintf("`%s`, %s. %s; Linux %s, %d processors (%s), %s. Medians of %d turns, %v of load each.",
 		commandLine(), r.began.UTC().Format("2 January 2006"), strings.Join(versions, ", "),
 		kernel(), runtime.NumCPU(), processor(), fileSystem(r.dir), r.rounds, r.time)
-	b.WriteString("| row | unit | Postfix | yubin | ratio | target | talk only | yubin of it | CPU ms per message: Postfix, user + system | yubin | ratio | met |\n")
-	b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|---|\n")
+	p := page{[]string{text}, map[string]entry{}}
 	for _, row := range r.rows {
-		b.WriteString(r.line(row))
+		p.lines[row.name] = entry{r.line(row), 0}
 	}
-	return b.String()
+	return p
 }
 
-// line is one row of the table.
+// line is one row of the table, up to its last cell.
 func (r *run) line(row row) string {
-	postfix, talk := r.results[key{row.name, "postfix"}], r.results[key{row.name, "talk"}]
+	peer, talk := r.results[key{row.name, row.comparedWith()}], r.results[key{row.name, "talk"}]
 	yubin := r.results[key{row.name, "yubin"}]
 	cells := []string{row.name, row.unit, "", "", "", target(row), "", "", "", "", "", ""}
-	p, y, t := median(postfix, value), median(yubin, value), median(talk, value)
-	if len(postfix) > 0 {
-		cells[2], cells[8] = valueCell(postfix), cpuCell(postfix)
+	p, y, t := median(peer, value), median(yubin, value), median(talk, value)
+	if len(peer) > 0 {
+		cells[2], cells[8] = valueCell(peer), cpuCell(peer)
 	}
 	if len(yubin) > 0 {
 		cells[3], cells[9] = valueCell(yubin), cpuCell(yubin)
 	}
-	if len(postfix) > 0 && len(yubin) > 0 {
+	if len(peer) > 0 && len(yubin) > 0 {
 		cells[4] = figure(y/p, "×")
-		if row.unit != mebibytes {
-			cells[10] = figure(median(yubin, cpuEach)/median(postfix, cpuEach), "×")
+		if peer[0].messages > 0 {
+			cells[10] = figure(median(yubin, cpuEach)/median(peer, cpuEach), "×")
 		}
 	}
 	if len(talk) > 0 {
@@ -64,10 +61,10 @@ func (r *run) line(row row) string {
 	switch {
 	case row.slower > 0 && len(yubin) > 0:
 		cells[11] = yesOrNo(median(yubin, slowdown) <= row.slower)
-	case len(yubin) > 0 && (len(postfix) > 0 && row.ratio > 0 || row.most > 0):
-		cells[11] = verdict(row, p, y, t, median(postfix, cpuEach), median(yubin, cpuEach))
+	case len(yubin) > 0 && (len(peer) > 0 && row.ratio > 0 || row.most > 0):
+		cells[11] = verdict(row, p, y, t, median(peer, cpuEach), median(yubin, cpuEach))
 	}
-	return "| " + strings.Join(cells, " | ") + " |\n"
+	return "| " + strings.Join(cells, " | ") + " | "
 }
 
 func value(r result) float64   { return r.value }
@@ -112,7 +109,7 @@ func target(row row) string {
 	return fmt.Sprintf("≥ %.1f×", row.ratio)
 }
 
-// verdict says whether yubin's figure y meets the target, given Postfix's p,
+// verdict says whether yubin's figure y meets the target, given the peer's p,
 // the talker's t (0: none) and the processor time per message of both.
 func verdict(row row, p, y, t, pCPU, yCPU float64) string {
 	var met bool
@@ -206,26 +203,4 @@ func fileSystem(path string) string {
 		return name
 	}
 	return fmt.Sprintf("file system %#x", s.Type)
-}
-
-// The marks between which -write puts the table; what people wrote around them
-// stays.
-const (
-	blockBegin = "<!-- bench: begin -->\n"
-	blockEnd   = "<!-- bench: end -->\n"
-)
-
-// replaceBlock replaces what stands between the marks of file.
-func replaceBlock(file, text string) error {
-	old, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	head, rest, found := bytes.Cut(old, []byte(blockBegin))
-	_, tail, ended := bytes.Cut(rest, []byte(blockEnd))
-	if !found || !ended {
-		return fmt.Errorf("%s: no lines %q and %q to put the table between", file, strings.TrimSpace(blockBegin), strings.TrimSpace(blockEnd))
-	}
-	b := slices.Concat(head, []byte(blockBegin), []byte(text), []byte(blockEnd), tail)
-	return os.WriteFile(file, b, 0o644)
 }

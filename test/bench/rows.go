@@ -1,29 +1,41 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
 
 // A row is one line of the table.
 type row struct {
-	name  string
-	unit  string
-	talks bool // the talker can play it
-	setup setup
-	boxes int // mailboxes that mail goes to
-	large bool
-	away  func(*setup) (*sink, error) // where mail goes that leaves the system; nil: none does
-	do    func(ctx context.Context, r *run, s system, a *arrivals) (result, error)
+	name   string
+	unit   string
+	talks  bool // the talker can play it
+	setup  setup
+	boxes  int // mailboxes that mail goes to
+	large  bool
+	reads  bool                        // nothing is delivered: people read
+	filled int                         // messages in the first mailbox from the start
+	peer   string                      // what yubin is compared with; empty: postfix
+	away   func(*setup) (*sink, error) // where mail goes that leaves the system; nil: none does
+	do     func(ctx context.Context, r *run, s system, a *arrivals) (result, error)
 
 	// The targets of docs/benchmarks.md. ratio: what yubin must reach of
-	// Postfix's figure (when less is better: at most). most: an absolute
-	// limit. cpu: at most this part of Postfix's processor time. slower: at most
+	// the peer's figure (when less is better: at most). most: an absolute
+	// limit. cpu: at most this part of the peer's processor time. slower: at most
 	// this many times what it took without dead destinations.
 	ratio, most, cpu, slower float64
 }
+
+// wants reports whether the system plays a part in the row.
+func (r row) wants(system string) bool {
+	return system == "yubin" || system == "talk" && r.talks || system == r.comparedWith()
+}
+
+func (r row) comparedWith() string { return cmp.Or(r.peer, "postfix") }
 
 // less reports whether a smaller figure is the better one.
 func (r row) less() bool { return r.unit != perSecond }
@@ -32,6 +44,8 @@ const (
 	perSecond = "/s"
 	seconds   = "s"
 	mebibytes = "MiB"
+	millis    = "ms"
+	kibibytes = "KiB"
 )
 
 // A result is what one turn gave.
@@ -89,7 +103,7 @@ func makeRows() []row {
 			do: memory(sessions), most: [3]float64{20, 30, 70}[i],
 		})
 	}
-	return append(rows, makeAwayRows()...)
+	return slices.Concat(rows, makeAwayRows(), makePeopleRows())
 }
 
 // makeAwayRows makes the rows of mail that leaves.

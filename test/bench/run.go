@@ -43,10 +43,14 @@ func (r *run) turn(ctx context.Context, s system, row row) (err error) {
 		if err := r.freshMail(s.mail(), row); err != nil {
 			return err
 		}
-		if a, err = watchBoxes(s.mail(), row.boxes); err != nil {
+		if row.reads {
+			err = fill(s.mail(), row.filled)
+		} else if a, err = watchBoxes(s.mail(), row.boxes); err == nil {
+			defer a.close()
+		}
+		if err != nil {
 			return err
 		}
-		defer a.close()
 	}
 	if err := settle(r.dir); err != nil {
 		return err

@@ -20,10 +20,11 @@ import (
 type system interface {
 	name() string
 	version() string
-	start(setup) error // returns when the SMTP port answers
+	start(setup) error // returns when addr answers
 	stop() error
 	pid() int           // the process that all others descend from
-	addr() string       // of the SMTP port
+	addr() string       // of the SMTP port, or Dovecot's POP3 port
+	at(port int) string // of another port
 	mail() string       // virtual_mailbox_base
 	sendmail() []string // the command with the options that choose this instance
 }
@@ -38,6 +39,28 @@ type setup struct {
 	transports string // table for transport_maps
 	main       string // more lines of main.cf, for both systems
 	clients    int    // deliveries over SMTP at once; 0: the system's default
+
+	scheme string // how passwords are stored; empty: nobody logs in
+}
+
+// The ports: SMTP, and where people log in: POP3, and submission, in the clear and over TLS.
+const (
+	smtpPort    = 2525
+	popPort     = 1110
+	popsPort    = 1995
+	submitPort  = 1587
+	submitsPort = 1465
+)
+
+// submitLines are the services of master.cf for submission.
+func (s setup) submitLines(address string) string {
+	if s.scheme == "" {
+		return ""
+	}
+	host, _, _ := net.SplitHostPort(address)
+	const options = " inet n - n - %d smtpd -o smtpd_sasl_auth_enable=yes -o smtpd_recipient_restrictions=permit_sasl_authenticated,reject -o smtpd_relay_restrictions=permit_sasl_authenticated,reject"
+	return fmt.Sprintf("%s:%d"+options+"\n%s:%d"+options+" -o smtpd_tls_wrappermode=yes\n",
+		host, submitPort, smtpProcesses, host, submitsPort, smtpProcesses)
 }
 
 // parameters are the lines of main.cf that s asks of both systems, whose
@@ -49,6 +72,9 @@ func (s setup) parameters(etc string) string {
 	}
 	if s.transports != "" {
 		text += fmt.Sprintf("transport_maps = hash:%s/%s\n", etc, transportTable)
+	}
+	if s.scheme != "" {
+		text += fmt.Sprintf("smtpd_tls_chain_files = %[1]s/%[2]s, %[1]s/%[3]s\nsmtpd_tls_security_level = may\n", etc, keyFile, certFile)
 	}
 	return text
 }
@@ -88,10 +114,15 @@ type private struct {
 func newPrivate(dir string) private {
 	// An address of its own spares the search for a free port.
 	host := fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(254), rand.IntN(255), 1+rand.IntN(254))
-	return private{dir: dir, address: net.JoinHostPort(host, "2525")}
+	return private{dir: dir, address: net.JoinHostPort(host, strconv.Itoa(smtpPort))}
 }
 
 func (p *private) addr() string { return p.address }
+func (p *private) at(port int) string {
+	host, _, _ := net.SplitHostPort(p.address)
+	return net.JoinHostPort(host, strconv.Itoa(port))
+}
+
 func (p *private) pid() int     { return p.master.Process.Pid }
 func (p *private) mail() string { return filepath.Join(p.dir, "mail") }
 
@@ -169,7 +200,7 @@ func greeting(addr string) error {
 		if err != nil {
 			return err
 		}
-		if !strings.HasPrefix(line, "2") {
+		if !strings.HasPrefix(line, "2") && !strings.HasPrefix(line, "+OK") {
 			return fmt.Errorf("greeting %q", line)
 		}
 	}

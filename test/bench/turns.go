@@ -21,25 +21,25 @@ func (r *run) warm() time.Duration { return min(2*time.Second, r.time/5) }
 
 // smtp runs a load of plain messages to the mailboxes over SMTP.
 func (r *run) smtp(ctx context.Context, s system, size, sessions int) (tally, error) {
-	return play(ctx, s, load{
+	return play(ctx, s.addr(), load{
 		sessions: sessions, rcpts: rcptCommands(loadBoxes), body: wire(size),
 		warm: r.warm(), time: r.time,
 	})
 }
 
-// play runs a load against s; every message must be accepted.
-func play(ctx context.Context, s system, l load) (tally, error) {
-	ap, err := netip.ParseAddrPort(s.addr())
+// play runs a load against the server at addr; every message must be accepted.
+func play(ctx context.Context, addr string, l load) (tally, error) {
+	ap, err := netip.ParseAddrPort(addr)
 	if err != nil {
 		return tally{}, err
 	}
 	l.addr = &unix.SockaddrInet4{Port: int(ap.Port()), Addr: ap.Addr().As4()}
 	t, err := l.run(ctx)
 	if err == nil && t.failed > 0 {
-		err = fmt.Errorf("%d messages failed, %d were accepted; the first failure: %s", t.failed, t.sent, t.why)
+		err = fmt.Errorf("%d failed, %d were accepted; the first failure: %s", t.failed, t.sent, t.why)
 	}
 	if err == nil && t.counted == 0 {
-		err = errors.New("no message was accepted after the warm-up")
+		err = errors.New("nothing was accepted after the warm-up")
 	}
 	return t, err
 }

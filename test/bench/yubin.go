@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -58,10 +59,33 @@ func (y *yubin) start(s setup) error {
 	if err := y.configure(s, queue); err != nil {
 		return err
 	}
+	if s.scheme != "" {
+		if err := y.makeAccounts(s.scheme); err != nil {
+			return err
+		}
+	}
 	if err := y.run(exec.Command(filepath.Join(y.bin, "master"), "-c", y.etc)); err != nil || !s.held {
 		return err
 	}
 	return y.holdUp(filepath.Join(queue, "private", stuckTransport))
+}
+
+// makeAccounts has mailctl take the accounts over.
+func (y *yubin) makeAccounts(scheme string) error {
+	users := filepath.Join(y.etc, "users")
+	if err := os.RemoveAll(users); err != nil {
+		return err
+	}
+	passwd := filepath.Join(y.dir, "passwd")
+	if err := os.WriteFile(passwd, []byte(passwdFile(scheme, y.mail())), 0o600); err != nil {
+		return err
+	}
+	return errors.Join(makeCert(y.etc), command(filepath.Join(y.bin, "mailctl"), "-c", y.etc, "user", "import", passwd))
+}
+
+// popLines are the services of master.cf for POP3.
+func (y *yubin) popLines() string {
+	return fmt.Sprintf("%s inet n - n - - pop3d\n%s inet n - n - - pop3d -o pop3d_tls_wrappermode=yes\n", y.at(popPort), y.at(popsPort))
 }
 
 // stuckTransport is a transport whose agent takes requests and never answers,
@@ -132,6 +156,10 @@ smtpd_recipient_limit = 20000
 	if s.clients > 0 {
 		main += fmt.Sprintf("agent_window = %d\n", s.clients)
 		master += s.smtpLine()
+	}
+	if s.scheme != "" {
+		main += fmt.Sprintf("pop3d_tls_chain_files = %[1]s/%[2]s, %[1]s/%[3]s\n", filepath.Join(y.dir, "etc"), keyFile, certFile)
+		master += s.submitLines(y.address) + y.popLines()
 	}
 	return y.write(map[string]string{
 		"main.cf": main, "master.cf": master, "mailboxes": mailboxMap(), "aliases": "postmaster: root\n",

@@ -44,7 +44,8 @@ for package in postfix exim4-daemon-light opensmtpd dovecot-core dovecot-lmtpd d
 		wanted=out/opensmtpd_[7-9]*.deb
 		options="-o Dir::Etc::SourceList=$work/backports -o Dir::Etc::SourceParts=/dev/null
 			-o Dir::State::Lists=$work/lists -o Dir::Cache=$work/cache"
-		echo "deb http://deb.debian.org/debian bookworm-backports main" >"$work/backports"
+		mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -v security | head -n 1)
+		echo "deb $mirror bookworm-backports main" >"$work/backports"
 	fi
 	# shellcheck disable=SC2086,SC2012 # a pattern; names of packages
 	newest() { ls $wanted 2>/dev/null | sort -V | tail -n 1; }

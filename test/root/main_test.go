@@ -151,8 +151,24 @@ func home(t *testing.T, name string) string {
 // newSystem is an instance as installed, with home_mailbox = Maildir/.
 func newSystem(t *testing.T, o instance.Options) *instance.Instance {
 	o.System = true
+	t.Cleanup(func() { emptyHomes(t) }) // once nothing runs any more
 	o.Main = append(o.Main, "home_mailbox = Maildir/")
 	return instance.New(t, o)
+}
+
+// emptyHomes leaves nothing of one test to the next.
+func emptyHomes(t *testing.T) {
+	for _, name := range []string{"ann", "ben"} {
+		entries, err := os.ReadDir(home(t, name))
+		if err != nil {
+			t.Error(err)
+		}
+		for _, e := range entries {
+			if err := os.RemoveAll(filepath.Join(home(t, name), e.Name())); err != nil {
+				t.Error(err)
+			}
+		}
+	}
 }
 
 // as runs a program of the instance under another uid, with nothing else.

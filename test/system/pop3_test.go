@@ -23,9 +23,15 @@ import (
 // from the start at the second, and accounts for two people.
 func readers(t *testing.T, o instance.Options) (i *instance.Instance, plain, wrapped string) {
 	t.Helper()
+	return readersBy(t, o, "pop3d")
+}
+
+// readersBy is readers with another program.
+func readersBy(t *testing.T, o instance.Options, program string) (i *instance.Instance, plain, wrapped string) {
+	t.Helper()
 	host := fmt.Sprintf("127.%d.%d.%d", 1+mathrand.IntN(254), mathrand.IntN(255), 1+mathrand.IntN(254))
 	o.Addr, plain, wrapped = host+":2525", host+":1110", host+":1995"
-	o.Master = append(o.Master, plain+" inet n - n - - pop3d", wrapped+" inet n - n - - pop3d -o pop3d_tls_wrappermode=yes")
+	o.Master = append(o.Master, plain+" inet n - n - - "+program, wrapped+" inet n - n - - "+program+" -o "+program+"_tls_wrappermode=yes")
 	o.Stopped = true
 	i = accounts(t, o)
 	if os.Getuid() == 0 { // root's mail is not served
@@ -41,7 +47,7 @@ func readers(t *testing.T, o instance.Options) (i *instance.Instance, plain, wra
 		i.AppendMain("virtual_mailbox_user = nobody")
 	}
 	newPair(t, "mx.example.test").write(t, i, "cert")
-	i.AppendMain("pop3d_tls_cert_file = "+i.Path("etc/cert.pem"), "pop3d_tls_key_file = "+i.Path("etc/cert.key"), "auth_failure_delay = 0s")
+	i.AppendMain(program+"_tls_cert_file = "+i.Path("etc/cert.pem"), program+"_tls_key_file = "+i.Path("etc/cert.key"), "auth_failure_delay = 0s")
 	add(i, "ann@users.test")
 	add(i, "ben@users.test")
 	i.Start()

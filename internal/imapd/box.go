@@ -1,0 +1,233 @@
+package imapd
+
+import (
+	"errors"
+	"slices"
+
+	"yubin/internal/imap"
+	"yubin/internal/mailbox"
+)
+
+// A box is the selected mailbox, as its client knows it. The view may know
+// more: what is in it and not in snap is said by sync, when it may be.
+type box struct {
+	name     string
+	view     *mailbox.View
+	readOnly bool
+	// snap has the client's numbers: a sequence number is an index in it plus
+	// one.
+	snap *mailbox.Snapshot
+	// told are flags that the client knows beyond snap, since it set them or was
+	// told.
+	told  map[uint32]mailbox.Message
+	saved []imap.Range // "$", UIDs (RFC 5182)
+}
+
+// at returns the index that the view has for the client's message i; false: it
+// is gone.
+func (b *box) at(i int) (int, bool) {
+	if now := b.view.Snapshot(); now != b.snap {
+		return now.Index(b.snap.Message(i).UID)
+	}
+	return i, true
+}
+
+// message returns the client's message i as it is now, or was at last.
+func (b *box) message(i int) mailbox.Message {
+	if k, ok := b.at(i); ok {
+		return b.view.Snapshot().Message(k)
+	}
+	return b.snap.Message(i)
+}
+
+// tell notes what flags the client knows of.
+func (b *box) tell(m mailbox.Message) {
+	if b.told == nil {
+		b.told = map[uint32]mailbox.Message{}
+	}
+	b.told[m.UID] = m
+}
+
+// known returns message i with the flags that the client knows.
+func (b *box) known(i int) mailbox.Message {
+	m := b.snap.Message(i)
+	if t, ok := b.told[m.UID]; ok {
+		return t
+	}
+	return m
+}
+
+// largest is the UID that "*" means.
+func (b *box) largest() uint32 {
+	if n := b.snap.Len(); n > 0 {
+		return b.snap.Message(n - 1).UID
+	}
+	return 0
+}
+
+// numbers returns the messages of a set as sequence numbers. UIDs that do not
+// exist are none; numbers that do not exist are an error of the client's.
+func (v *visit) numbers(set imap.Set) ([]imap.Range, error) {
+	b := v.box
+	if set.Saved {
+		return b.ofUIDs(b.saved), nil
+	}
+	if v.cmd.uid {
+		return b.ofUIDs(imap.Resolve(slices.Clone(set.Ranges), b.largest())), nil
+	}
+	return b.ofNumbers(set.Ranges)
+}
+
+// ofNumbers resolves a set of sequence numbers.
+func (b *box) ofNumbers(ranges []imap.Range) ([]imap.Range, error) {
+	n := uint32(b.snap.Len())
+	if n == 0 && slices.ContainsFunc(ranges, func(r imap.Range) bool { return r.First == imap.Star || r.Last == imap.Star }) {
+		return nil, nil // 1:* of nothing
+	}
+	list := imap.Resolve(slices.Clone(ranges), n)
+	if k := len(list); k > 0 && list[k-1].Last > n {
+		return nil, &imap.SyntaxError{Text: "Invalid messageset"}
+	}
+	return list, nil
+}
+
+// ofUIDs returns the sequence numbers of resolved UIDs.
+func (b *box) ofUIDs(uids []imap.Range) (list []imap.Range) {
+	for _, r := range uids {
+		first, _ := b.snap.Index(r.First)
+		last, ok := b.snap.Index(r.Last)
+		if ok {
+			last++
+		}
+		if last <= first {
+			continue
+		}
+		// Two ranges of UIDs may lie apart and their numbers not.
+		if k := len(list) - 1; k >= 0 && list[k].Last == uint32(first) {
+			list[k].Last = uint32(last)
+			continue
+		}
+		list = append(list, imap.Range{First: uint32(first) + 1, Last: uint32(last)})
+	}
+	return list
+}
+
+// each calls do with the indexes of messages, as long as it has no error.
+func each(numbers []imap.Range, do func(i int) error) error {
+	for _, r := range numbers {
+		for n := r.First; n <= r.Last; n++ {
+			if err := do(int(n - 1)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// sync tells the client what has changed in its mailbox. held: EXPUNGE may not
+// be said now, so neither are other numbers.
+func (v *visit) sync(held bool) error {
+	b := v.box
+	if b == nil {
+		return nil
+	}
+	_, err := b.view.Refresh()
+	if errors.Is(err, mailbox.ErrNoFolder) {
+		return v.end("Mailbox was deleted", "[UNAVAILABLE] The selected mailbox was deleted.")
+	}
+	if err != nil {
+		v.complain("%s: %v", b.name, err)
+		return nil
+	}
+	now := b.view.Snapshot()
+	if now == b.snap && b.told == nil {
+		return nil
+	}
+	c := b.snap.Changes(now)
+	if c.Reset {
+		return v.end("UIDVALIDITY changed", "[UNAVAILABLE] The mailbox has a new UIDVALIDITY.")
+	}
+	if held && len(c.Gone) > 0 {
+		return nil
+	}
+	return v.report(c, now)
+}
+
+// report says what lies between what the client knows and now.
+func (v *visit) report(c *mailbox.Changes, now *mailbox.Snapshot) error {
+	b := v.box
+	if words := now.Keywords(); !slices.Equal(words, b.snap.Keywords()) {
+		v.sayFlags(now)
+	}
+	for _, uid := range slices.Backward(c.Gone) {
+		i, _ := b.snap.Index(uid)
+		if err := v.Printf("* %d EXPUNGE\r\n", i+1); err != nil {
+			return err
+		}
+	}
+	flags := b.others(c, now)
+	b.snap, b.told = now, nil
+	if len(c.New) > 0 {
+		v.sayExists()
+	}
+	for _, uid := range flags {
+		i, _ := now.Index(uid)
+		if err := v.sayFetchFlags(i, now.Message(i), v.rev2 || v.cmd != nil && v.cmd.uid); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// others are the messages whose flags are not those that the client knows.
+func (b *box) others(c *mailbox.Changes, now *mailbox.Snapshot) (uids []uint32) {
+	for _, uid := range c.Flags {
+		i, _ := now.Index(uid)
+		if t, ok := b.told[uid]; !ok || t != now.Message(i) {
+			uids = append(uids, uid)
+		}
+		delete(b.told, uid)
+	}
+	// What was told, and was changed back since.
+	for uid, t := range b.told {
+		if i, ok := now.Index(uid); ok && t != now.Message(i) {
+			uids = append(uids, uid)
+		}
+	}
+	slices.Sort(uids)
+	return uids
+}
+
+func (v *visit) sayExists() {
+	v.Printf("* %d EXISTS\r\n", v.box.snap.Len())
+	if !v.rev2 {
+		v.Printf("* %d RECENT\r\n", v.box.view.Recents())
+	}
+}
+
+// sayFetchFlags tells the flags of the client's message i.
+func (v *visit) sayFetchFlags(i int, m mailbox.Message, uid bool) error {
+	b := v.out[:0]
+	b = appendFetch(b, i)
+	if uid {
+		b = append(appendNumber(append(b, "UID "...), uint64(m.UID)), ' ')
+	}
+	b = append(v.appendFlags(append(b, "FLAGS "...), m, i), ")\r\n"...)
+	v.out = b
+	_, err := v.Write(b)
+	return err
+}
+
+// sayFlags tells which flags there are, and which the client may set.
+func (v *visit) sayFlags(s *mailbox.Snapshot) {
+	list := keywordNames(s)
+	v.Printf("* FLAGS (%s)\r\n", join(systemFlags, list))
+	switch {
+	case v.box.readOnly:
+		v.Printf("* OK [PERMANENTFLAGS ()] Read-only mailbox.\r\n")
+	case len(list) < maxKeywords:
+		v.Printf("* OK [PERMANENTFLAGS (%s)] Flags permitted.\r\n", join(systemFlags, list, `\*`))
+	default:
+		v.Printf("* OK [PERMANENTFLAGS (%s)] Flags permitted.\r\n", join(systemFlags, list))
+	}
+}

@@ -1,0 +1,356 @@
+package imapd
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+
+	"yubin/internal/imap"
+	"yubin/internal/imapmime"
+	"yubin/internal/mailbox"
+	"yubin/internal/mimescan"
+	"yubin/internal/talk"
+)
+
+// A fetched is one message while FETCH answers for it.
+type fetched struct {
+	*visit
+	*message
+	i    int // the client's index
+	m    mailbox.Message
+	b    []byte // of the response, not yet sent
+	sent bool   // some of it is
+}
+
+// fetchItems answer for one item each: they append to b, or send.
+var fetchItems = map[string]func(*fetched, *imap.FetchItem) error{
+	imap.FetchFlags:         (*fetched).flags,
+	imap.FetchUID:           (*fetched).uid,
+	imap.FetchInternalDate:  (*fetched).internalDate,
+	imap.FetchSize:          (*fetched).size,
+	imap.FetchEnvelope:      (*fetched).envelope,
+	imap.FetchBody:          (*fetched).structure,
+	imap.FetchBodyStructure: (*fetched).structure,
+	imap.FetchSection:       (*fetched).section,
+	imap.FetchRFC822:        (*fetched).section,
+	imap.FetchRFC822Header:  (*fetched).section,
+	imap.FetchRFC822Text:    (*fetched).section,
+	imap.FetchBinary:        (*fetched).binary,
+	imap.FetchBinarySize:    (*fetched).binarySize,
+	imap.FetchPreview:       (*fetched).preview,
+}
+
+// fetch is FETCH (RFC 9051, 6.4.5).
+func (v *visit) fetch(context.Context) (reply, error) {
+	v.d.SP()
+	arg := v.d.Fetch()
+	v.d.End()
+	if arg.ChangedSince != 0 || arg.Vanished {
+		v.d.Fail("Unknown FETCH modifier")
+	}
+	items, marks := v.prepare(arg.Items)
+	if err := v.d.Err(); err != nil {
+		return reply{}, err
+	}
+	numbers, err := v.numbers(arg.Set)
+	if err != nil {
+		return reply{}, err
+	}
+	var failure error // the first
+	err = each(numbers, func(i int) error {
+		err := v.fetchOne(i, items, marks && !v.box.readOnly)
+		if isRefusal(err) {
+			if failure == nil {
+				failure = err
+			}
+			return nil
+		}
+		return err
+	})
+	if err == nil && failure != nil {
+		return reply{}, failure
+	}
+	return reply{}, err
+}
+
+// prepare checks the items, and makes the old ones sections; marks tells that
+// one of them sets \Seen.
+func (v *visit) prepare(items []imap.FetchItem) (list []imap.FetchItem, marks bool) {
+	if v.cmd.uid && !slices.ContainsFunc(items, func(i imap.FetchItem) bool { return i.Name == imap.FetchUID }) {
+		list = append(list, imap.FetchItem{Name: imap.FetchUID})
+	}
+	for _, item := range items {
+		if fetchItems[item.Name] == nil {
+			v.d.Fail("Unknown FETCH item")
+		}
+		switch item.Name {
+		case imap.FetchSection, imap.FetchBinary:
+			marks = marks || !item.Peek
+		case imap.FetchRFC822:
+			marks = true
+		case imap.FetchRFC822Header:
+			item.Section.Of = imap.SectionHeader
+		case imap.FetchRFC822Text:
+			item.Section.Of, marks = imap.SectionText, true
+		}
+		list = append(list, item)
+	}
+	return list, marks
+}
+
+// fetchOne answers for the client's message i. A refusal: there was nothing to
+// answer with.
+func (v *visit) fetchOne(i int, items []imap.FetchItem, mark bool) error {
+	k, ok := v.box.at(i)
+	if !ok {
+		return v.missing()
+	}
+	f := &fetched{visit: v, message: &message{view: v.box.view, k: k}, i: i, m: v.box.message(i), b: appendFetch(v.out[:0], i)}
+	defer func() {
+		v.out = f.b[:0]
+		if cap(f.b) > 64<<10 {
+			v.out = nil
+		}
+		f.message.close()
+	}()
+	// A message that is gone is noticed before anything is said of it.
+	if slices.ContainsFunc(items, func(i imap.FetchItem) bool { return i.Name != imap.FetchFlags && i.Name != imap.FetchUID }) {
+		if err := f.open(); err != nil {
+			if errors.Is(err, mailbox.ErrGone) {
+				return v.missing()
+			}
+			return v.failed("fetch", err)
+		}
+	}
+	if mark {
+		items = f.mark(items)
+	}
+	return f.answer(items)
+}
+
+// missing is the answer for a message that is gone. A UID that does not exist
+// is none, and no error.
+func (v *visit) missing() error {
+	if v.cmd.uid {
+		return nil
+	}
+	return v.failed("fetch", mailbox.ErrGone)
+}
+
+// answer sends the response.
+func (f *fetched) answer(items []imap.FetchItem) error {
+	for n := range items {
+		if n > 0 {
+			f.b = append(f.b, ' ')
+		}
+		if err := fetchItems[items[n].Name](f, &items[n]); err != nil {
+			if f.sent {
+				f.complain("fetch: UID %d: %v", f.m.UID, err)
+				return errors.Join(errBroken, err)
+			}
+			return f.failed("fetch", err)
+		}
+	}
+	f.b = append(f.b, ")\r\n"...)
+	_, err := f.Write(f.b)
+	return err
+}
+
+// mark sets \Seen; the client is told.
+func (f *fetched) mark(items []imap.FetchItem) []imap.FetchItem {
+	if f.m.Flags&mailbox.Seen != 0 {
+		return items
+	}
+	if _, err := f.view.Store([]uint32{f.m.UID}, mailbox.FlagChange{Add: mailbox.Seen}); err != nil {
+		f.complain("%s: UID %d is not marked as seen: %v", f.box.name, f.m.UID, err)
+		return items
+	}
+	f.m.Flags |= mailbox.Seen
+	f.box.tell(f.m)
+	if slices.ContainsFunc(items, func(i imap.FetchItem) bool { return i.Name == imap.FetchFlags }) {
+		return items
+	}
+	return append(slices.Clip(items), imap.FetchItem{Name: imap.FetchFlags})
+}
+
+func (f *fetched) flags(*imap.FetchItem) error {
+	if f.m != f.box.known(f.i) {
+		f.box.tell(f.m)
+	}
+	f.b = f.appendFlags(append(f.b, "FLAGS "...), f.m, f.i)
+	return nil
+}
+
+func (f *fetched) uid(*imap.FetchItem) error {
+	f.b = appendNumber(append(f.b, "UID "...), uint64(f.m.UID))
+	return nil
+}
+
+func (f *fetched) internalDate(*imap.FetchItem) error {
+	t, err := f.view.Received(f.k)
+	f.b = append(t.AppendFormat(append(f.b, `INTERNALDATE "`...), imap.DateTime), '"')
+	return err
+}
+
+func (f *fetched) size(*imap.FetchItem) error {
+	n, err := f.view.Octets(f.k)
+	f.b = appendNumber(append(f.b, "RFC822.SIZE "...), uint64(n))
+	return err
+}
+
+func (f *fetched) envelope(*imap.FetchItem) error {
+	p, err := f.top()
+	if err == nil {
+		f.b = imapmime.AppendEnvelope(append(f.b, "ENVELOPE "...), p.Envelope, f.utf8)
+	}
+	return err
+}
+
+func (f *fetched) structure(item *imap.FetchItem) error {
+	p, err := f.parts()
+	if err == nil {
+		f.b = imapmime.AppendStructure(append(append(f.b, item.Name...), ' '), p, item.Name == imap.FetchBodyStructure, f.utf8)
+	}
+	return err
+}
+
+// section is BODY[...] and its older names.
+func (f *fetched) section(item *imap.FetchItem) error {
+	text, err := f.text(item)
+	if err != nil {
+		return err
+	}
+	defer text.Close()
+	f.count(&item.Section, text.Octets)
+	f.name(item)
+	f.b = append(f.b, ' ')
+	return f.literal(text.Octets, text)
+}
+
+// name appends the name of an item with its section.
+func (f *fetched) name(item *imap.FetchItem) {
+	f.b = append(f.b, item.Name...)
+	if !strings.HasSuffix(item.Name, "[") {
+		return
+	}
+	f.b = append(item.Section.Append(f.b), ']')
+	if p := item.Partial; p != nil {
+		f.b = append(appendNumber(append(f.b, '<'), uint64(p.Offset)), '>')
+	}
+}
+
+// binary is BINARY[...] (RFC 9051, 6.4.5; RFC 3516).
+func (f *fetched) binary(item *imap.FetchItem) error {
+	p, err := f.parts()
+	if err != nil {
+		return err
+	}
+	r, _ := f.content.Stored()
+	text, err := imapmime.Binary(r, p, item.Section.Part, item.Partial)
+	if err != nil {
+		return err
+	}
+	defer text.Close()
+	f.count(&item.Section, text.Octets)
+	f.name(item)
+	f.b = append(f.b, " ~"...) // it may have NULs
+	return f.literal(text.Octets, text)
+}
+
+func (f *fetched) binarySize(item *imap.FetchItem) error {
+	p, err := f.parts()
+	if err != nil {
+		return err
+	}
+	r, _ := f.content.Stored()
+	n, err := imapmime.BinarySize(r, p, item.Section.Part)
+	f.name(item)
+	f.b = appendNumber(append(f.b, ' '), uint64(n))
+	return err
+}
+
+// preview is PREVIEW (RFC 8970), always made at once.
+func (f *fetched) preview(*imap.FetchItem) error {
+	p, err := f.parts()
+	if err != nil {
+		return err
+	}
+	r, _ := f.content.Stored()
+	text, ok, err := imapmime.Preview(r, p)
+	f.b = append(f.b, "PREVIEW "...)
+	switch {
+	case !ok:
+		f.b = append(f.b, "NIL"...)
+	case f.utf8:
+		f.b = imap.AppendUTF8(f.b, text)
+	default:
+		f.b = imap.AppendString(f.b, text)
+	}
+	return err
+}
+
+// text opens what a section names, after reading no more of the message than
+// that takes.
+func (f *fetched) text(item *imap.FetchItem) (*imapmime.Text, error) {
+	s := &item.Section
+	r, size := f.content.Stored()
+	if len(s.Part) == 0 && s.Of == imap.SectionAll {
+		octets, err := f.content.Octets()
+		if err != nil {
+			return nil, err
+		}
+		whole := &mimescan.Part{Body: mimescan.Span{Stored: size, Octets: octets}}
+		return imapmime.Section(r, whole, s, item.Partial)
+	}
+	look := f.parts
+	if len(s.Part) == 0 && s.Of != imap.SectionText {
+		look = f.top
+	}
+	p, err := look()
+	if err != nil {
+		return nil, err
+	}
+	return imapmime.Section(r, p, s, item.Partial)
+}
+
+func (f *fetched) count(s *imap.Section, octets int64) {
+	switch s.Of {
+	case imap.SectionAll, imap.SectionText:
+		f.bodies++
+		f.bodyOctets += octets
+	default:
+		f.headers++
+		f.headerOctets += octets
+	}
+}
+
+// literal sends n octets of r.
+func (f *fetched) literal(n int64, r io.Reader) error {
+	f.b = imap.AppendLiteral(f.b, n)
+	if n <= 4<<10 { // with the rest of the response
+		at := len(f.b)
+		f.b = append(f.b, make([]byte, n)...)
+		_, err := io.ReadFull(r, f.b[at:])
+		return err
+	}
+	f.sent = true
+	if _, err := f.Write(f.b); err != nil {
+		return err
+	}
+	f.b = f.b[:0]
+	buf := talk.Buffers.Get().(*[32 << 10]byte)
+	defer talk.Buffers.Put(buf)
+	for n > 0 {
+		k, err := r.Read(buf[:min(n, int64(len(buf)))])
+		if k == 0 && err != nil {
+			return err // fewer octets than were announced
+		}
+		if _, err := f.Write(buf[:k]); err != nil {
+			return err
+		}
+		n -= int64(k)
+	}
+	return nil
+}

@@ -1,0 +1,183 @@
+package imapd
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"yubin/internal/imap"
+	"yubin/internal/mailbox"
+	"yubin/internal/mailsearch"
+	"yubin/internal/mimescan"
+)
+
+// A candidate is the client's message i while SEARCH looks at it. It answers
+// mailsearch's questions.
+type candidate struct {
+	message
+	*program
+	i   int
+	m   mailbox.Message
+	err error // the first of Simple
+}
+
+// A program is one search.
+type program struct {
+	*visit
+	sets map[*imap.SearchKey][]imap.Range // sequence numbers
+	now  time.Time
+}
+
+// find returns the messages that match, by their indexes.
+func (v *visit) find(ctx context.Context, arg *imap.Search) (found []int, err error) {
+	p := &program{visit: v, sets: map[*imap.SearchKey][]imap.Range{}, now: time.Now()}
+	if err := p.prepare(&arg.Key); err != nil {
+		return nil, err
+	}
+	compiled, err := mailsearch.Compile(&arg.Key, arg.Charset)
+	if errors.Is(err, mailsearch.ErrCharset) {
+		return nil, no("BADCHARSET (US-ASCII UTF-8)", "Unknown charset.")
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := compiled.Searcher()
+	for i := range v.box.snap.Len() {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		c := p.candidate(i)
+		ok, err := s.Match(c)
+		c.close()
+		if err = errors.Join(err, c.err); errors.Is(err, mailbox.ErrGone) {
+			continue // what is gone matches nothing
+		}
+		if err != nil {
+			return nil, v.failed("search", err)
+		}
+		if ok {
+			found = append(found, i)
+		}
+	}
+	return found, nil
+}
+
+// prepare resolves sets, and refuses keys of extensions that are not here.
+func (p *program) prepare(k *imap.SearchKey) (err error) {
+	b := p.box
+	switch k.Op {
+	case imap.SearchSet, imap.SearchUID:
+		switch {
+		case k.Set.Saved:
+			p.sets[k] = b.ofUIDs(b.saved)
+		case k.Op == imap.SearchUID:
+			p.sets[k] = b.ofUIDs(imap.Resolve(k.Set.Ranges, b.largest()))
+		default:
+			p.sets[k], err = b.ofNumbers(k.Set.Ranges)
+		}
+	case imap.SearchModSeq, imap.SearchEmailID, imap.SearchThreadID, imap.SearchFuzzy, imap.SearchSavedBefore,
+		imap.SearchSavedOn, imap.SearchSavedSince, imap.SearchSaveDateSupported:
+		return &imap.SyntaxError{Text: "Unknown search key"}
+	}
+	for i := range k.Kids {
+		if err := p.prepare(&k.Kids[i]); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// candidate is the client's message i. What is gone has k -1.
+func (p *program) candidate(i int) *candidate {
+	k, ok := p.box.at(i)
+	if !ok {
+		k = -1
+	}
+	return &candidate{message: message{view: p.box.view, k: k}, program: p, i: i, m: p.box.message(i)}
+}
+
+// Simple answers a key without the message's text.
+func (c *candidate) Simple(k *imap.SearchKey) bool {
+	switch k.Op {
+	case imap.SearchSet, imap.SearchUID:
+		return imap.Contains(c.sets[k], uint32(c.i+1))
+	case imap.SearchFlag:
+		return c.hasFlag(c.m, c.i, k.Text)
+	case imap.SearchLarger:
+		return uint64(c.octets()) > k.Number
+	case imap.SearchSmaller:
+		return uint64(c.octets()) < k.Number
+	}
+	t := c.received()
+	switch limit := c.now.Add(-time.Duration(k.Number) * time.Second); k.Op {
+	case imap.SearchBefore:
+		return dayOf(t).Before(dayOf(k.Date))
+	case imap.SearchOn:
+		return dayOf(t).Equal(dayOf(k.Date))
+	case imap.SearchSince:
+		return !dayOf(t).Before(dayOf(k.Date))
+	case imap.SearchOlder:
+		return !t.After(limit)
+	case imap.SearchYounger:
+		return !t.Before(limit)
+	}
+	return false
+}
+
+// dayOf is a time's day in its own zone (RFC 9051, 6.4.4).
+func dayOf(t time.Time) time.Time {
+	y, m, d := t.Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+}
+
+func (c *candidate) received() (t time.Time) {
+	err := mailbox.ErrGone
+	if c.k >= 0 {
+		t, err = c.view.Received(c.k)
+	}
+	c.err = errors.Join(c.err, err)
+	return t
+}
+
+func (c *candidate) octets() (n int64) {
+	err := mailbox.ErrGone
+	if c.k >= 0 {
+		n, err = c.view.Octets(c.k)
+	}
+	c.err = errors.Join(c.err, err)
+	return n
+}
+
+// open opens the message.
+func (c *candidate) open() error {
+	if c.k < 0 {
+		return mailbox.ErrGone
+	}
+	return c.message.open()
+}
+
+// Fields are those of the envelope.
+func (c *candidate) Fields() ([]mimescan.Field, error) {
+	if err := c.open(); err != nil {
+		return nil, err
+	}
+	p, err := c.top()
+	if err != nil {
+		return nil, err
+	}
+	return p.Envelope, nil
+}
+
+// Text is the message and its structure.
+func (c *candidate) Text() (io.ReaderAt, *mimescan.Part, error) {
+	if err := c.open(); err != nil {
+		return nil, nil, err
+	}
+	p, err := c.parts()
+	r, _ := c.content.Stored()
+	return r, p, err
+}
+
+// close ends the look at the message.
+func (c *candidate) close() { c.message.close() }
