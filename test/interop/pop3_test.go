@@ -24,13 +24,22 @@ const popUser, popSecret = "dave", "correct-horse"
 // in the clear and STLS at the first port, TLS from the start at the second.
 func popServer(t *testing.T, home string) (i *instance.Instance, host string) {
 	t.Helper()
+	return mailServer(t, home, "pop3d", ":1110", ":1995")
+}
+
+// mailServer is popServer for another program and its ports.
+func mailServer(t *testing.T, home, program, plain, wrapped string) (i *instance.Instance, host string) {
+	t.Helper()
 	host = fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(254), rand.IntN(255), 1+rand.IntN(254))
 	i = instance.New(t, instance.Options{
 		Main: []string{
 			"home_mailbox = Maildir/", "auth_backends = passwd-file:$config_directory/users", "virtual_minimum_uid = 1",
-			"pop3d_tls_chain_files = $config_directory/chain.pem", "auth_failure_delay = 0s",
+			program + "_tls_chain_files = $config_directory/chain.pem", "auth_failure_delay = 0s",
 		},
-		Master:  []string{host + ":1110 inet n - n - - pop3d", host + ":1995 inet n - n - - pop3d -o pop3d_tls_wrappermode=yes"},
+		Master: []string{
+			host + plain + " inet n - n - - " + program,
+			host + wrapped + " inet n - n - - " + program + " -o " + program + "_tls_wrappermode=yes",
+		},
 		Stopped: true,
 	})
 	files, _ := certificate(t, i.T.Name())
