@@ -182,6 +182,12 @@ func (v *View) Received(i int) (time.Time, error) {
 	f := v.f
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if r := f.byUID(uid); r != nil && v.snap.validity == f.head.validity {
+		d, name := f.file(r)
+		if st, err := d.stat(name); err == nil && st.Mode&unix.S_IFMT == unix.S_IFREG {
+			return time.Unix(st.Mtim.Unix()), nil
+		}
+	}
 	file, err := f.openUID(v, uid)
 	if err != nil {
 		return time.Time{}, err
