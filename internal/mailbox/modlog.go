@@ -77,15 +77,28 @@ func (m *modLog) note(r modRec) {
 
 // recorded returns what is recorded of a UID.
 func (m *modLog) recorded(uid uint32) (r modRec, ok bool) {
-	if r, ok = m.recent[uid]; ok {
-		return r, !r.gone
+	at := 0
+	if m.base != nil {
+		at, _ = slices.BinarySearchFunc(m.base, uid, compareUID)
+	}
+	return m.recordedAt(uid, &at)
+}
+
+// recordedAt is recorded for UIDs in rising order: at is where in base the last was.
+func (m *modLog) recordedAt(uid uint32, at *int) (r modRec, ok bool) {
+	if len(m.recent) > 0 {
+		if r, ok = m.recent[uid]; ok {
+			return r, !r.gone
+		}
 	}
 	if m.base != nil {
-		i, ok := slices.BinarySearchFunc(m.base, uid, compareUID)
-		if !ok {
+		for *at < len(m.base) && m.base[*at].uid < uid {
+			*at++
+		}
+		if *at == len(m.base) || m.base[*at].uid != uid {
 			return r, false
 		}
-		return m.base[i], true
+		return m.base[*at], true
 	}
 	i, ok := m.snap.Index(uid)
 	if !ok {
@@ -160,7 +173,7 @@ func (m *modLog) apply(body []byte) bool {
 		m.words = d.words()
 	case modUsed:
 		m.boot, m.reserved, m.used = d.text(), d.u64(), true
-		ok = m.reserved >= m.highest && m.reserved <= 2*maxModSeq-1
+		ok = m.reserved >= m.highest && m.reserved <= maxModSeq
 	case modEnd:
 		m.used = false
 	default:

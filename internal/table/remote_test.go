@@ -136,7 +136,7 @@ func TestSocketmap(t *testing.T) {
 	at, _ := serve(t, "tcp", "127.0.0.1:0", read, answer)
 	serve(t, "unix", filepath.Join(dir, "socket"), read, answer)
 	for _, spec := range []string{"socketmap:inet:" + at + ":map", "socketmap:unix:" + dir + "/socket:map", "socketmap:unix:socket:map"} {
-		table, err := Open(spec, func(o *options) { o.queue = dir })
+		table, err := Open(spec, Sockets(dir))
 		if err != nil {
 			t.Fatal(err)
 		}
