@@ -62,7 +62,13 @@ func (v *View) stat(i int) (st unix.Stat_t, err error) {
 	f := v.f
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	file, err := f.openUID(v, uid)
+	if r := f.byUID(uid); r != nil && v.snap.validity == f.head.validity {
+		d, name := f.file(r)
+		if st, err = d.stat(name); err == nil && st.Mode&unix.S_IFMT == unix.S_IFREG {
+			return st, nil
+		}
+	}
+	file, err := f.openUID(v, uid) // which looks for a file that was renamed
 	if err != nil {
 		return st, err
 	}
