@@ -59,12 +59,14 @@ func commands() map[string]*command {
 		"EXPUNGE":  {run: (*visit).expunge, in: selected, done: "Expunge completed."},
 
 		"SEARCH": {run: (*visit).search, in: selected, done: "Search completed.", holds: true},
+		"SORT":   {run: (*visit).sort, in: selected, done: "Sort completed.", holds: true},
+		"THREAD": {run: (*visit).thread, in: selected, done: "Thread completed.", holds: true},
 		"FETCH":  {run: (*visit).fetch, in: selected, done: "Fetch completed.", holds: true},
 		"STORE":  {run: (*visit).store, in: selected, done: "Store completed.", holds: true},
 		"COPY":   {run: (*visit).copy, in: selected, done: "Copy completed."},
 		"MOVE":   {run: (*visit).move, in: selected, done: "Move completed."},
 	}
-	for _, name := range []string{"SEARCH", "FETCH", "STORE", "COPY", "MOVE", "EXPUNGE"} {
+	for _, name := range []string{"SEARCH", "SORT", "THREAD", "FETCH", "STORE", "COPY", "MOVE", "EXPUNGE"} {
 		c := *t[name]
 		c.holds, c.uid = false, true
 		t["UID "+name] = &c

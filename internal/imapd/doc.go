@@ -1,15 +1,15 @@
 // Package imapd is the IMAP server, in two roles: the login role (package login)
 // has the commands before login, the session role (package session) all others.
 // Both read commands by package imap, from tables: the loops know no names. The
-// mailbox is package mailbox's, messages are read by packages mimescan and
-// imapmime.
+// mailbox is package mailbox's; messages are read by packages mimescan,
+// imapmime and mailsearch, and threaded by package thread.
 //
 //	login.go, login_auth.go  before login
 //	server.go, session.go    a session: commands in, answers out
 //	command.go               the table, and commands of a few lines
 //	box.go                   the selected mailbox as its client knows it
 //	cmd_*.go                 commands
-//	search*.go               search keys
+//	search.go                what package mailsearch asks
 //	message.go               a message that is looked into
 //	names.go, flags.go       names and flags, ours and IMAP's
 //
@@ -42,7 +42,9 @@
 //	RFC 4959         SASL-IR                                    login_auth.go
 //	RFC 5032         WITHIN                                     search.go
 //	RFC 5161         ENABLE                                     command.go
-//	RFC 5255         I18NLEVEL=1                                search_text.go
+//	RFC 5255         I18NLEVEL=1
+//	RFC 5256, 5957   SORT, THREAD, SORT=DISPLAY                 cmd_sort.go
+//	RFC 5267         ESORT                                      cmd_search.go
 //	RFC 5258, 5819   LIST-EXTENDED, LIST-STATUS                 cmd_list.go
 //	RFC 5530         response codes                             reply.go, login_auth.go
 //	RFC 6154, 8457   SPECIAL-USE, CREATE-SPECIAL-USE            cmd_list.go, cmd_mailbox.go

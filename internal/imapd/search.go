@@ -1,137 +1,183 @@
 package imapd
 
 import (
+	"context"
 	"errors"
+	"io"
 	"time"
 
 	"yubin/internal/imap"
 	"yubin/internal/mailbox"
+	"yubin/internal/mailsearch"
+	"yubin/internal/mimescan"
 )
 
-// A candidate is the client's message i while SEARCH looks at it.
+// A candidate is the client's message i while SEARCH looks at it. It answers
+// mailsearch's questions.
 type candidate struct {
 	message
-	i int
-	m mailbox.Message
+	*program
+	i   int
+	m   mailbox.Message
+	err error // the first of Simple
 }
 
-// A program makes the keys of one SEARCH into tests.
+// A program is one search.
 type program struct {
 	*visit
-	charset string
+	sets map[*imap.SearchKey][]imap.Range // sequence numbers
+	now  time.Time
 }
 
-// compile makes a key into a test.
-func (p *program) compile(k *imap.SearchKey) (test, error) {
-	if k.Kids != nil {
-		return p.compileKids(k)
+// find returns the messages that match, by their indexes.
+func (v *visit) find(ctx context.Context, arg *imap.Search) (found []int, err error) {
+	p := &program{visit: v, sets: map[*imap.SearchKey][]imap.Range{}, now: time.Now()}
+	if err := p.prepare(&arg.Key); err != nil {
+		return nil, err
 	}
-	switch k.Op {
-	case imap.SearchAll:
-		return memory(func(*candidate) bool { return true }), nil
-	case imap.SearchFlag:
-		return memory(func(c *candidate) bool { return p.hasFlag(c.m, c.i, k.Text) }), nil
-	case imap.SearchSet, imap.SearchUID:
-		return p.inSet(k)
-	case imap.SearchBefore, imap.SearchOn, imap.SearchSince:
-		return p.received(onDay(k.Op-imap.SearchBefore, k.Date)), nil
-	case imap.SearchOlder:
-		limit := time.Now().Add(-time.Duration(k.Number) * time.Second)
-		return p.received(func(t time.Time) bool { return !t.After(limit) }), nil
-	case imap.SearchYounger:
-		limit := time.Now().Add(-time.Duration(k.Number) * time.Second)
-		return p.received(func(t time.Time) bool { return !t.Before(limit) }), nil
-	case imap.SearchLarger:
-		return p.size(func(n uint64) bool { return n > k.Number }), nil
-	case imap.SearchSmaller:
-		return p.size(func(n uint64) bool { return n < k.Number }), nil
+	compiled, err := mailsearch.Compile(&arg.Key, arg.Charset)
+	if errors.Is(err, mailsearch.ErrCharset) {
+		return nil, no("BADCHARSET (US-ASCII UTF-8)", "Unknown charset.")
 	}
-	return p.compileText(k)
-}
-
-func (p *program) compileKids(k *imap.SearchKey) (test, error) {
-	tests := make([]test, len(k.Kids))
-	for i := range k.Kids {
-		var err error
-		if tests[i], err = p.compile(&k.Kids[i]); err != nil {
-			return test{}, err
+	if err != nil {
+		return nil, err
+	}
+	s := compiled.Searcher()
+	for i := range v.box.snap.Len() {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		c := p.candidate(i)
+		ok, err := s.Match(c)
+		c.close()
+		if err = errors.Join(err, c.err); errors.Is(err, mailbox.ErrGone) {
+			continue // what is gone matches nothing
+		}
+		if err != nil {
+			return nil, v.failed("search", err)
+		}
+		if ok {
+			found = append(found, i)
 		}
 	}
-	switch k.Op {
-	case imap.SearchAnd:
-		return all(tests), nil
-	case imap.SearchOr:
-		return either(tests), nil
-	case imap.SearchNot:
-		return not(tests[0]), nil
-	}
-	return test{}, errUnknownKey
+	return found, nil
 }
 
-// errUnknownKey is for keys of extensions that are not here.
-var errUnknownKey = &imap.SyntaxError{Text: "Unknown search key"}
-
-func memory(match func(c *candidate) bool) test {
-	return test{inMemory, func(c *candidate) (bool, error) { return match(c), nil }}
-}
-
-// inSet finds sequence numbers, or UIDs.
-func (p *program) inSet(k *imap.SearchKey) (test, error) {
+// prepare resolves sets, and refuses keys of extensions that are not here.
+func (p *program) prepare(k *imap.SearchKey) (err error) {
 	b := p.box
-	var numbers []imap.Range
-	var err error
-	switch {
-	case k.Set.Saved:
-		numbers = b.ofUIDs(b.saved)
-	case k.Op == imap.SearchUID:
-		numbers = b.ofUIDs(imap.Resolve(k.Set.Ranges, b.largest()))
-	default:
-		numbers, err = b.ofNumbers(k.Set.Ranges)
+	switch k.Op {
+	case imap.SearchSet, imap.SearchUID:
+		switch {
+		case k.Set.Saved:
+			p.sets[k] = b.ofUIDs(b.saved)
+		case k.Op == imap.SearchUID:
+			p.sets[k] = b.ofUIDs(imap.Resolve(k.Set.Ranges, b.largest()))
+		default:
+			p.sets[k], err = b.ofNumbers(k.Set.Ranges)
+		}
+	case imap.SearchModSeq, imap.SearchEmailID, imap.SearchThreadID, imap.SearchFuzzy, imap.SearchSavedBefore,
+		imap.SearchSavedOn, imap.SearchSavedSince, imap.SearchSaveDateSupported:
+		return &imap.SyntaxError{Text: "Unknown search key"}
 	}
-	return memory(func(c *candidate) bool { return imap.Contains(numbers, uint32(c.i+1)) }), err
-}
-
-// onDay compares days: 0 before, 1 on, 2 since.
-func onDay(how imap.SearchOp, day time.Time) func(time.Time) bool {
-	y, m, d := day.Date()
-	want := time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
-	return func(t time.Time) bool {
-		y, m, d := t.Date() // its own day, whatever its zone (RFC 9051, 6.4.4)
-		c := time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Compare(want)
-		switch how {
-		case 0:
-			return c < 0
-		case 1:
-			return c == 0
+	for i := range k.Kids {
+		if err := p.prepare(&k.Kids[i]); err != nil {
+			return err
 		}
-		return c >= 0
-	}
-}
-
-// received tests the time of arrival. What is gone matches nothing.
-func (p *program) received(match func(time.Time) bool) test {
-	return test{ofFile, func(c *candidate) (bool, error) {
-		if c.k < 0 {
-			return false, nil
-		}
-		t, err := c.view.Received(c.k)
-		return err == nil && match(t), ignoreGone(err)
-	}}
-}
-
-func (p *program) size(match func(uint64) bool) test {
-	return test{ofFile, func(c *candidate) (bool, error) {
-		if c.k < 0 {
-			return false, nil
-		}
-		n, err := c.view.Octets(c.k)
-		return err == nil && match(uint64(n)), ignoreGone(err)
-	}}
-}
-
-func ignoreGone(err error) error {
-	if errors.Is(err, mailbox.ErrGone) {
-		return nil
 	}
 	return err
 }
+
+// candidate is the client's message i. What is gone has k -1.
+func (p *program) candidate(i int) *candidate {
+	k, ok := p.box.at(i)
+	if !ok {
+		k = -1
+	}
+	return &candidate{message: message{view: p.box.view, k: k}, program: p, i: i, m: p.box.message(i)}
+}
+
+// Simple answers a key without the message's text.
+func (c *candidate) Simple(k *imap.SearchKey) bool {
+	switch k.Op {
+	case imap.SearchSet, imap.SearchUID:
+		return imap.Contains(c.sets[k], uint32(c.i+1))
+	case imap.SearchFlag:
+		return c.hasFlag(c.m, c.i, k.Text)
+	case imap.SearchLarger:
+		return uint64(c.octets()) > k.Number
+	case imap.SearchSmaller:
+		return uint64(c.octets()) < k.Number
+	}
+	t := c.received()
+	switch limit := c.now.Add(-time.Duration(k.Number) * time.Second); k.Op {
+	case imap.SearchBefore:
+		return dayOf(t).Before(dayOf(k.Date))
+	case imap.SearchOn:
+		return dayOf(t).Equal(dayOf(k.Date))
+	case imap.SearchSince:
+		return !dayOf(t).Before(dayOf(k.Date))
+	case imap.SearchOlder:
+		return !t.After(limit)
+	case imap.SearchYounger:
+		return !t.Before(limit)
+	}
+	return false
+}
+
+// dayOf is a time's day in its own zone (RFC 9051, 6.4.4).
+func dayOf(t time.Time) time.Time {
+	y, m, d := t.Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+}
+
+func (c *candidate) received() (t time.Time) {
+	err := mailbox.ErrGone
+	if c.k >= 0 {
+		t, err = c.view.Received(c.k)
+	}
+	c.err = errors.Join(c.err, err)
+	return t
+}
+
+func (c *candidate) octets() (n int64) {
+	err := mailbox.ErrGone
+	if c.k >= 0 {
+		n, err = c.view.Octets(c.k)
+	}
+	c.err = errors.Join(c.err, err)
+	return n
+}
+
+// open opens the message.
+func (c *candidate) open() error {
+	if c.k < 0 {
+		return mailbox.ErrGone
+	}
+	return c.message.open()
+}
+
+// Fields are those of the envelope.
+func (c *candidate) Fields() ([]mimescan.Field, error) {
+	if err := c.open(); err != nil {
+		return nil, err
+	}
+	p, err := c.top()
+	if err != nil {
+		return nil, err
+	}
+	return p.Envelope, nil
+}
+
+// Text is the message and its structure.
+func (c *candidate) Text() (io.ReaderAt, *mimescan.Part, error) {
+	if err := c.open(); err != nil {
+		return nil, nil, err
+	}
+	p, err := c.parts()
+	r, _ := c.content.Stored()
+	return r, p, err
+}
+
+// close ends the look at the message.
+func (c *candidate) close() { c.message.close() }

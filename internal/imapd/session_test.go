@@ -318,6 +318,17 @@ var dialogues = []struct{ name, text string }{
 		S: g OK Search completed.
 		C: h SEARCH MODSEQ 1
 		S: h BAD Unknown search key
+		C: j SORT (REVERSE SUBJECT) UTF-8 ALL
+		S: * SORT 2 1
+		S: j OK Sort completed.
+		C: k UID SORT RETURN (COUNT ALL) (SIZE) UTF-8 ALL
+		S: * ESEARCH (TAG "k") UID ALL 2,1 COUNT 2
+		S: k OK Sort completed.
+		C: l THREAD REFERENCES UTF-8 ALL
+		S: * THREAD (1)(2)
+		S: l OK Thread completed.
+		C: m THREAD X UTF-8 ALL
+		S: m BAD Unknown thread algorithm
 		C: i FETCH 2 (PREVIEW BINARY.SIZE[1] BINARY.PEEK[1]<1.3>)
 		S: * 2 FETCH (PREVIEW "three" BINARY.SIZE[1] 7 BINARY[1]<1> ~{3}
 		S: hre)

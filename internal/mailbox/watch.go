@@ -36,7 +36,8 @@ type watch struct {
 }
 
 // Watch has wake called, by another goroutine, soon after the folder may have
-// changed, whoever changed it; Reread then tells what. It must not block. stop
+// changed, whoever changed it; Refresh then tells what, and what came in the same
+// tick of the clock a little later. It must not block. stop
 // ends it.
 func (v *View) Watch(wake func()) (stop func()) {
 	v.f.mu.Lock()
