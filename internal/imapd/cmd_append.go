@@ -43,6 +43,9 @@ func (v *visit) append(context.Context) (reply, error) {
 func (v *visit) receive(a *mailbox.Append) error {
 	for {
 		m := v.d.Message()
+		if err := v.d.Err(); err != nil {
+			return err
+		}
 		set, words, err := split(m.Flags)
 		if err != nil {
 			return err
