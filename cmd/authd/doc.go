@@ -42,9 +42,11 @@ With tls_acme_domains authd gets a certificate by ACME and renews it after two t
 of its life; acmed(8) proves to the authority that the names are this host's. An order
 that failed is repeated after an hour, then after longer and longer, at most a day.
 
-Where no certificate is configured, authd makes one that vouches for itself, for
-$myhostname, in tls_self_signed_directory. Servers of other domains take it;
-people's mail programs ask whether they trust it.
+Where no certificate is configured, or the files that are configured are not there,
+as RHEL's stock main.cf names some that Postfix's package makes, authd makes one that
+vouches for itself, for $myhostname, in tls_self_signed_directory, and a warning in
+the second case. Servers of other domains take it; people's mail programs ask whether
+they trust it.
 
 smtpd(8), qmgr(8) and local(8) ask which accounts there are, and where their mail
 is, through tables of type userdb (users(5)). The answer is from the backends in

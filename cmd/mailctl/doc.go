@@ -45,6 +45,12 @@
 //	    "secure" are those that DNSSEC vouches for. Lines that begin with "waits",
 //	    "goes back" or "refused" say why mail would not be delivered now; a host
 //	    that cannot be found does no harm while another one is.
+//	mailctl lookup TYPE:NAME KEY
+//	mailctl lookup TYPE:NAME -
+//	    Print what a table (tables(5)) has for KEY, or for each line of standard
+//	    input, then behind the line and a tab. Keys are looked up as they are:
+//	    programs look addresses up in parts as well. The exit status is 1 if
+//	    nothing is found, 75 if a lookup fails, as it does for the programs too.
 //	mailctl relay set [--user USER] [--tls LEVEL] HOST[:PORT]
 //	    Send all mail for other hosts to HOST, at port 587 where none is named;
 //	    465 is spoken with TLS from the first byte. Main.cf gets relayhost and
@@ -135,17 +141,19 @@
 //
 //	0   done; check: nothing is wrong
 //	1   check: something is wrong; status: the system does not run; route: mail
-//	    would not be delivered now; upgrade: the old programs go on
+//	    would not be delivered now; lookup: nothing is found; upgrade: the old
+//	    programs go on
 //	64  wrong usage; user: no password, or none that can be kept
 //	65  user: the account exists already, or a line cannot be used
 //	67  user: there is no such account; kick: the user has no session
 //	69  the system cannot be reached or started
 //	74  a file cannot be read or written
-//	75  user: the account is there, but authd(8) does not know it yet
+//	75  lookup: the table cannot be read, or its server does not know for now;
+//	    user: the account is there, but authd(8) does not know it yet
 //	77  not allowed
 //	78  main.cf cannot be used
 //
 // # See also
 //
-// main.cf(5), master.cf(5), users(5), master(8), qmgr(8), mailq(1)
+// main.cf(5), master.cf(5), tables(5), users(5), master(8), qmgr(8), mailq(1)
 package main

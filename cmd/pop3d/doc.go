@@ -33,6 +33,11 @@
 // client that has logged in may be silent, or not take what it is sent, for
 // pop3d_timeout.
 //
+// Mutt 2.2 built with GNU SASL chooses SCRAM-SHA-256-PLUS over TLS, cannot do it,
+// and does not find its way to another mechanism: it wants
+// pop_authenticators="scram-sha-256:user", or auth_mechanisms without those in
+// -PLUS here.
+//
 // # Files
 //
 // The login role opens no file. The session role opens the mailbox, a Maildir

@@ -12,6 +12,7 @@ import (
 	"yubin/internal/config"
 	"yubin/internal/ipc"
 	"yubin/internal/smtp"
+	"yubin/internal/table"
 )
 
 // An Error says why a mailbox is not known now. Text names the setting, and no
@@ -206,7 +207,7 @@ func (p *Places) listed(u *Person, domain string) (string, error) {
 		table     Lookup
 		to        *string
 	}{{"virtual_uid_maps", p.Tables.UIDs, &u.UID}, {"virtual_gid_maps", p.Tables.GIDs, &u.GID}} {
-		value, found, err := first(t.table, []string{u.Name})
+		value, found, err := table.First(t.table, []string{u.Name})
 		if err != nil {
 			return "", unread(t.parameter, err)
 		}

@@ -41,6 +41,8 @@ func openVirtual(c *config.Config, which func([]string) []string, options ...tab
 	v := &Virtual{
 		Base: config.VirtualMailboxBase.Of(c), Delimiter: config.RecipientDelimiter.Of(c), MinimumUID: config.VirtualMinimumUID.Of(c),
 	}
+	// Addresses are strangers' to choose: they must not become paths and user IDs.
+	options = append(slices.Clone(options), table.Trusted())
 	for _, m := range []struct {
 		to    *Lookup
 		param config.List
@@ -86,7 +88,7 @@ func (v *Virtual) Find(addr string) (*ipc.Account, error) {
 
 // mailbox is the path, below the base, that the first of the keys has.
 func (v *Virtual) mailbox(keys []string) (where string, found bool, err error) {
-	where, found, err = first(v.Mailboxes, keys)
+	where, found, err = table.First(v.Mailboxes, keys)
 	switch {
 	case err != nil:
 		return "", false, unread("virtual_mailbox_maps", err)
@@ -103,8 +105,8 @@ func (v *Virtual) mailbox(keys []string) (where string, found bool, err error) {
 }
 
 // id looks up whose the mailbox is.
-func (v *Virtual) id(parameter string, table Lookup, keys []string) (int, error) {
-	value, found, err := first(table, keys)
+func (v *Virtual) id(parameter string, ids Lookup, keys []string) (int, error) {
+	value, found, err := table.First(ids, keys)
 	switch {
 	case err != nil:
 		return 0, unread(parameter, err)
@@ -116,15 +118,4 @@ func (v *Virtual) id(parameter string, table Lookup, keys []string) (int, error)
 		return 0, misconfigured(err, "the entry in %s is not a number", parameter)
 	}
 	return id, nil
-}
-
-// first looks keys up, in their order.
-func first(table Lookup, keys []string) (value string, found bool, err error) {
-	for _, key := range keys {
-		value, found, err = table.Lookup(key)
-		if err != nil || found {
-			return value, found, err
-		}
-	}
-	return "", false, nil
 }

@@ -91,8 +91,10 @@ func (m *Map) Address(addr string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%s: %s: %w", m.name, addr, err)
 	}
+	ask := table.Table.Lookup // the first key is the whole address
 	for _, key := range route.Keys(smtp.JoinAddress(local, domain), m.delimiter, ours) {
-		value, found, err := m.maps.Lookup(key)
+		value, found, err := ask(m.maps, key)
+		ask = table.Part
 		if err != nil {
 			return "", fmt.Errorf("%s: %s: %w", m.name, key, err)
 		}

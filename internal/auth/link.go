@@ -23,7 +23,10 @@ type Wire interface {
 // packets is the Wire to authd.
 type packets struct{ *fdpass.Conn }
 
-func (p packets) Send(q *ipc.AuthRequest, files ...*os.File) error { return p.Conn.Send(q, files...) }
+func (p packets) Send(q *ipc.AuthRequest, files ...*os.File) error {
+	p.Unix().SetWriteDeadline(time.Now().Add(answerTime)) // who reads nothing does not answer either
+	return p.Conn.Send(q, files...)
+}
 
 func (p packets) Recv() (*ipc.AuthReply, error) {
 	r := new(ipc.AuthReply)

@@ -40,6 +40,7 @@ type source struct {
 	files []string
 	self  *selfSigned // makes them when they are missing; nil: nobody does
 	acme  bool        // they come when an authority gives them: the next source serves meanwhile
+	spare bool        // it serves while what is configured is not there
 }
 
 // A pair is what was read from a source.
@@ -79,16 +80,15 @@ func newKeyring(c *config.Config, log *maillog.Logger, acme *subscriber) (*keyri
 	}
 	self := newSelfSigned(c, log)
 	for _, set := range config.ServerKeys {
-		k.sets[set.Set] = sources(c, set)
-		if len(k.sets[set.Set]) > 0 {
-			continue
-		}
-		if acme != nil {
-			k.sets[set.Set] = append(k.sets[set.Set], source{files: []string{acme.file()}, acme: true})
+		all := sources(c, set)
+		configured := len(all) > 0
+		if !configured && acme != nil {
+			all = append(all, source{files: []string{acme.file()}, acme: true})
 		}
 		if self != nil {
-			k.sets[set.Set] = append(k.sets[set.Set], source{files: self.files(), self: self})
+			all = append(all, source{files: self.files(), self: self, spare: configured})
 		}
+		k.sets[set.Set] = all
 	}
 	return k, nil
 }
@@ -124,9 +124,12 @@ func (k *keyring) get(set, name string) (chains []*chain, revision uint64, err e
 		return nil, 0, err
 	}
 	for _, p := range pairs {
+		if p.spare && (len(chains) > 0 || !errors.Is(err, fs.ErrNotExist)) {
+			continue
+		}
 		k.refresh(p)
 		chains = append(chains, p.chains...)
-		if p.err != nil {
+		if p.err != nil && (err == nil || errors.Is(err, fs.ErrNotExist)) {
 			err = p.err
 		}
 		if p.acme && len(p.chains) > 0 {
@@ -165,6 +168,9 @@ func (k *keyring) pairsOf(set, name string) ([]*pair, error) {
 	var pairs []*pair
 	for _, s := range group {
 		id := strings.Join(s.files, "\x00")
+		if s.spare {
+			id += "\x00"
+		}
 		if k.pairs[id] == nil {
 			k.pairs[id] = &pair{source: s}
 		}
@@ -229,6 +235,9 @@ func (k *keyring) refresh(p *pair) {
 			k.log.Warn("certificate not usable: %v%s", err, kept(p))
 		}
 		return
+	}
+	if p.spare && p.chains == nil {
+		k.log.Warn("%s, which vouches for itself, is used while the certificate that is configured is not there", p.files[0])
 	}
 	k.replace(p, chains, now)
 	p.stamps, p.failed, p.told, p.err = stamps, nil, false, nil

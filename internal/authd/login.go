@@ -231,6 +231,13 @@ func (v *conversation) take(q *ipc.AuthRequest, files []*os.File) {
 // taken over shall not fill our memory with them.
 const maxFact = 512
 
+// What may go along with a session: octets that came behind the login, and
+// capabilities.
+const (
+	maxUnread  = 64 << 10
+	maxEnabled = 32
+)
+
 // bounded tells whether a request is of a size that is worked on.
 func bounded(q *ipc.AuthRequest) bool {
 	facts := []string{q.Mechanism}
@@ -238,6 +245,12 @@ func bounded(q *ipc.AuthRequest) bool {
 		facts = append(facts, f.Service, f.Client, f.Local, f.Session)
 		if t := f.TLS; t != nil {
 			facts = append(facts, t.Version, t.Cipher, t.SNI, t.CertName, string(t.Exporter))
+		}
+	}
+	if s := q.Session; s != nil {
+		facts = append(append(facts, s.Entry, s.Tag), s.Enabled...)
+		if len(s.Unread) > maxUnread || len(s.Enabled) > maxEnabled {
+			return false
 		}
 	}
 	return len(q.Response) <= sasl.MaxMessage && !slices.ContainsFunc(facts, func(s string) bool { return len(s) > maxFact })

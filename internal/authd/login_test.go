@@ -423,6 +423,10 @@ func TestSessions(t *testing.T) {
 			t.Errorf("twice: got %+v", r)
 		}
 		login()
+		if r := hand(strings.Repeat("x", maxFact+1)); r.State != ipc.AuthFailed {
+			t.Errorf("too long: got %+v", r)
+		}
+		login()
 		if r := hand("full"); r.State != ipc.AuthTempFail {
 			t.Errorf("full: got %+v", r)
 		}

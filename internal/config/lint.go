@@ -128,7 +128,7 @@ func (c *Config) references(services []MasterService) map[string]bool {
 			addReferences(used, a)
 		}
 	}
-	words, _ := splitBraces(c.raw["smtpd_restriction_classes"].value, ","+blanks)
+	words, _ := SplitBraces(c.raw["smtpd_restriction_classes"].value, ","+blanks)
 	for _, w := range words {
 		used[w] = true
 	}

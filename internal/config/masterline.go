@@ -13,7 +13,7 @@ import (
 type masterLine []string
 
 func masterFields(text string) (masterLine, error) {
-	f, err := splitBraces(text, blanks)
+	f, err := SplitBraces(text, blanks)
 	if err != nil {
 		return nil, err
 	}

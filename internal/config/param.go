@@ -209,7 +209,7 @@ func duration(name, def string, low time.Duration, doc string) Duration {
 
 func list(name, def, doc string) List {
 	return List{register(&Def{Name: name, Default: def, Type: "list", Doc: doc, check: func(v string) (any, error) {
-		words, err := splitBraces(v, ","+blanks)
+		words, err := SplitBraces(v, ","+blanks)
 		return words, err
 	}})}
 }

@@ -74,13 +74,13 @@ func TestSplitBraces(t *testing.T) {
 		{"{a", "error"},
 	}
 	for _, tt := range tests {
-		words, err := splitBraces(tt.text, ","+blanks)
+		words, err := SplitBraces(tt.text, ","+blanks)
 		got := strings.Join(words, "|")
 		if err != nil {
 			got = "error"
 		}
 		if got != tt.want {
-			t.Errorf("splitBraces(%q): got %q, want %q", tt.text, got, tt.want)
+			t.Errorf("SplitBraces(%q): got %q, want %q", tt.text, got, tt.want)
 		}
 	}
 }

@@ -79,8 +79,8 @@ var (
 		}
 		return "$config_directory/pki"
 	}, `
-		Where authd(8) makes a certificate for $myhostname that vouches for itself, when no certificate is configured:
-		certs/yubin.pem, and its key, private/yubin.key, which only root can read. It is made anew a month before it ends, with
+		Where authd(8) makes a certificate for $myhostname that vouches for itself, when no certificate is configured,
+		or its files are not there: certs/yubin.pem, and its key, private/yubin.key, which only root can read. It is made anew a month before it ends, with
 		the same key. Empty: none is made.`)
 	TLSServerSNIMaps = list("tls_server_sni_maps", "", `
 		Tables from the server name that a client asks for to files with keys and certificates, as in tls_chain_files. A key

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// splitBraces splits text at runs of the separators that no braces enclose. A
+// SplitBraces splits text at runs of the separators that no braces enclose. A
 // word that is one pair of braces loses it: "a, {b c}, x:{d e}" is "a", "b c"
 // and "x:{d e}".
-func splitBraces(text, separators string) ([]string, error) {
+func SplitBraces(text, separators string) ([]string, error) {
 	var words []string
 	for {
 		text = strings.TrimLeft(text, separators)

@@ -44,9 +44,9 @@ func (w *writer) envelope(fields []mimescan.Field) {
 	w.field(fields, mimescan.Date)
 	w.raw(" ")
 	w.field(fields, mimescan.Subject)
-	from := Addresses(fields, mimescan.From)
+	from := Addresses(fields, mimescan.From, MaxAddresses)
 	for _, id := range [...]mimescan.FieldID{mimescan.From, mimescan.Sender, mimescan.ReplyTo, mimescan.To, mimescan.Cc, mimescan.Bcc} {
-		list := Addresses(fields, id)
+		list := Addresses(fields, id, MaxAddresses)
 		if len(list) == 0 && (id == mimescan.Sender || id == mimescan.ReplyTo) {
 			list = from
 		}
@@ -85,11 +85,15 @@ func Field(fields []mimescan.Field, id mimescan.FieldID) (value string, ok bool)
 	return value, ok
 }
 
-// Addresses returns the addresses of all fields id.
-func Addresses(fields []mimescan.Field, id mimescan.FieldID) (list []Address) {
+// MaxAddresses is how many addresses of a field an envelope has; others are in the
+// header alone.
+const MaxAddresses = 10000
+
+// Addresses returns the addresses of all fields id, up to limit.
+func Addresses(fields []mimescan.Field, id mimescan.FieldID, limit int) (list []Address) {
 	for _, f := range fields {
-		if f.ID == id {
-			list = append(list, ParseAddresses(f.Value)...)
+		if f.ID == id && len(list) < limit {
+			list = append(list, ParseAddresses(f.Value, limit-len(list))...)
 		}
 	}
 	return list

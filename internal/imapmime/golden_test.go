@@ -3,46 +3,23 @@ package imapmime
 import (
 	"bufio"
 	"bytes"
-	"fmt"
-	"hash/crc32"
 	"io"
 	"os"
-	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 
 	"yubin/internal/imap"
+	"yubin/internal/imaptest"
 	"yubin/internal/mimescan"
 )
 
-// An odd message of testdata/messages.txt: its name, and its text as quoted
-// strings, some of them repeated.
-type odd struct {
-	name string
-	text []byte
-}
-
-func readOdd(t testing.TB) (list []odd) {
+// readOdd reads the odd messages.
+func readOdd(t testing.TB) []imaptest.Message {
 	t.Helper()
-	for _, line := range readLines(t, "testdata/messages.txt") {
-		name, rest, _ := strings.Cut(line, " ")
-		m := odd{name: name}
-		for rest != "" {
-			n := 1
-			if i := strings.IndexByte(rest, '"'); i > 0 {
-				n, _ = strconv.Atoi(rest[:i-1])
-				rest = rest[i:]
-			}
-			quoted, err := strconv.QuotedPrefix(rest)
-			if err != nil {
-				t.Fatalf("messages.txt: %s: %v", name, err)
-			}
-			s, _ := strconv.Unquote(quoted)
-			m.text = append(m.text, strings.Repeat(s, n)...)
-			rest = strings.TrimPrefix(rest[len(quoted):], " ")
-		}
-		list = append(list, m)
+	list, err := imaptest.Messages("testdata/messages.txt")
+	if err != nil {
+		t.Fatal(err)
 	}
 	return list
 }
@@ -62,74 +39,14 @@ func readLines(t testing.TB, file string) (lines []string) {
 	return lines
 }
 
-// canonical writes an answer so that it can be compared: strings in one form,
-// long ones as length and checksum.
-func canonical(b []byte) string {
-	s, rest := canonicalPrefix(b)
-	if len(rest) > 0 {
-		return fmt.Sprintf("%s and garbage: %q", s, rest)
+// canonical writes an answer of ours so that it can be compared.
+func canonical(t testing.TB, b []byte) string {
+	t.Helper()
+	s, err := imaptest.Canonical(b)
+	if err != nil {
+		t.Fatalf("%q: %v", b, err)
 	}
 	return s
-}
-
-var literalHead = regexp.MustCompile(`^~?\{(\d+)\}\r\n`)
-var atomHead = regexp.MustCompile(`^[^ ()\r\n]+`)
-
-func canonicalPrefix(b []byte) (string, []byte) {
-	if m := literalHead.FindSubmatch(b); m != nil {
-		n, _ := strconv.Atoi(string(m[1]))
-		b = b[len(m[0]):]
-		return canonicalString(b[:n]), b[n:]
-	}
-	switch {
-	case len(b) == 0:
-		return "nothing", nil
-	case b[0] == '(':
-		var list []string
-		for b = b[1:]; len(b) > 0 && b[0] != ')'; {
-			var s string
-			if b[0] == ' ' {
-				b = b[1:]
-				continue
-			}
-			s, b = canonicalPrefix(b)
-			list = append(list, s)
-		}
-		if len(b) == 0 {
-			return "a list without an end", nil
-		}
-		return "(" + strings.Join(list, " ") + ")", b[1:]
-	case b[0] == '"':
-		var s []byte
-		for b = b[1:]; b[0] != '"'; b = b[1:] {
-			if b[0] == '\\' {
-				b = b[1:]
-			}
-			s = append(s, b[0])
-		}
-		return canonicalString(s), b[1:]
-	}
-	a := atomHead.Find(b)
-	if len(a) == 0 {
-		return "garbage", b
-	}
-	return string(a), b[len(a):]
-}
-
-func canonicalString(s []byte) string {
-	if len(s) > 60 {
-		return fmt.Sprintf("#%d:%08x", len(s), crc32.ChecksumIEEE(s))
-	}
-	var b strings.Builder
-	b.WriteByte('"')
-	for _, c := range s {
-		if c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
-			fmt.Fprintf(&b, `\x%02x`, c)
-		} else {
-			b.WriteByte(c)
-		}
-	}
-	return b.String() + `"`
 }
 
 // answer answers a FETCH item.
@@ -139,9 +56,9 @@ func answer(t *testing.T, r io.ReaderAt, root *mimescan.Part, item string) strin
 	case "RFC822.SIZE":
 		return strconv.FormatInt(Whole(root).Octets, 10)
 	case "ENVELOPE":
-		return canonical(AppendEnvelope(nil, root.Envelope, false))
+		return canonical(t, AppendEnvelope(nil, root.Envelope, false))
 	case "BODY", "BODYSTRUCTURE":
-		return canonical(AppendStructure(nil, root, item != "BODY", false))
+		return canonical(t, AppendStructure(nil, root, item != "BODY", false))
 	}
 	d := imap.NewDecoder(imap.Buffered(bufio.NewReader(strings.NewReader("1 "+item+"\r\n"))), imap.Limits{Command: 1000, Literal: 1000, Nesting: 20}, nil)
 	d.Begin()
@@ -158,7 +75,7 @@ func answer(t *testing.T, r io.ReaderAt, root *mimescan.Part, item string) strin
 	if err != nil || int64(len(b)) != text.Octets {
 		t.Errorf("%s: %d octets announced, %d sent (%v)", item, text.Octets, len(b), err)
 	}
-	return canonicalString(b)
+	return imaptest.String(b)
 }
 
 // What Dovecot answers for odd messages (testdata/dovecot.txt, which the test in
@@ -183,13 +100,13 @@ func TestAsDovecot(t *testing.T) {
 		}
 	}
 	for _, m := range readOdd(t) {
-		r := bytes.NewReader(m.text)
-		root, err := mimescan.Scan(r, int64(len(m.text)))
+		r := bytes.NewReader(m.Text)
+		root, err := mimescan.Scan(r, int64(len(m.Text)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		for item, want := range theirs[m.name] {
-			key := m.name + " " + item
+		for item, want := range theirs[m.Name] {
+			key := m.Name + " " + item
 			if ours, ok := differs[key]; ok {
 				if ours == want {
 					t.Errorf("%s: Dovecot does as we do; differences.txt is out of date", key)

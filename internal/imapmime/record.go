@@ -1,9 +1,9 @@
 package imapmime
 
 import (
-	"bytes"
 	"encoding/binary"
 	"io"
+	"unicode/utf8"
 
 	"yubin/internal/mimescan"
 )
@@ -39,19 +39,27 @@ func Describe(r io.ReaderAt, size int64) (*Record, *mimescan.Part, error) {
 
 func newRecord(root *mimescan.Part) *Record {
 	r := &Record{}
-	for i, utf8 := range [...]bool{false, true} {
-		r.section[envelope+3*i] = AppendEnvelope(nil, root.Envelope, utf8)
-		r.section[body+3*i] = AppendStructure(nil, root, false, utf8)
-		r.section[bodyStructure+3*i] = AppendStructure(nil, root, true, utf8)
+	answers := func(from int, utf8 bool) {
+		r.section[from+envelope] = AppendEnvelope(make([]byte, 0, 256), root.Envelope, utf8)
+		r.section[from+body] = AppendStructure(make([]byte, 0, 128), root, false, utf8)
+		r.section[from+bodyStructure] = AppendStructure(make([]byte, 0, 256), root, true, utf8)
 	}
-	for i := range envelopeUTF8 {
-		if bytes.Equal(r.section[i], r.section[envelopeUTF8+i]) {
-			r.section[envelopeUTF8+i] = nil
-		}
+	answers(0, false)
+	if !ascii(r.section[envelope]) || !ascii(r.section[bodyStructure]) {
+		answers(envelopeUTF8, true)
 	}
 	r.section[headerFields] = appendFields(nil, root.Envelope)
 	r.section[parts] = root.AppendBinary(nil)
 	return r
+}
+
+func ascii(b []byte) bool {
+	for _, c := range b {
+		if c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // ready returns an answer that is ready to send.

@@ -113,27 +113,63 @@ func TestPreview(t *testing.T) {
 
 func TestRecord(t *testing.T) {
 	for _, m := range readOdd(t) {
-		r, root, err := Describe(bytes.NewReader(m.text), int64(len(m.text)))
+		r, root, err := Describe(bytes.NewReader(m.Text), int64(len(m.Text)))
 		if err != nil {
 			t.Fatal(err)
 		}
 		b := r.AppendBinary(nil)
 		q, err := ParseRecord(b)
 		if err != nil {
-			t.Fatalf("%s: %v", m.name, err)
+			t.Fatalf("%s: %v", m.Name, err)
 		}
 		for _, utf8 := range []bool{false, true} {
-			if !bytes.Equal(q.Envelope(utf8), AppendEnvelope(nil, root.Envelope, utf8)) ||
-				!bytes.Equal(q.Body(utf8), AppendStructure(nil, root, false, utf8)) ||
-				!bytes.Equal(q.BodyStructure(utf8), AppendStructure(nil, root, true, utf8)) {
-				t.Errorf("%s: answers differ", m.name)
+			for name, a := range map[string][2][]byte{
+				"ENVELOPE":      {q.Envelope(utf8), AppendEnvelope(nil, root.Envelope, utf8)},
+				"BODY":          {q.Body(utf8), AppendStructure(nil, root, false, utf8)},
+				"BODYSTRUCTURE": {q.BodyStructure(utf8), AppendStructure(nil, root, true, utf8)},
+			} {
+				if canonical(t, a[0]) != canonical(t, a[1]) {
+					t.Errorf("%s: %s is %q, want %q", m.Name, name, a[0], a[1])
+				}
 			}
 		}
 		if fields, err := q.Fields(); err != nil || !reflect.DeepEqual(fields, root.Envelope) {
-			t.Errorf("%s: fields %v, %v", m.name, fields, err)
+			t.Errorf("%s: fields %v, %v", m.Name, fields, err)
 		}
 		if p, err := q.Parts(); err != nil || !bytes.Equal(p.AppendBinary(nil), root.AppendBinary(nil)) {
-			t.Errorf("%s: parts %+v, %v", m.name, p, err)
+			t.Errorf("%s: parts %+v, %v", m.Name, p, err)
+		}
+	}
+}
+
+// message/global is a message as well (RFC 9051, 7.5.2), and UTF-8 is quoted only for
+// clients that take it.
+func TestUTF8(t *testing.T) {
+	_, root := scan(t, "Content-Type: message/global\n\nSubject: gr\u00fc\u00df\n\nb\n")
+	for utf8, want := range map[bool]string{
+		true:  `("message" "global" NIL NIL NIL "7bit" 22 (NIL "grüß" NIL NIL NIL NIL NIL NIL NIL NIL) ("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 3 1) 3)`,
+		false: `("message" "global" NIL NIL NIL "7bit" 22 (NIL {6}` + "\r\n" + `grüß NIL NIL NIL NIL NIL NIL NIL NIL) ("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 3 1) 3)`,
+	} {
+		if got := string(AppendStructure(nil, root, false, utf8)); got != want {
+			t.Errorf("UTF-8 %t: %s, want %s", utf8, got, want)
+		}
+	}
+	_, root = scan(t, "Subject: gr\xfc\xdf\n\n")
+	if got := string(AppendEnvelope(nil, root.Envelope, true)); !strings.Contains(got, "{4}\r\n") {
+		t.Errorf("what is not UTF-8 is %q", got)
+	}
+}
+
+// An envelope is no larger than a list of addresses may make it.
+func TestManyAddresses(t *testing.T) {
+	for _, value := range []string{strings.Repeat("a,", 50000), "G: " + strings.Repeat("a,", 50000) + ";", strings.Repeat("g:;,", 50000)} {
+		fields := []mimescan.Field{{ID: mimescan.To, Value: value}, {ID: mimescan.To, Value: value}}
+		list := Addresses(fields, mimescan.To, MaxAddresses)
+		if n := len(list); n < MaxAddresses || n > MaxAddresses+2 {
+			t.Errorf("%d addresses", n)
+		}
+		if list[0].Group && !list[len(list)-1].Group {
+			t.Error("a group without an end")
 		}
 	}
 }
@@ -154,7 +190,7 @@ func FuzzParseRecord(f *testing.F) {
 // 200 characters.
 func FuzzAnswers(f *testing.F) {
 	for _, m := range readOdd(f) {
-		f.Add(m.text)
+		f.Add(m.Text)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		root, err := mimescan.Scan(bytes.NewReader(b), int64(len(b)))
@@ -163,9 +199,7 @@ func FuzzAnswers(f *testing.F) {
 		}
 		for _, utf8 := range []bool{false, true} {
 			for _, a := range [][]byte{AppendEnvelope(nil, root.Envelope, utf8), AppendStructure(nil, root, true, utf8)} {
-				if s := canonical(a); strings.Contains(s, "garbage") && !bytes.Contains(b, []byte("garbage")) {
-					t.Fatalf("%q: %s", a, s)
-				}
+				canonical(t, a)
 			}
 		}
 		if s, _, err := Preview(bytes.NewReader(b), root); err != nil || len([]rune(s)) > previewLength {
@@ -178,7 +212,7 @@ func FuzzAnswers(f *testing.F) {
 func FuzzAddresses(f *testing.F) {
 	f.Add("A <a@b>, G: c@d;, (e) f@[g], \"h\" <@i:j@k>")
 	f.Fuzz(func(t *testing.T, s string) {
-		for _, a := range ParseAddresses(s) {
+		for _, a := range ParseAddresses(s, MaxAddresses) {
 			if !a.Group && (a.Mailbox == "" || a.Domain == "") {
 				t.Fatalf("%q: %+v", s, a)
 			}

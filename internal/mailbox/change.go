@@ -60,9 +60,15 @@ func (v *View) Store(uids []uint32, c FlagChange) ([]uint32, error) {
 	if err != nil {
 		return nil, err
 	}
+	return f.storeFlags(v, uids, func(r *rec) (bool, error) { return f.setFlags(r, &l) })
+}
+
+// storeFlags calls set for messages and makes those for which it returns true
+// part of the newest Snapshot.
+func (f *folder) storeFlags(v *View, uids []uint32, set func(*rec) (bool, error)) ([]uint32, error) {
 	changed := make([]uint32, 0, len(uids))
-	err = f.each(v, uids, func(r *rec) error {
-		ok, err := f.setFlags(r, &l)
+	err := f.each(v, uids, func(r *rec) error {
+		ok, err := set(r)
 		if ok {
 			changed = append(changed, r.uid)
 		}

@@ -42,6 +42,7 @@ type folder struct {
 	warned     bool     // that files in new/ cannot be moved
 	untaken    bool     // files in new/ that a ReadWrite View would take up
 	cache      cacheState
+	mods       tracker
 
 	snap *Snapshot
 }

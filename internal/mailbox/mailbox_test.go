@@ -254,7 +254,7 @@ func TestChangesUnderneath(t *testing.T) {
 	b.want(v, "1 1.h:2,", "2 2.h:2,S", "3 3.h:2,", "4 4.h:2,")
 	c := refresh(t, v)
 	b.want(v, "1 1.h:2,FS", "3 3.h:2,", "4 4.h:2,", "5 5.h:2,")
-	if fmt.Sprint(*c) != "{false [5] [2] [1]}" {
+	if fmt.Sprint(*c) != "{false [5] [2] [1] []}" {
 		t.Errorf("changes %+v", *c)
 	}
 	if c := refresh(t, v); !c.Empty() {

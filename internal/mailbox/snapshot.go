@@ -44,6 +44,7 @@ type Snapshot struct {
 	validity uint32
 	next     uint32
 	guid     string
+	mods     *mods // nil: none are kept
 }
 
 // A Message is what a Snapshot has of one message.
@@ -118,8 +119,14 @@ func keywordName(names []string, k int) string {
 }
 
 func (s *Snapshot) at(i int) *rec {
-	c := sort.Search(len(s.first), func(c int) bool { return s.first[c] > i }) - 1
-	return &s.chunks[c][i-s.first[c]]
+	c, k := s.place(i)
+	return &s.chunks[c][k]
+}
+
+// place returns the chunk of message i, and where in it the message is.
+func (s *Snapshot) place(i int) (c, k int) {
+	c = sort.Search(len(s.first), func(c int) bool { return s.first[c] > i }) - 1
+	return c, i - s.first[c]
 }
 
 func (s *Snapshot) base(r *rec) []byte { return s.names[r.name : r.name+uint32(r.nlen)] }
@@ -219,11 +226,14 @@ type Changes struct {
 	// New are UIDs that came, Gone those that went, Flags those whose flags or
 	// keywords changed: each in rising order.
 	New, Gone, Flags []uint32
+	// ModSeq are UIDs that have another mod-sequence only (RFC 7162): what they
+	// have now was recorded in between, or all numbers had to be given anew.
+	ModSeq []uint32
 }
 
 // Empty tells whether nothing changed.
 func (c *Changes) Empty() bool {
-	return !c.Reset && len(c.New) == 0 && len(c.Gone) == 0 && len(c.Flags) == 0
+	return !c.Reset && len(c.New) == 0 && len(c.Gone) == 0 && len(c.Flags) == 0 && len(c.ModSeq) == 0
 }
 
 // Changes returns what lies between s and a later Snapshot of the folder.
@@ -255,11 +265,13 @@ func changes(old, now *Snapshot) *Changes {
 			b.next()
 		}
 	}
+	c.ModSeq = modOnly(old, now)
 	return c
 }
 
 type cursor struct {
 	chunks []chunk
+	mods   [][]uint64 // beside them, or nil
 	i      int
 }
 
@@ -268,7 +280,14 @@ func (c *cursor) rec() *rec  { return &c.chunks[0][c.i] }
 
 func (c *cursor) next() {
 	if c.i++; c.i == len(c.chunks[0]) {
-		c.chunks, c.i = c.chunks[1:], 0
+		c.nextChunk()
+	}
+}
+
+func (c *cursor) nextChunk() {
+	c.chunks, c.i = c.chunks[1:], 0
+	if c.mods != nil {
+		c.mods = c.mods[1:]
 	}
 }
 
@@ -276,6 +295,7 @@ func (c *cursor) skipShared(o *cursor) bool {
 	if !c.more() || !o.more() || c.i != 0 || o.i != 0 || &c.chunks[0][0] != &o.chunks[0][0] || len(c.chunks[0]) != len(o.chunks[0]) {
 		return false
 	}
-	c.chunks, o.chunks = c.chunks[1:], o.chunks[1:]
+	c.nextChunk()
+	o.nextChunk()
 	return true
 }

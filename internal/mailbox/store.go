@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"yubin/internal/durable"
 	"yubin/internal/ipc"
@@ -23,7 +24,9 @@ type Options struct {
 	// Idle is how many folders without a View stay in memory; 0 is 16.
 	Idle int
 
-	fault fault // in tests
+	fault fault            // in tests
+	boot  string           // instead of the kernel's
+	now   func() time.Time // instead of the clock
 }
 
 const defaultIdle = 16
@@ -77,6 +80,7 @@ func (s *Store) forget(old []*folder) {
 // retire ends folders that nobody uses.
 func retire(old []*folder) {
 	for _, f := range old {
+		f.endMods()
 		f.saveCache()
 		f.close()
 	}

@@ -98,6 +98,9 @@ func (v *View) look(force bool) error {
 	if err := v.f.sync(v.mode == ReadWrite, force); err != nil {
 		return err
 	}
+	if err := v.f.giveMods(nil); err != nil {
+		return err
+	}
 	v.snap = v.f.snap
 	v.claim()
 	return nil

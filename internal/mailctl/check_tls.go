@@ -70,7 +70,7 @@ func inspectPEM(d *config.Def, path string, secret bool, note func(d *config.Def
 	case os.IsPermission(err):
 		return // not ours to know
 	case err != nil:
-		note(d, err.Error(), "put it there, or correct "+d.Name+": there is no TLS meanwhile")
+		note(d, err.Error(), "put it there, or correct "+d.Name)
 		return
 	case secret && info.Mode().Perm()&0o007 != 0:
 		note(d, fmt.Sprintf("everybody can read the key in %s (mode %#o)", path, info.Mode().Perm()), "chmod 600 "+path)

@@ -36,6 +36,7 @@ func subcommands() []subcommand {
 		{"who", "", "list the people who are logged in to read their mail", sound(who)},
 		{"kick", "USER", "end the sessions of a user", sound(kick)},
 		{"route", routeSynopsis, "say how mail for an address is delivered, step by step", sound(showRoute)},
+		{"lookup", lookupSynopsis, "look a key up in a table, as postmap -q does", sound(lookup)},
 		{"relay", "set|test|unset [ARGUMENT...]", "send mail for other hosts through a relay", sound(group("relay", relayCommands))},
 		{"user", "add|passwd|list|show|rename|delete|import [ARGUMENT...]", "make and change accounts", sound(group("user", userCommands))},
 		{"queue", "list|show|cat|flush|hold|release|delete [ID...]", "look at and manage the queue", sound(group("queue", queueCommands))},

@@ -76,30 +76,34 @@ func Sent(list []mimescan.Field, arrived time.Time) time.Time {
 
 // mailbox is the mailbox of the first address of a field.
 func mailbox(list []mimescan.Field, id mimescan.FieldID) string {
-	for _, a := range imapmime.Addresses(list, id) {
-		return mailtext.Fold(a.Mailbox)
-	}
-	return ""
+	a := first(list, id)
+	return mailtext.Fold(a.Mailbox)
 }
 
 // display is what a reader is shown of the first address of a field: its name, or
 // the address (RFC 5957, 3).
 func display(list []mimescan.Field, id mimescan.FieldID) string {
-	for _, a := range imapmime.Addresses(list, id) {
-		switch {
-		case a.Name != "":
-			return mailtext.Fold(mailtext.DecodeWords(a.Name))
-		case a.Group:
-			return mailtext.Fold(mailtext.DecodeWords(a.Mailbox))
-		}
-		return mailtext.Fold(a.Mailbox + "@" + a.Domain)
+	a := first(list, id)
+	switch {
+	case a.Name != "":
+		return mailtext.Fold(mailtext.DecodeWords(a.Name))
+	case a.Group || a.Mailbox == "":
+		return mailtext.Fold(mailtext.DecodeWords(a.Mailbox))
 	}
-	return ""
+	return mailtext.Fold(a.Mailbox + "@" + a.Domain)
+}
+
+// first is the first address of a field, or none.
+func first(list []mimescan.Field, id mimescan.FieldID) (a imapmime.Address) {
+	if all := imapmime.Addresses(list, id, 1); len(all) > 0 {
+		a = all[0]
+	}
+	return a
 }
 
 // ThreadMessage is what threading looks at of a message.
 func ThreadMessage(id uint32, list []mimescan.Field, arrived time.Time) thread.Message {
-	m := thread.Message{ID: id, Sent: Sent(list, arrived).Unix(), Arrived: arrived.Unix()}
+	m := thread.Message{ID: id, Sent: Sent(list, arrived).Unix()}
 	subject, _ := imapmime.Field(list, mimescan.Subject)
 	base, reply := thread.BaseSubject(subject)
 	m.Subject, m.Reply = mailtext.Fold(base), reply

@@ -15,9 +15,9 @@ const bufferSize = 32 << 10
 
 var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
-// scan looks for all strings of TEXT and BODY in the message: TEXT in all of it,
-// BODY in what is behind its header. Headers of parts and of messages within are
-// text, and so are text parts and what is below message/; other parts are not.
+// scan looks for all strings of TEXT and BODY in the message: both in its text
+// parts and what is below message/, TEXT also in all headers, those of parts and of
+// messages within too (RFC 9051, 6.4.4: BODY matches no header fields).
 func (s *Searcher) scan() {
 	if s.scanned {
 		return
@@ -29,17 +29,14 @@ func (s *Searcher) scan() {
 		return
 	}
 	r, root, err := s.mail.Text()
-	if err == nil {
-		err = s.headerText(r, root.Header, s.text)
-	}
 	for stack := []*mimescan.Part{root}; len(stack) > 0 && err == nil && !s.done(); {
 		p := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
 		for _, k := range slices.Backward(p.Kids) {
 			stack = append(stack, k)
 		}
-		if p != root {
-			err = s.headerText(r, p.Header, s.text, s.body)
+		if !s.text.Done() {
+			err = s.headerText(r, p.Header)
 		}
 		if err == nil && readable(p) {
 			err = s.bodyText(r, p)
@@ -57,15 +54,12 @@ func readable(p *mimescan.Part) bool {
 	return p.Kind == mimescan.Leaf && (p.Text() || p.Broken || mimescan.EqualFold(p.Type, "message"))
 }
 
-// headerText shows a header's fields to matchers.
-func (s *Searcher) headerText(r io.ReaderAt, header mimescan.Span, to ...*mailtext.Matcher) error {
+// headerText looks for the strings of TEXT in a header's fields.
+func (s *Searcher) headerText(r io.ReaderAt, header mimescan.Span) error {
 	return mimescan.EachField(r, header, func(name, value []byte) bool {
-		field := string(name) + ": " + mailtext.DecodeWords(string(value))
-		for _, m := range to {
-			m.Break()
-			m.WriteString(field)
-		}
-		return !s.done()
+		s.text.Break()
+		s.text.WriteString(string(name) + ": " + mailtext.DecodeWords(string(value)))
+		return !s.text.Done()
 	})
 }
 

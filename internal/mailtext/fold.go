@@ -1,6 +1,7 @@
 package mailtext
 
 import (
+	"encoding/binary"
 	"sync/atomic"
 	"unicode"
 	"unicode/utf8"
@@ -33,21 +34,31 @@ func AppendFold(b []byte, s []byte) []byte {
 
 // ascii returns how many octets at the start of s are ASCII.
 func ascii(s []byte) int {
-	for i, c := range s {
-		if c >= utf8.RuneSelf {
-			return i
-		}
+	i := 0
+	for len(s)-i >= 8 && binary.LittleEndian.Uint64(s[i:])&0x8080808080808080 == 0 {
+		i += 8
 	}
-	return len(s)
+	for i < len(s) && s[i] < utf8.RuneSelf {
+		i++
+	}
+	return i
 }
 
 func foldASCII(b []byte) {
 	for i, c := range b {
-		if c-'a' < 26 {
-			b[i] = c - ('a' - 'A')
-		}
+		b[i] = upper[c]
 	}
 }
+
+var upper = func() (t [256]byte) {
+	for i := range t {
+		t[i] = byte(i)
+		if 'a' <= i && i <= 'z' {
+			t[i] = byte(i) - ('a' - 'A')
+		}
+	}
+	return t
+}()
 
 // A page has what 256 characters are folded to.
 type page [256]string

@@ -52,6 +52,14 @@ func TestDecodeWords(t *testing.T) {
 	}
 }
 
+// Words without an end cost little.
+func TestManyWords(t *testing.T) {
+	s := strings.Repeat("=?a?q?x", 150000)
+	if got := DecodeWords(s); got != s {
+		t.Errorf("%.100q", got)
+	}
+}
+
 func TestTransfer(t *testing.T) {
 	for _, c := range []struct{ encoding, in, want string }{
 		{"7bit", "a\r\nb", "a\r\nb"},
@@ -162,7 +170,7 @@ func TestMatcher(t *testing.T) {
 	m := NewMatcher([]string{"GRÜSSE", "grÜße", "ende", "nothing", ""})
 	for _, r := range []io.Reader{strings.NewReader(text), iotest.OneByteReader(strings.NewReader(text)), iotest.HalfReader(strings.NewReader(text))} {
 		m.Reset()
-		if _, err := m.ReadFrom(r); err != nil {
+		if _, err := io.Copy(m, r); err != nil {
 			t.Fatal(err)
 		}
 		if m.Found[0] || !m.Found[1] || !m.Found[2] || m.Found[3] || !m.Found[4] || m.Done() {
@@ -205,7 +213,7 @@ func BenchmarkMatcher(b *testing.B) {
 			m := NewMatcher([]string{"nowhere to be found"})
 			for b.Loop() {
 				m.Reset()
-				m.ReadFrom(strings.NewReader(text))
+				io.Copy(m, strings.NewReader(text))
 			}
 		})
 	}

@@ -63,8 +63,10 @@ func nextWord(s string) (before string, w word, rest string, ok bool) {
 	}
 }
 
-// longestCharset is how long a charset's name, with a language, may be.
-const longestCharset = 100
+const (
+	longestCharset = 100     // of a charset's name, with a language
+	longestWord    = 8 << 10 // of a word's text; RFC 2047 has 75
+)
 
 // parseWord reads an encoded word behind its "=?".
 func parseWord(s string) (w word, rest string, ok bool) {
@@ -76,7 +78,7 @@ func parseWord(s string) (w word, rest string, ok bool) {
 	kind, s := s[n+1], s[n+3:]
 	// "?=" that ends the word; in Q, "=" may begin an escape behind a "?" that
 	// should have been encoded.
-	n = strings.Index(s, "?=")
+	n = strings.Index(s[:min(len(s), longestWord)], "?=")
 	if n < 0 || strings.ContainsAny(s[:n], "\r\n") {
 		return w, "", false
 	}

@@ -39,6 +39,8 @@ func TestPages(t *testing.T) {
 	add("queue.5", page, err)
 	page, err = FilePage("users", "users.txt", nil)
 	add("users.5", page, err)
+	page, err = FilePage("tables", "tables.txt", nil)
+	add("tables.5", page, err)
 
 	for name, page := range want {
 		path := filepath.Join("../../man", name)

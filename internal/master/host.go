@@ -35,10 +35,19 @@ func newHost(key hostKey, log *maillog.Logger) *host {
 	return &host{key: key, log: log, visits: map[uint64]*ipc.Visit{}}
 }
 
-func (h *host) enter(v *ipc.Visit) {
+// maxVisits is how many sessions a process may have: more than it has files for.
+// One that never says that a session has ended shall not fill our memory.
+const maxVisits = openFiles / 4
+
+// enter notes a session; it is false when there are too many.
+func (h *host) enter(v *ipc.Visit) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if len(h.visits) >= maxVisits {
+		return false
+	}
 	h.visits[v.Number] = v
+	return true
 }
 
 // leave returns the session that has ended; nil: there was none.

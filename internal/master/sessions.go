@@ -64,6 +64,9 @@ func (a *arrival) refuse(why string) {
 // programs are the programs of the services that people read mail with.
 var sessionPrograms = map[string]string{"pop3": "pop3d", "imap": "imapd"}
 
+// errFull is a session process that has as many sessions as it may.
+var errFull = fmt.Errorf("its session process has %d sessions already", maxVisits)
+
 // errBusy is a session process that takes nothing more for now.
 var errBusy = errors.New("its session process does not take it")
 
@@ -99,8 +102,13 @@ func (m *master) welcome(a *arrival, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	if len(b) > fdpass.MaxPacket { // the process would not know it from a damaged connection
+		return fmt.Errorf("an order of %d octets, at most %d can be sent", len(b), fdpass.MaxPacket)
+	}
 	v := visitOf(&a.start, p.pid, now)
-	p.host.enter(v)
+	if !p.host.enter(v) {
+		return errFull
+	}
 	err = sendNow(p.status, b, []*os.File{a.conn, a.ack})
 	if err == nil {
 		return nil
@@ -141,8 +149,8 @@ func (m *master) hostOf(st *ipc.SessionStart) (p *process, fresh bool, err error
 	if p := m.hall.hosts[key]; p != nil {
 		return p, false, nil
 	}
-	if most := config.SessionProcessLimit.Of(m.plan.config); m.hall.number >= most {
-		return nil, false, fmt.Errorf("there are %d session processes, as many as %s allows", m.hall.number, config.SessionProcessLimit.Name)
+	if err := m.mayStart(key, config.SessionProcessLimit.Of(m.plan.config)); err != nil {
+		return nil, false, err
 	}
 	p, err = m.parent.startHost(s, as, newHost(key, m.logins))
 	if err != nil {
@@ -152,6 +160,27 @@ func (m *master) hostOf(st *ipc.SessionStart) (p *process, fresh bool, err error
 	m.hall.hosts[key] = p
 	m.hall.number++
 	return p, true, nil
+}
+
+// maxRetired is how many processes a mailbox may have that take no sessions any more
+// and have not ended. A user who keeps them from it shall not use up everybody's.
+const maxRetired = 64
+
+// mayStart says why there can be no other session process.
+func (m *master) mayStart(key hostKey, most int) error {
+	if m.hall.number >= most {
+		return fmt.Errorf("there are %d session processes, as many as %s allows", m.hall.number, config.SessionProcessLimit.Name)
+	}
+	retired := 0
+	for p := range m.procs {
+		if p.host != nil && p.host.key == key {
+			retired++
+		}
+	}
+	if retired >= maxRetired {
+		return fmt.Errorf("%d of its session processes should have ended and have not: are they stopped?", retired)
+	}
+	return nil
 }
 
 // sessionService is the entry of master.cf that the client came to. The login

@@ -295,8 +295,22 @@ func TestSessionRefused(t *testing.T) {
 		}
 		in.logged(c.log)
 	}
-	if r := l.enter(of("ann")); r.ack.PID == 0 {
-		t.Errorf("got %+v", r.ack)
+	first := l.enter(of("ann"))
+	if first.ack.PID == 0 {
+		t.Errorf("got %+v", first.ack)
+	}
+	// As much as one packet holds, and more than fits into the order that it becomes.
+	long := of("ann")
+	b, err := json.Marshal(long)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long.Start.Tag = strings.Repeat("x", fdpass.MaxPacket-len(b)-len(`"tag":"",`))
+	if r := l.enter(long); r.ack.Error == "" {
+		t.Errorf("too long: got %+v", r.ack)
+	}
+	if r := l.enter(of("ann")); r.ack.PID != first.ack.PID {
+		t.Errorf("behind one that is too long: got %+v, want process %d", r.ack, first.ack.PID)
 	}
 	st := of("bob")
 	for i := 0; ; i++ { // until one falls to another process

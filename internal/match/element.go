@@ -91,10 +91,12 @@ type lookup struct {
 }
 
 func (l lookup) match(q query) (verdict, error) {
+	ask := table.Table.Lookup // the first key is the whole name
 	for key := q.name; key != ""; {
-		if _, ok, err := l.Lookup(key); ok || err != nil {
+		if _, ok, err := ask(l.Table, key); ok || err != nil {
 			return found(ok), err
 		}
+		ask = table.Part
 		// Postfix: the domains above, with their dot where the
 		// parameter does not take example.com for its subdomains.
 		i := strings.IndexByte(key[1:], '.')

@@ -10,7 +10,6 @@ import (
 // line behind the header (RFC 9051, 6.4.5.1, HEADER.FIELDS).
 type FieldReader struct {
 	lines
-	end   int64
 	names map[string]bool // lower case
 	not   bool
 	give  bool

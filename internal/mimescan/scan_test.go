@@ -238,6 +238,35 @@ func TestFieldReader(t *testing.T) {
 	}
 }
 
+// Without names to leave out a header is given whole; its fields are those that
+// the scan has kept.
+func FuzzFields(f *testing.F) {
+	for _, s := range seeds {
+		f.Add([]byte(s))
+	}
+	f.Add([]byte("From: a\n b\r\n\tc\nSubject : x\nno colon\n: y\n\nbody"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p := scan(t, b)
+		r := NewFieldReader(bytes.NewReader(b), p.Header, nil, true)
+		defer r.Close()
+		got, err := io.ReadAll(r)
+		want := crlf(bytes.ReplaceAll(b[:p.Header.End()], []byte{0}, []byte{0x80}))
+		if err != nil || !bytes.HasPrefix(got, want) || len(got) > len(want)+2 {
+			t.Fatalf("%q, %v, want %q", got, err, want)
+		}
+		var envelope []Field
+		err = EachField(bytes.NewReader(b), p.Header, func(name, value []byte) bool {
+			if id := FieldOf(string(name)); id >= firstEnvelope {
+				envelope = append(envelope, Field{id, text(value)})
+			}
+			return true
+		})
+		if err != nil || !reflect.DeepEqual(envelope, p.Envelope) {
+			t.Fatalf("%v, %v, want %v", envelope, err, p.Envelope)
+		}
+	})
+}
+
 func BenchmarkScan(b *testing.B) {
 	attachment := "Content-Type: multipart/mixed; boundary=bound\nSubject: x\nFrom: a@b\n\n--bound\n\ntext\n--bound\nContent-Type: image/png\n" +
 		"Content-Transfer-Encoding: base64\n\n" + strings.Repeat(strings.Repeat("QUJD", 19)+"\n", 14000) + "--bound--\n"

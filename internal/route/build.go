@@ -86,8 +86,8 @@ func (b *builder) setTransport(d *domainClass, p config.String) {
 	}
 }
 
-func (b *builder) maps(p config.List) maps {
-	m, err := table.OpenMaps(p.Of(b.c), b.options...)
+func (b *builder) maps(p config.List, more ...table.Option) maps {
+	m, err := table.OpenMaps(p.Of(b.c), append(slices.Clone(b.options), more...)...)
 	if err != nil {
 		b.fail(p.Def, err.Error())
 	}
@@ -97,9 +97,9 @@ func (b *builder) maps(p config.List) maps {
 func (b *builder) overrides() overrides {
 	o := overrides{
 		relayhost:  strings.TrimSpace(config.Relayhost.Of(b.c)),
-		relayhosts: bySender{b.maps(config.SenderRelayhostMaps), config.NullRelayhostKey.Of(b.c)},
-		transports: bySender{b.maps(config.SenderTransportMaps), config.NullTransportKey.Of(b.c)},
-		recipients: b.maps(config.TransportMaps),
+		relayhosts: bySender{b.maps(config.SenderRelayhostMaps, table.Plain()), config.NullRelayhostKey.Of(b.c)},
+		transports: bySender{b.maps(config.SenderTransportMaps, table.Plain()), config.NullTransportKey.Of(b.c)},
+		recipients: b.maps(config.TransportMaps, table.Plain()),
 		parent:     ".",
 	}
 	if slices.Contains(config.ParentDomainMatchesSubdomains.Of(b.c), config.TransportMaps.Name) {

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"yubin/internal/smtp"
+	"yubin/internal/table"
 )
 
 // reserved are the local parts that exist in every local domain, whatever the
@@ -23,11 +24,11 @@ func Reserved(local string) bool {
 	return false
 }
 
-// Known tells whether addr has a recipient. When it has none, table is the name
+// Known tells whether addr has a recipient. When it has none, in is the name
 // of the table for the reply ("User unknown in local recipient table"). Of
 // domains of class default nothing is known, so that everyone exists. The error
 // is temporary.
-func (r *Router) Known(addr string) (ok bool, table string, err error) {
+func (r *Router) Known(addr string) (ok bool, in string, err error) {
 	p, valid := r.part(addr)
 	if !valid {
 		return false, "", nil
@@ -39,14 +40,12 @@ func (r *Router) Known(addr string) (ok bool, table string, err error) {
 	if d.recipients == nil || d.recipients.Empty() || d.class == Local && Reserved(p.local) {
 		return true, "", nil
 	}
-	for _, key := range Keys(smtp.JoinAddress(p.local, p.domain), r.delimiters, d.class == Local) {
-		_, found, err := d.recipients.Lookup(key)
-		if err != nil {
-			return false, "", fmt.Errorf("look up %s in %s: %w", key, d.table, err)
-		}
-		if found {
-			return true, "", nil
-		}
+	keys := Keys(smtp.JoinAddress(p.local, p.domain), r.delimiters, d.class == Local)
+	switch _, found, err := table.First(d.recipients, keys); {
+	case err != nil:
+		return false, "", fmt.Errorf("look up %s in %s: %w", keys[0], d.table, err)
+	case found:
+		return true, "", nil
 	}
 	return false, d.table, nil
 }

@@ -199,12 +199,17 @@ func TestKnownTables(t *testing.T) {
 		{"domain table is missing", "virtual_mailbox_domains = hash:%DIR/none\n", "nobody@virtual.example", "error"},
 		{"which local domains do not need", "virtual_mailbox_domains = hash:%DIR/none\nlocal_recipient_maps =\n", "a@localhost", "known"},
 		{"each key is asked of all tables", "local_recipient_maps = inline:{a=x} fail:x\n", "a@localhost", "error"},
+		{"rules see whole addresses", "local_recipient_maps = regexp:%DIR/rules\n", "ann@localhost", "known"},
+		{"and no part of them", "local_recipient_maps = regexp:%DIR/rules\n", "bob@localhost", "unknown"},
+		{"domain by a rule", "virtual_mailbox_domains = regexp:%DIR/rules\n", "a@one.example", "known"},
+		{"no domain by a part", "relay_domains = regexp:%DIR/rules\nrelay_recipient_maps = inline:{b=x}\n", "a@sub.one.example", "known"},
 		{"postmaster from a failing domain table", "mydestination = fail:x\n", "postmaster@localhost", "error"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			r, err := New(load(t, "myhostname = mx.example\n"+test.mainCF, nil), nil)
+			files := map[string]string{"rules": "/^ann@/ x\n/^(bob|@localhost)$/ part\n/^one\\.example$/ x\n"}
+			r, err := New(load(t, "myhostname = mx.example\n"+test.mainCF, files), nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -53,11 +53,13 @@ type bySender struct {
 	null string // the key of the null sender
 }
 
-// find asks for keys in turn. rule is the name of the parameter, the table and
+// find asks for keys in turn, the first of which is the whole. rule is the name of the parameter, the table and
 // the key.
 func (m maps) find(keys []string, t *trace) (value, rule string, err error) {
+	ask := m.Find // the first key is the whole, the others are parts of it
 	for _, key := range keys {
-		value, spec, found, err := m.Find(key)
+		value, spec, found, err := ask(key)
+		ask = m.FindPart
 		if err != nil {
 			return "", "", fmt.Errorf("look up %s in %s: %w", key, m.name, err)
 		}

@@ -23,6 +23,8 @@ func TestWays(t *testing.T) {
 	tests := []struct {
 		name, mainCF, addr, sender, want, rule string // want is transport|nexthop
 	}{
+		{"rule for the whole address", "transport_maps = pcre:%DIR/rules\n", "ann@b.example", "", "slow|b.example", "transport_maps pcre:%DIR/rules: ann@b.example"},
+		{"no rule for or with parts of it", "transport_maps = pcre:%DIR/rules\n", "bob@b.example", "", "smtp|b.example", "default_transport"},
 		{"nothing set", "", "a@b.example", "", "smtp|b.example", "default_transport"},
 		{"relay class", "", "a@x.relay.example", "", "relay|x.relay.example", "relay_transport"},
 		{"literal", "", "a@[192.0.2.9]", "", "smtp|[192.0.2.9]", "default_transport"},
@@ -88,6 +90,7 @@ func TestWays(t *testing.T) {
 	}
 	files := map[string]string{
 		"relay":   "ann@s.example [ann.example]\n@s.example s-relay.example:26\ncarl@s.example dunno\n<> [null.example]\n",
+		"rules":   "/^ann@/ slow:\n/^b\\.example$/ part:\n/^(bob)@/ $1:\n",
 		"senders": "ann@s.example slow:\nbob@s.example slow:[bob.example]\ncarl@s.example DUNNO\ndora@s.example :[dora.example]\n",
 		"transport": `
 user+x@full.example  uucp:full-ext

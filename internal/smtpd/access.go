@@ -43,7 +43,7 @@ func checkUser(k *compiler, spec string) (func(*query) verdict, error) {
 		if q.s.user() == "" {
 			return verdict{}
 		}
-		return a.find(q, []string{q.s.user()})
+		return a.find(q, [][]string{{q.s.user()}})
 	}, nil
 }
 
@@ -65,9 +65,9 @@ func openAccess(k *compiler, spec string, what subject) (*accessTable, error) {
 
 func (a *accessTable) ask(q *query) verdict { return a.find(q, a.keys(q)) }
 
-func (a *accessTable) find(q *query, keys []string) verdict {
-	for _, key := range keys {
-		switch value, found, err := a.t.Lookup(key); {
+func (a *accessTable) find(q *query, keys [][]string) verdict {
+	for _, group := range keys {
+		switch value, found, err := table.First(a.t, group); {
 		case err != nil:
 			return q.unsure(a.what, err)
 		case found:
@@ -77,30 +77,35 @@ func (a *accessTable) find(q *query, keys []string) verdict {
 	return verdict{}
 }
 
-// keys are what the table is asked for, in order: access(5).
-func (a *accessTable) keys(q *query) []string {
+// keys are what the table is asked for, in order: access(5). The first of each
+// group is the whole of something, the others are parts of it.
+func (a *accessTable) keys(q *query) [][]string {
 	switch a.what {
 	case aboutClient:
-		return append(a.domainKeys(q.s.peer.known()), addressKeys(q.s.peer.ip)...)
+		return [][]string{a.domainKeys(q.s.peer.known()), addressKeys(q.s.peer.ip)}
 	case aboutHelo:
-		return a.domainKeys(q.s.helo)
+		return [][]string{a.domainKeys(q.s.helo)}
 	case aboutCcert:
-		return q.s.fingerprints()
+		var keys [][]string
+		for _, f := range q.s.fingerprints() {
+			keys = append(keys, []string{f})
+		}
+		return keys
 	case aboutEtrn:
-		return a.domainKeys(q.site)
+		return [][]string{a.domainKeys(q.site)}
 	case aboutSender:
 		if !q.s.inTransaction() {
 			return nil
 		}
 		if q.s.msg.original == "" {
-			return []string{a.null}
+			return [][]string{{a.null}}
 		}
 	}
 	addr := q.name(a.what)
 	if addr == "" {
 		return nil
 	}
-	return a.mailKeys(addr)
+	return [][]string{a.mailKeys(addr)}
 }
 
 // mailKeys are user+ext@domain, user@domain, domain, parents, user+ext@, user@.

@@ -10,6 +10,7 @@ import (
 	"yubin/internal/config"
 	"yubin/internal/header"
 	"yubin/internal/maillog"
+	"yubin/internal/table"
 )
 
 // A completion makes a letter whole on its way to the queue.
@@ -92,13 +93,11 @@ func addressTable(k *compiler, spec string) (func(*query) verdict, error) {
 		return nil, err
 	}
 	return func(q *query) verdict {
-		for _, key := range addressKeys(q.s.peer.ip) {
-			switch _, found, err := a.t.Lookup(key); {
-			case err != nil:
-				return q.unsure(aboutClient, err)
-			case found:
-				return verdict{action: permit}
-			}
+		switch _, found, err := table.First(a.t, addressKeys(q.s.peer.ip)); {
+		case err != nil:
+			return q.unsure(aboutClient, err)
+		case found:
+			return verdict{action: permit}
 		}
 		return verdict{}
 	}, nil

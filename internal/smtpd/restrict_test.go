@@ -2,9 +2,13 @@ package smtpd
 
 import (
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"yubin/internal/table"
 )
 
 // One RCPT under each set of restrictions.
@@ -202,6 +206,36 @@ func TestRestrictionFaults(t *testing.T) {
 	}
 	if _, err := tryRig(t, "smtpd_relay_restrictions =", "smtpd_recipient_restrictions = permit_mynetworks, reject_unauth_destination"); err != nil {
 		t.Error(err)
+	}
+}
+
+// Tables of rules are asked for the whole of what is asked about, never for parts.
+func TestAccessPatterns(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "rules")
+	if err := os.WriteFile(path, []byte("/^(ann@)?example\\.org$/ reject\n/^192\\.0\\.2(\\.1)?$/ reject\n/^ann@$/ reject\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	rules, err := table.Open("pcre:" + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &accessTable{t: rules, rejectCode: 554, parents: "."}
+	q := &query{s: &session{}}
+	for _, tc := range []struct {
+		keys    [][]string
+		refused bool
+	}{
+		{[][]string{a.mailKeys("ann@example.org")}, true},
+		{[][]string{a.mailKeys("bob@example.org")}, false},
+		{[][]string{a.mailKeys("ann@example.net")}, false},
+		{[][]string{a.domainKeys("example.org")}, true},
+		{[][]string{a.domainKeys("a.example.org"), addressKeys(netip.MustParseAddr("192.0.2.1"))}, true},
+		{[][]string{a.domainKeys("a.example.org"), addressKeys(netip.MustParseAddr("192.0.2.2"))}, false},
+	} {
+		if got := a.find(q, tc.keys); (got.action == refuse) != tc.refused {
+			t.Errorf("%q: got %v, want refusal %t", tc.keys, got, tc.refused)
+		}
 	}
 }
 

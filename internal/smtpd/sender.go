@@ -44,13 +44,8 @@ func (o *senderOwners) owners(addr string) (users []string, known bool, err erro
 	if err != nil {
 		return nil, false, err
 	}
-	for _, key := range route.Keys(addr, o.delimiters, bare) {
-		value, found, err := o.maps.Lookup(key)
-		if err != nil || found {
-			return splitUsers(value), found, err
-		}
-	}
-	return nil, false, nil
+	value, known, err := table.First(o.maps, route.Keys(addr, o.delimiters, bare))
+	return splitUsers(value), known, err
 }
 
 func splitUsers(list string) []string {

@@ -165,6 +165,7 @@ func (t *talk) ask(name string, wait time.Duration) (ipc.UserReply, error) {
 	id := t.next
 	t.waiting[id] = answer
 	t.mu.Unlock()
+	t.conn.Unix().SetWriteDeadline(time.Now().Add(wait)) // who reads nothing does not answer either
 	if err := t.conn.Send(ipc.UserRequest{ID: id, User: name}); err != nil {
 		t.forget(id)
 		t.end()

@@ -20,11 +20,16 @@ type cidrRule struct {
 	value   string
 }
 
+// cidrTable is a fileTable of a cidrList.
+type cidrTable struct{ fileTable }
+
+func (cidrTable) patterns() bool { return true }
+
 func openCIDR(name string, o *options, _ bool) (Table, error) {
 	if err := wantPath(name); err != nil {
 		return nil, err
 	}
-	return fileTable{newFile(name, parseCIDR, o), false}, nil
+	return cidrTable{fileTable{newFile(name, parseCIDR, o), false}}, nil
 }
 
 func (l cidrList) lookup(key string) (string, bool) {
@@ -47,36 +52,22 @@ func (l cidrList) lookup(key string) (string, bool) {
 }
 
 // parseCIDR reads "network/length value", "address value", "!network value",
-// and "if network" ... "endif". A block whose "if" makes no sense is left out
-// whole, since its rules would otherwise apply to everyone.
+// and "if network" ... "endif".
 func parseCIDR(data []byte, report Reporter) cidrList {
 	var l cidrList
-	type block struct{ line, rule int } // rule is -1 in a block that is left out
-	var open []block
-	left := func() bool { return len(open) > 0 && open[len(open)-1].rule < 0 }
+	nesting := blocks{report: report}
 	for number, line := range logicalLines(data, report) {
 		word, value := cutWord(line)
 		switch strings.ToLower(word) {
 		case "if":
 			r, err := parseRule(value)
-			if err != nil || left() {
-				open = append(open, block{number, -1})
-			} else {
-				open = append(open, block{number, len(l)})
+			if nesting.begin(number, len(l), err) {
 				l = append(l, r)
 			}
-			if err != nil {
-				report(number, fmt.Sprintf("%v; the lines until endif are ignored", err))
-			}
 		case "endif":
-			if len(open) == 0 {
-				report(number, "endif without if, ignored")
-				continue
+			if rule := nesting.end(number); rule >= 0 {
+				l[rule].skip = len(l)
 			}
-			if last := open[len(open)-1]; last.rule >= 0 {
-				l[last.rule].skip = len(l)
-			}
-			open = open[:len(open)-1]
 		default:
 			r, err := parseRule(word)
 			if err == nil && value == "" {
@@ -84,17 +75,14 @@ func parseCIDR(data []byte, report Reporter) cidrList {
 			}
 			if err != nil {
 				report(number, fmt.Sprintf("%v; the line is ignored", err))
-			} else if !left() {
+			} else if !nesting.left() {
 				r.value = value
 				l = append(l, r)
 			}
 		}
 	}
-	for _, b := range open {
-		report(b.line, "if without endif")
-		if b.rule >= 0 {
-			l[b.rule].skip = len(l)
-		}
+	for rule := range nesting.unended {
+		l[rule].skip = len(l)
 	}
 	return l
 }

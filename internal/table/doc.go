@@ -6,15 +6,28 @@
 //	hash btree dbm lmdb cdb texthash   text at NAME: "key value" lines (text.go);
 //	                                   a compiled NAME.db or NAME.lmdb is not looked at
 //	cidr       text at NAME: "network/length value" lines, first match wins (cidr.go)
+//	regexp     text at NAME: "/pattern/flags value" lines, first match wins (regexp.go);
+//	pcre       the patterns are POSIX's or Perl's, both run by Go's RE2 (dialect.go)
 //	unix       passwd.byname, group.byname: the system's accounts (unix.go, package nss)
 //	userdb     the accounts that authd knows: mailbox, uid, gid, user, domain (userdb.go)
 //	inline     the pairs in the name itself: inline:{ key=value, { key = two words } }
 //	static     the name is the value of every key
+//	randmap    a random one of randmap:{value, ...} (compound.go)
+//	environ    the variables of the environment
+//	unionmap   what all of unionmap:{type:name, ...} have, with commas between
+//	pipemap    each of pipemap:{type:name, ...} is asked for what the one before has
+//	tcp        a server at host:port, asked by tcp_table(5)'s protocol (tcp.go)
+//	socketmap  a server at inet:host:port:map or unix:path:map, asked by Sendmail's
+//	           protocol (socketmap.go)
+//	debug      what follows is a type:name whose lookups are reported
 //	fail       every lookup is a temporary error, for tests of configurations
 //	proxy      what follows is a type:name of its own, and is opened as such
 //
 // Where the table is one of alias_maps or alias_database, the same types of
 // text hold "name: value" lines (alias.go).
+//
+// Parts of a key, such as the domain of an address, are not looked up in cidr,
+// regexp, pcre, randmap, tcp and socketmap (Part).
 //
 // # Text
 //
@@ -31,5 +44,8 @@
 // cannot be read, or whose content cannot be a table, makes every lookup fail
 // with a temporary error until it is mended: an unknown answer is never "not
 // found". A single line that makes no sense is left out, as Postfix does, and
-// is reported with file and line.
+// is reported with file and line. A pattern that cannot be compiled is not such a
+// line: nobody knows which keys it was meant for, so that lookups that come to it
+// fail. Servers have time-outs and bounded replies; whatever goes wrong with them
+// is temporary.
 package table

@@ -10,6 +10,11 @@ const blanks = " \t\r\n\v\f"
 // logicalLines yields the logical lines of text and the number of the first
 // physical line of each. A yielded line is only good until the next one.
 func logicalLines(text []byte, report Reporter) iter.Seq2[int, []byte] {
+	return joinedLines(text, ' ', report)
+}
+
+// joinedLines is logicalLines with another joint between the physical lines.
+func joinedLines(text []byte, joint byte, report Reporter) iter.Seq2[int, []byte] {
 	return func(yield func(int, []byte) bool) {
 		var held, joined []byte // the line so far; the room for lines that are continued
 		continued := false      // held is in joined
@@ -31,7 +36,7 @@ func logicalLines(text []byte, report Reporter) iter.Seq2[int, []byte] {
 				if !continued {
 					joined, continued = append(joined[:0], held...), true
 				}
-				joined = append(append(joined, ' '), trimmed...)
+				joined = append(append(joined, joint), trimmed...)
 				held = joined
 			}
 		}

@@ -28,6 +28,9 @@ type options struct {
 	report  func(config.Problem)
 	users   func(user string) (ipc.UserReply, error) // of userdb: tables
 	base    string                                   // virtual_mailbox_base
+	queue   string                                   // queue_directory
+	plain   bool                                     // no parts of keys in values
+	trusted bool                                     // no values from the network
 }
 
 // Aliases says which tables hold "name: value" lines: the elements of
@@ -36,7 +39,7 @@ type options struct {
 func Aliases(specs ...string) Option {
 	return func(o *options) {
 		for _, s := range specs {
-			o.aliases = append(o.aliases, bare(s))
+			o.aliases = append(o.aliases, leaves(s)...)
 		}
 	}
 }
@@ -47,20 +50,43 @@ func Report(f func(config.Problem)) Option {
 	return func(o *options) { o.report = f }
 }
 
-// kinds has every type that Open knows. The names are those of main.cf.
-var kinds = map[string]func(name string, o *options, alias bool) (Table, error){
-	"btree":    openText,
-	"cdb":      openText,
-	"dbm":      openText,
-	"hash":     openText,
-	"lmdb":     openText,
-	"texthash": openText,
-	"cidr":     openCIDR,
-	"fail":     openFail,
-	"inline":   openInline,
-	"static":   openStatic,
-	"unix":     openUnix,
-	"userdb":   openUserdb,
+// Plain refuses values that have parts of the key ($1 in regexp: and pcre:): it is
+// for tables that choose transports and next hops, since strangers choose the keys.
+func Plain() Option { return func(o *options) { o.plain = true } }
+
+// Trusted is Plain that also refuses tables whose answers anybody on the way could
+// have made (tcp:). It is for tables that name files, commands and user IDs.
+func Trusted() Option { return func(o *options) { o.plain, o.trusted = true, true } }
+
+// opener opens the table of one type.
+type opener func(name string, o *options, alias bool) (Table, error)
+
+// kinds has every type that Open knows. The names are those of main.cf. It is a
+// function, since some tables are made of others.
+func kinds() map[string]opener {
+	return map[string]opener{
+		"btree":     openText,
+		"cdb":       openText,
+		"dbm":       openText,
+		"hash":      openText,
+		"lmdb":      openText,
+		"texthash":  openText,
+		"cidr":      openCIDR,
+		"debug":     openDebug,
+		"environ":   openEnviron,
+		"fail":      openFail,
+		"inline":    openInline,
+		"pcre":      openPCRE,
+		"pipemap":   openPipe,
+		"randmap":   openRandom,
+		"regexp":    openRegexp,
+		"socketmap": openSocketmap,
+		"static":    openStatic,
+		"tcp":       openTCP,
+		"unionmap":  openUnion,
+		"unix":      openUnix,
+		"userdb":    openUserdb,
+	}
 }
 
 // Open opens the table type:name. A file need not be there yet: lookups fail
@@ -78,7 +104,7 @@ func open(spec string, o *options) (Table, error) {
 	if !ok {
 		return nil, fmt.Errorf("expecting \"type:name\" form instead of %q", spec)
 	}
-	openKind := kinds[kind]
+	openKind := kinds()[kind]
 	if openKind == nil {
 		return nil, fmt.Errorf("table %s: type %q is not supported, want one of %s", spec, kind, strings.Join(Types(), " "))
 	}
@@ -92,7 +118,7 @@ func open(spec string, o *options) (Table, error) {
 // Types returns the names of the types that Open knows, sorted.
 func Types() []string {
 	names := []string{"proxy"}
-	for name := range kinds {
+	for name := range kinds() {
 		names = append(names, name)
 	}
 	slices.Sort(names)
@@ -111,6 +137,23 @@ func bare(spec string) string {
 	}
 }
 
+// leaves are the tables that spec's is made of, or spec alone.
+func leaves(spec string) []string {
+	spec = bare(spec)
+	switch kind, name, _ := strings.Cut(spec, ":"); kind {
+	case "debug":
+		return leaves(name)
+	case "pipemap", "unionmap":
+		var all []string
+		list, _ := elements(name, "") // wrong ones are open's to report
+		for _, s := range list {
+			all = append(all, leaves(s)...)
+		}
+		return all
+	}
+	return []string{spec}
+}
+
 // Check reads the table type:name once and returns what is wrong with it. It
 // is for the commands that people run.
 func Check(spec string, opts ...Option) []config.Problem {
@@ -119,7 +162,7 @@ func Check(spec string, opts ...Option) []config.Problem {
 	if err != nil {
 		return []config.Problem{{What: err.Error()}}
 	}
-	if f, ok := t.(interface{ read() error }); ok {
+	if f, ok := t.(reader); ok {
 		err = f.read()
 	}
 	if err != nil {
@@ -127,6 +170,9 @@ func Check(spec string, opts ...Option) []config.Problem {
 	}
 	return problems
 }
+
+// reader is a Table that reads something before it can be asked.
+type reader interface{ read() error }
 
 // wantPath checks the name of a table that is a file.
 func wantPath(name string) error {
@@ -200,9 +246,9 @@ func OpenMaps(specs []string, opts ...Option) (*Maps, error) {
 	return m, nil
 }
 
-// OpenAliases opens the tables of alias_maps.
+// OpenAliases opens the tables of alias_maps, whose values deliver mail.
 func OpenAliases(specs []string, opts ...Option) (*Maps, error) {
-	return OpenMaps(specs, append(opts, Aliases(specs...))...)
+	return OpenMaps(specs, append(slices.Clone(opts), Aliases(specs...), Trusted())...)
 }
 
 // Lookup returns the value in the first table that has key. An error of a
@@ -214,13 +260,53 @@ func (m *Maps) Lookup(key string) (value string, found bool, err error) {
 
 // Find is Lookup that also returns the type:name of the table that has key.
 func (m *Maps) Find(key string) (value, spec string, found bool, err error) {
+	return m.find(key, Table.Lookup)
+}
+
+// FindPart is Find as Part asks.
+func (m *Maps) FindPart(key string) (value, spec string, found bool, err error) {
+	return m.find(key, Part)
+}
+
+func (m *Maps) find(key string, ask func(Table, string) (string, bool, error)) (value, spec string, found bool, err error) {
 	for i, t := range m.tables {
-		value, found, err = t.Lookup(key)
+		value, found, err = ask(t, key)
 		if err != nil || found {
 			return value, m.specs[i], found, err
 		}
 	}
 	return "", "", false, nil
+}
+
+// Part asks t, which may be a *Maps, for a key that is only part of what is looked
+// for, such as the domain of an address, or stands for it. Tables that match keys by
+// rules are not asked: their rules are for the whole, which they have been asked for.
+func Part(t Table, key string) (value string, found bool, err error) {
+	switch t := t.(type) {
+	case *Maps:
+		value, _, found, err = t.FindPart(key)
+		return value, found, err
+	case ruled:
+		if t.patterns() {
+			return "", false, nil
+		}
+	}
+	return t.Lookup(key)
+}
+
+// ruled is a Table that may have rules for whole keys.
+type ruled interface{ patterns() bool }
+
+// First asks t for keys in turn. The first is the whole; see Part.
+func First(t Table, keys []string) (value string, found bool, err error) {
+	ask := Table.Lookup
+	for _, key := range keys {
+		if value, found, err = ask(t, key); found || err != nil {
+			break
+		}
+		ask = Part
+	}
+	return value, found, err
 }
 
 // Empty tells whether there is no table in m.

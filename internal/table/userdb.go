@@ -84,7 +84,9 @@ func Site(c *config.Config) Option {
 	}
 	ask := (&authd{path: path.Join(config.QueueDirectory.Of(c), "public/authd")}).user
 	system := nss.New(c)
-	return func(o *options) { o.users, o.base, o.system = ask, config.VirtualMailboxBase.Of(c), system }
+	return func(o *options) {
+		o.users, o.base, o.system, o.queue = ask, config.VirtualMailboxBase.Of(c), system, config.QueueDirectory.Of(c)
+	}
 }
 
 // Users has tables of type userdb ask ask for accounts: for that of a user, or,

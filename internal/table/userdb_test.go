@@ -251,3 +251,25 @@ func TestUserdbSilent(t *testing.T) {
 		t.Errorf("after an answer: %v, want %v", got, answerTime)
 	}
 }
+
+// An authd that does not even read keeps nobody for longer.
+func TestUserdbStopped(t *testing.T) {
+	t.Parallel()
+	ours, theirs, err := fdpass.Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer theirs.Close()
+	c := &talk{conn: ours, waiting: map[uint64]chan ipc.UserReply{}}
+	c.quiet = time.AfterFunc(time.Hour, func() {})
+	go c.receive()
+	var wg sync.WaitGroup
+	for range 2000 { // more than the socket holds
+		wg.Go(func() {
+			if _, err := c.ask("ann@v.example", 100*time.Millisecond); err == nil {
+				t.Error("an answer of nobody's")
+			}
+		})
+	}
+	wg.Wait()
+}

@@ -13,7 +13,6 @@ type Message struct {
 	Subject    string   // base subject, folded for comparison
 	Reply      bool     // BaseSubject took something that a reply has
 	Sent       int64    // sent date, in seconds
-	Arrived    int64    // INTERNALDATE, in seconds
 }
 
 // A Node is a message in a thread; ID 0 stands for one that is not there.
@@ -34,19 +33,19 @@ const longestWalk = 10000
 // References threads messages by THREAD=REFERENCES (RFC 5256, 3).
 func References(messages []Message) []*Node {
 	roots := prune(link(messages))
-	sortAll(roots, func(m *Message) int64 { return m.Sent })
+	sortAll(roots)
 	sortByDate(roots)
 	roots = gather(roots)
-	sortAll(roots, func(m *Message) int64 { return m.Sent })
+	sortAll(roots)
 	sortByDate(roots)
 	return roots
 }
 
 // Refs threads messages by THREAD=REFS (draft-ietf-morg-inthread): by references
-// alone, messages in the order of their arrival, threads by what arrived last.
+// alone, and threads are sorted by what was sent last in each.
 func Refs(messages []Message) []*Node {
 	roots := prune(link(messages))
-	order := sortAll(roots, func(m *Message) int64 { return m.Arrived })
+	order := sortAll(roots)
 	for _, n := range slices.Backward(order) {
 		for _, k := range n.Kids {
 			n.date = max(n.date, k.date)
@@ -175,12 +174,12 @@ func flatten(nodes []*Node, roots bool) []*Node {
 
 // sortAll sorts the kids of all nodes by date (steps 4 and 6). The date of a node
 // without a message is its first kid's. It returns the nodes, parents first.
-func sortAll(roots []*Node, date func(*Message) int64) []*Node {
+func sortAll(roots []*Node) []*Node {
 	list := levels(roots)
 	for _, n := range slices.Backward(list) {
 		sortByDate(n.Kids)
 		if n.m != nil {
-			n.date = date(n.m)
+			n.date = n.m.Sent
 		} else if len(n.Kids) > 0 {
 			n.date = n.Kids[0].date
 		}

@@ -128,11 +128,10 @@ func TestParseIDs(t *testing.T) {
 	}
 }
 
-// msg makes a message out of "id refs... / subject"; it was sent and arrived at its
-// number, unless "@n" says when it was sent.
+// msg makes a message out of "id refs... / subject"; it was sent at its number, unless "@n" says when it was sent.
 func msgs(lines ...string) (list []Message) {
 	for i, l := range lines {
-		m := Message{ID: uint32(i + 1), Sent: int64(i + 1), Arrived: int64(i + 1)}
+		m := Message{ID: uint32(i + 1), Sent: int64(i + 1)}
 		head, subject, _ := strings.Cut(l, "/")
 		m.Subject, m.Reply = BaseSubject(subject)
 		for k, w := range strings.Fields(head) {
@@ -208,7 +207,7 @@ func FuzzThreads(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var list []Message
 		for i := 0; i+3 < len(b) && i < 400; i += 4 {
-			m := Message{ID: uint32(len(list) + 1), MessageID: string(b[i : i+1]), Sent: int64(b[i+1]), Arrived: int64(b[i+2]), Subject: string(b[i+3 : i+4])[:b[i+3]&1]}
+			m := Message{ID: uint32(len(list) + 1), MessageID: string(b[i : i+1]), Sent: int64(b[i+1]), Subject: string(b[i+3 : i+4])[:b[i+3]&1]}
 			for k := range int(b[i+3]>>1) % 5 {
 				m.References = append(m.References, string(b[(i+k)%len(b):(i+k)%len(b)+1]))
 			}

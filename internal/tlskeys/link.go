@@ -96,6 +96,7 @@ func (l *link) ask(ctx context.Context, q ipc.TLSRequest) (a ipc.TLSReply, err e
 		delete(l.pending, q.ID)
 		l.mu.Unlock()
 	}()
+	l.conn.Unix().SetWriteDeadline(time.Now().Add(askTime)) // who reads nothing does not answer either
 	if err := l.conn.Send(q); err != nil {
 		return a, fmt.Errorf("%w (%v)", errGone, err)
 	}

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // A dovecot is a private instance of Debian's Dovecot: the POP3 server, or the
@@ -32,10 +35,6 @@ func newDovecot(dir, deb string) (*dovecot, error) {
 		if err := command("dpkg", "-x", file, d.root); err != nil {
 			return nil, err
 		}
-	}
-	// The packages' own settings are none of ours.
-	if err := os.MkdirAll(filepath.Join(d.dir, "spool"), 0o755); err != nil {
-		return nil, err
 	}
 	out, err := d.within(`exec dovecot --version`).CombinedOutput()
 	if err != nil {
@@ -86,6 +85,23 @@ service auth {
 `, socket))
 }
 
+// answers waits until the authentication service at socket greets.
+func (d *dovecot) answers(socket string) error {
+	deadline := time.Now().Add(startTime)
+	for {
+		c, err := net.Dial("unix", socket)
+		if err == nil {
+			c.SetDeadline(deadline)
+			_, err = c.Read(make([]byte, 1))
+			c.Close()
+		}
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
 // popService are the settings of the POP3 server; those of the two services are
 // what an expert would do for this load.
 func (d *dovecot) popService() string {
@@ -119,6 +135,11 @@ service pop3 {
 // checked in worker processes, by both processors: the service itself is one
 // thread.
 func (d *dovecot) configure(scheme, mail, more string) (conf string, err error) {
+	// A lock that the last instance left, killed, would be waited for.
+	spool := filepath.Join(d.dir, "spool")
+	if err := errors.Join(os.RemoveAll(spool), os.Mkdir(spool, 0o755)); err != nil {
+		return "", err
+	}
 	passwd := filepath.Join(d.dir, "etc", "passwd")
 	text := fmt.Sprintf(`base_dir = %[1]s/run
 state_dir = %[1]s/spool

@@ -67,7 +67,7 @@ func TestLoad(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		go talk(f, "")
+		go smtpDialect.talk(f, "")
 		got, err := testLoad(t, l, c.sessions, c.size).run(t.Context())
 		if err != nil {
 			t.Fatal(err)

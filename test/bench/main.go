@@ -42,12 +42,12 @@ func main() {
 	flag.StringVar(&o.write, "write", "", "put the rows that run into this file's table, between its bench marks")
 	flag.BoolVar(&o.keep, "keep", false, "keep the instances' directory")
 	flag.BoolVar(&o.list, "list", false, "list the rows and end")
-	flag.BoolVar(&o.talk, "talk", false, "be the server that only talks, on descriptor 3 (used by bench itself)")
+	flag.BoolVar(&o.talk, "talk", false, "be the server that only talks, on descriptors from 3 (used by bench itself)")
 	flag.StringVar(&o.onward, "onward", "", "with -talk: the server to pass every message to")
 	flag.Parse()
 
 	if o.talk {
-		fail(talk(os.NewFile(3, "listener"), o.onward))
+		fail(talkAll(o.onward))
 		return
 	}
 	if o.list {

@@ -124,11 +124,18 @@ func (p *postfix) start(s setup) error {
 	if err := makeCert(p.etc); err != nil {
 		return err
 	}
-	conf, err := p.judge.authOnly(s.scheme, filepath.Join(queue, "private/auth"), p.mail())
+	socket := filepath.Join(queue, "private/auth")
+	conf, err := p.judge.authOnly(s.scheme, socket, p.mail())
 	if err != nil {
 		return err
 	}
-	return p.run(p.judge.beside(conf, master))
+	if err := p.run(p.judge.beside(conf, master)); err != nil {
+		return err
+	}
+	if err := p.judge.answers(socket); err != nil {
+		return errors.Join(fmt.Errorf("authentication by Dovecot: %w", err), p.stop())
+	}
+	return nil
 }
 
 // ignoreWakeups reads the FIFO that cleanup would wake the queue manager by:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# make bench: yubin and Debian's Postfix side by side (doc.go). Root.
+# make bench: yubin and Debian's Postfix and Dovecot side by side (doc.go). Root.
 # Arguments, or BENCHFLAGS from make, go to the program: test/bench/run.sh -h
 set -eu
 cd "$(dirname "$0")/../.."

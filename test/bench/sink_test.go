@@ -81,7 +81,7 @@ func TestTalkOnward(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go talk(f, hosts[0].String())
+	go smtpDialect.talk(f, hosts[0].String())
 	const n = 100
 	got, err := sinkLoad(netip.MustParseAddrPort(l.Addr().String()), 5, 10<<10, n).run(t.Context())
 	if err != nil || got.sent != n || got.failed > 0 {

@@ -43,8 +43,9 @@ type setup struct {
 	scheme string // how passwords are stored; empty: nobody logs in
 }
 
-// Where people log in: POP3, and submission, in the clear and over TLS.
+// The ports: SMTP, and where people log in: POP3, and submission, in the clear and over TLS.
 const (
+	smtpPort    = 2525
 	popPort     = 1110
 	popsPort    = 1995
 	submitPort  = 1587
@@ -113,7 +114,7 @@ type private struct {
 func newPrivate(dir string) private {
 	// An address of its own spares the search for a free port.
 	host := fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(254), rand.IntN(255), 1+rand.IntN(254))
-	return private{dir: dir, address: net.JoinHostPort(host, "2525")}
+	return private{dir: dir, address: net.JoinHostPort(host, strconv.Itoa(smtpPort))}
 }
 
 func (p *private) addr() string { return p.address }

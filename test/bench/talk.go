@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"net"
 	"os"
@@ -15,40 +16,47 @@ import (
 // rows it passes each message on, over connections that it keeps, before it
 // says yes.
 type talker struct {
-	address string
-	process *exec.Cmd
+	addresses map[int]string // by port
+	process   *exec.Cmd
 }
 
 func newTalker() (*talker, error) { return &talker{}, nil }
 
 func (t *talker) name() string       { return "talk" }
 func (t *talker) version() string    { return "" }
-func (t *talker) addr() string       { return t.address }
-func (t *talker) at(int) string      { return t.address }
+func (t *talker) addr() string       { return t.at(smtpPort) }
+func (t *talker) at(port int) string { return t.addresses[port] }
 func (t *talker) pid() int           { return t.process.Process.Pid }
 func (t *talker) mail() string       { return "" }
 func (t *talker) sendmail() []string { return nil }
 
+// talkPorts are those that the talker stands in for, in the order of its
+// descriptors, from 3.
+var talkPorts = [...]int{smtpPort, popPort, popsPort, submitPort, submitsPort}
+
 func (t *talker) start(s setup) error {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	f, err := l.(*net.TCPListener).File()
-	if err != nil {
-		return err
-	}
-	defer f.Close()
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	t.address = l.Addr().String()
 	// A next hop in brackets is an address for Go once they are gone.
 	t.process = exec.Command(self, "-talk", "-onward", strings.NewReplacer("[", "", "]", "").Replace(s.relayhost))
-	t.process.ExtraFiles = []*os.File{f}
 	t.process.Stderr = os.Stderr
+	t.addresses = map[int]string{}
+	for _, port := range talkPorts {
+		l, err := net.Listen("tcp4", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		defer l.Close()
+		f, err := l.(*net.TCPListener).File()
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		t.addresses[port] = l.Addr().String()
+		t.process.ExtraFiles = append(t.process.ExtraFiles, f)
+	}
 	return t.process.Start()
 }
 
@@ -58,9 +66,46 @@ func (t *talker) stop() error {
 	return nil
 }
 
+// talkAll serves the descriptors of talkPorts until the process is killed.
+func talkAll(next string) error {
+	cert, key, err := newCert()
+	if err != nil {
+		return err
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return err
+	}
+	over := &tls.Config{Certificates: []tls.Certificate{pair}}
+	ended := make(chan error)
+	for i, port := range talkPorts {
+		f := os.NewFile(uintptr(3+i), "listener")
+		d := smtpDialect
+		if port == popPort || port == popsPort {
+			d = popDialect
+		}
+		if port == popsPort || port == submitsPort {
+			d.tls = over
+		}
+		go func() { ended <- d.talk(f, next) }()
+	}
+	return <-ended
+}
+
+// A dialect is what the talker says.
+type dialect struct {
+	greeting, ok, bye []byte
+	tls               *tls.Config
+}
+
+var (
+	smtpDialect = dialect{greeting: []byte("220 talk.test ESMTP\r\n"), ok: talkOK, bye: talkBye}
+	popDialect  = dialect{greeting: []byte("+OK ready\r\n"), ok: []byte("+OK 0 0\r\n"), bye: []byte("+OK bye\r\n")}
+)
+
 // talk serves f until the process is killed, and passes messages to next, if it
 // is not empty.
-func talk(f *os.File, next string) error {
+func (d dialect) talk(f *os.File, next string) error {
 	pass := forget
 	if next != "" {
 		pass = (&onward{addr: next, idle: make(chan *dialer, 200)}).pass
@@ -77,16 +122,18 @@ func talk(f *os.File, next string) error {
 		if err != nil {
 			return err
 		}
-		go converse(c, pass)
+		if d.tls != nil {
+			c = tls.Server(c, d.tls)
+		}
+		go d.converse(c, pass)
 	}
 }
 
 var (
-	talkGreeting = []byte("220 talk.test ESMTP\r\n")
-	talkOK       = []byte("250 2.0.0 Ok\r\n")
-	talkGo       = []byte("354 End data with <CR><LF>.<CR><LF>\r\n")
-	talkBye      = []byte("221 2.0.0 Bye\r\n")
-	endOfData    = []byte("\r\n.\r\n")
+	talkOK    = []byte("250 2.0.0 Ok\r\n")
+	talkGo    = []byte("354 End data with <CR><LF>.<CR><LF>\r\n")
+	talkBye   = []byte("221 2.0.0 Bye\r\n")
+	endOfData = []byte("\r\n.\r\n")
 )
 
 // A passer takes a message off the connection and does with it what its
@@ -95,11 +142,11 @@ type passer func(c net.Conn, buf []byte, rcpt []byte) error
 
 func forget(c net.Conn, buf, _ []byte) error { return readData(c, buf) }
 
-// converse speaks SMTP with a client that sends one command at a time.
-func converse(c net.Conn, pass passer) {
+// converse speaks with a client that sends one command at a time.
+func (d dialect) converse(c net.Conn, pass passer) {
 	defer c.Close()
 	buf := make([]byte, 64<<10)
-	reply := talkGreeting
+	reply := d.greeting
 	var rcpt []byte
 	for {
 		if _, err := c.Write(reply); err != nil {
@@ -114,15 +161,15 @@ func converse(c net.Conn, pass passer) {
 			if _, err := c.Write(talkGo); err != nil || pass(c, buf, rcpt) != nil {
 				return
 			}
-			reply = talkOK
+			reply = d.ok
 		case bytes.HasPrefix(buf[:n], []byte("QUIT")):
-			c.Write(talkBye)
+			c.Write(d.bye)
 			return
 		default:
 			if bytes.HasPrefix(buf[:n], []byte("RCPT")) {
 				rcpt = append(rcpt[:0], buf[:n]...)
 			}
-			reply = talkOK
+			reply = d.ok
 		}
 	}
 }

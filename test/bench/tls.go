@@ -115,24 +115,34 @@ const (
 
 // makeCert makes them in dir; only root may read the key.
 func makeCert(dir string) error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	cert, key, err := newCert()
 	if err != nil {
 		return err
+	}
+	return errors.Join(
+		os.WriteFile(filepath.Join(dir, certFile), cert, 0o644),
+		os.WriteFile(filepath.Join(dir, keyFile), key, 0o600))
+}
+
+// newCert makes a certificate and its key, in PEM form.
+func newCert() (cert, key []byte, err error) {
+	pair, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, err
 	}
 	now := time.Now()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "mx." + domain}, DNSNames: []string{"mx." + domain},
 		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(0, 3, 0), KeyUsage: x509.KeyUsageDigitalSignature,
 	}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	public, err := x509.CreateCertificate(rand.Reader, template, template, pair.Public(), pair)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
+	private, err := x509.MarshalPKCS8PrivateKey(pair)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	return errors.Join(
-		os.WriteFile(filepath.Join(dir, certFile), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}), 0o644),
-		os.WriteFile(filepath.Join(dir, keyFile), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600))
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: public}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), nil
 }

@@ -5,6 +5,7 @@ package interop
 import (
 	"bufio"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -152,6 +153,30 @@ $p->quit;
 		succeed(t, "", "mpop", "-C", rc, "-q", "a")
 		return fetchedBox(t, dir)
 	},
+	"mutt": func(t *testing.T, dir, host string, w way, keep bool) string {
+		url, deletes := "pop://"+popUser+"@"+host+":"+w.port, "yes"
+		if w.tls {
+			url = strings.Replace(url, "pop:", "pops:", 1)
+		}
+		if keep {
+			deletes = "no"
+		}
+		starttls, accept := "no", "" // what it is told of a certificate that nobody has signed
+		if w.stls {
+			starttls = "yes"
+		}
+		if w.stls || w.tls {
+			accept = "o"
+		}
+		box := popFile(t, dir, "box", "")
+		rc := popFile(t, dir, "rc", fmt.Sprintf("set pop_host=%q\nset pop_pass=%q\nset pop_delete=%s\nset ssl_starttls=%s\nset ssl_force_tls=no\n"+
+			"set spoolfile=%q\nset folder=%q\nset wait_key=no\nset quit=yes\nset header_cache=\"\"\nset mark_old=no\n"+
+			// mutt 2.2 with GNU SASL would take SCRAM-SHA-256-PLUS, has no channel binding for it, and loses count of the replies.
+			"set pop_authenticators=\"scram-sha-256:user\"\n", url, popSecret, deletes, starttls, box, dir))
+		mutt := fmt.Sprintf(`exec mutt -n -F %s -f %s -e 'push "<fetch-mail><exit>"'`, rc, box)
+		succeed(t, accept, "env", "HOME="+dir, "TERM=xterm", "script", "-q", "-e", "-c", mutt, "/dev/null")
+		return fetchedBox(t, dir)
+	},
 	"getmail": func(t *testing.T, dir, host string, w way, keep bool) string {
 		kind := "SimplePOP3Retriever"
 		if w.tls {
@@ -200,7 +225,7 @@ func fetchedBox(t *testing.T, dir string) string {
 // TLS, leaving it on the server and removing it.
 func TestPOP3Clients(t *testing.T) {
 	t.Parallel()
-	for _, program := range []string{"curl", "python3", "perl", "fetchmail", "mpop", "getmail"} {
+	for _, program := range []string{"curl", "python3", "perl", "fetchmail", "mpop", "mutt", "script", "getmail"} {
 		need(t, program)
 	}
 	s := newShared(t)
@@ -278,4 +303,71 @@ func answers(lines []string) (list []string) {
 		}
 	}
 	return list
+}
+
+// People change between the two servers and back: a letter that one has shown
+// is marked as seen for the other, what one has removed is gone, and all others
+// keep their UIDLs and flags.
+func TestPOP3InTurns(t *testing.T) {
+	t.Parallel()
+	s := newShared(t)
+	_, host := popServer(t, s.dir)
+	ours := func(commands ...string) []string { return answers(popTalk(t, host, commands...)[3:]) }
+	theirs := func(commands ...string) (lines []string) {
+		for l := range strings.Lines(s.dovecot("pop3", append(commands, "QUIT")...)) {
+			lines = append(lines, strings.TrimRight(l, "\r\n"))
+		}
+		return answers(lines)
+	}
+	for range 6 {
+		s.asOwner(s.deliver)
+	}
+	want := ours("UIDL")
+	for round := range 4 {
+		talk, other := ours, theirs
+		if round%2 == 1 {
+			talk, other = theirs, ours
+		}
+		talk("RETR 1", "DELE 2")
+		left := flagsByName(t, s.dir)
+		now := other("UIDL")
+		for n, ids := 1, 0; n < len(want); n++ { // without the dot; the second is gone
+			if n == 2 {
+				continue
+			}
+			_, was, _ := strings.Cut(want[n-1], " ")
+			if _, is, _ := strings.Cut(now[ids], " "); is != was {
+				t.Errorf("round %d: UIDL %q became %q", round, was, is)
+			}
+			ids++
+		}
+		if after := flagsByName(t, s.dir); !maps.Equal(after, left) {
+			t.Errorf("round %d: flags %v became %v", round, left, after)
+		}
+		seen := 0
+		for _, flags := range left {
+			if flags == "S" {
+				seen++
+			}
+		}
+		if seen != 1 {
+			t.Errorf("round %d: %d letters are marked as seen, want 1: %v", round, seen, left)
+		}
+		want = now
+	}
+}
+
+// flagsByName are the flags of a Maildir's messages.
+func flagsByName(t *testing.T, home string) map[string]string {
+	t.Helper()
+	flags := map[string]string{}
+	entries, err := os.ReadDir(filepath.Join(home, "Maildir", "cur"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		name, info, _ := strings.Cut(e.Name(), ":2,")
+		flags[name] = info
+	}
+	return flags
 }

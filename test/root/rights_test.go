@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -206,8 +207,8 @@ func tryAsServices(t *testing.T, i *instance.Instance, list string, n int) {
 	}
 }
 
-// tryOpen tries each path of a list for reading and for writing, prints those
-// that open, and returns 1 when there is one. Directories that only list
+// tryOpen tries each path of a list for reading and for writing, or connects when
+// it is a socket, prints those that open, and returns 1 when there is one. Directories that only list
 // sockets (public) may be read.
 func tryOpen(list string) int {
 	b, err := os.ReadFile(list)
@@ -225,6 +226,11 @@ func tryOpen(list string) int {
 				code = 1
 			}
 			f.Close()
+		}
+		if c, err := net.Dial("unixpacket", p); err == nil {
+			fmt.Println(p, "connected")
+			c.Close()
+			code = 1
 		}
 	}
 	fmt.Printf("tried %d\n", tried)
