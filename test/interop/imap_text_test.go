@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"regexp"
 	"slices"
@@ -14,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"yubin/internal/imaptest"
 )
 
 // An imapTalk is a session with an IMAP server.
@@ -186,66 +187,11 @@ func fetchItems(b []byte) map[string]string {
 	return items
 }
 
-var literalHead = regexp.MustCompile(`^~?\{(\d+)\}\r\n`)
-var atomHead = regexp.MustCompile(`^[^ ()\r\n]+`)
-
-// canonical takes a value off b, in the form of internal/imapmime/testdata:
-// strings quoted, long ones as length and checksum.
+// canonical takes a value off b.
 func canonical(b []byte) (string, []byte) {
-	if m := literalHead.FindSubmatch(b); m != nil {
-		n, _ := strconv.Atoi(string(m[1]))
-		b = b[len(m[0]):]
-		return canonicalString(b[:n]), b[n:]
+	s, rest, err := imaptest.Prefix(b)
+	if err != nil {
+		return fmt.Sprintf("%q: %v", b, err), nil
 	}
-	switch {
-	case len(b) == 0:
-		return "nothing", nil
-	case b[0] == '(':
-		var list []string
-		for b = b[1:]; len(b) > 0 && b[0] != ')'; {
-			if b[0] == ' ' {
-				b = b[1:]
-				continue
-			}
-			var s string
-			s, b = canonical(b)
-			list = append(list, s)
-		}
-		if len(b) == 0 {
-			return "a list without an end", nil
-		}
-		return "(" + strings.Join(list, " ") + ")", b[1:]
-	case b[0] == '"':
-		var s []byte
-		for b = b[1:]; len(b) > 0 && b[0] != '"'; b = b[1:] {
-			if b[0] == '\\' && len(b) > 1 {
-				b = b[1:]
-			}
-			s = append(s, b[0])
-		}
-		if len(b) == 0 {
-			return "a string without an end", nil
-		}
-		return canonicalString(s), b[1:]
-	}
-	if a := atomHead.Find(b); len(a) > 0 {
-		return string(a), b[len(a):]
-	}
-	return "garbage: " + string(b), nil
-}
-
-func canonicalString(s []byte) string {
-	if len(s) > 60 {
-		return fmt.Sprintf("#%d:%08x", len(s), crc32.ChecksumIEEE(s))
-	}
-	var b strings.Builder
-	b.WriteByte('"')
-	for _, c := range s {
-		if c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
-			fmt.Fprintf(&b, `\x%02x`, c)
-		} else {
-			b.WriteByte(c)
-		}
-	}
-	return b.String() + `"`
+	return s, rest
 }

@@ -43,7 +43,7 @@ func readerServer(t *testing.T, daemon, port, tlsPort string, homes map[string]s
 		},
 		Stopped: true,
 	})
-	files, _ := certificate(t, i.T.Name())
+	files, _ := certificate(t, host)
 	i.WriteFile("etc/chain.pem", []string{files["key.pem"], files["cert.pem"]})
 	var users []string
 	for user, home := range homes {
