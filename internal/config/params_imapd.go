@@ -12,7 +12,7 @@ var (
 		How long a session waits for its client: for a command, in IDLE too, and for the next part of an answer to be taken
 		(RFC 9051, 5.4, wants at least 30 minutes).`)
 	ImapdHardErrorLimit = integer("imapd_hard_error_limit", 20, 1, 10000, `
-		A connection is closed after this many commands that are unknown or malformed, before login and in the session.`)
+		A connection is closed after this many commands that are unknown or malformed: before login in all, in the session one after the other.`)
 	ImapdCommandSizeLimit = size("imapd_command_size_limit", 65536, 8192, `
 		The most octets of a command, its literals included but for messages, which are not kept in memory. As Dovecot's
 		imap_max_line_length.`)

@@ -127,6 +127,8 @@ func (v *visit) step(ctx context.Context) error {
 		}
 	case err != nil:
 		return err
+	default:
+		v.bad = 0 // a client that works may live for weeks
 	}
 	if err := v.d.Skip(); err != nil {
 		return err

@@ -19,7 +19,7 @@ const longString = 60
 
 // Canonical writes a whole answer, such as an ENVELOPE, in one form.
 func Canonical(b []byte) (string, error) {
-	s, rest, err := prefix(b)
+	s, rest, err := Prefix(b)
 	if err == nil && len(rest) > 0 {
 		err = fmt.Errorf("%q behind the answer", rest)
 	}
@@ -31,8 +31,8 @@ var errEnd = errors.New("the answer ends early")
 var literal = regexp.MustCompile(`^~?\{(\d+)\}\r\n`)
 var atom = regexp.MustCompile(`^[^ ()"{\r\n]+`)
 
-// prefix writes the value that b begins with.
-func prefix(b []byte) (s string, rest []byte, err error) {
+// Prefix writes the value that b begins with.
+func Prefix(b []byte) (s string, rest []byte, err error) {
 	if m := literal.FindSubmatch(b); m != nil {
 		n, _ := strconv.Atoi(string(m[1]))
 		b = b[len(m[0]):]
@@ -63,7 +63,7 @@ func list(b []byte) (string, []byte, error) {
 			b = b[1:]
 			continue
 		}
-		s, rest, err := prefix(b)
+		s, rest, err := Prefix(b)
 		if err != nil {
 			return "", nil, err
 		}
@@ -130,7 +130,7 @@ func Fetches(out []byte) (map[int]map[string]string, error) {
 			if name == nil {
 				return nil, fmt.Errorf("message %d: %.40q is no FETCH item", n, out)
 			}
-			s, rest, err := prefix(out[len(name):])
+			s, rest, err := Prefix(out[len(name):])
 			if err != nil {
 				return nil, fmt.Errorf("message %d: %s: %w", n, name, err)
 			}

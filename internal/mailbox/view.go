@@ -52,7 +52,27 @@ func (v *View) Snapshot() *Snapshot { return v.snap }
 
 // Recent tells whether message i was taken up for this View, the first to see
 // it (RFC 3501, 2.3.2: \Recent).
-func (v *View) Recent(i int) bool { return v.recent[v.snap.at(i).uid] }
+func (v *View) Recent(i int) bool {
+	if v.mode == Peek && v.recent == nil {
+		v.foresee()
+	}
+	return v.recent[v.snap.at(i).uid]
+}
+
+// foresee notes the messages that Recents counts for a View that only peeks.
+func (v *View) foresee() {
+	v.f.mu.Lock()
+	defer v.f.mu.Unlock()
+	v.recent = map[uint32]bool{}
+	for _, uid := range v.f.recent {
+		v.recent[uid] = true
+	}
+	for i := range v.f.all {
+		if m := &v.f.all[i]; m.st&(inNew|absent) == inNew {
+			v.recent[m.uid] = true
+		}
+	}
+}
 
 // Recents counts the messages that are recent for this View. One that only
 // peeks counts those that the next View would get.
@@ -109,6 +129,7 @@ func (v *View) look(force bool) error {
 // claim makes the messages that nobody has seen this View's recent ones.
 func (v *View) claim() {
 	if v.mode != ReadWrite {
+		v.recent = nil // foresee makes it when it is wanted
 		return
 	}
 	for _, uid := range v.f.recent {

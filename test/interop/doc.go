@@ -1,7 +1,9 @@
 // Package interop holds the tests with mail programs that other people wrote:
 // swaks, msmtp, git send-email, mutt, Postfix's smtp-source. Each sends or
 // reads as it does on a user's desk, through a private instance of the
-// programs in bin/, and the files in the mailboxes are the witness. Mail of the
+// programs in bin/, and the files in the mailboxes are the witness. mbsync,
+// offlineimap and others read and sync by IMAP, and imapd answers as Dovecot does,
+// but for the differences of testdata/imap_differences.txt. Mail of the
 // instance goes into Exim, OpenSMTPD, Postfix and Dovecot, and through a Postfix
 // that wants a login, which Dovecot judges (server.sh).
 //

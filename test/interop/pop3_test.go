@@ -24,27 +24,32 @@ const popUser, popSecret = "dave", "correct-horse"
 // in the clear and STLS at the first port, TLS from the start at the second.
 func popServer(t *testing.T, home string) (i *instance.Instance, host string) {
 	t.Helper()
-	return mailServer(t, home, "pop3d", ":1110", ":1995")
+	return readerServer(t, "pop3d", "1110", "1995", map[string]string{popUser: home})
 }
 
-// mailServer is popServer for another program and its ports.
-func mailServer(t *testing.T, home, program, plain, wrapped string) (i *instance.Instance, host string) {
+// readerServer is an instance whose POP3 or IMAP service serves the Maildirs
+// below users' homes.
+func readerServer(t *testing.T, daemon, port, tlsPort string, homes map[string]string) (i *instance.Instance, host string) {
 	t.Helper()
 	host = fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(254), rand.IntN(255), 1+rand.IntN(254))
 	i = instance.New(t, instance.Options{
 		Main: []string{
 			"home_mailbox = Maildir/", "auth_backends = passwd-file:$config_directory/users", "virtual_minimum_uid = 1",
-			program + "_tls_chain_files = $config_directory/chain.pem", "auth_failure_delay = 0s",
+			daemon + "_tls_chain_files = $config_directory/chain.pem", "auth_failure_delay = 0s",
 		},
 		Master: []string{
-			host + plain + " inet n - n - - " + program,
-			host + wrapped + " inet n - n - - " + program + " -o " + program + "_tls_wrappermode=yes",
+			fmt.Sprintf("%s:%s inet n - n - - %s", host, port, daemon),
+			fmt.Sprintf("%s:%s inet n - n - - %[3]s -o %[3]s_tls_wrappermode=yes", host, tlsPort, daemon),
 		},
 		Stopped: true,
 	})
-	files, _ := certificate(t, i.T.Name())
+	files, _ := certificate(t, host)
 	i.WriteFile("etc/chain.pem", []string{files["key.pem"], files["cert.pem"]})
-	i.WriteFile("etc/users", []string{fmt.Sprintf("%s:{PLAIN}%s:%d:%d::%s::", popUser, popSecret, mailOwner, mailOwner, home)})
+	var users []string
+	for user, home := range homes {
+		users = append(users, fmt.Sprintf("%s:{PLAIN}%s:%d:%d::%s::", user, popSecret, mailOwner, mailOwner, home))
+	}
+	i.WriteFile("etc/users", users)
 	for _, f := range []string{"etc/users", "etc/chain.pem"} {
 		if err := os.Chmod(i.Path(f), 0o600); err != nil {
 			t.Fatal(err)

@@ -26,6 +26,9 @@ done
 perl -MMail::Address -e 1 2>/dev/null || missing="$missing libmailtools-perl" # git-send-email needs it
 perl -MIO::Socket::SSL -e 1 2>/dev/null || missing="$missing libio-socket-ssl-perl" # Net::POP3 speaks TLS with it
 has getmail || missing="$missing getmail6"
+has mbsync || missing="$missing isync"
+has offlineimap || missing="$missing offlineimap3"
+perl -MMail::IMAPClient -e 1 2>/dev/null || missing="$missing libmail-imapclient-perl"
 has testssl || missing="$missing testssl.sh"
 has script || missing="$missing bsdutils"
 # shellcheck disable=SC2086 # a list of packages

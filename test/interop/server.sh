@@ -250,7 +250,7 @@ dovecot() {
 }
 
 # session: Dovecot's imap or pop3 on standard input and output, logged in already,
-# for nobody's Maildir DIR/Maildir.
+# for nobody's Maildir DIR/Maildir, with the further settings of DIR/further.
 session() {
 	cat >"$dir/conf" <<-END
 		base_dir = $dir/spool
@@ -266,6 +266,7 @@ session() {
 		  inbox = yes
 		}
 	END
+	[ ! -f "$dir/further" ] || cat "$dir/further" >>"$dir/conf"
 	exec setpriv --reuid 65534 --regid 65534 --clear-groups env USER=dave HOME="$dir" "/usr/lib/dovecot/$name" -c "$dir/conf"
 }
 

@@ -1,0 +1,378 @@
+//go:build interop
+
+package interop
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var imapWays = []way{{"plain", "1143", false, false}, {"STARTTLS", "1143", true, false}, {"TLS", "1993", false, true}}
+
+// imapReaders read the two letters of INBOX; the result is what they have read.
+var imapReaders = map[string]func(t *testing.T, dir, host string, w way) string{
+	"curl": func(t *testing.T, dir, host string, w way) (text string) {
+		url := "imap://" + host + ":" + w.port
+		flags := []string{"curl", "-sS", "-k", "--user", popUser + ":" + popSecret}
+		if w.tls {
+			url = "imaps://" + host + ":" + w.port
+		}
+		if w.stls {
+			flags = append(flags, "--ssl-reqd")
+		}
+		for _, n := range []string{"1", "2"} {
+			text += succeed(t, "", append(flags, url+"/INBOX;UID="+n)...)
+		}
+		if got := succeed(t, "", append(flags, url+"/INBOX?SUBJECT%202")...); got != "* SEARCH 2\r\n" {
+			t.Errorf("SEARCH: %q", got)
+		}
+		succeed(t, "", append(flags, "-T", popFile(t, dir, "up", "Subject: from curl\r\n\r\nup\r\n"), url+"/INBOX")...)
+		succeed(t, "", append(flags, "-X", `STORE 1 +FLAGS (\Flagged)`, url+"/INBOX")...)
+		if got := succeed(t, "", append(flags, "-X", "FETCH 1:3 FLAGS", url+"/INBOX")...); !strings.Contains(got, "* 3 FETCH") || !strings.Contains(got, `\Flagged`) {
+			t.Errorf("FETCH: %q", got)
+		}
+		return text
+	},
+	"imaplib": func(t *testing.T, dir, host string, w way) string {
+		return succeed(t, fmt.Sprintf(`
+import imaplib, ssl, sys
+c = ssl.create_default_context(); c.check_hostname = False; c.verify_mode = ssl.CERT_NONE
+m = imaplib.IMAP4_SSL(%[1]q, %[2]s, ssl_context=c) if %[4]d else imaplib.IMAP4(%[1]q, %[2]s)
+if %[3]d: m.starttls(c)
+def ok(r):
+    assert r[0] == 'OK', r
+    return r[1]
+ok(m.login(%[5]q, %[6]q))
+ok(m.create('py/\u00e9'.encode('utf-8').decode('ascii', 'ignore')))
+assert any(b'"/" py' in l for l in ok(m.list())), m.list()
+assert ok(m.select('INBOX')) == [b'2']
+for n in ok(m.search(None, 'ALL'))[0].split():
+    sys.stdout.write(ok(m.fetch(n, '(BODY[] FLAGS)'))[0][1].decode())
+ok(m.append('INBOX', '(\\Seen kw)', imaplib.Time2Internaldate(1700000000), b'Subject: from imaplib\r\n\r\ntext\r\n'))
+assert ok(m.uid('SEARCH', 'KEYWORD', 'kw')) == [b'3']
+ok(m.store('3', '+FLAGS', '\\Deleted'))
+ok(m.copy('1', 'py'))
+assert ok(m.expunge()) == [b'3']
+assert ok(m.sort('(REVERSE SUBJECT)', 'UTF-8', 'ALL')) == [b'2 1']
+assert ok(m.thread('REFERENCES', 'UTF-8', 'ALL')) == [b'(1)(2)']
+ok(m.status('py', '(MESSAGES)'))
+ok(m.subscribe('py')); assert b'py' in ok(m.lsub())[0]
+ok(m.rename('py', 'snake')); ok(m.delete('snake'))
+ok(m.close()); m.logout()
+`, host, w.port, bit(w.stls), bit(w.tls), popUser, popSecret), "python3", "-")
+	},
+	"Mail::IMAPClient": func(t *testing.T, dir, host string, w way) string {
+		return succeed(t, fmt.Sprintf(`use Mail::IMAPClient;
+my @tls = (SSL_verify_mode => 0);
+my $m = Mail::IMAPClient->new(Server => %[1]q, Port => %[2]s, User => %[5]q, Password => %[6]q, Uid => 1,
+	%[4]d ? (Ssl => \@tls) : (), %[3]d ? (Starttls => \@tls) : ()) or die "connect: $@";
+sub ok { defined $_[0] or die $m->LastError; $_[0] }
+ok($m->select("INBOX"));
+for my $n (@{ok(scalar $m->messages)}) { print ok($m->message_string($n)) }
+my $uid = ok($m->append_string("INBOX", "Subject: from perl\r\n\r\nx\r\n", "\\Flagged"));
+ok($m->select("INBOX"));
+my @found = $m->search("FLAGGED"); "@found" eq $uid or die "found @found, appended $uid";
+ok($m->create("perl/sub")); ok($m->move("perl/sub", $uid)); ok($m->expunge);
+$m->message_count("perl/sub") == 1 or die "moved";
+my $e = ok($m->get_envelope(1)); $e->subject eq "1" or die $e->subject;
+my $b = ok($m->get_bodystructure(1)); $b->bodytype =~ /text/i or die $b->bodytype;
+my $f = ok(scalar $m->fetch_hash("RFC822.SIZE", "INTERNALDATE", "FLAGS")); keys %%$f == 2 or die;
+grep { $_ eq "perl/sub" } $m->folders or die; ok($m->idle); ok($m->done);
+$m->logout;
+`, host, w.port, bit(w.stls), bit(w.tls), popUser, popSecret), "perl", "-")
+	},
+	"mutt": func(t *testing.T, dir, host string, w way) string {
+		scheme, starttls := "imap", "no"
+		if w.tls {
+			scheme = "imaps"
+		}
+		if w.stls {
+			starttls = "yes"
+		}
+		box := filepath.Join(dir, "box")
+		rc := popFile(t, dir, "muttrc", fmt.Sprintf(`set imap_user=%q
+set imap_pass=%q
+set imap_authenticators=login
+set ssl_starttls=%s
+set ssl_force_tls=no
+set ssl_verify_host=no
+set ssl_verify_dates=no
+set certificate_file=%s
+set folder=%[5]s://%[6]s:%[7]s/
+set mbox_type=Maildir
+set confirmappend=no
+set confirmcreate=no
+set delete=yes
+set quit=yes
+set wait_key=no
+set copy=no
+set mark_old=no
+set header_cache=""
+`, popUser, popSecret, starttls, serverCertificate(t, dir, host), scheme, host, w.port))
+		mutt := fmt.Sprintf(`exec mutt -n -F %s -f %s://%s:%s/INBOX -e 'push "<tag-pattern>~A<enter><tag-prefix><copy-message>%s<enter><exit>"'`,
+			rc, scheme, host, w.port, box)
+		output := succeed(t, "", "script", "-q", "-e", "-c", mutt, "/dev/null")
+		return maildirText(t, box, output)
+	},
+	"getmail": func(t *testing.T, dir, host string, w way) string {
+		kind := "SimpleIMAPRetriever"
+		if w.tls {
+			kind = "SimpleIMAPSSLRetriever"
+		}
+		rc := popFile(t, dir, "rc", fmt.Sprintf(
+			"[retriever]\ntype = %s\nserver = %s\nport = %s\nusername = %s\npassword = %s\nmailboxes = (\"INBOX\",)\n"+
+				"[destination]\ntype = MDA_external\npath = /bin/sh\narguments = ('-c', 'cat >>%s/box')\nallow_root_commands = true\n"+
+				"[options]\nread_all = true\ndelete = false\nverbose = 0\n",
+			kind, host, w.port, popUser, popSecret, dir))
+		succeed(t, "", "getmail", "--getmaildir", dir, "--rcfile", rc)
+		return fetchedBox(t, dir)
+	},
+}
+
+// maildirText is the text of all messages of a Maildir.
+func maildirText(t *testing.T, box, output string) (text string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(box, "*", "*"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("nothing in %s, %v; printed was\n%s", box, err, output)
+	}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text += string(b)
+	}
+	return text
+}
+
+// The programs and libraries that people read IMAP with do, over plain
+// connections, STARTTLS and TLS.
+func TestIMAPClients(t *testing.T) {
+	t.Parallel()
+	for _, program := range []string{"curl", "python3", "perl", "mutt", "script", "getmail"} {
+		need(t, program)
+	}
+	for name, read := range imapReaders {
+		for _, w := range imapWays {
+			if name == "getmail" && w.stls {
+				continue // it speaks no STARTTLS
+			}
+			t.Run(name+" "+w.name, func(t *testing.T) {
+				t.Parallel()
+				s := newShared(t)
+				_, host := readerServer(t, "imapd", "1143", "1993", map[string]string{popUser: s.dir})
+				s.asOwner(s.deliver)
+				s.asOwner(s.deliver)
+				dir := t.TempDir()
+				text := strings.ReplaceAll(read(t, dir, host, w), "\r", "")
+				for n := 1; n <= 2; n++ {
+					if !strings.Contains(text, fmt.Sprintf("Subject: %d\n", n)) || strings.Count(text, "\nline") != 3 {
+						t.Errorf("letter %d was not read: %q", n, text)
+					}
+				}
+			})
+		}
+	}
+}
+
+// imapSyncers bring a local copy and the server together, both ways. The local
+// INBOX is the Maildir dir/local/INBOX.
+var imapSyncers = map[string]func(t *testing.T, dir, host string, w way) (sync func()){
+	"mbsync": func(t *testing.T, dir, host string, w way) func() {
+		kind := "None"
+		switch {
+		case w.tls:
+			kind = "IMAPS"
+		case w.stls:
+			kind = "STARTTLS"
+		}
+		certificate := ""
+		if kind != "None" {
+			certificate = "CertificateFile " + serverCertificate(t, dir, host) + "\n"
+		}
+		rc := popFile(t, dir, "mbsyncrc", fmt.Sprintf(`IMAPStore far
+Host %s
+Port %s
+User %s
+Pass %s
+AuthMechs LOGIN
+SSLType %s
+%sPipelineDepth 50
+
+MaildirStore near
+Path %[7]s/local/
+Inbox %[7]s/local/INBOX
+SubFolders Verbatim
+
+Channel all
+Far :far:
+Near :near:
+Patterns *
+Create Both
+Remove Both
+Expunge Both
+SyncState *
+`, host, w.port, popUser, popSecret, kind, certificate, dir))
+		return func() { succeed(t, "", "mbsync", "-c", rc, "-a") }
+	},
+	"offlineimap": func(t *testing.T, dir, host string, w way) func() {
+		security := "ssl = no\nstarttls = no"
+		if w.tls || w.stls {
+			security = fmt.Sprintf("ssl = %s\nstarttls = %s\nsslcacertfile = %s\nssl_version = tls1_2",
+				map[bool]string{true: "yes", false: "no"}[w.tls], map[bool]string{true: "yes", false: "no"}[w.stls], serverCertificate(t, dir, host))
+		}
+		rc := popFile(t, dir, "offlineimaprc", fmt.Sprintf(`[general]
+metadata = %[1]s/meta
+accounts = a
+ui = quiet
+[Account a]
+localrepository = near
+remoterepository = far
+[Repository near]
+type = Maildir
+localfolders = %[1]s/local
+sep = /
+sync_deletes = yes
+[Repository far]
+type = IMAP
+remotehost = %[2]s
+remoteport = %[3]s
+remoteuser = %[4]s
+remotepass = %[5]s
+auth_mechanisms = PLAIN
+sync_deletes = yes
+%[6]s
+`, dir, host, w.port, popUser, popSecret, security))
+		return func() { succeed(t, "", "offlineimap", "-o", "-c", rc) }
+	},
+}
+
+// serverCertificate asks a server for its certificate, to be trusted.
+func serverCertificate(t *testing.T, dir, host string) (path string) {
+	t.Helper()
+	out := succeed(t, "", "openssl", "s_client", "-connect", host+":1993")
+	pem := regexp.MustCompile(`(?s)-----BEGIN CERTIFICATE.*?END CERTIFICATE-----\n`).FindString(out)
+	return popFile(t, dir, "server.pem", pem)
+}
+
+// Letters, flags, removals and folders go both ways, and a sync without news
+// changes nothing.
+func TestIMAPSyncers(t *testing.T) {
+	t.Parallel()
+	for _, program := range []string{"mbsync", "offlineimap", "openssl"} {
+		need(t, program)
+	}
+	for name, make := range imapSyncers {
+		for _, w := range imapWays {
+			t.Run(name+" "+w.name, func(t *testing.T) {
+				t.Parallel()
+				s := newShared(t)
+				_, host := readerServer(t, "imapd", "1143", "1993", map[string]string{popUser: s.dir})
+				s.asOwner(func() {
+					for range 3 {
+						s.deliver()
+					}
+					s.must(s.tree.Create("Work/Höhe"))
+				})
+				dir := t.TempDir()
+				local := filepath.Join(dir, "local")
+				if err := os.Mkdir(local, 0o700); err != nil {
+					t.Fatal(err)
+				}
+				sync := make(t, dir, host, w)
+				sync()
+				s.sameAs(local, "1 ", "2 ", "3 ")
+
+				// What is done here: one read, one removed, one new.
+				change := func(subject string, do func(path string) error) {
+					t.Helper()
+					if err := do(localLetter(t, local, subject)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				change("1", func(path string) error {
+					base, _, _ := strings.Cut(filepath.Base(path), ":")
+					return os.Rename(path, filepath.Join(local, "INBOX", "cur", base+":2,FS"))
+				})
+				change("2", os.Remove)
+				popFile(t, filepath.Join(local, "INBOX", "cur"), "1.1.here:2,S", "Subject: here\n\ntext\n")
+				sync()
+				s.sameAs(local, `1 \Flagged \Seen`, "3 ", `here \Seen`)
+
+				// And there.
+				out := s.dovecot("imap", "SELECT INBOX", `STORE 1 -FLAGS (\Flagged)`, `STORE 2 +FLAGS (\Deleted \Answered)`, "EXPUNGE", "LOGOUT")
+				if !strings.Contains(out, "EXPUNGE") {
+					t.Fatal(out)
+				}
+				s.asOwner(s.deliver)
+				sync()
+				s.sameAs(local, `1 \Seen`, "4 ", `here \Seen`)
+				before := s.ourView("INBOX")
+				sync()
+				s.sameAs(local, `1 \Seen`, "4 ", `here \Seen`)
+				if after := s.ourView("INBOX"); !slices.Equal(before, after) {
+					t.Errorf("a sync without news: before %q, after %q", before, after)
+				}
+				if _, err := os.Stat(filepath.Join(local, "Work", "H&APY-he")); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+}
+
+var subjectLine = regexp.MustCompile(`(?m)^Subject: (\w+)\r?$`)
+
+// localLetter finds a letter of the local INBOX.
+func localLetter(t *testing.T, local, subject string) (path string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(local, "INBOX", "*", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if m := subjectLine.FindSubmatch(b); err == nil && m != nil && string(m[1]) == subject {
+			return f
+		}
+	}
+	t.Fatalf("no letter %s in %q", subject, files)
+	return ""
+}
+
+// sameAs checks that the local INBOX and the server's have these letters: subject
+// and flags.
+func (s *shared) sameAs(local string, want ...string) {
+	s.t.Helper()
+	for _, box := range []string{filepath.Join(local, "INBOX"), filepath.Join(s.dir, "Maildir")} {
+		var got []string
+		for _, sub := range []string{"cur", "new"} {
+			files, err := filepath.Glob(filepath.Join(box, sub, "*"))
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			for _, f := range files {
+				b, err := os.ReadFile(f)
+				if err != nil {
+					s.t.Fatal(err)
+				}
+				_, letters, _ := strings.Cut(filepath.Base(f), ":2,")
+				var flags []string
+				for _, l := range letters {
+					flags = append(flags, map[rune]string{'S': `\Seen`, 'F': `\Flagged`, 'R': `\Answered`, 'T': `\Deleted`, 'D': `\Draft`}[l])
+				}
+				got = append(got, string(subjectLine.FindSubmatch(append(b, "\nSubject: none\n"...))[1])+" "+strings.Join(flags, " "))
+			}
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			s.t.Errorf("%s: got %q, want %q", box, got, want)
+		}
+	}
+}
