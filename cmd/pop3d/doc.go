@@ -26,7 +26,9 @@
 // A mailbox may have several sessions, unless pop3d_lock_session is yes; what
 // another session has removed is answered by -ERR. A session's numbering does
 // not change. Messages that were retrieved are marked as seen at QUIT, unless
-// pop3d_no_flag_updates is yes. Lines end in CR LF on the wire, sizes are exact.
+// pop3d_no_flag_updates is yes. Lines end in CR LF on the wire. STAT and LIST take
+// sizes from the names of files where these have them, as Dovecot does, and RETR
+// corrects those that lie.
 // UIDLs are Dovecot's; pop3d_uidl_format makes them another server's.
 //
 // A command line may have 16384 octets before login and 1024 afterwards. A

@@ -30,7 +30,7 @@ import (
 func Params() []*config.Def {
 	return []*config.Def{
 		config.Myorigin.Def, config.Mydestination.Def, config.InetInterfaces.Def, config.ProxyInterfaces.Def,
-		config.RecipientDelimiter.Def, config.ParentDomainMatchesSubdomains.Def, config.PropagateExtensions.Def,
+		config.RecipientDelimiter.Def, config.ParentDomainMatchesSubdomains.Def, config.PropagateExtensions.Def, config.QueueDirectory.Def,
 	}
 }
 
@@ -48,7 +48,7 @@ type Map struct {
 // Open opens the tables of a parameter; nil when there are none. class is what
 // propagate_unmatched_extensions calls them. Its error is a config.Problem.
 func Open(c *config.Config, p config.List, class string, report table.Option) (*Map, error) {
-	maps, err := table.OpenMaps(p.Of(c), report)
+	maps, err := table.OpenMaps(p.Of(c), report, table.Sockets(config.QueueDirectory.Of(c)))
 	if err != nil {
 		return nil, c.Fault(p.Def, err.Error())
 	}

@@ -36,6 +36,7 @@ var Command = &cli.Command{
 			}
 			var d *daemon
 			return service.Run(ctx, env, o, service.Handler{
+				Computes: true, // hashes of passwords, signatures
 				Start: func(ctx context.Context, s *service.Service) (err error) {
 					d, err = newDaemon(s.Config, s.Log, lastingKey(s.Config, s.Log))
 					if err == nil && d.acme != nil {

@@ -116,7 +116,7 @@ func (v *visit) fetchOne(i int, items []imap.FetchItem, mark bool) error {
 		f.message.close()
 	}()
 	// A message that is gone is noticed before anything is said of it.
-	if slices.ContainsFunc(items, func(i imap.FetchItem) bool { return i.Name != imap.FetchFlags && i.Name != imap.FetchUID }) {
+	if slices.ContainsFunc(items, ofText) {
 		if err := f.open(); err != nil {
 			if errors.Is(err, mailbox.ErrGone) {
 				return v.missing()
@@ -128,6 +128,15 @@ func (v *visit) fetchOne(i int, items []imap.FetchItem, mark bool) error {
 		items = f.mark(items)
 	}
 	return f.answer(items)
+}
+
+// ofText tells whether the message is opened to answer for an item.
+func ofText(item imap.FetchItem) bool {
+	switch item.Name {
+	case imap.FetchFlags, imap.FetchUID, imap.FetchInternalDate, imap.FetchSize:
+		return false
+	}
+	return true
 }
 
 // missing is the answer for a message that is gone. A UID that does not exist
@@ -146,6 +155,9 @@ func (f *fetched) answer(items []imap.FetchItem) error {
 			f.b = append(f.b, ' ')
 		}
 		if err := fetchItems[items[n].Name](f, &items[n]); err != nil {
+			if !f.sent && errors.Is(err, mailbox.ErrGone) {
+				return f.missing()
+			}
 			if f.sent {
 				f.complain("fetch: UID %d: %v", f.m.UID, err)
 				return errors.Join(errBroken, err)

@@ -21,6 +21,7 @@ import (
 	"yubin/internal/config"
 	"yubin/internal/ipc"
 	"yubin/internal/maillog"
+	"yubin/internal/proxyproto"
 	"yubin/internal/sock"
 	"yubin/test/peer"
 )
@@ -376,7 +377,7 @@ func TestDisallowed(t *testing.T) {
 	t.Parallel()
 	proxied := func(c net.Conn) (net.Conn, error) {
 		far := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1}
-		return &proxied{c, far, c.LocalAddr()}, nil
+		return &proxyproto.Conn{Conn: c, Client: far, Server: c.LocalAddr()}, nil
 	}
 	r := newRig(t, Options{Unproxy: proxied})
 	c := r.dial(nil)

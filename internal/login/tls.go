@@ -35,30 +35,13 @@ func (t serverTLS) Handshake(ctx context.Context, raw net.Conn) (net.Conn, *ipc.
 	return c, &f.TLSFacts, nil
 }
 
-// A proxied connection has the addresses that a load balancer says.
-type proxied struct {
-	net.Conn
-	client, server net.Addr
-}
-
-func (p *proxied) RemoteAddr() net.Addr { return p.client }
-func (p *proxied) LocalAddr() net.Addr  { return p.server }
-
 // unproxy returns what reads the header of the PROXY protocol; nil where none is
 // due.
 func unproxy(protocol string, patience time.Duration) func(net.Conn) (net.Conn, error) {
 	if protocol == "" {
 		return nil
 	}
-	return func(c net.Conn) (net.Conn, error) {
-		c.SetReadDeadline(time.Now().Add(patience))
-		defer c.SetReadDeadline(time.Time{})
-		h, err := proxyproto.Read(c)
-		if err != nil || h.Local {
-			return c, err
-		}
-		return &proxied{c, net.TCPAddrFromAddrPort(h.Client), net.TCPAddrFromAddrPort(h.Server)}, nil
-	}
+	return func(c net.Conn) (net.Conn, error) { return proxyproto.Accept(c, patience) }
 }
 
 // serverOf reads a protocol's parameters of TLS; a wrong one is the error.

@@ -1,6 +1,7 @@
 package lull
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,8 +11,8 @@ import (
 func TestKeeper(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		n := 0
-		k := newKeeper(quiet, func() { n++ })
+		var n atomic.Int32
+		k := newKeeper(quiet, func() { n.Add(1) })
 		for _, c := range []struct {
 			name        string
 			work, total int
@@ -27,14 +28,14 @@ func TestKeeper(t *testing.T) {
 				k.Stir()
 				time.Sleep(c.each)
 				synctest.Wait()
-				if c.each > 0 && n == c.total {
+				if c.each > 0 && int(n.Load()) == c.total {
 					t.Fatalf("%s: while there was work", c.name)
 				}
 			}
 			time.Sleep(2 * quiet)
 			synctest.Wait()
-			if n != c.total {
-				t.Errorf("%s: collected %d times, want %d", c.name, n, c.total)
+			if int(n.Load()) != c.total {
+				t.Errorf("%s: collected %d times, want %d", c.name, n.Load(), c.total)
 			}
 		}
 	})

@@ -30,6 +30,7 @@ type appended struct {
 	words  []string
 	file   *os.File
 	octets int64
+	ext    string // for the uidlist
 }
 
 // Attributes are what goes with a message that is appended.
@@ -106,7 +107,7 @@ func (a *Append) Copy(v *View, i int) error {
 	}
 	defer c.Close()
 	base := freshBase()
-	m := appended{name: base, base: base, flags: at.Flags, words: at.Keywords}
+	m := appended{name: base, base: base, flags: at.Flags, words: at.Keywords, ext: v.snap.carried(i)}
 	if n, ok := v.octets(msg.UID); ok {
 		m.base += fmt.Sprintf(",S=%d,W=%d", c.stored, n)
 		m.octets = n
@@ -124,7 +125,11 @@ func (a *Append) Copy(v *View, i int) error {
 	if at.Received, err = v.Received(i); err != nil {
 		return err
 	}
-	return a.Message(c, at)
+	err = a.Message(c, at)
+	if err == nil {
+		a.files[len(a.files)-1].ext = m.ext
+	}
+	return err
 }
 
 // linkUID makes another name for a message's file.
@@ -247,6 +252,9 @@ func (a *Append) commit(infos []string) (validity uint32, uids []uint32, err err
 		r := f.add(f.head.next, []byte(m.base))
 		f.setFile(r, []byte(infos[i]), false)
 		r.st &^= absent
+		if m.ext != "" {
+			f.setExt(r.uid, m.ext)
+		}
 		uids = append(uids, f.head.next)
 		f.recent = append(f.recent, f.head.next)
 		f.head.next++

@@ -3,8 +3,6 @@ package mailbox
 import (
 	"slices"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // A FlagChange says what Store does to flags and keywords. Keywords are names.
@@ -178,17 +176,8 @@ func (v *View) Expunge(uids []uint32) ([]uint32, error) {
 // Received returns the time at which message i was received (RFC 9051, 2.3.3):
 // the file's time of modification.
 func (v *View) Received(i int) (time.Time, error) {
-	uid := v.snap.at(i).uid
-	f := v.f
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	file, err := f.openUID(v, uid)
+	st, err := v.stat(i)
 	if err != nil {
-		return time.Time{}, err
-	}
-	defer file.Close()
-	var st unix.Stat_t
-	if err := unix.Fstat(int(file.Fd()), &st); err != nil {
 		return time.Time{}, err
 	}
 	return time.Unix(st.Mtim.Unix()), nil

@@ -12,6 +12,7 @@
 //	dovecot-uidvalidity  the last UIDVALIDITY given in this Maildir
 //	maildirfolder        marks a folder's directory
 //	yubin-uses           RFC 6154's uses of folders, given by clients
+//	yubin-modseq         mod-sequences (RFC 7162); without it clients read all flags anew
 //	yubin-cache          a cache; removing it loses nothing
 //
 // Flags are in the file name (":2," and the letters DFPRST and a to z, sorted),

@@ -159,7 +159,7 @@ func (f *folder) readMods(file *modHandle) error {
 	if !whole || m.used && m.boot != f.store.boot() || m.highest < old.highest {
 		// What was told last may not be in it, nor in the directories.
 		m.highest, m.reserved = max(m.highest, old.highest), max(m.reserved, old.reserved)
-		if m.highest > maxModSeq || m.reserved > maxModSeq+modBlock {
+		if max(m.highest, m.reserved) > maxModSeq-2*modBlock {
 			m.highest, m.reserved = old.highest, old.reserved // damage
 		}
 		m.validity = 0

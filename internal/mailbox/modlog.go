@@ -1,10 +1,8 @@
 package mailbox
 
 import (
-	"encoding/binary"
 	"hash/crc32"
 	"slices"
-	"sort"
 )
 
 // modFile keeps the mod-sequences of a folder: what was recorded of each message, and the
@@ -77,15 +75,28 @@ func (m *modLog) note(r modRec) {
 
 // recorded returns what is recorded of a UID.
 func (m *modLog) recorded(uid uint32) (r modRec, ok bool) {
-	if r, ok = m.recent[uid]; ok {
-		return r, !r.gone
+	at := 0
+	if m.base != nil {
+		at, _ = slices.BinarySearchFunc(m.base, uid, compareUID)
+	}
+	return m.recordedAt(uid, &at)
+}
+
+// recordedAt is recorded for UIDs in rising order: at is where in base the last was.
+func (m *modLog) recordedAt(uid uint32, at *int) (r modRec, ok bool) {
+	if len(m.recent) > 0 {
+		if r, ok = m.recent[uid]; ok {
+			return r, !r.gone
+		}
 	}
 	if m.base != nil {
-		i, ok := slices.BinarySearchFunc(m.base, uid, compareUID)
-		if !ok {
+		for *at < len(m.base) && m.base[*at].uid < uid {
+			*at++
+		}
+		if *at == len(m.base) || m.base[*at].uid != uid {
 			return r, false
 		}
-		return m.base[i], true
+		return m.base[*at], true
 	}
 	i, ok := m.snap.Index(uid)
 	if !ok {
@@ -160,7 +171,7 @@ func (m *modLog) apply(body []byte) bool {
 		m.words = d.words()
 	case modUsed:
 		m.boot, m.reserved, m.used = d.text(), d.u64(), true
-		ok = m.reserved >= m.highest && m.reserved <= 2*maxModSeq-1
+		ok = m.reserved >= m.highest && m.reserved <= maxModSeq
 	case modEnd:
 		m.used = false
 	default:
@@ -236,107 +247,4 @@ func (d *decoder) words() []string {
 		words = append(words, d.text())
 	}
 	return words
-}
-
-func (e *encoder) words(words []string) {
-	e.u32(uint32(len(words)))
-	for _, w := range words {
-		e.text(w)
-	}
-}
-
-// A modWriter makes records.
-type modWriter struct {
-	encoder
-	sum uint32
-}
-
-// record appends one whose body fill writes.
-func (w *modWriter) record(kind byte, fill func(e *encoder)) {
-	at := len(w.encoder)
-	w.u32(0)
-	w.u32(0)
-	w.encoder = append(w.encoder, kind)
-	fill(&w.encoder)
-	body := w.encoder[at+8:]
-	w.sum = crc32.Update(w.sum, castagnoli, body)
-	binary.LittleEndian.PutUint32(w.encoder[at:], uint32(len(body)))
-	binary.LittleEndian.PutUint32(w.encoder[at+4:], w.sum)
-}
-
-// state writes the first record, of a numbered Snapshot.
-func (w *modWriter) state(s *Snapshot, next uint32) {
-	w.record(modState, func(e *encoder) {
-		e.u32(s.validity)
-		e.u32(next)
-		e.u64(s.mods.highest)
-		e.u64(s.mods.floor)
-		e.words(s.keywords)
-		e.u32(uint32(s.n))
-		for c, in := range s.chunks {
-			for k := range in {
-				e.u32(in[k].uid)
-				e.u32(stateOf(&in[k]))
-				e.u64(s.mods.chunks[c][k])
-			}
-		}
-		e.u32(uint32(len(s.mods.gone)))
-		for _, g := range s.mods.gone {
-			e.u32(g.First)
-			e.u32(g.Last)
-			e.u64(g.mod)
-		}
-	})
-}
-
-func (w *modWriter) change(c *modChanges, mod uint64, next uint32) {
-	w.record(modChange, func(e *encoder) {
-		e.u64(mod)
-		e.u32(next)
-		e.u32(uint32(len(c.recs)))
-		for _, r := range c.recs {
-			e.u32(r.uid)
-			e.u32(r.state)
-		}
-		e.u32(uint32(len(c.gone)))
-		for _, g := range c.gone {
-			e.u32(g.First)
-			e.u32(g.Last)
-		}
-	})
-}
-
-func (w *modWriter) use(boot string, upTo uint64) {
-	w.record(modUsed, func(e *encoder) { e.text(boot); e.u64(upTo) })
-}
-
-// A UIDRange are the UIDs from First to Last, both included.
-type UIDRange struct{ First, Last uint32 }
-
-// ranges makes ranges of UIDs, which it sorts.
-func ranges(uids []uint32) []UIDRange {
-	slices.Sort(uids)
-	var list []UIDRange
-	for _, uid := range uids {
-		if n := len(list); n > 0 && (list[n-1].Last == uid || list[n-1].Last+1 == uid) {
-			list[n-1].Last = uid
-			continue
-		}
-		list = append(list, UIDRange{uid, uid})
-	}
-	return list
-}
-
-// join makes ranges of ranges in any order.
-func join(list []UIDRange) []UIDRange {
-	sort.Slice(list, func(i, j int) bool { return list[i].First < list[j].First })
-	var joined []UIDRange
-	for _, r := range list {
-		if n := len(joined); n > 0 && uint64(r.First) <= uint64(joined[n-1].Last)+1 {
-			joined[n-1].Last = max(joined[n-1].Last, r.Last)
-			continue
-		}
-		joined = append(joined, r)
-	}
-	return joined
 }

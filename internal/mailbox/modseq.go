@@ -95,6 +95,7 @@ func (m *tracker) compare(now *Snapshot, mod uint64) (*modChanges, [][]uint64) {
 	}
 	slices.Sort(recent)
 	shared := m.shared()
+	hint := 0
 	for i, in := range now.chunks {
 		at, _ := slices.BinarySearch(recent, in[0].uid)
 		if at == len(recent) || recent[at] > in[len(in)-1].uid {
@@ -104,7 +105,7 @@ func (m *tracker) compare(now *Snapshot, mod uint64) (*modChanges, [][]uint64) {
 		}
 		numbers[i] = make([]uint64, len(in))
 		for k := range in {
-			r, ok := m.recorded(in[k].uid)
+			r, ok := m.recordedAt(in[k].uid, &hint)
 			if !ok || r.state != stateOf(&in[k]) || in[k].kw&renamed != 0 {
 				r = modRec{uid: in[k].uid, state: stateOf(&in[k]), mod: mod}
 				c.recs = append(c.recs, r)
@@ -153,8 +154,9 @@ func (m *tracker) left(now *Snapshot) []UIDRange {
 			drop(uid)
 		}
 	}
+	there := cursor{chunks: now.chunks}
 	for _, r := range m.base {
-		if _, ok := now.Index(r.uid); !ok {
+		if there.find(r.uid) == nil {
 			drop(r.uid)
 		}
 	}
@@ -182,15 +184,13 @@ func (m *tracker) disagrees(now *Snapshot) bool {
 			return true
 		}
 	}
-	if m.base == nil {
-		return false
-	}
+	there := cursor{chunks: now.chunks}
 	for _, r := range m.base {
-		if _, ok := m.recent[r.uid]; ok {
+		in := there.find(r.uid)
+		if in != nil && stateOf(in) == r.state {
 			continue
 		}
-		i, ok := now.Index(r.uid)
-		if !ok || stateOf(now.at(i)) != r.state {
+		if _, ok := m.recent[r.uid]; !ok {
 			return true
 		}
 	}

@@ -291,6 +291,17 @@ func (c *cursor) nextChunk() {
 	}
 }
 
+// find goes on to a UID and returns its message, or nil.
+func (c *cursor) find(uid uint32) *rec {
+	for c.more() && c.rec().uid < uid {
+		c.next()
+	}
+	if !c.more() || c.rec().uid != uid {
+		return nil
+	}
+	return c.rec()
+}
+
 func (c *cursor) skipShared(o *cursor) bool {
 	if !c.more() || !o.more() || c.i != 0 || o.i != 0 || &c.chunks[0][0] != &o.chunks[0][0] || len(c.chunks[0]) != len(o.chunks[0]) {
 		return false

@@ -55,8 +55,8 @@ func New(name string, patterns []string) (*List, error) {
 }
 
 // Of compiles the value that p has in c. Its error is a config.Problem.
-func Of(c *config.Config, p config.List) (*List, error) {
-	l, err := compile(compiler{tables: []table.Option{table.Site(c)}}, p.Of(c), slices.Contains(config.ParentDomainMatchesSubdomains.Of(c), p.Name))
+func Of(c *config.Config, p config.List, options ...table.Option) (*List, error) {
+	l, err := compile(compiler{tables: append(slices.Clone(options), table.Site(c))}, p.Of(c), slices.Contains(config.ParentDomainMatchesSubdomains.Of(c), p.Name))
 	if err != nil {
 		return nil, c.Fault(p.Def, err.Error())
 	}

@@ -6,6 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"yubin/internal/config"
+	"yubin/internal/table"
 )
 
 func write(t testing.TB, text string) string {
@@ -218,4 +221,29 @@ func FuzzNew(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Lines of tables in lists that make no sense are reported.
+func TestReport(t *testing.T) {
+	t.Parallel()
+	path := write(t, "192.0.2.0/24 x\n10.0.0.1/8 x\n")
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "main.cf"), []byte("mynetworks = cidr:"+path+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := config.Load(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var problems []string
+	l, err := Of(c, config.Mynetworks, table.Report(func(p config.Problem) { problems = append(problems, p.String()) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := l.Address(netip.MustParseAddr("192.0.2.1")); !ok || err != nil {
+		t.Errorf("got %t, %v", ok, err)
+	}
+	if len(problems) != 1 || !strings.HasPrefix(problems[0], path+":2:") {
+		t.Errorf("got %q, want line 2", problems)
+	}
 }

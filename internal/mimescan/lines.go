@@ -124,8 +124,12 @@ func (l *lines) body(all bool) {
 		if len(b) == 0 {
 			return
 		}
+		if all {
+			l.chunk(b)
+			continue
+		}
 		for len(b) > 0 {
-			if !all && b[0] == '-' && len(b) > 1 && b[1] == '-' && l.bol {
+			if b[0] == '-' && len(b) > 1 && b[1] == '-' && l.bol {
 				return
 			}
 			i := bytes.IndexByte(b, '\n')
@@ -135,11 +139,20 @@ func (l *lines) body(all bool) {
 			}
 			l.step(b[:i+1])
 			b = b[i+1:]
-			if len(b) < lookAhead && !all {
+			if len(b) < lookAhead {
 				break
 			}
 		}
 	}
+}
+
+// chunk takes octets without looking at the ends of their lines.
+func (l *lines) chunk(b []byte) {
+	l.count += int64(bytes.Count(b, []byte("\n")))
+	l.bare += bareLines(b, l.cr)
+	last := b[len(b)-1]
+	l.cr, l.bol = last == '\r', last == '\n'
+	l.p += len(b)
 }
 
 // emptyLine tells whether a line has no octets but its end.

@@ -30,11 +30,41 @@ func (r *Reader) Discard(n int64) error {
 		r.at = min(r.at+n, r.end)
 		return nil
 	}
+	for !r.owed {
+		if len(r.in) == 0 {
+			if err := r.fill(); err != nil {
+				return atEnd(err)
+			}
+		}
+		octets := int64(len(r.in))
+		if !r.plain {
+			octets += bareLines(r.in, r.cr)
+		}
+		if octets > n {
+			break
+		}
+		n -= octets
+		r.cr = r.in[len(r.in)-1] == '\r'
+		r.in = nil
+	}
 	_, err := io.CopyN(io.Discard, r, n)
+	return atEnd(err)
+}
+
+func atEnd(err error) error {
 	if err == io.EOF {
-		err = nil
+		return nil
 	}
 	return err
+}
+
+// bareLines counts the LFs in b without a CR before them; cr: one is before b.
+func bareLines(b []byte, cr bool) int64 {
+	n := bytes.Count(b, []byte("\n")) - bytes.Count(b, []byte("\r\n"))
+	if cr && b[0] == '\n' {
+		n--
+	}
+	return int64(n)
 }
 
 func (r *Reader) fill() error {

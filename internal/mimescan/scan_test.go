@@ -188,6 +188,27 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// Wherever a text is entered, the rest is what follows.
+func TestDiscard(t *testing.T) {
+	for _, text := range []string{"a\nb\r\nc\r\r\n\n\r", "a\r\nb\r\n", strings.Repeat("x\ny\r\n", bufferSize/6) + "\n\nend\n"} {
+		sent := crlf([]byte(text))
+		s := Span{Stored: int64(len(text)), Octets: int64(len(sent))}
+		for n := 0; n < len(sent)+3; n += 1 + n/40 {
+			r := NewReader(strings.NewReader(text), s, true)
+			if err := r.Discard(int64(n / 2)); err != nil {
+				t.Fatal(err)
+			}
+			if err := r.Discard(int64(n - n/2)); err != nil {
+				t.Fatal(err)
+			}
+			got, err := io.ReadAll(r)
+			if err != nil || !bytes.Equal(got, sent[min(n, len(sent)):]) {
+				t.Fatalf("%.40q from %d: %.40q, %v", text, n, got, err)
+			}
+		}
+	}
+}
+
 // A file that becomes shorter is an error.
 func TestShortFile(t *testing.T) {
 	b := []byte("A: b\n\nc\n")
@@ -272,7 +293,7 @@ func BenchmarkScan(b *testing.B) {
 		"Content-Transfer-Encoding: base64\n\n" + strings.Repeat(strings.Repeat("QUJD", 19)+"\n", 14000) + "--bound--\n"
 	small := "From: a@b.example\nTo: c@d.example\nSubject: hello\nDate: Mon, 1 Jan 2024 00:00:00 +0000\nMessage-ID: <1@b>\n" +
 		strings.Repeat("Received: from mx.example by other.example with ESMTP id 12345678\n\tfor <c@d.example>\n", 4) + "\n" + strings.Repeat("hello world\n", 50)
-	for name, text := range map[string]string{"attachment": attachment, "small": small} {
+	for name, text := range map[string]string{"attachment": attachment, "small": small, "plain": small + attachment[200:]} {
 		for end, text := range map[string]string{"LF": text, "CRLF": string(crlf([]byte(text)))} {
 			b.Run(name+"/"+end, func(b *testing.B) {
 				r := strings.NewReader(text)

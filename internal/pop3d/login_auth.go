@@ -3,10 +3,12 @@ package pop3d
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"strings"
 
 	"yubin/internal/ipc"
 	"yubin/internal/login"
+	"yubin/internal/talk"
 )
 
 const noPlaintext = "[AUTH] Plaintext authentication disallowed on non-secure (SSL/TLS) connections."
@@ -75,6 +77,10 @@ func (g *guest) ask(ctx context.Context) func([]byte) ([]byte, error) {
 			return nil, err
 		}
 		line, err := g.Next(ctx, loginLine)
+		if errors.Is(err, talk.ErrLong) {
+			g.bad++
+			return nil, login.ErrCancelled
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -138,6 +138,10 @@ func TestAuthorization(t *testing.T) {
 		S: + 
 		C: *
 		S: -ERR Authentication aborted by client.
+		C: AUTH PLAIN
+		S: + 
+		C: `+strings.Repeat("A", loginLine+1)+`
+		S: -ERR Authentication aborted by client.
 		C: AUTH PLAIN !!!
 		S: -ERR Invalid base64 data in initial response
 		C: UTF8
@@ -151,7 +155,7 @@ func TestAuthorization(t *testing.T) {
 		C: QUIT
 		S: +OK Logging out`)
 	<-done
-	want := []string{"PLAIN", "\x00ann\x00 two  blanks ", "PLAIN", "\x00ann\x00down", "PLAIN", "\x00ann\x00off", "PLAIN", "", "PLAIN", "hello", "PLAIN"}
+	want := []string{"PLAIN", "\x00ann\x00 two  blanks ", "PLAIN", "\x00ann\x00down", "PLAIN", "\x00ann\x00off", "PLAIN", "", "PLAIN", "hello", "PLAIN", "PLAIN"}
 	if strings.Join(n.said, "|") != strings.Join(want, "|") {
 		t.Errorf("authd heard %q, want %q", n.said, want)
 	}

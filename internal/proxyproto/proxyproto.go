@@ -11,9 +11,8 @@
 // The format is HAProxy's doc/proxy-protocol.txt, sections 2.1 and 2.2. Both
 // versions are taken, and not one octet behind the header is read, so that the
 // descriptor can be handed on. A header is at most 107 octets in version 1 and
-// MaxV2 in version 2. The package sets no deadline and does not judge whether
-// the peer may say such things: whoever can connect where a header is expected
-// can claim any address.
+// MaxV2 in version 2. The package does not judge whether the peer may say such
+// things: whoever can connect where a header is expected can claim any address.
 package proxyproto
 
 import (

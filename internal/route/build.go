@@ -72,7 +72,7 @@ func (b *builder) class(class Class, domains config.List, transport config.Strin
 	d := domainClass{class: class, list: domains.Name, table: name}
 	b.setTransport(&d, transport)
 	var err error
-	if d.domains, err = match.Of(b.c, domains); err != nil {
+	if d.domains, err = match.Of(b.c, domains, b.options...); err != nil {
 		b.errs = append(b.errs, err)
 	}
 	d.recipients = b.maps(recipients).Maps

@@ -73,6 +73,9 @@ type Handler struct {
 	// Lifetime is how many connections the process takes: it leaves the next to
 	// another generation and ends when its own have ended. 0: no bound.
 	Lifetime int
+	// Computes tells that the process has long computations of its own, and
+	// takes all processors: see shareProcessors.
+	Computes bool
 	// Check finds what Start would find wrong with a configuration, by the same
 	// code, and changes nothing. It is called in place of all else by --check.
 	Check func(c *config.Config, log *maillog.Logger) error
@@ -172,7 +175,9 @@ func Run(ctx context.Context, env *cli.Env, o *Options, h Handler) error {
 		return &cli.Status{Code: cli.ExConfig, Err: err}
 	}
 	defer log.Close()
-	shareProcessors()
+	if !h.Computes {
+		shareProcessors()
+	}
 	name := o.name
 	if name == "" {
 		name = env.Program

@@ -220,7 +220,7 @@ func newTLSSettings(c *config.Config, lmtp bool, report table.Option) (*tlsSetti
 	t.roots = &tlswords.Roots{File: file, Dir: dir, System: config.TLSAppendDefaultCA.Of(c), Set: set}
 	t.public = &tlswords.Roots{File: file, Dir: dir, System: true, Set: set}
 	var err error
-	if t.maps, err = table.OpenMaps(maps.Of(c), report); err != nil {
+	if t.maps, err = table.OpenMaps(maps.Of(c), report, table.Sockets(config.QueueDirectory.Of(c))); err != nil {
 		return nil, c.Fault(maps.Def, err.Error())
 	}
 	for _, v := range []struct {

@@ -109,7 +109,7 @@ func newSettings(c *config.Config, lmtp bool, report table.Option) (*settings, e
 	}
 	s.requireTLS = config.RequireTLSEnable.Of(c)
 	var err error
-	if s.cacheDomains, err = match.Of(c, config.SmtpConnectionCacheDestinations.In(lmtp)); err != nil {
+	if s.cacheDomains, err = match.Of(c, config.SmtpConnectionCacheDestinations.In(lmtp), report); err != nil {
 		return nil, err
 	}
 	if s.generic, err = addrmap.Open(c, config.SmtpGenericMaps.In(lmtp), "generic", report); err != nil {

@@ -17,6 +17,7 @@ import (
 	"yubin/internal/queue"
 	"yubin/internal/sasl"
 	"yubin/internal/smtp"
+	"yubin/internal/table"
 )
 
 // A login is how clients of this service log in; nil: they do not.
@@ -52,11 +53,12 @@ func newLogin(c *config.Config, log *maillog.Logger) (*login, error) {
 	if l.server, err = newAuthServer(c, log); err != nil {
 		return nil, err
 	}
-	if l.refused, err = match.Of(c, config.SmtpdSASLExceptionsNetworks); err != nil {
+	report := table.Report(func(p config.Problem) { log.Warn("%v", p) })
+	if l.refused, err = match.Of(c, config.SmtpdSASLExceptionsNetworks, report); err != nil {
 		return nil, c.Fault(config.SmtpdSASLExceptionsNetworks.Def, err.Error())
 	}
 	if len(config.SmtpdSASLMechanismFilter.Of(c)) > 0 {
-		if l.filter, err = match.Of(c, config.SmtpdSASLMechanismFilter); err != nil {
+		if l.filter, err = match.Of(c, config.SmtpdSASLMechanismFilter, report); err != nil {
 			return nil, c.Fault(config.SmtpdSASLMechanismFilter.Def, err.Error())
 		}
 	}

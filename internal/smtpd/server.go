@@ -18,6 +18,7 @@ import (
 	"yubin/internal/route"
 	"yubin/internal/servertls"
 	"yubin/internal/smtp"
+	"yubin/internal/table"
 )
 
 // A depot is where messages go: an *intake.Client.
@@ -85,7 +86,8 @@ func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (
 		userRates:   newRates[string](config.SmtpdUserRateTimeUnit.Of(c)),
 	}
 	var err error
-	if s.router, err = route.New(c, func(p config.Problem) { log.Warn("%v", p) }); err != nil {
+	report := func(p config.Problem) { log.Warn("%v", p) }
+	if s.router, err = route.New(c, report); err != nil {
 		return nil, err
 	}
 	for _, l := range []struct {
@@ -97,7 +99,7 @@ func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (
 		{&s.bareNoted, config.SmtpdForbidBareNewlineExcl},
 		{&s.flushed, config.FastFlushDomains},
 	} {
-		if *l.list, err = match.Of(c, l.param); err != nil {
+		if *l.list, err = match.Of(c, l.param, table.Report(report)); err != nil {
 			return nil, err
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"yubin/internal/fdpass"
 	"yubin/internal/ipc"
 	"yubin/internal/maillog"
+	"yubin/internal/proxyproto"
 	"yubin/internal/queue"
 	"yubin/internal/servertls"
 	"yubin/internal/smtp"
@@ -63,7 +64,7 @@ func (s *session) startTLS(ctx context.Context) bool {
 		return false
 	}
 	outer := raw
-	if p, ok := raw.(*proxied); ok {
+	if p, ok := raw.(*proxyproto.Conn); ok {
 		outer = p.Conn // as the service knows it
 	}
 	s.srv.tls.inside.Store(outer, c)

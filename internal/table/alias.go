@@ -8,7 +8,7 @@ import (
 // parseAliases reads "name: value" lines. The value is kept as it stands: what
 // it means is the delivery agent's to know.
 func parseAliases(data []byte, report Reporter) *index {
-	x := newIndex(len(data))
+	x := indexIn(data)
 	for number, line := range logicalLines(data, report) {
 		name, value, ok := splitAlias(line)
 		var why string
@@ -19,7 +19,7 @@ func parseAliases(data []byte, report Reporter) *index {
 			why = fmt.Sprintf("name %q must be local, without a domain; the line is ignored", name)
 		case len(value) == 0:
 			why = fmt.Sprintf("%q has no value, the line is ignored: want \"name: value\"", name)
-		case !x.add(fold(name), value):
+		case !x.addFolded(name, value):
 			why = fmt.Sprintf("%q is there already, the first entry counts", name)
 		}
 		if why != "" {
@@ -40,11 +40,11 @@ func splitAlias(line []byte) (name, value []byte, ok bool) {
 		case c == '"':
 			quoted, special = !quoted, true
 		case c == ':' && !quoted:
-			name = bytes.Trim(line[:i], blanks)
+			name = trim(line[:i])
 			if special {
 				name = unquote(name)
 			}
-			return name, bytes.Trim(line[i+1:], blanks), true
+			return name, trim(line[i+1:]), true
 		}
 	}
 	return nil, nil, false

@@ -128,5 +128,5 @@ func cutWord(line []byte) (word, rest string) {
 	if end < 0 {
 		return string(line), ""
 	}
-	return string(line[:start+end]), string(bytes.Trim(line[start+end:], blanks))
+	return string(line[:start+end]), string(trim(line[start+end:]))
 }

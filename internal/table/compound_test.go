@@ -136,7 +136,7 @@ func TestCompoundErrors(t *testing.T) {
 		{"randmap:x", "want { value, ... }"},
 		{"debug:x", `expecting "type:name" form instead of "x"`},
 		{"tcp:127.0.0.1", `want host:port, have "127.0.0.1"`},
-		{"socketmap:unix:x", "no path behind unix:"},
+		{"socketmap:unix:x", "unix: wants a path"},
 		{"socketmap:unix:x:map", `want an absolute path behind unix:, have "x"`},
 		{"socketmap:x:y:map", `want inet:host:port or unix:path, have "x:y"`},
 		{"socketmap:inet:localhost:map", `want host:port, have "localhost"`},

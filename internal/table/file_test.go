@@ -74,6 +74,33 @@ func TestChange(t *testing.T) {
 	})
 }
 
+// What is wrong with a file is said once for each change of it.
+func TestReportedOnce(t *testing.T) {
+	path := write(t, "")
+	synctest.Test(t, func(t *testing.T) {
+		problems := 0
+		table, err := Open("pcre:"+path, Report(func(config.Problem) { problems++ }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for change := range 3 {
+			changed := time.Now().Add(-time.Hour + time.Duration(change)*time.Minute)
+			if err := errors.Join(os.WriteFile(path, []byte("/a/ x\n/b\n/(?=c)/ y\n"), 0o600), os.Chtimes(path, changed, changed)); err != nil {
+				t.Fatal(err)
+			}
+			for range 5 {
+				time.Sleep(lookEvery)
+				if _, _, err := table.Lookup("a"); err != nil {
+					t.Error(err)
+				}
+			}
+			if want := 2 * (change + 1); problems != want {
+				t.Errorf("change %d: got %d problems, want %d", change, problems, want)
+			}
+		}
+	})
+}
+
 // A file that is being written in place is left alone until it has been quiet
 // for a second.
 func TestWrittenInPlace(t *testing.T) {

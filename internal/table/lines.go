@@ -22,7 +22,7 @@ func joinedLines(text []byte, joint byte, report Reporter) iter.Seq2[int, []byte
 		for number := 1; len(text) > 0; number++ {
 			var physical []byte
 			physical, text, _ = bytes.Cut(text, []byte("\n"))
-			trimmed := bytes.Trim(physical, blanks)
+			trimmed := trim(physical)
 			switch {
 			case len(trimmed) == 0 || trimmed[0] == '#':
 			case !isBlank(physical[0]):
@@ -44,6 +44,17 @@ func joinedLines(text []byte, joint byte, report Reporter) iter.Seq2[int, []byte
 			yield(first, held)
 		}
 	}
+}
+
+// trim drops blanks on both sides, faster than bytes.Trim: tables are long.
+func trim(b []byte) []byte {
+	for len(b) > 0 && isBlank(b[0]) {
+		b = b[1:]
+	}
+	for len(b) > 0 && isBlank(b[len(b)-1]) {
+		b = b[:len(b)-1]
+	}
+	return b
 }
 
 func isBlank(c byte) bool {

@@ -49,7 +49,7 @@ func remoteAt(where string, o *options) (*remote, error) {
 	case "unix":
 		switch {
 		case address == "":
-			return nil, errors.New("no path behind unix:")
+			return nil, errors.New("unix: wants a path")
 		case path.IsAbs(address):
 		case o.queue == "":
 			return nil, fmt.Errorf("want an absolute path behind unix:, have %q", address)

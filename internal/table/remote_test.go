@@ -136,7 +136,7 @@ func TestSocketmap(t *testing.T) {
 	at, _ := serve(t, "tcp", "127.0.0.1:0", read, answer)
 	serve(t, "unix", filepath.Join(dir, "socket"), read, answer)
 	for _, spec := range []string{"socketmap:inet:" + at + ":map", "socketmap:unix:" + dir + "/socket:map", "socketmap:unix:socket:map"} {
-		table, err := Open(spec, func(o *options) { o.queue = dir })
+		table, err := Open(spec, Sockets(dir))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -146,8 +146,9 @@ func TestSocketmap(t *testing.T) {
 	}
 }
 
-// A server that is not there, or goes away between two lookups and comes back.
-func TestRemoteRestart(t *testing.T) {
+// A server that is not there yet, and one that closes each connection after an answer:
+// the next lookup finds it closed, and makes another.
+func TestRemoteCloses(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "socket")
 	table, err := Open("socketmap:unix:" + path + ":map")
@@ -155,19 +156,19 @@ func TestRemoteRestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	remoteTest{"key", "", "!no such file"}.run(t, table)
-	closing := false
-	serve(t, "unix", path, func(r *bufio.Reader) (string, error) {
-		if closing {
+	var served sync.Map // the connections that are done
+	_, connections := serve(t, "unix", path, func(r *bufio.Reader) (string, error) {
+		if _, done := served.LoadOrStore(r, true); done {
 			return "", io.EOF
 		}
-		closing = true
 		return readNetstring(r, 1000)
-	}, func(string) string {
-		return "4:OK x,"
-	})
-	remoteTest{"key", "", "x"}.run(t, table)
-	closing = false
-	remoteTest{"key", "", "x"}.run(t, table)
+	}, func(string) string { return "4:OK x," })
+	for range 5 {
+		remoteTest{"key", "", "x"}.run(t, table)
+	}
+	if n := connections.Load(); n != 5 {
+		t.Errorf("got %d connections, want 5", n)
+	}
 }
 
 // Many lookups at once share a bounded number of connections.

@@ -23,7 +23,7 @@ type socketmap struct {
 
 func openSocketmap(where string, o *options, _ bool) (Table, error) {
 	i := strings.LastIndexByte(where, ':')
-	if i < 0 || where[i+1:] == "" || strings.IndexAny(where[i+1:], blanks) >= 0 {
+	if i < 0 || where[i+1:] == "" || strings.ContainsAny(where[i+1:], blanks) {
 		return nil, fmt.Errorf("want inet:host:port:name or unix:path:name, have %q", where)
 	}
 	server, err := remoteAt(where[:i], o)

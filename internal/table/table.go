@@ -50,6 +50,9 @@ func Report(f func(config.Problem)) Option {
 	return func(o *options) { o.report = f }
 }
 
+// Sockets has paths of sockets that are not absolute start at dir, queue_directory.
+func Sockets(dir string) Option { return func(o *options) { o.queue = dir } }
+
 // Plain refuses values that have parts of the key ($1 in regexp: and pcre:): it is
 // for tables that choose transports and next hops, since strangers choose the keys.
 func Plain() Option { return func(o *options) { o.plain = true } }

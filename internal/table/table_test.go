@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -338,15 +339,66 @@ func FuzzInline(f *testing.F) {
 	})
 }
 
-func BenchmarkParseText(b *testing.B) {
+// Keys that are longer in lower case than in the file leave the rest of it alone.
+func TestLongerInLowerCase(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	for i := range 100 {
+		fmt.Fprintf(&b, "%sX%d v%d\nPLAIN%d w%d\n", strings.Repeat("Ⱥ", 20), i, i, i, i)
+	}
+	x := parseText([]byte(b.String()), func(line int, what string) { t.Errorf("line %d: %s", line, what) })
+	for i := range 100 {
+		long, _ := x.lookup(strings.ToLower(fmt.Sprintf("%sx%d", strings.Repeat("Ⱥ", 20), i)))
+		plain, _ := x.lookup(fmt.Sprintf("plain%d", i))
+		if want := fmt.Sprintf("v%d w%d", i, i); long+" "+plain != want {
+			t.Errorf("got %q and %q, want %q", long, plain, want)
+		}
+	}
+}
+
+// A long table stays near the size of its file: one copy of it, and the index.
+func TestLong(t *testing.T) {
+	path := long(t, 200_000)
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	table, err := Open("hash:" + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if value, _, err := table.Lookup("User77777@example.com"); value != "example.com/user77777/" || err != nil {
+		t.Errorf("got %q, %v", value, err)
+	}
+	runtime.ReadMemStats(&after)
+	if got, limit := after.TotalAlloc-before.TotalAlloc, uint64(info.Size())+8<<20; got > limit {
+		t.Errorf("allocated %d octets for a file of %d, want at most %d", got, info.Size(), limit)
+	}
+}
+
+// long makes a table of so many lines.
+func long(t testing.TB, lines int) string {
 	var text strings.Builder
-	for i := range 1_000_000 {
+	for i := range lines {
 		fmt.Fprintf(&text, "user%d@example.com example.com/user%d/\n", i, i)
 	}
-	b.SetBytes(int64(text.Len()))
+	return write(t, text.String())
+}
+
+// BenchmarkMillion is the first lookup in a table of a million lines.
+func BenchmarkMillion(b *testing.B) {
+	path := long(b, 1_000_000)
 	b.ReportAllocs()
 	for b.Loop() {
-		parseText([]byte(text.String()), ignore)
+		table, err := Open("hash:" + path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, found, err := table.Lookup("user777777@example.com"); !found || err != nil {
+			b.Fatal(found, err)
+		}
 	}
 }
 

@@ -54,8 +54,9 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 
 // parseTCPReply reads a line.
 func parseTCPReply(line []byte) (value string, found bool, err error) {
-	code, text, ok := strings.Cut(string(line), " ")
-	if text, ok = unescape(text); !ok {
+	code, escaped, _ := strings.Cut(string(line), " ")
+	text, ok := unescape(escaped)
+	if !ok {
 		return "", false, fmt.Errorf("bad reply %.100q: %% must stand before two hexadecimal digits", line)
 	}
 	switch {

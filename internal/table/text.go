@@ -1,14 +1,13 @@
 package table
 
 import (
-	"bytes"
 	"fmt"
 )
 
 // parseText reads "key value" lines: the key ends at the first blank that is
 // not in double quotes.
 func parseText(data []byte, report Reporter) *index {
-	x := newIndex(len(data))
+	x := indexIn(data)
 	for number, line := range logicalLines(data, report) {
 		key, value, why := splitKey(line)
 		switch {
@@ -20,7 +19,7 @@ func parseText(data []byte, report Reporter) *index {
 			report(number, fmt.Sprintf("%q has the form of an alias: this table wants \"key value\"", key))
 			fallthrough
 		default:
-			if !x.add(fold(key), value) {
+			if !x.addFolded(key, value) {
 				why = fmt.Sprintf("%q is there already, the first entry counts", key)
 			}
 		}
@@ -53,7 +52,7 @@ func splitKey(line []byte) (key, value []byte, why string) {
 	if quoted {
 		return nil, nil, "a \" has no partner, the line is ignored"
 	}
-	key, value = line[:end], bytes.Trim(line[end:], blanks)
+	key, value = line[:end], trim(line[end:])
 	if special {
 		key = unquote(key)
 	}

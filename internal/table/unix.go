@@ -72,7 +72,7 @@ func accountLine(fields ...string) (string, bool, error) {
 // parseAccounts reads the lines of passwd(5) or group(5). Lines of other forms
 // ("+::" of NIS, comments) name nobody.
 func parseAccounts(data []byte, _ Reporter) *index {
-	x := newIndex(len(data))
+	x := newIndex(len(data)+len(data)/4, bytes.Count(data, []byte("\n"))+1)
 	for len(data) > 0 {
 		var line []byte
 		line, data, _ = bytes.Cut(data, []byte("\n"))

@@ -133,8 +133,8 @@ func (m stored) Text() (io.ReaderAt, *mimescan.Part, error) {
 	return r, p, err
 }
 
-// answer finds the numbers or threads of an untagged answer to each command.
-func fetchAnswers(out, name string) (list []string) {
+// untagged finds the numbers or threads of an untagged answer to each command.
+func untagged(out, name string) (list []string) {
 	for _, m := range regexp.MustCompile(`(?m)^\* `+name+` ?([^\r\n]*)`).FindAllStringSubmatch(out, -1) {
 		list = append(list, m[1])
 	}
@@ -165,7 +165,7 @@ func TestDovecotSearch(t *testing.T) {
 		name := map[imap.SearchOp]string{imap.SearchText: "TEXT", imap.SearchBody: "BODY", imap.SearchHeader: "HEADER " + k.Field}[k.Op]
 		commands = append(commands, fmt.Sprintf("SEARCH CHARSET UTF-8 %s %q", name, k.Text), "NOOP")
 	}
-	theirs := fetchAnswers(s.dovecot("imap", append(commands, "LOGOUT")...), "SEARCH")
+	theirs := untagged(s.dovecot("imap", append(commands, "LOGOUT")...), "SEARCH")
 	if len(theirs) != len(keys) {
 		t.Fatalf("%d answers to %d searches", len(theirs), len(keys))
 	}
@@ -242,15 +242,15 @@ func TestDovecotOrder(t *testing.T) {
 			commands = append(commands, "SORT ("+c+") UTF-8 ALL", "NOOP")
 		}
 		out := s.dovecot("imap", append(commands, "LOGOUT")...)
-		if n, k := len(fetchAnswers(out, "THREAD")), len(fetchAnswers(out, "SORT")); n != len(threads) || k != len(criteria) {
+		if n, k := len(untagged(out, "THREAD")), len(untagged(out, "SORT")); n != len(threads) || k != len(criteria) {
 			t.Fatalf("%d threads, %d orders", n, k)
 		}
-		for i, theirs := range fetchAnswers(out, "THREAD") {
+		for i, theirs := range untagged(out, "THREAD") {
 			if ours := string(thread.Append(nil, threads[i].do(list))); ours != theirs {
 				t.Errorf("%d: %s\n   we are %s\nDovecot is %s", seed, threads[i].name, ours, theirs)
 			}
 		}
-		for i, theirs := range fetchAnswers(out, "SORT") {
+		for i, theirs := range untagged(out, "SORT") {
 			by := []imap.SortKey{{By: criteria[i]}}
 			order := make([]int, len(messages))
 			for k := range order {

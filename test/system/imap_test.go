@@ -25,10 +25,12 @@ type imapper struct {
 
 func imap(i *instance.Instance, addr string, over *tls.Config) *imapper {
 	i.T.Helper()
-	c, err := net.DialTimeout("tcp", addr, instance.Wait)
-	if err != nil {
-		i.T.Fatal(err)
-	}
+	var c net.Conn
+	i.Until("master listens on "+addr, func() bool {
+		var err error
+		c, err = net.DialTimeout("tcp", addr, instance.Wait)
+		return err == nil
+	})
 	if over != nil {
 		c = tls.Client(c, over)
 	}
