@@ -180,8 +180,8 @@ var dialogues = []struct{ name, text string }{
 		S: * ...
 		S: a OK ...
 		C: b FETCH 1:* (UID FLAGS RFC822.SIZE)
-		S: * 1 FETCH (UID 1 FLAGS () RFC822.SIZE 139)
-		S: * 2 FETCH (UID 2 FLAGS () RFC822.SIZE 23)
+		S: * 1 FETCH (UID 1 FLAGS (\Recent) RFC822.SIZE 139)
+		S: * 2 FETCH (UID 2 FLAGS (\Recent) RFC822.SIZE 23)
 		S: b OK Fetch completed.
 		C: c FETCH 2 BODY[]
 		S: * 2 FETCH (BODY[] {23}

@@ -83,7 +83,7 @@ func newTwoServers(t *testing.T, names ...string) (all map[string]*twoServers) {
 		all[name] = s
 		homes[fmt.Sprintf("u%d", n)] = s.dirs[0]
 	}
-	_, host := readerServer(t, "imapd", "1143", "1993", homes)
+	_, host := readerServer(t, "imapd", ":1143", ":1993", homes)
 	for n, name := range names {
 		all[name].ours = loginOurs(t, host, fmt.Sprintf("u%d", n))
 	}

@@ -24,22 +24,27 @@ const popUser, popSecret = "dave", "correct-horse"
 // in the clear and STLS at the first port, TLS from the start at the second.
 func popServer(t *testing.T, home string) (i *instance.Instance, host string) {
 	t.Helper()
-	return readerServer(t, "pop3d", "1110", "1995", map[string]string{popUser: home})
+	return mailServer(t, home, "pop3d", ":1110", ":1995")
 }
 
-// readerServer is an instance whose POP3 or IMAP service serves the Maildirs
-// below users' homes.
-func readerServer(t *testing.T, daemon, port, tlsPort string, homes map[string]string) (i *instance.Instance, host string) {
+// mailServer is popServer for another program and its ports.
+func mailServer(t *testing.T, home, program, plain, wrapped string) (i *instance.Instance, host string) {
+	t.Helper()
+	return readerServer(t, program, plain, wrapped, map[string]string{popUser: home})
+}
+
+// readerServer is mailServer for users with homes of their own.
+func readerServer(t *testing.T, program, plain, wrapped string, homes map[string]string) (i *instance.Instance, host string) {
 	t.Helper()
 	host = fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(254), rand.IntN(255), 1+rand.IntN(254))
 	i = instance.New(t, instance.Options{
 		Main: []string{
 			"home_mailbox = Maildir/", "auth_backends = passwd-file:$config_directory/users", "virtual_minimum_uid = 1",
-			daemon + "_tls_chain_files = $config_directory/chain.pem", "auth_failure_delay = 0s",
+			program + "_tls_chain_files = $config_directory/chain.pem", "auth_failure_delay = 0s",
 		},
 		Master: []string{
-			fmt.Sprintf("%s:%s inet n - n - - %s", host, port, daemon),
-			fmt.Sprintf("%s:%s inet n - n - - %[3]s -o %[3]s_tls_wrappermode=yes", host, tlsPort, daemon),
+			host + plain + " inet n - n - - " + program,
+			host + wrapped + " inet n - n - - " + program + " -o " + program + "_tls_wrappermode=yes",
 		},
 		Stopped: true,
 	})
