@@ -153,12 +153,17 @@ func TestFlood(t *testing.T) {
 			t.Errorf("another client waited %v", d)
 		}
 		mu.Lock()
+		g.mu.Lock() // lanes go on when others fail
 		if l := g.lanes["flood"]; made != freely || crowded != 10000-freely-mostWaiting || len(l.waiting) != mostWaiting {
 			t.Errorf("%d made, %d turned away, %d wait", made, crowded, len(l.waiting))
 		}
+		g.mu.Unlock()
 		mu.Unlock()
 		all.Wait()
 		time.Sleep(time.Second)
+		synctest.Wait()
+		g.mu.Lock()
+		defer g.mu.Unlock()
 		if made > freely+4 || made+crowded != 10000 || !g.lanes["flood"].idle() {
 			t.Errorf("in the end: %d made, %d turned away, %+v", made, crowded, g.lanes["flood"])
 		}

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -79,7 +80,8 @@ func TestDotlock(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
 	var wg sync.WaitGroup
-	n := 0 // guarded by the lock alone: -race would tell
+	var inside atomic.Int32
+	n := 0 // guarded by the lock alone
 	for range 8 {
 		wg.Go(func() {
 			for range 20 {
@@ -88,7 +90,11 @@ func TestDotlock(t *testing.T) {
 					t.Error(err)
 					return
 				}
+				if inside.Add(1) != 1 {
+					t.Error("two have the lock")
+				}
 				n++
+				inside.Add(-1)
 				l.unlock()
 			}
 		})
