@@ -27,9 +27,6 @@ type guest struct {
 // (tickets, tokens).
 var loginLimits = imap.Limits{Command: 24 << 10, Literal: 4 << 10, Nesting: 4}
 
-// loginLine is the longest response to a challenge, octets.
-const loginLine = 16 << 10
-
 // loginCommands returns the table of what may be said before login. A command
 // reads its arguments; its error is a *imap.SyntaxError or one of the connection.
 func loginCommands() map[string]func(*guest, context.Context) error {

@@ -2,12 +2,9 @@ package imapd
 
 import (
 	"context"
-	"encoding/base64"
-	"errors"
 
 	"yubin/internal/ipc"
 	"yubin/internal/login"
-	"yubin/internal/talk"
 )
 
 // login is LOGIN (RFC 9051, 6.2.3): SASL's PLAIN by another name.
@@ -41,7 +38,7 @@ func (g *guest) authenticate(ctx context.Context) error {
 		text := g.d.Atom()
 		var ok bool
 		// "=" is a response that is there and empty.
-		if initial, ok = decode(text); !ok {
+		if initial, ok = login.InitialResponse(text); !ok {
 			g.d.Fail("Invalid base64 data in initial response")
 		}
 	}
@@ -52,34 +49,8 @@ func (g *guest) authenticate(ctx context.Context) error {
 	return g.logIn(ctx, mechanism, initial)
 }
 
-// decode reads base64; "=" is nothing. The result is not nil.
-func decode(s string) (b []byte, ok bool) {
-	if s == "=" {
-		return []byte{}, true
-	}
-	b, err := base64.StdEncoding.AppendDecode([]byte{}, []byte(s))
-	return b, err == nil
-}
-
-// ask sends a challenge and returns the response.
-func (g *guest) ask(ctx context.Context) func([]byte) ([]byte, error) {
-	return func(challenge []byte) ([]byte, error) {
-		if err := g.Printf("+ %s\r\n", base64.StdEncoding.EncodeToString(challenge)); err != nil {
-			return nil, err
-		}
-		line, err := g.Next(ctx, loginLine)
-		if err != nil && !errors.Is(err, talk.ErrLong) {
-			return nil, err
-		}
-		if response, ok := decode(string(line)); ok && string(line) != "=" && err == nil {
-			return response, nil
-		}
-		return nil, login.ErrCancelled // "*", or what is no base64
-	}
-}
-
 func (g *guest) logIn(ctx context.Context, mechanism string, initial []byte) error {
-	r, err := g.Login(ctx, mechanism, initial, login.Start{Tag: g.tag}, g.ask(ctx))
+	r, err := g.Login(ctx, mechanism, initial, login.Start{Tag: g.tag}, g.Ask(ctx))
 	if err != nil {
 		return err
 	}

@@ -3,13 +3,15 @@ package pop3d
 import (
 	"strconv"
 	"strings"
+
+	"yubin/internal/login"
 )
 
 // Longest lines, octets. RFC 2449, 4, has 255 for a command; an AUTH command
 // with its initial response and what answers a challenge may be longer
 // (RFC 5034, 4: at least 12,288).
 const (
-	loginLine   = 16 << 10
+	loginLine   = login.MaxResponse
 	sessionLine = 1 << 10
 )
 

@@ -2,7 +2,6 @@ package pop3d
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"strings"
 
@@ -54,40 +53,22 @@ func (g *guest) auth(ctx context.Context, args string) error {
 	if given {
 		var ok bool
 		// RFC 5034, 4: "=" is a response that is there and empty.
-		if response, ok = decode(strings.TrimSpace(initial)); !ok {
+		if response, ok = login.InitialResponse(strings.TrimSpace(initial)); !ok {
 			return g.fault("Invalid base64 data in initial response")
 		}
 	}
 	return g.logIn(ctx, strings.ToUpper(mechanism), response)
 }
 
-// decode reads base64; "=" is nothing. The result is not nil.
-func decode(s string) (b []byte, ok bool) {
-	if s == "=" {
-		return []byte{}, true
-	}
-	b, err := base64.StdEncoding.AppendDecode([]byte{}, []byte(s))
-	return b, err == nil
-}
-
 // ask sends a challenge and returns the response.
 func (g *guest) ask(ctx context.Context) func([]byte) ([]byte, error) {
+	ask := g.Ask(ctx)
 	return func(challenge []byte) ([]byte, error) {
-		if err := g.Printf("+ %s\r\n", base64.StdEncoding.EncodeToString(challenge)); err != nil {
-			return nil, err
-		}
-		line, err := g.Next(ctx, loginLine)
+		response, err := ask(challenge)
 		if errors.Is(err, talk.ErrLong) {
 			g.bad++
-			return nil, login.ErrCancelled
 		}
-		if err != nil {
-			return nil, err
-		}
-		if response, ok := decode(string(line)); ok && string(line) != "=" {
-			return response, nil
-		}
-		return nil, login.ErrCancelled // "*", or what is no base64
+		return response, err
 	}
 }
 
