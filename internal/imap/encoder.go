@@ -19,14 +19,6 @@ func AppendString(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-// AppendNString appends s, or NIL when there is none.
-func AppendNString(b []byte, s string, ok bool) []byte {
-	if !ok {
-		return append(b, "NIL"...)
-	}
-	return AppendString(b, s)
-}
-
 // AppendAString appends s as it is where it is an atom, else as a string.
 func AppendAString(b []byte, s string) []byte {
 	for i := range len(s) {

@@ -78,7 +78,3 @@ func (p *Program) compile(k *imap.SearchKey, charset string) *node {
 	slices.SortStableFunc(n.kids, func(a, b *node) int { return cmp.Compare(a.cost, b.cost) })
 	return n
 }
-
-// NeedsText tells whether the program may have to read whole messages: such a
-// search is worth several Searchers at once.
-func (p *Program) NeedsText() bool { return p.root.cost == body }

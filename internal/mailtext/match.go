@@ -2,7 +2,6 @@ package mailtext
 
 import (
 	"bytes"
-	"io"
 	"unicode/utf8"
 )
 
@@ -16,7 +15,6 @@ type Matcher struct {
 	longest int
 	hay     []byte // folded text, with the end of what was looked at
 	cut     []byte // of a character at the end of the last write
-	buf     []byte
 }
 
 // NewMatcher returns a Matcher of strings in UTF-8. An empty string is in any text.
@@ -91,25 +89,6 @@ func (m *Matcher) look() {
 			m.missing--
 		}
 	}
-}
-
-// ReadFrom looks at a whole text, or as much as is needed.
-func (m *Matcher) ReadFrom(r io.Reader) (total int64, err error) {
-	if m.buf == nil {
-		m.buf = make([]byte, chunk)
-	}
-	for !m.Done() {
-		n, err := r.Read(m.buf)
-		m.Write(m.buf[:n])
-		total += int64(n)
-		if err == io.EOF {
-			return total, nil
-		}
-		if err != nil {
-			return total, err
-		}
-	}
-	return total, nil
 }
 
 // WriteString looks at more of a text.

@@ -78,16 +78,6 @@ var prefixes = []struct {
 	{"$pbkdf2", []string{"PBKDF2"}, parseModularPBKDF2},
 }
 
-// Schemes returns the names of all schemes, sorted.
-func Schemes() []string {
-	var names []string
-	for n := range schemes {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	return names
-}
-
 var (
 	errScheme   = errors.New("the password's scheme is not known here")
 	errForm     = errors.New("the hash is not of the form that its scheme has")
