@@ -91,7 +91,7 @@ func (f *folder) ownChange(d *dirSeen, in *dir, do func() error) error {
 	if err != nil {
 		return err
 	}
-	if !d.read.IsZero() && d.mtim == before.Mtim {
+	if !d.read.IsZero() && d.mtim == before.Mtim && after.Mtim != before.Mtim {
 		d.mtim, d.settled = after.Mtim, false
 		if d.cost < time.Millisecond {
 			d.cost = time.Millisecond
