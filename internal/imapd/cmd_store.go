@@ -54,8 +54,9 @@ func (v *visit) store(context.Context) (reply, error) {
 		if c.Add&mailbox.Trashed != 0 && before.Flags&mailbox.Trashed == 0 {
 			v.deleted++
 		}
-		if arg.Silent {
-			b.tell(expected(before, c, add, drop), v.modSeq(i))
+		// Of a mod-sequence the client must know the flags that belong to it.
+		if own := expected(before, c, add, drop); arg.Silent && (!v.condstore || own == m) {
+			b.tell(own, v.modSeq(i))
 			return v.sayFetchModSeq(i, m.UID)
 		}
 		b.tell(m, v.modSeq(i))

@@ -28,7 +28,12 @@ type rig struct {
 
 func newRig(t testing.TB) *rig {
 	t.Helper()
-	dir := t.TempDir()
+	return newRigIn(t, t.TempDir())
+}
+
+// newRigIn is a process of its own for a mailbox that others may use, too.
+func newRigIn(t testing.TB, dir string) *rig {
+	t.Helper()
 	store := mailbox.New(mailbox.Options{Flush: durable.New(durable.Options{}), Warn: func(f string, a ...any) { t.Logf(f, a...) }})
 	t.Cleanup(store.Close)
 	return &rig{t, filepath.Join(dir, "Maildir"), &server{
@@ -65,24 +70,33 @@ type user struct {
 func (r *rig) connect() *user {
 	r.t.Helper()
 	near, far := net.Pipe()
-	tree, err := r.srv.store.Tree(&ipc.Account{User: "ann", Base: filepath.Dir(r.dir), Mailbox: "Maildir"})
+	tree, err := r.tree()
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	v := r.srv.newVisit(talk.New(far, r.srv.timeout, nil), tree)
-	v.complain = func(format string, args ...any) { r.t.Logf("complaint: "+format, args...) }
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		defer far.Close()
-		defer tree.Close()
-		defer v.close()
-		defer v.Context(ctx)()
-		v.run(ctx)
+		r.serve(ctx, far, tree)
 	}()
 	r.t.Cleanup(func() { cancel(); near.Close(); <-done })
 	return &user{r.t, near, bufio.NewReader(near)}
+}
+
+func (r *rig) tree() (*mailbox.Tree, error) {
+	return r.srv.store.Tree(&ipc.Account{User: "ann", Base: filepath.Dir(r.dir), Mailbox: "Maildir"})
+}
+
+// serve is a session of a client who has logged in.
+func (r *rig) serve(ctx context.Context, c net.Conn, tree *mailbox.Tree) {
+	defer c.Close()
+	defer tree.Close()
+	v := r.srv.newVisit(talk.New(c, r.srv.timeout, nil), tree)
+	v.complain = func(format string, args ...any) { r.t.Logf("complaint: "+format, args...) }
+	defer v.close()
+	defer v.Context(ctx)()
+	v.run(ctx)
 }
 
 func (u *user) line() string {
