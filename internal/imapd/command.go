@@ -52,6 +52,7 @@ func commands() map[string]*command {
 		"STATUS":      {run: (*visit).status, done: "Status completed."},
 		"APPEND":      {run: (*visit).append, done: "Append completed."},
 		"IDLE":        {run: (*visit).idle, done: "Idle completed."},
+		"COMPRESS":    {run: (*visit).compress, done: "DEFLATE active."},
 
 		"CHECK":    {run: (*visit).check, in: selected, done: "Check completed."},
 		"CLOSE":    {run: (*visit).closeBox, in: selected, done: "Close completed."},

@@ -40,6 +40,7 @@
 //	RFC 4315         UIDPLUS                                    cmd_append.go, cmd_store.go
 //	RFC 4731, 5182   ESEARCH, SEARCHRES                         cmd_search.go
 //	RFC 4959         SASL-IR                                    login_auth.go
+//	RFC 4978         COMPRESS=DEFLATE                           cmd_compress.go
 //	RFC 5032         WITHIN                                     search.go
 //	RFC 5161         ENABLE                                     command.go
 //	RFC 5255         I18NLEVEL=1

@@ -22,6 +22,9 @@ type visit struct {
 	rev2 bool // IMAP4rev2 is enabled
 	utf8 bool // names and quoted strings are UTF-8
 
+	compressed bool
+	then       func() error // to be done behind the answer to the command at work; or nil
+
 	tag  string
 	cmd  *command // at work
 	bad  int      // commands
@@ -133,7 +136,12 @@ func (v *visit) step(ctx context.Context) error {
 	if err := v.d.Skip(); err != nil {
 		return err
 	}
-	return v.answer(status, ok)
+	if err := v.answer(status, ok); err != nil || v.then == nil {
+		return err
+	}
+	then := v.then
+	v.then = nil
+	return then()
 }
 
 // perform runs the command called name.
