@@ -127,6 +127,12 @@ func (v *visit) enable(context.Context) (reply, error) {
 		case "UTF8=ACCEPT":
 			v.utf8 = true
 			list.WriteString(" UTF8=ACCEPT")
+		case "CONDSTORE":
+			v.condstore = true
+			list.WriteString(" CONDSTORE")
+		case "QRESYNC":
+			v.condstore, v.qresync = true, true
+			list.WriteString(" QRESYNC")
 		}
 	}
 	if v.utf8 {
