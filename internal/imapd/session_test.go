@@ -517,7 +517,7 @@ var dialogues = []struct{ name, text string }{
 		C: j LOGOUT
 		S: * BYE Logging out
 		S: j OK Logout completed.
-		S: ended: EOF`},
+		S: ended: ...`},
 }
 
 func TestDialogues(t *testing.T) {
