@@ -19,7 +19,7 @@ type run struct {
 	began   time.Time
 	trash   int
 	letters []letter // that are written
-	sink    *sink // where the mail of the turn goes that leaves the system
+	sink    *sink    // where the mail of the turn goes that leaves the system
 	results map[key][]result
 	rows    []row // those that ran, in order
 }
