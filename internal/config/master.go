@@ -56,7 +56,6 @@ var translations = [...]translation{
 	{"cleanup", "", "smtpd(8), pickup(8) and qmgr(8) do its work"},
 	{"dnsblog", "", "there is no postscreen yet"},
 	{"flush", "", "qmgr(8) flushes by destination itself"},
-	{"pipe", "", "there is no pipe transport yet"},
 	{"postlogd", "", "each daemon writes its log itself"},
 	{"postscreen", "", "there is no postscreen yet"},
 	{"proxymap", "", "each program reads its tables itself"},
@@ -179,10 +178,14 @@ func readService(file string, l line, limit int) (s MasterService, problems []Pr
 		note("%s %s is not started: there are no services of this type", s.Name, s.Type)
 		return s, problems, false
 	}
-	if s.Args, err = masterArgs(s.Name, s.Args); err != nil {
+	options, operands := s.Args, []string(nil)
+	if s.Command == "pipe" {
+		options, operands = splitOperands(s.Args)
+	}
+	if options, err = masterArgs(s.Name, options); err != nil {
 		return leftOut(err)
 	}
-	s.Args = append(slices.Clone(args), s.Args...)
+	s.Args = slices.Concat(args, options, operands)
 	return s, problems, true
 }
 

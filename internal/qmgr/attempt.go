@@ -75,6 +75,7 @@ type result struct {
 	outcome         outcome
 	code, text      string
 	relay, host     string
+	program         string    // in whose name the log line is; "": the transport's
 	report          string    // sent: what the sender is to be told; "": nothing
 	begun           time.Time // when it was sent to the agent; zero: never
 	setup, transfer int64     // microseconds
@@ -99,7 +100,7 @@ func (s *scheduler) decide(m *message, r *recipient, transport string, res resul
 		return
 	}
 	d := delivery{
-		transport: transport, relay: textOr(res.relay, "none"), code: res.code, text: res.text,
+		transport: textOr(res.program, transport), relay: textOr(res.relay, "none"), code: res.code, text: res.text,
 		status: statusNames[res.outcome],
 		before: max(m.active.UnixMicro()-m.Arrival, 0), setup: res.setup, transfer: res.transfer,
 	}
