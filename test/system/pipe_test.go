@@ -85,7 +85,7 @@ func TestPipe(t *testing.T) {
 	i.WaitLog("postfix/pipe[", id+": to=<", "relay=full,", "dsn=2.0.0, status=sent (delivered via full service (stored in box 7 /))")
 	got := read(t, i.Path("out", "full"))
 	head, rest, _ := strings.Cut(got, "Received:")
-	if !strings.HasPrefix(head, "From ann@example.com  ") || !strings.HasSuffix(head, "\r\nReturn-Path: <ann@example.com>\r\nX-Original-To: Full@Example.Test\r\nDelivered-To: Full@Example.Test\r\n") {
+	if !strings.HasPrefix(head, "From ann@example.com  ") || !strings.HasSuffix(head, "\r\nReturn-Path: <ann@example.com>\r\nX-Original-To: Full@example.test\r\nDelivered-To: Full@example.test\r\n") {
 		t.Errorf("before the message comes %q", head)
 	}
 	if !strings.HasSuffix(rest, "Subject: x\r\n\r\n..dot\r\n>From here\r\nend\r\n") {
