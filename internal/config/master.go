@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -87,6 +88,16 @@ func LoadMaster(dir string, c *Config) ([]MasterService, []Problem, error) {
 	}
 	services, problems := parseMaster(file, string(b), limit.(int))
 	return services, problems, nil
+}
+
+// Services is LoadMaster for one who only wants the services.
+func Services(c *Config) ([]MasterService, error) {
+	services, _, err := LoadMaster(c.Dir, c)
+	var wrong Problem // a value, which `mailctl check` reports
+	if errors.As(err, &wrong) {
+		err = nil
+	}
+	return services, err
 }
 
 // usualLimit is the default of default_process_limit.
