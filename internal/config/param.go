@@ -72,13 +72,17 @@ func (p Duration) For(c *Config, transport string) time.Duration {
 func (p Int) perTransport() Int { return p.familyOf(strings.TrimPrefix(p.Name, "default")) }
 
 func (p Duration) perTransport() Duration {
-	p.suffix = strings.TrimPrefix(p.Name, "default")
-	return p
+	return p.familyOf(strings.TrimPrefix(p.Name, "default"))
 }
 
 // familyOf is perTransport for a parameter whose own name has no "default" in
 // front.
 func (p Int) familyOf(suffix string) Int {
+	p.suffix = suffix
+	return p
+}
+
+func (p Duration) familyOf(suffix string) Duration {
 	p.suffix = suffix
 	return p
 }

@@ -29,6 +29,7 @@ var Command = &cli.Command{
 	Params: slices.Concat([]*config.Def{
 		config.Myhostname.Def, config.Myorigin.Def, config.Mydestination.Def, config.MailOwner.Def,
 		config.AliasMaps.Def, config.FlushSlow.Def,
+		config.CommandTimeLimit.Def, config.ExportEnvironment.Def,
 	}, account.PlaceParams, account.VirtualParams, nss.Params(), service.Params),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		o := service.Flags(fs)
