@@ -89,6 +89,8 @@ type Result struct {
 	Text   string `json:"text"`
 	Relay  string `json:"relay"`          // for the log: local, virtual, host[address]:port
 	Host   string `json:"host,omitempty"` // remote host, for the notice (RFC 3464 Remote-MTA)
+	// Program is in whose name the log line is; "": the transport's.
+	Program string `json:"program,omitempty"`
 	// Report says what Status Sent means to a sender who wants to hear of it:
 	// Delivered or Relayed; "": the host that has the message now tells him.
 	Report string `json:"report,omitempty"`

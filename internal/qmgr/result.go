@@ -34,7 +34,8 @@ func (s *scheduler) outcome(t *transport, r *request, res *ipc.Result) {
 	}
 	out := result{
 		text: line(res.Text, maxText), relay: line(res.Relay, maxHost), host: line(res.Host, maxHost),
-		begun: r.begun, setup: max(res.Setup, 0), transfer: max(res.Transfer, 0),
+		program: line(res.Program, maxHost),
+		begun:   r.begun, setup: max(res.Setup, 0), transfer: max(res.Transfer, 0),
 	}
 	switch res.Status {
 	case ipc.Sent:
