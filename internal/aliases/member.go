@@ -73,8 +73,11 @@ func parseElement(s string) ([]element, error) {
 	}
 	var list []element
 	for _, a := range addrs {
-		if a.Addr == "" {
+		switch {
+		case a.Addr == "":
 			return nil, fmt.Errorf("empty address in %q", s)
+		case strings.ContainsAny(a.Addr[:1], "|/"):
+			return nil, fmt.Errorf("quotes do not match in %q, write \\\" for one within them", s)
 		}
 		list = append(list, element{f, a.Addr})
 	}
