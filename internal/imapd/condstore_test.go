@@ -73,7 +73,7 @@ var modSeqDialogues = []struct{ name, text string }{
 		S: * 1 FETCH (FLAGS (\Recent) MODSEQ (<n>))
 		S: d OK Store completed.
 		C: e STORE 2 +FLAGS.SILENT (\Seen)
-		S: * 2 FETCH (UID 2 MODSEQ (<o>))
+		S: * 2 FETCH (MODSEQ (<o>))
 		S: e OK Store completed.
 		C: f FETCH 3 BODY[TEXT]
 		S: * 3 FETCH (BODY[TEXT] {14}
@@ -145,7 +145,7 @@ var modSeqDialogues = []struct{ name, text string }{
 		S~ * OK [HIGHESTMODSEQ <h>] Highest
 		S~ a OK ...
 		C: b STORE 1 (UNCHANGEDSINCE $h) +FLAGS.SILENT (\Seen)
-		S: * 1 FETCH (UID 1 MODSEQ (<m>))
+		S: * 1 FETCH (MODSEQ (<m>))
 		S: b OK Store completed.
 		C: c STORE 1:3 (UNCHANGEDSINCE $h) +FLAGS (\Flagged)
 		S: * 2 FETCH (FLAGS (\Flagged \Recent) MODSEQ (<n>))
