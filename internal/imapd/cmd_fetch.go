@@ -251,7 +251,7 @@ func (f *fetched) structure(item *imap.FetchItem) error {
 
 // section is BODY[...] and its older names.
 func (f *fetched) section(item *imap.FetchItem) error {
-	text, err := f.text(item)
+	text, err := f.text(&item.Section, item.Partial)
 	if err != nil {
 		return err
 	}
@@ -326,26 +326,25 @@ func (f *fetched) preview(*imap.FetchItem) error {
 
 // text opens what a section names, after reading no more of the message than
 // that takes.
-func (f *fetched) text(item *imap.FetchItem) (*imapmime.Text, error) {
-	s := &item.Section
-	r, size := f.content.Stored()
+func (g *message) text(s *imap.Section, partial *imap.Partial) (*imapmime.Text, error) {
+	r, size := g.content.Stored()
 	if len(s.Part) == 0 && s.Of == imap.SectionAll {
-		octets, err := f.content.Octets()
+		octets, err := g.content.Octets()
 		if err != nil {
 			return nil, err
 		}
 		whole := &mimescan.Part{Body: mimescan.Span{Stored: size, Octets: octets}}
-		return imapmime.Section(r, whole, s, item.Partial)
+		return imapmime.Section(r, whole, s, partial)
 	}
-	look := f.parts
+	look := g.parts
 	if len(s.Part) == 0 && s.Of != imap.SectionText {
-		look = f.top
+		look = g.top
 	}
 	p, err := look()
 	if err != nil {
 		return nil, err
 	}
-	return imapmime.Section(r, p, s, item.Partial)
+	return imapmime.Section(r, p, s, partial)
 }
 
 func (f *fetched) count(s *imap.Section, octets int64) {

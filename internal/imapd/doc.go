@@ -40,8 +40,10 @@
 //	RFC 3516         BINARY                                     cmd_fetch.go
 //	RFC 3691         UNSELECT                                   cmd_select.go
 //	RFC 4315         UIDPLUS                                    cmd_append.go, cmd_store.go
+//	RFC 4469         CATENATE                                   cmd_catenate.go
 //	RFC 4731, 5182   ESEARCH, SEARCHRES                         cmd_search.go
 //	RFC 4959         SASL-IR                                    login_auth.go
+//	RFC 4978         COMPRESS=DEFLATE                           cmd_compress.go
 //	RFC 5032         WITHIN                                     search.go
 //	RFC 5161         ENABLE                                     command.go
 //	RFC 5255         I18NLEVEL=1
@@ -56,6 +58,7 @@
 //	RFC 7889         APPENDLIMIT                                cmd_append.go
 //	RFC 8438         STATUS=SIZE                                cmd_status.go
 //	RFC 8474, 8514   OBJECTID, SAVEDATE                         objectid.go
+//	RFC 8508         REPLACE                                    cmd_replace.go
 //	RFC 8970         PREVIEW                                    cmd_fetch.go
 //	RFC 9755         UTF8=ACCEPT                                names.go, cmd_append.go
 package imapd

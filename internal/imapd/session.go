@@ -24,6 +24,9 @@ type visit struct {
 	condstore bool // mod-sequences go with flags (RFC 7162)
 	qresync   bool // VANISHED is said, not EXPUNGE
 
+	compressed bool
+	then       func() error // to be done behind the answer to the command at work; or nil
+
 	tag  string
 	cmd  *command // at work
 	bad  int      // commands
@@ -135,7 +138,12 @@ func (v *visit) step(ctx context.Context) error {
 	if err := v.d.Skip(); err != nil {
 		return err
 	}
-	return v.answer(status, ok)
+	if err := v.answer(status, ok); err != nil || v.then == nil {
+		return err
+	}
+	then := v.then
+	v.then = nil
+	return then()
 }
 
 // perform runs the command called name.

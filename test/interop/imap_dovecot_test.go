@@ -100,7 +100,7 @@ func loginOurs(t *testing.T, host, user string) *imapTalk {
 	}
 	t.Cleanup(func() { c.Close() })
 	c.SetDeadline(time.Now().Add(4 * time.Minute))
-	s := &imapTalk{t: t, name: "imapd", to: c, in: bufio.NewReader(c)}
+	s := (&imapTalk{t: t, name: "imapd", to: c, in: bufio.NewReader(c)}).strictly()
 	s.response()
 	if got := s.ask("l", fmt.Sprintf("LOGIN %s %s", user, popSecret)); !strings.HasPrefix(got, "t OK") {
 		t.Fatalf("login: %s", got)
