@@ -223,7 +223,8 @@ func TestIMAPAsDovecot(t *testing.T) {
 	}
 }
 
-// play gives both the commands; "@" is a letter that comes.
+// play gives both the commands; "@" is a letter that comes, "% NAME" gives the
+// highest mod-sequence so far a name, under which commands have it with a "$".
 func (s *twoServers) play(script, commands string) {
 	s.t.Helper()
 	seen := map[string]int{}
@@ -234,6 +235,11 @@ func (s *twoServers) play(script, commands string) {
 		}
 		if command == "@" {
 			s.put("", fmt.Sprintf("Subject: another %d\n\ntext\n", s.n))
+			continue
+		}
+		if name, ok := strings.CutPrefix(command, "% "); ok {
+			s.ours.mark(name)
+			s.theirs.mark(name)
 			continue
 		}
 		seen[command]++
