@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 
 	"yubin/internal/durable"
 	"yubin/internal/imap"
+	"yubin/internal/imaptest"
 	"yubin/internal/ipc"
 	"yubin/internal/mailbox"
 	"yubin/internal/talk"
@@ -59,11 +61,12 @@ func (r *rig) deliver(folder, name, text string) {
 	}
 }
 
-// A user is a client.
+// A user is a client. What it is told has to please a strict one.
 type user struct {
-	t  testing.TB
-	c  net.Conn
-	in *bufio.Reader
+	t      testing.TB
+	c      net.Conn
+	in     *bufio.Reader
+	strict *imaptest.Strict
 }
 
 // connect logs a client in.
@@ -81,7 +84,12 @@ func (r *rig) connect() *user {
 		r.serve(ctx, far, tree)
 	}()
 	r.t.Cleanup(func() { cancel(); near.Close(); <-done })
-	return &user{r.t, near, bufio.NewReader(near)}
+	return newUser(r.t, near)
+}
+
+func newUser(t testing.TB, c net.Conn) *user {
+	strict := &imaptest.Strict{Complain: func(err error) { t.Error(err) }}
+	return &user{t, c, bufio.NewReader(io.TeeReader(c, strict)), strict}
 }
 
 func (r *rig) tree() (*mailbox.Tree, error) {
@@ -110,6 +118,7 @@ func (u *user) line() string {
 
 func (u *user) send(s string) {
 	u.t.Helper()
+	u.strict.Sent(s)
 	u.c.SetDeadline(time.Now().Add(20 * time.Second))
 	if _, err := u.c.Write([]byte(s)); err != nil {
 		u.t.Fatalf("%q: %v", s, err)
