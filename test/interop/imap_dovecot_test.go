@@ -223,7 +223,8 @@ func TestIMAPAsDovecot(t *testing.T) {
 	}
 }
 
-// play gives both the commands; "@" is a letter that comes.
+// play gives both the commands; "@" is a letter that comes, "@cur" one that another
+// program puts there as one that was seen.
 func (s *twoServers) play(script, commands string) {
 	s.t.Helper()
 	seen := map[string]int{}
@@ -232,8 +233,8 @@ func (s *twoServers) play(script, commands string) {
 		if command == "" || command[0] == '#' {
 			continue
 		}
-		if command == "@" {
-			s.put("", fmt.Sprintf("Subject: another %d\n\ntext\n", s.n))
+		if command == "@" || command == "@cur" {
+			s.put(map[string]string{"@cur": "S"}[command], fmt.Sprintf("Subject: another %d\n\ntext\n", s.n))
 			continue
 		}
 		seen[command]++

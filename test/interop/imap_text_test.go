@@ -107,7 +107,9 @@ var (
 	wordPair   = regexp.MustCompile(`\w+ \w+`)
 	// Numbers that are each server's own.
 	ownNumber = regexp.MustCompile(`\b(UIDVALIDITY|APPENDUID|COPYUID) \d+`)
-	modSeq    = regexp.MustCompile(`(?i)^\* OK \[(HIGHESTMODSEQ \d+|NOMODSEQ)\]`)
+	modSeq    = regexp.MustCompile(`(?i)^\* OK \[(HIGHESTMODSEQ \d+|NOMODSEQ|MAILBOXID \(\w+\))\]`)
+	// Dovecot 2.3 gives mailboxes no names of this kind.
+	boxName = regexp.MustCompile(`^(t OK) \[MAILBOXID \(\w+\)\]`)
 )
 
 // normal is a response in a form that another server's can have too: without
@@ -116,7 +118,7 @@ var (
 func normal(r []byte, tag string) string {
 	line := strings.TrimRight(string(r), " \r\n")
 	if rest, ok := strings.CutPrefix(line, tag+" "); ok {
-		line = "t " + rest
+		line = boxName.ReplaceAllString("t "+rest, "$1")
 	}
 	switch m := stateLine.FindStringSubmatch(line); {
 	case modSeq.MatchString(line):
