@@ -86,18 +86,24 @@ func (v *visit) numbers(set imap.Set) ([]imap.Range, error) {
 	if v.cmd.uid {
 		return b.ofUIDs(imap.Resolve(slices.Clone(set.Ranges), b.largest())), nil
 	}
+	if b.snap.Len() == 0 { // "*" is none either (RFC 9051, 9: seq-number)
+		return nil, errNumbers
+	}
 	return b.ofNumbers(set.Ranges)
 }
 
-// ofNumbers resolves a set of sequence numbers.
+var errNumbers = &imap.SyntaxError{Text: "Invalid messageset"}
+
+// ofNumbers resolves a set of sequence numbers. 1:* of nothing is nothing, as
+// clients search.
 func (b *box) ofNumbers(ranges []imap.Range) ([]imap.Range, error) {
 	n := uint32(b.snap.Len())
 	if n == 0 && slices.ContainsFunc(ranges, func(r imap.Range) bool { return r.First == imap.Star || r.Last == imap.Star }) {
-		return nil, nil // 1:* of nothing
+		return nil, nil
 	}
 	list := imap.Resolve(slices.Clone(ranges), n)
 	if k := len(list); k > 0 && list[k-1].Last > n {
-		return nil, &imap.SyntaxError{Text: "Invalid messageset"}
+		return nil, errNumbers
 	}
 	return list, nil
 }
