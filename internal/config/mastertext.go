@@ -65,12 +65,12 @@ func (e MasterEntry) text(option, rest string) string {
 	return b.String()
 }
 
-// braced protects what would not be one word.
+// braced protects what would not be read as this one word.
 func braced(word string) string {
-	if word == "" || strings.ContainsAny(word, blanks) || word[0] == '{' {
-		return "{ " + word + " }"
+	if same, err := SplitBraces(word, blanks); err == nil && len(same) == 1 && same[0] == word {
+		return word
 	}
-	return word
+	return "{ " + word + " }"
 }
 
 // Options are the parameters that the entry sets, in its order: name and value.
