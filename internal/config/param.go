@@ -21,11 +21,12 @@ type Def struct {
 	// a constant.
 	Computed string
 
-	computed func(*Config) string // the default, when it is not a constant
-	check    func(value string) (any, error)
-	suffix   string   // of TRANSPORT_..., the same parameter of one transport
-	postfix  []string // values that stand for the default: what they name is Postfix's
-	index    int
+	computed   func(*Config) string // the default, when it is not a constant
+	check      func(value string) (any, error)
+	unexpanded bool     // $name in it is for the time of use: Template
+	suffix     string   // of TRANSPORT_..., the same parameter of one transport
+	postfix    []string // values that stand for the default: what they name is Postfix's
+	index      int
 }
 
 // Typed parameters. Of returns the value in c; a program declares the
@@ -125,6 +126,13 @@ func computed(name, inWords string, f func(*Config) string, doc string) String {
 }
 
 func text(v string) (any, error) { return v, nil }
+
+// template is a str whose $name are those of a delivery, and not parameters.
+func template(name, def, doc string) String {
+	d := str(name, def, doc)
+	d.Type, d.unexpanded = "text with $name of the delivery", true
+	return d
+}
 
 // path is a str that holds an absolute path. theirs are the places of
 // Postfix's own files, whose stock configuration means ours here.

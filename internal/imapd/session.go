@@ -19,8 +19,14 @@ type visit struct {
 	tree *mailbox.Tree
 	box  *box // the selected mailbox; nil: none is
 
-	rev2 bool // IMAP4rev2 is enabled
-	utf8 bool // names and quoted strings are UTF-8
+	rev2      bool // IMAP4rev2 is enabled
+	utf8      bool // names and quoted strings are UTF-8
+	condstore bool // mod-sequences go with flags (RFC 7162)
+	qresync   bool // VANISHED is said, not EXPUNGE
+
+	compressed bool
+	notify     *notify      // nil: NOTIFY was not given
+	then       func() error // to be done behind the answer to the command at work; or nil
 
 	tag  string
 	cmd  *command // at work
@@ -49,6 +55,7 @@ func (v *visit) summary() string {
 // close lets go of the mailbox.
 func (v *visit) close() {
 	if v.box != nil {
+		v.notify.leave(v.box)
 		v.box.view.Close()
 		v.box = nil
 	}
@@ -56,8 +63,13 @@ func (v *visit) close() {
 
 // run is the session behind the answer to the login.
 func (v *visit) run(ctx context.Context) {
+	defer func() { v.notify.end() }()
 	for !v.over {
-		if err := v.step(ctx); err != nil {
+		err := v.listen()
+		if err == nil && !v.over {
+			err = v.step(ctx)
+		}
+		if err != nil {
 			v.lost(ctx, err)
 			return
 		}
@@ -133,7 +145,12 @@ func (v *visit) step(ctx context.Context) error {
 	if err := v.d.Skip(); err != nil {
 		return err
 	}
-	return v.answer(status, ok)
+	if err := v.answer(status, ok); err != nil || v.then == nil {
+		return err
+	}
+	then := v.then
+	v.then = nil
+	return then()
 }
 
 // perform runs the command called name.
@@ -152,6 +169,9 @@ func (v *visit) perform(ctx context.Context, name string) (reply, error) {
 	}
 	v.cmd = c
 	r, err := c.run(v, ctx)
+	if c.names {
+		v.notify.knowNames(v)
+	}
 	if r.text == "" {
 		r.text = c.done
 	}
@@ -165,6 +185,11 @@ func (v *visit) answer(status string, r reply) error {
 	}
 	held := v.cmd != nil && v.cmd.holds
 	if err := v.sync(held); err != nil {
+		return err
+	}
+	if status == "OK" && r.code == "" {
+		r.code = v.highest()
+	} else if err := v.sayHighest(); err != nil {
 		return err
 	}
 	return v.Printf("%s", tagged(v.tag, status, r.code, r.text))

@@ -68,7 +68,8 @@ func (f *folder) sync(takeUp, force bool) error {
 	}
 	s.changed = s.changed || words
 	readCur := force || !f.cur.fresh(&curs)
-	readNew := readCur || !f.new.fresh(&news) || takeUp && f.untaken
+	came := f.store.watcher.came(f.new.id) // whatever the clock says
+	readNew := readCur || came || !f.new.fresh(&news) || takeUp && f.untaken
 	if readNew {
 		if f.head.version == 0 {
 			// The first to come numbers everything: nobody else should begin too.
@@ -231,12 +232,17 @@ func (f *folder) readDir(s *scan, d *dirSeen, in *dir, isNew bool) (sure bool, e
 	if isNew {
 		f.untaken = !s.takeUp && (len(s.unknown) > 0 || f.someNew())
 	}
-	for _, n := range take {
-		if err := f.takeUp(s, f.find([]byte(n.base)), n.info); err != nil {
-			return false, err
-		}
+	if len(take) > 0 {
+		err = f.ownChange(&f.cur, f.curDir, func() error {
+			for _, n := range take {
+				if err := f.takeUp(s, f.find([]byte(n.base)), n.info); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
-	return settled && before.Mtim == after.Mtim, nil
+	return settled && before.Mtim == after.Mtim, err
 }
 
 func (f *folder) someNew() bool {
