@@ -22,6 +22,7 @@ type fetched struct {
 	m    mailbox.Message
 	b    []byte // of the response, not yet sent
 	sent bool   // some of it is
+	room int    // how large a literal may be that is not sent at once
 }
 
 // fetchItems answer for one item each: they append to b, or send.
@@ -43,7 +44,7 @@ var fetchItems = map[string]func(*fetched, *imap.FetchItem) error{
 }
 
 // fetch is FETCH (RFC 9051, 6.4.5).
-func (v *visit) fetch(context.Context) (reply, error) {
+func (v *visit) fetch(ctx context.Context) (reply, error) {
 	v.d.SP()
 	arg := v.d.Fetch()
 	v.d.End()
@@ -58,9 +59,16 @@ func (v *visit) fetch(context.Context) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	lib := v.library()
+	defer lib.close()
+	if !marks || v.box.readOnly {
+		return reply{}, v.fetchAhead(ctx, numbers, items, lib)
+	}
+	l := lib.look()
+	defer l.close()
 	var failure error // the first
 	err = each(numbers, func(i int) error {
-		err := v.fetchOne(i, items, marks && !v.box.readOnly)
+		err := v.fetchOne(i, items, true, l)
 		if isRefusal(err) {
 			if failure == nil {
 				failure = err
@@ -102,22 +110,22 @@ func (v *visit) prepare(items []imap.FetchItem) (list []imap.FetchItem, marks bo
 
 // fetchOne answers for the client's message i. A refusal: there was nothing to
 // answer with.
-func (v *visit) fetchOne(i int, items []imap.FetchItem, mark bool) error {
+func (v *visit) fetchOne(i int, items []imap.FetchItem, mark bool, l *look) error {
 	k, ok := v.box.at(i)
 	if !ok {
 		return v.missing()
 	}
-	f := &fetched{visit: v, message: &message{view: v.box.view, k: k}, i: i, m: v.box.message(i), b: appendFetch(v.out[:0], i)}
+	f := &fetched{visit: v, message: &message{look: l, k: k}, i: i, m: v.box.message(i), b: appendFetch(v.out[:0], i), room: smallLiteral}
 	defer func() {
 		v.out = f.b[:0]
 		if cap(f.b) > 64<<10 {
 			v.out = nil
 		}
-		f.message.close()
+		f.shut()
 	}()
 	// A message that is gone is noticed before anything is said of it.
 	if slices.ContainsFunc(items, ofText) {
-		if err := f.open(); err != nil {
+		if err := f.message.text(); err != nil {
 			if errors.Is(err, mailbox.ErrGone) {
 				return v.missing()
 			}
@@ -133,7 +141,8 @@ func (v *visit) fetchOne(i int, items []imap.FetchItem, mark bool) error {
 // ofText tells whether the message is opened to answer for an item.
 func ofText(item imap.FetchItem) bool {
 	switch item.Name {
-	case imap.FetchFlags, imap.FetchUID, imap.FetchInternalDate, imap.FetchSize:
+	case imap.FetchFlags, imap.FetchUID, imap.FetchInternalDate, imap.FetchSize,
+		imap.FetchEnvelope, imap.FetchBody, imap.FetchBodyStructure, imap.FetchPreview:
 		return false
 	}
 	return true
@@ -175,7 +184,7 @@ func (f *fetched) mark(items []imap.FetchItem) []imap.FetchItem {
 	if f.m.Flags&mailbox.Seen != 0 {
 		return items
 	}
-	if _, err := f.view.Store([]uint32{f.m.UID}, mailbox.FlagChange{Add: mailbox.Seen}); err != nil {
+	if _, err := f.box.view.Store([]uint32{f.m.UID}, mailbox.FlagChange{Add: mailbox.Seen}); err != nil {
 		f.complain("%s: UID %d is not marked as seen: %v", f.box.name, f.m.UID, err)
 		return items
 	}
@@ -201,36 +210,37 @@ func (f *fetched) uid(*imap.FetchItem) error {
 }
 
 func (f *fetched) internalDate(*imap.FetchItem) error {
-	t, err := f.view.Received(f.k)
+	t, err := f.box.view.Received(f.k)
 	f.b = append(t.AppendFormat(append(f.b, `INTERNALDATE "`...), imap.DateTime), '"')
 	return err
 }
 
 func (f *fetched) size(*imap.FetchItem) error {
-	n, err := f.view.Octets(f.k)
+	n, err := f.box.view.Octets(f.k)
 	f.b = appendNumber(append(f.b, "RFC822.SIZE "...), uint64(n))
 	return err
 }
 
 func (f *fetched) envelope(*imap.FetchItem) error {
-	p, err := f.top()
-	if err == nil {
-		f.b = imapmime.AppendEnvelope(append(f.b, "ENVELOPE "...), p.Envelope, f.utf8)
-	}
+	a, err := f.answers(false)
+	f.b = append(append(f.b, "ENVELOPE "...), a.Envelope(f.utf8)...)
 	return err
 }
 
 func (f *fetched) structure(item *imap.FetchItem) error {
-	p, err := f.parts()
-	if err == nil {
-		f.b = imapmime.AppendStructure(append(append(f.b, item.Name...), ' '), p, item.Name == imap.FetchBodyStructure, f.utf8)
+	a, err := f.answers(false)
+	f.b = append(append(f.b, item.Name...), ' ')
+	if item.Name == imap.FetchBodyStructure {
+		f.b = append(f.b, a.BodyStructure(f.utf8)...)
+	} else {
+		f.b = append(f.b, a.Body(f.utf8)...)
 	}
 	return err
 }
 
 // section is BODY[...] and its older names.
 func (f *fetched) section(item *imap.FetchItem) error {
-	text, err := f.text(item)
+	text, err := f.open(item)
 	if err != nil {
 		return err
 	}
@@ -285,12 +295,11 @@ func (f *fetched) binarySize(item *imap.FetchItem) error {
 
 // preview is PREVIEW (RFC 8970), always made at once.
 func (f *fetched) preview(*imap.FetchItem) error {
-	p, err := f.parts()
+	a, err := f.answers(true)
 	if err != nil {
 		return err
 	}
-	r, _ := f.content.Stored()
-	text, ok, err := imapmime.Preview(r, p)
+	text, ok, _ := a.Preview()
 	f.b = append(f.b, "PREVIEW "...)
 	switch {
 	case !ok:
@@ -300,12 +309,12 @@ func (f *fetched) preview(*imap.FetchItem) error {
 	default:
 		f.b = imap.AppendString(f.b, text)
 	}
-	return err
+	return nil
 }
 
-// text opens what a section names, after reading no more of the message than
+// open opens what a section names, after reading no more of the message than
 // that takes.
-func (f *fetched) text(item *imap.FetchItem) (*imapmime.Text, error) {
+func (f *fetched) open(item *imap.FetchItem) (*imapmime.Text, error) {
 	s := &item.Section
 	r, size := f.content.Stored()
 	if len(s.Part) == 0 && s.Of == imap.SectionAll {
@@ -338,10 +347,17 @@ func (f *fetched) count(s *imap.Section, octets int64) {
 	}
 }
 
+// smallLiteral is how many octets of one message are sent with the rest of the
+// response.
+const smallLiteral = 4 << 10
+
 // literal sends n octets of r.
 func (f *fetched) literal(n int64, r io.Reader) error {
+	if n > int64(f.room) && f.room > smallLiteral {
+		return errLarge
+	}
 	f.b = imap.AppendLiteral(f.b, n)
-	if n <= 4<<10 { // with the rest of the response
+	if n <= int64(f.room) { // with the rest of the response
 		at := len(f.b)
 		f.b = append(f.b, make([]byte, n)...)
 		_, err := io.ReadFull(r, f.b[at:])

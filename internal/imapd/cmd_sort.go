@@ -2,49 +2,38 @@ package imapd
 
 import (
 	"context"
-	"errors"
 	"slices"
-	"time"
 
 	"yubin/internal/imap"
-	"yubin/internal/mailbox"
+	"yubin/internal/mailrecord"
 	"yubin/internal/mailsearch"
-	"yubin/internal/mimescan"
 	"yubin/internal/thread"
 )
 
 // sort is SORT (RFC 5256; RFC 5957; RFC 5267, ESORT).
 func (v *visit) sort(ctx context.Context) (reply, error) {
 	v.d.SP()
-	return v.answerSearch(ctx, v.d.Sort(), v.order)
+	return v.answerSearch(ctx, v.d.Sort(), func(arg *imap.Search, found []int) error { return v.order(ctx, arg, found) })
 }
 
 // order sorts messages.
-func (v *visit) order(arg *imap.Search, found []int) error {
-	keys := make(map[int]mailsearch.Key, len(found))
-	size := slices.ContainsFunc(arg.Sort, func(k imap.SortKey) bool { return k.By == "SIZE" })
-	p := &program{visit: v}
-	for _, i := range found {
-		c := p.candidate(i)
-		fields, arrived, err := c.facts()
-		n := int64(0)
-		if size {
-			n = c.octets()
-		}
-		c.close()
-		if err = errors.Join(err, c.err); err != nil && !errors.Is(err, mailbox.ErrGone) {
-			return v.failed("sort", err)
-		}
-		keys[i] = mailsearch.SortKey(arg.Sort, fields, arrived, n)
+func (v *visit) order(ctx context.Context, arg *imap.Search, found []int) error {
+	type sorted struct {
+		i   int
+		key mailsearch.Key
 	}
-	slices.SortStableFunc(found, func(a, b int) int { return mailsearch.Compare(arg.Sort, keys[a], keys[b]) })
+	list := make([]sorted, len(found))
+	err := v.eachHeader(ctx, found, func(at int, c *candidate, k *mailrecord.Keys) {
+		list[at] = sorted{found[at], mailsearch.SortKey(arg.Sort, k, c.received, c.octets)}
+	})
+	if err != nil {
+		return err
+	}
+	slices.SortStableFunc(list, func(a, b sorted) int { return mailsearch.Compare(arg.Sort, a.key, b.key) })
+	for at := range list {
+		found[at] = list[at].i
+	}
 	return nil
-}
-
-// facts are what sorting and threading look at.
-func (c *candidate) facts() ([]mimescan.Field, time.Time, error) {
-	fields, err := c.Fields()
-	return fields, c.received(), err
 }
 
 // threads are the algorithms of THREAD.
@@ -70,16 +59,12 @@ func (v *visit) thread(ctx context.Context) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	p := &program{visit: v}
-	list := make([]thread.Message, 0, len(found))
-	for _, i := range found {
-		c := p.candidate(i)
-		fields, arrived, err := c.facts()
-		c.close()
-		if err = errors.Join(err, c.err); err != nil && !errors.Is(err, mailbox.ErrGone) {
-			return reply{}, v.failed("thread", err)
-		}
-		list = append(list, mailsearch.ThreadMessage(v.number(i), fields, arrived))
+	list := make([]thread.Message, len(found))
+	err = v.eachHeader(ctx, found, func(at int, c *candidate, k *mailrecord.Keys) {
+		list[at] = k.Thread(v.number(found[at]), c.received)
+	})
+	if err != nil {
+		return reply{}, err
 	}
 	b := append(v.out[:0], "* THREAD"...)
 	if len(list) > 0 {

@@ -16,6 +16,7 @@ import (
 	"yubin/internal/imap"
 	"yubin/internal/ipc"
 	"yubin/internal/mailbox"
+	"yubin/internal/mimescan"
 	"yubin/internal/talk"
 )
 
@@ -34,6 +35,7 @@ func newRig(t testing.TB) *rig {
 	return &rig{t, filepath.Join(dir, "Maildir"), &server{
 		store: store, timeout: time.Minute, stillHere: time.Minute, hardErrors: 20,
 		limits: imap.Limits{Command: 64 << 10, Literal: 64 << 10, Nesting: 50}, appendLimit: 1 << 20, commands: commands(),
+		mime: mimescan.Defaults, crew: newCrew(),
 	}}
 }
 

@@ -5,16 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"sync"
-
-	"golang.org/x/sys/unix"
 )
 
 // Content is a message's text as it goes over the wire: every line ends in
 // CRLF, whether the file has LF or CRLF. It is one goroutine's.
 type Content struct {
-	file   *os.File
+	file   *storedFile
 	stored int64
 	octets int64 // -1: not known
 	v      *View
@@ -33,55 +30,23 @@ const copySize = 64 << 10
 
 var copyBuffers = sync.Pool{New: func() any { return new([copySize]byte) }}
 
-// Content opens message i. ErrGone: its file is no longer there.
+// Content opens message i. ErrGone: its file is no longer there. Many
+// goroutines may open messages of one View, as long as it is not refreshed.
 func (v *View) Content(i int) (*Content, error) {
 	uid := v.snap.at(i).uid
-	f := v.f
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	file, err := f.openUID(v, uid)
+	file, err := v.openUID(uid)
 	if err != nil {
 		return nil, err
 	}
-	var st unix.Stat_t
-	err = unix.Fstat(int(file.Fd()), &st)
-	if err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
-		err = fmt.Errorf("%s: not a file", file.Name())
-	}
-	if err != nil {
-		file.Close()
-		return nil, err
-	}
-	c := &Content{file: file, stored: st.Size, octets: -1, v: v, uid: uid}
-	if r := f.byUID(uid); r != nil && st.Size > copySize { // a smaller one is in memory at once, and counted there
-		c.octets = f.known(r, st.Size)
+	c := &Content{file: file, stored: file.size, octets: -1, v: v, uid: uid}
+	if file.size > copySize { // a smaller one is in memory at once, and counted there
+		v.f.mu.Lock()
+		if r := v.f.byUID(uid); r != nil {
+			c.octets = v.f.known(r, file.size)
+		}
+		v.f.mu.Unlock()
 	}
 	return c, nil
-}
-
-// openUID opens the file of a UID. A file that was renamed since is looked for
-// in the directories.
-func (f *folder) openUID(v *View, uid uint32) (*os.File, error) {
-	for round := 0; ; round++ {
-		if v.snap.validity != f.head.validity {
-			return nil, ErrGone
-		}
-		r := f.byUID(uid)
-		if r == nil {
-			return nil, ErrGone
-		}
-		d, name := f.file(r)
-		file, err := d.open(name, unix.O_RDONLY)
-		if err == nil || !gone(err) || round == rescans {
-			if gone(err) {
-				err = ErrGone
-			}
-			return file, err
-		}
-		if err := f.sync(v.mode == ReadWrite, true); err != nil {
-			return nil, err
-		}
-	}
 }
 
 // Stored returns the file as it is, and its size.
