@@ -240,6 +240,11 @@ func (f *fetched) structure(item *imap.FetchItem) error {
 
 // section is BODY[...] and its older names.
 func (f *fetched) section(item *imap.FetchItem) error {
+	if s := &item.Section; len(s.Part) == 0 && s.Of == imap.SectionAll && item.Partial == nil {
+		if ok, err := f.whole(item); ok || err != nil {
+			return err
+		}
+	}
 	text, err := f.open(item)
 	if err != nil {
 		return err
@@ -249,6 +254,24 @@ func (f *fetched) section(item *imap.FetchItem) error {
 	f.name(item)
 	f.b = append(f.b, ' ')
 	return f.literal(text.Octets, text)
+}
+
+// whole appends a message that is small; false: it is not.
+func (f *fetched) whole(item *imap.FetchItem) (bool, error) {
+	text := 0
+	b, ok, err := f.content.Append(f.b, func(b []byte, octets int64) []byte {
+		f.b = b
+		f.count(&item.Section, octets)
+		f.name(item)
+		b = imap.AppendLiteral(append(f.b, ' '), octets)
+		text = len(b)
+		return b
+	})
+	if ok && err == nil {
+		f.b = b
+		mimescan.HideNULs(f.b[text:])
+	}
+	return ok, err
 }
 
 // name appends the name of an item with its section.

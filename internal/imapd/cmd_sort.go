@@ -2,6 +2,7 @@ package imapd
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"yubin/internal/imap"
@@ -23,7 +24,9 @@ func (v *visit) order(ctx context.Context, arg *imap.Search, found []int) error 
 		key mailsearch.Key
 	}
 	list := make([]sorted, len(found))
-	err := v.eachHeader(ctx, found, func(at int, c *candidate, k *mailrecord.Keys) {
+	lib := v.library()
+	defer lib.close()
+	err := v.eachHeader(ctx, lib, found, func(at int, c *candidate, k *mailrecord.Keys) {
 		list[at] = sorted{found[at], mailsearch.SortKey(arg.Sort, k, c.received, c.octets)}
 	})
 	if err != nil {
@@ -55,21 +58,49 @@ func (v *visit) thread(ctx context.Context) (reply, error) {
 	if err := v.d.Err(); err != nil {
 		return reply{}, err
 	}
-	found, err := v.find(ctx, &arg)
+	lib := v.library()
+	defer lib.close()
+	b, err := v.threadAnswer(ctx, &arg, gather, lib)
 	if err != nil {
 		return reply{}, err
 	}
+	_, err = v.Write(b)
+	return reply{}, err
+}
+
+// threadAnswer is the answer to THREAD. That of all messages is remembered:
+// clients ask for it page by page.
+func (v *visit) threadAnswer(ctx context.Context, arg *imap.Search, gather func([]thread.Message) []*thread.Node, lib *library) ([]byte, error) {
+	memo := ""
+	if all(&arg.Key) && v.box.view.Snapshot() == v.box.snap {
+		memo = fmt.Sprintf("THREAD %s %s %t", arg.Thread, arg.Charset, v.cmd.uid)
+		if b := lib.kept().Recall(memo); b != nil {
+			return b, nil
+		}
+	}
+	found, err := v.find(ctx, arg)
+	if err != nil {
+		return nil, err
+	}
 	list := make([]thread.Message, len(found))
-	err = v.eachHeader(ctx, found, func(at int, c *candidate, k *mailrecord.Keys) {
+	err = v.eachHeader(ctx, lib, found, func(at int, c *candidate, k *mailrecord.Keys) {
 		list[at] = k.Thread(v.number(found[at]), c.received)
 	})
 	if err != nil {
-		return reply{}, err
+		return nil, err
 	}
-	b := append(v.out[:0], "* THREAD"...)
+	b := []byte("* THREAD")
 	if len(list) > 0 {
 		b = thread.Append(append(b, ' '), gather(list))
 	}
-	_, err = v.Write(append(b, "\r\n"...))
-	return reply{}, err
+	b = append(b, "\r\n"...)
+	if memo != "" {
+		lib.kept().Remember(memo, slices.Clip(b))
+	}
+	return b, nil
+}
+
+// all tells whether a search finds every message.
+func all(k *imap.SearchKey) bool {
+	return k.Op == imap.SearchAll || k.Op == imap.SearchAnd && !slices.ContainsFunc(k.Kids, func(k imap.SearchKey) bool { return !all(&k) })
 }

@@ -28,6 +28,10 @@ func (v *visit) fetchAhead(ctx context.Context, numbers []imap.Range, items []im
 	if j.opens {
 		j.size = textBatch
 	}
+	for _, item := range items {
+		j.answer = append(j.answer, fetchItems[item.Name])
+		j.looks = j.looks || item.Name != imap.FetchUID && item.Name != imap.FetchFlags
+	}
 	each(numbers, func(i int) error {
 		j.list = append(j.list, i)
 		return nil
@@ -81,6 +85,8 @@ type fetchJob struct {
 	list    []int // of the client's indexes
 	size    int   // of a batch
 	opens   bool  // messages are opened
+	looks   bool  // or their records
+	answer  []func(*fetched, *imap.FetchItem) error
 	batches []fetchBatchOut
 	buffers chan []byte
 }
@@ -127,10 +133,12 @@ func (w *fetchWorker) do(batch int) {
 // response makes a message's response.
 func (w *fetchWorker) response(i int) bool {
 	f := &w.f
-	*f.message = message{look: f.look, k: i} // the view has the client's numbers
-	f.i, f.m, f.b = i, f.box.snap.Message(i), appendFetch(f.b, i)
+	if w.job.looks {
+		*f.message = message{look: f.look, k: i} // the view has the client's numbers
+		defer f.shut()
+	}
+	f.k, f.i, f.m, f.b = i, i, f.box.snap.Message(i), appendFetch(f.b, i)
 	before := f.counts
-	defer f.shut()
 	ok := !w.job.opens || f.message.text() == nil
 	for n := range w.job.items {
 		if !ok {
@@ -139,7 +147,7 @@ func (w *fetchWorker) response(i int) bool {
 		if n > 0 {
 			f.b = append(f.b, ' ')
 		}
-		ok = fetchItems[w.job.items[n].Name](f, &w.job.items[n]) == nil
+		ok = w.job.answer[n](f, &w.job.items[n]) == nil
 	}
 	if !ok {
 		f.counts = before

@@ -51,11 +51,16 @@ func (l *look) close() {
 	}
 }
 
-// kept is where records are read.
-func (l *look) kept() *mailbox.RecordReader {
+// kept are the folder's records.
+func (l *library) kept() *mailbox.Records {
+	l.open.Do(func() { l.records = l.view.Records(l.recordVersion()) })
+	return l.records
+}
+
+// shelf is where records are read.
+func (l *look) shelf() *mailbox.RecordReader {
 	if l.reader == nil {
-		l.open.Do(func() { l.records = l.view.Records(l.recordVersion()) })
-		l.reader = l.records.Reader()
+		l.reader = l.kept().Reader()
 	}
 	return l.reader
 }

@@ -115,7 +115,7 @@ func (g *message) find() bool {
 	if g.has {
 		return true
 	}
-	if b := g.kept().Answers(g.k); len(b) > 0 {
+	if b := g.shelf().Answers(g.k); len(b) > 0 {
 		var err error
 		g.ready, err = mailrecord.ParseAnswers(b)
 		g.has = err == nil
@@ -141,8 +141,7 @@ func (g *message) keep(preview bool) error {
 	if err != nil {
 		return err
 	}
-	g.kept()
-	g.records.Put(g.k, mailrecord.AppendKeys(make([]byte, 0, 512), g.root.Envelope), b)
+	g.kept().Put(g.k, mailrecord.AppendKeys(make([]byte, 0, 512), g.root.Envelope), b)
 	g.ready, err = mailrecord.ParseAnswers(b)
 	g.has = err == nil
 	return err
@@ -169,7 +168,7 @@ func (g *message) keys() (k mailrecord.Keys, err error) {
 	if g.k < 0 {
 		return k, mailbox.ErrGone
 	}
-	if b := g.kept().Keys(g.k); b != nil {
+	if b := g.shelf().Keys(g.k); b != nil {
 		if k, err = mailrecord.ParseKeys(b); err == nil {
 			return k, nil
 		}
@@ -182,6 +181,6 @@ func (g *message) keys() (k mailrecord.Keys, err error) {
 		return k, err
 	}
 	b := mailrecord.AppendKeys(make([]byte, 0, 512), p.Envelope)
-	g.records.Put(g.k, b, nil)
+	g.kept().Put(g.k, b, nil)
 	return mailrecord.ParseKeys(b)
 }

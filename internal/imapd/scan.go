@@ -108,9 +108,7 @@ func (g *gatherer) do(batch int) {
 }
 
 // eachHeader calls take for the messages in list, at any place of it at any time.
-func (v *visit) eachHeader(ctx context.Context, list []int, take func(at int, c *candidate, k *mailrecord.Keys)) error {
-	lib := v.library()
-	defer lib.close()
+func (v *visit) eachHeader(ctx context.Context, lib *library, list []int, take func(at int, c *candidate, k *mailrecord.Keys)) error {
 	batches := (len(list) + scanBatch - 1) / scanBatch
 	errs := make([]error, batches)
 	p := &program{visit: v}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 )
 
@@ -166,6 +167,41 @@ func (c *Content) read(p []byte) (int, error) {
 		n += i
 	}
 	return n, nil
+}
+
+// Append appends the whole of a message that is small enough to be read at once,
+// behind what head makes of its length; ok is false for a larger one. Nothing of it
+// may have been read before.
+func (c *Content) Append(b []byte, head func(b []byte, octets int64) []byte) (_ []byte, ok bool, err error) {
+	if c.stored > copySize || c.at > 0 {
+		return b, false, nil
+	}
+	if err := c.fill(); err != nil && err != io.EOF {
+		return b, true, err
+	}
+	if int64(len(c.in)) < c.stored {
+		return b, true, c.broken(nil)
+	}
+	octets := int64(0)
+	if cr := false; c.stored > 0 {
+		octets = c.stored + bareLines(c.in, &cr)
+	}
+	c.learn(octets)
+	b = slices.Grow(head(b, octets), int(octets))
+	for in := c.in; len(in) > 0; {
+		i := bytes.IndexByte(in, '\n')
+		if i < 0 {
+			b = append(b, in...)
+			break
+		}
+		if b = append(b, in[:i]...); i == 0 || in[i-1] != '\r' {
+			b = append(b, '\r')
+		}
+		b = append(b, '\n')
+		in = in[i+1:]
+	}
+	c.in, c.given = nil, octets
+	return b, true, nil
 }
 
 // WriteTo writes what is left of the message with CRLF line ends.

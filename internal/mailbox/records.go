@@ -28,6 +28,7 @@ type shelf struct {
 	users  int
 	retire *time.Timer
 	looked int64 // how large the file was when wasteful last looked at it
+	memos  []memo
 }
 
 const (
@@ -157,7 +158,7 @@ func (s *shelf) forget() {
 	if s.file != nil {
 		s.file.Close()
 	}
-	s.file, s.id, s.places, s.late, s.size, s.blocks, s.torn, s.looked = nil, inode{}, nil, nil, 0, 0, false, 0
+	s.file, s.id, s.places, s.late, s.size, s.blocks, s.torn, s.looked, s.memos = nil, inode{}, nil, nil, 0, 0, false, 0, nil
 }
 
 // find returns where the record of a message lies, and in which file. near is

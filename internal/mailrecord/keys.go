@@ -29,7 +29,8 @@ type Keys struct {
 	sent    int64
 	zone    int16
 	subject []byte
-	ids     []byte // behind subject in its array
+	ids     []byte
+	text    []byte // from subject up to the end of ids
 	fields  []byte
 }
 
@@ -100,7 +101,7 @@ func ParseKeys(b []byte) (k Keys, err error) {
 	k.sent = int64(binary.BigEndian.Uint64(b[1:]))
 	k.zone = int16(binary.BigEndian.Uint16(b[9:]))
 	b = b[11:]
-	ok := false
+	from, ok := b, false
 	if k.subject, b, ok = cutText(b); !ok {
 		return k, ErrFormat
 	}
@@ -109,13 +110,14 @@ func ParseKeys(b []byte) (k Keys, err error) {
 		return k, ErrFormat
 	}
 	b = b[size:]
-	if k.flags&named != 0 {
+	if n <= uint64(len(b)) && k.flags&named != 0 {
 		n++
 	}
 	if n > uint64(len(b))/idSize {
 		return k, ErrFormat
 	}
 	k.ids, k.fields = b[:n*idSize:n*idSize], b[n*idSize:]
+	k.text = from[len(from)-len(k.subject)-size-len(b) : len(from)-len(k.fields)]
 	for b = k.fields; len(b) > 0; {
 		if _, b, ok = cutText(b[1:]); !ok {
 			return k, ErrFormat
@@ -179,8 +181,9 @@ func (k *Keys) Fields(id mimescan.FieldID) (list []mimescan.Field) {
 // Thread is what threading looks at of the message that the client calls id.
 func (k *Keys) Thread(id uint32, arrived func() time.Time) thread.Message {
 	m := thread.Message{ID: id, Reply: k.flags&reply != 0, Sent: k.SentOr(arrived)}
-	ids := string(k.ids)
-	m.Subject = string(k.subject)
+	text := string(k.text) // one for all
+	m.Subject = text[:len(k.subject)]
+	ids := text[len(text)-len(k.ids):]
 	if k.flags&named != 0 {
 		m.MessageID, ids = ids[:idSize], ids[idSize:]
 	}

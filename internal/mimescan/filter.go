@@ -56,7 +56,7 @@ func (f *FieldReader) Read(p []byte) (int, error) {
 		}
 	}
 	n := copy(p, f.out)
-	hideNULs(p[:n])
+	HideNULs(p[:n])
 	f.out = f.out[n:]
 	return n, nil
 }
