@@ -41,15 +41,24 @@ var fetchItems = map[string]func(*fetched, *imap.FetchItem) error{
 	imap.FetchBinary:        (*fetched).binary,
 	imap.FetchBinarySize:    (*fetched).binarySize,
 	imap.FetchPreview:       (*fetched).preview,
+	imap.FetchModSeq:        (*fetched).modSeqItem,
+	imap.FetchSaveDate:      (*fetched).saveDate,
+	imap.FetchEmailID:       (*fetched).emailID,
+	imap.FetchThreadID:      (*fetched).threadID,
 }
 
-// fetch is FETCH (RFC 9051, 6.4.5).
+// fetch is FETCH (RFC 9051, 6.4.5; RFC 7162, 3.1.4 and 3.2.6).
 func (v *visit) fetch(ctx context.Context) (reply, error) {
 	v.d.SP()
 	arg := v.d.Fetch()
 	v.d.End()
-	if arg.ChangedSince != 0 || arg.Vanished {
-		v.d.Fail("Unknown FETCH modifier")
+	switch {
+	case arg.Vanished && (!v.cmd.uid || arg.ChangedSince == 0):
+		v.d.Fail("VANISHED belongs to UID FETCH with CHANGEDSINCE")
+	case arg.Vanished && !v.qresync:
+		v.d.Fail("QRESYNC is not enabled")
+	case arg.ChangedSince != 0 && !slices.ContainsFunc(arg.Items, isModSeq):
+		arg.Items = append(arg.Items, imap.FetchItem{Name: imap.FetchModSeq})
 	}
 	items, marks := v.prepare(arg.Items)
 	if err := v.d.Err(); err != nil {
@@ -58,6 +67,15 @@ func (v *visit) fetch(ctx context.Context) (reply, error) {
 	numbers, err := v.numbers(arg.Set)
 	if err != nil {
 		return reply{}, err
+	}
+	v.condstore = v.condstore || slices.ContainsFunc(items, isModSeq)
+	if arg.Vanished {
+		if err := v.vanished(&arg); err != nil {
+			return reply{}, err
+		}
+	}
+	if arg.ChangedSince != 0 {
+		numbers = v.box.changedSince(numbers, arg.ChangedSince)
 	}
 	lib := v.library()
 	defer lib.close()
@@ -121,11 +139,11 @@ func (v *visit) fetchOne(i int, items []imap.FetchItem, mark bool, l *look) erro
 		if cap(f.b) > 64<<10 {
 			v.out = nil
 		}
-		f.shut()
+		f.message.close()
 	}()
 	// A message that is gone is noticed before anything is said of it.
 	if slices.ContainsFunc(items, ofText) {
-		if err := f.message.text(); err != nil {
+		if err := f.open(); err != nil {
 			if errors.Is(err, mailbox.ErrGone) {
 				return v.missing()
 			}
@@ -142,11 +160,14 @@ func (v *visit) fetchOne(i int, items []imap.FetchItem, mark bool, l *look) erro
 func ofText(item imap.FetchItem) bool {
 	switch item.Name {
 	case imap.FetchFlags, imap.FetchUID, imap.FetchInternalDate, imap.FetchSize,
-		imap.FetchEnvelope, imap.FetchBody, imap.FetchBodyStructure, imap.FetchPreview:
+		imap.FetchEnvelope, imap.FetchBody, imap.FetchBodyStructure, imap.FetchPreview,
+		imap.FetchModSeq, imap.FetchSaveDate, imap.FetchEmailID, imap.FetchThreadID:
 		return false
 	}
 	return true
 }
+
+func isModSeq(item imap.FetchItem) bool { return item.Name == imap.FetchModSeq }
 
 // missing is the answer for a message that is gone. A UID that does not exist
 // is none, and no error.
@@ -189,7 +210,7 @@ func (f *fetched) mark(items []imap.FetchItem) []imap.FetchItem {
 		return items
 	}
 	f.m.Flags |= mailbox.Seen
-	f.box.tell(f.m)
+	f.box.tell(f.m, 0) // its mod-sequence is told when it has one
 	if slices.ContainsFunc(items, func(i imap.FetchItem) bool { return i.Name == imap.FetchFlags }) {
 		return items
 	}
@@ -198,7 +219,7 @@ func (f *fetched) mark(items []imap.FetchItem) []imap.FetchItem {
 
 func (f *fetched) flags(*imap.FetchItem) error {
 	if f.m != f.box.known(f.i) {
-		f.box.tell(f.m)
+		f.box.tell(f.m, 0)
 	}
 	f.b = f.appendFlags(append(f.b, "FLAGS "...), f.m, f.i)
 	return nil
@@ -245,7 +266,7 @@ func (f *fetched) section(item *imap.FetchItem) error {
 			return err
 		}
 	}
-	text, err := f.open(item)
+	text, err := f.text(&item.Section, item.Partial)
 	if err != nil {
 		return err
 	}
@@ -335,28 +356,27 @@ func (f *fetched) preview(*imap.FetchItem) error {
 	return nil
 }
 
-// open opens what a section names, after reading no more of the message than
+// text opens what a section names, after reading no more of the message than
 // that takes.
-func (f *fetched) open(item *imap.FetchItem) (*imapmime.Text, error) {
-	s := &item.Section
-	r, size := f.content.Stored()
+func (g *message) text(s *imap.Section, partial *imap.Partial) (*imapmime.Text, error) {
+	r, size := g.content.Stored()
 	if len(s.Part) == 0 && s.Of == imap.SectionAll {
-		octets, err := f.content.Octets()
+		octets, err := g.content.Octets()
 		if err != nil {
 			return nil, err
 		}
 		whole := &mimescan.Part{Body: mimescan.Span{Stored: size, Octets: octets}}
-		return imapmime.Section(r, whole, s, item.Partial)
+		return imapmime.Section(r, whole, s, partial)
 	}
-	look := f.parts
+	look := g.parts
 	if len(s.Part) == 0 && s.Of != imap.SectionText {
-		look = f.top
+		look = g.top
 	}
 	p, err := look()
 	if err != nil {
 		return nil, err
 	}
-	return imapmime.Section(r, p, s, item.Partial)
+	return imapmime.Section(r, p, s, partial)
 }
 
 func (f *fetched) count(s *imap.Section, octets int64) {

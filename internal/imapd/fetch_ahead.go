@@ -97,12 +97,15 @@ type fetchBatchOut struct {
 	b      []byte
 	own    []ownResponse
 	counts counts
+	heard  uint64 // the highest mod-sequence that is told
 }
 
 type ownResponse struct{ at, i int }
 
 func (j *fetchJob) hire() worker {
-	own := *j.visit // a worker's counts are its own
+	// What a worker counts, and tells, is its own until it is sent.
+	own, box := *j.visit, *j.box
+	own.box = &box
 	w := &fetchWorker{job: j}
 	w.f = fetched{visit: &own, message: &message{look: j.lib.look()}, room: aheadLiteral}
 	return w
@@ -118,7 +121,7 @@ func (w *fetchWorker) close() { w.f.look.close() }
 func (w *fetchWorker) do(batch int) {
 	j := w.job
 	out := &j.batches[batch]
-	w.f.counts = counts{}
+	w.f.counts, w.f.box.heard = counts{}, 0
 	w.f.b = j.takeBuffer()
 	for _, i := range j.list[batch*j.size : min((batch+1)*j.size, len(j.list))] {
 		at := len(w.f.b)
@@ -127,7 +130,7 @@ func (w *fetchWorker) do(batch int) {
 			out.own = append(out.own, ownResponse{at, i})
 		}
 	}
-	out.b, out.counts, w.f.b = w.f.b, w.f.counts, nil
+	out.b, out.counts, out.heard, w.f.b = w.f.b, w.f.counts, w.f.box.heard, nil
 }
 
 // response makes a message's response.
@@ -135,11 +138,11 @@ func (w *fetchWorker) response(i int) bool {
 	f := &w.f
 	if w.job.looks {
 		*f.message = message{look: f.look, k: i} // the view has the client's numbers
-		defer f.shut()
+		defer f.message.close()
 	}
 	f.k, f.i, f.m, f.b = i, i, f.box.snap.Message(i), appendFetch(f.b, i)
 	before := f.counts
-	ok := !w.job.opens || f.message.text() == nil
+	ok := !w.job.opens || f.open() == nil
 	for n := range w.job.items {
 		if !ok {
 			break
@@ -172,6 +175,7 @@ func (j *fetchJob) send(batch int, serial func(i int) error) error {
 	}
 	_, err := j.Write(out.b[sent:])
 	j.counts.add(&out.counts)
+	j.box.heard = max(j.box.heard, out.heard)
 	j.giveBuffer(out.b)
 	*out = fetchBatchOut{}
 	return err

@@ -25,8 +25,8 @@ type message struct {
 	has   bool // ready is
 }
 
-// text opens the message.
-func (g *message) text() (err error) {
+// open opens the message.
+func (g *message) open() (err error) {
 	if g.k < 0 {
 		return mailbox.ErrGone
 	}
@@ -36,12 +36,19 @@ func (g *message) text() (err error) {
 	return err
 }
 
-// shut ends the look at the message.
-func (g *message) shut() {
+// close ends the look at the message.
+func (g *message) close() {
 	if g.content != nil {
 		g.content.Close()
 		g.content = nil
 	}
+}
+
+// end ends the use of a message that has a library to itself.
+func (g *message) end() {
+	g.close()
+	g.look.close()
+	g.library.close()
 }
 
 // top returns what is known of the message's own header: of an open message, as
@@ -154,7 +161,7 @@ func (g *message) answers(preview bool) (*mailrecord.Answers, error) {
 			return &g.ready, nil
 		}
 	}
-	if err := g.text(); err != nil {
+	if err := g.open(); err != nil {
 		return &g.ready, err
 	}
 	if _, err := g.scan(); err != nil {
@@ -173,7 +180,7 @@ func (g *message) keys() (k mailrecord.Keys, err error) {
 			return k, nil
 		}
 	}
-	if err = g.text(); err != nil {
+	if err = g.open(); err != nil {
 		return k, err
 	}
 	p, err := g.top()

@@ -28,7 +28,7 @@ func (s *searcher) do(batch int) {
 	for i := batch * scanBatch; i < min((batch+1)*scanBatch, s.n); i++ {
 		s.c.consider(i)
 		ok, err := s.Match(&s.c)
-		s.c.shut()
+		s.c.close()
 		if err = errors.Join(err, s.c.err); errors.Is(err, mailbox.ErrGone) {
 			continue // what is gone matches nothing
 		}
@@ -99,7 +99,7 @@ func (g *gatherer) do(batch int) {
 			g.take(at, &g.c, k)
 			err = g.c.err
 		}
-		g.c.shut()
+		g.c.close()
 		if err != nil && !errors.Is(err, mailbox.ErrGone) {
 			g.errs[batch] = err
 			return

@@ -32,6 +32,7 @@ type appended struct {
 	octets int64
 	ext    string  // for the uidlist
 	from   *source // it lies in another folder still, not in tmp/
+	tries  int     // to find it there again
 }
 
 // Attributes are what goes with a message that is appended.
@@ -121,30 +122,20 @@ func (a *Append) end() {
 // and their UIDs, in the order in which they came, are on stable storage.
 func (a *Append) Commit() (validity uint32, uids []uint32, err error) {
 	defer a.end()
-	for round := 0; ; round++ {
-		validity, uids, err = a.tryCommit()
-		var moved *movedError
-		if !errors.As(err, &moved) {
+	for {
+		a.f.mu.Lock()
+		validity, uids, err = a.put()
+		a.f.mu.Unlock()
+		if !a.moved(&err) {
 			return validity, uids, err
-		}
-		err = moved.err
-		if round < rescans+len(a.files) {
-			err = a.files[moved.which].again(a, moved.err)
-		}
-		if err != nil {
-			a.discard(nil, 0)
-			if gone(err) {
-				err = ErrGone
-			}
-			return 0, nil, err
 		}
 	}
 }
 
-func (a *Append) tryCommit() (validity uint32, uids []uint32, err error) {
+// put is one try of Commit; a message that was to be copied may have been
+// moved meanwhile. The folder's mutex is held.
+func (a *Append) put() (validity uint32, uids []uint32, err error) {
 	f := a.f
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	if err := f.sync(false, false); err != nil {
 		a.discard(f.curDir, 0)
 		return 0, nil, err

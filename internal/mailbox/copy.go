@@ -28,6 +28,27 @@ type movedError struct {
 
 func (e *movedError) Error() string { return e.err.Error() }
 
+// moved tells whether a try failed since a message was moved, and another may
+// succeed, for which the message was looked for.
+func (a *Append) moved(err *error) bool {
+	var moved *movedError
+	if !errors.As(*err, &moved) {
+		return false
+	}
+	m := &a.files[moved.which]
+	if *err = moved.err; m.tries < rescans {
+		m.tries++
+		if *err = m.again(a, moved.err); *err == nil {
+			return true
+		}
+	}
+	a.discard(nil, 0)
+	if gone(*err) {
+		*err = ErrGone
+	}
+	return false
+}
+
 // Copy takes message i of a View: in Commit its file gets a second name where
 // that is possible, else its bytes are copied. The flags, keywords and time go with it. A
 // message that goes meanwhile makes Commit fail, with ErrGone.
@@ -135,6 +156,7 @@ func (m *appended) again(a *Append, why error) error {
 	}
 	n, err := a.take(c, at)
 	n.ext = m.ext
+	n.tries = m.tries
 	*m = n
 	return err
 }
