@@ -86,18 +86,24 @@ func (v *visit) numbers(set imap.Set) ([]imap.Range, error) {
 	if v.cmd.uid {
 		return b.ofUIDs(imap.Resolve(slices.Clone(set.Ranges), b.largest())), nil
 	}
+	if b.snap.Len() == 0 { // "*" is none either (RFC 9051, 9: seq-number)
+		return nil, errNumbers
+	}
 	return b.ofNumbers(set.Ranges)
 }
 
-// ofNumbers resolves a set of sequence numbers.
+var errNumbers = &imap.SyntaxError{Text: "Invalid messageset"}
+
+// ofNumbers resolves a set of sequence numbers. 1:* of nothing is nothing, as
+// clients search.
 func (b *box) ofNumbers(ranges []imap.Range) ([]imap.Range, error) {
 	n := uint32(b.snap.Len())
 	if n == 0 && slices.ContainsFunc(ranges, func(r imap.Range) bool { return r.First == imap.Star || r.Last == imap.Star }) {
-		return nil, nil // 1:* of nothing
+		return nil, nil
 	}
 	list := imap.Resolve(slices.Clone(ranges), n)
 	if k := len(list); k > 0 && list[k-1].Last > n {
-		return nil, &imap.SyntaxError{Text: "Invalid messageset"}
+		return nil, errNumbers
 	}
 	return list, nil
 }
@@ -190,7 +196,7 @@ func (v *visit) report(c *mailbox.Changes, now *mailbox.Snapshot) error {
 	}
 	for _, uid := range flags {
 		i, _ := now.Index(uid)
-		if err := v.sayFetchFlags(i, now.Message(i), v.rev2 || v.qresync || v.notify != nil || v.cmd != nil && v.cmd.uid); err != nil {
+		if err := v.sayFetchFlags(i, now.Message(i), v.wantsUID()); err != nil {
 			return err
 		}
 	}
@@ -265,6 +271,11 @@ func (v *visit) sayExists() {
 	if !v.rev2 {
 		v.Printf("* %d RECENT\r\n", v.box.view.Recents())
 	}
+}
+
+// wantsUID tells whether the client is told UIDs where it did not ask for them.
+func (v *visit) wantsUID() bool {
+	return v.rev2 || v.qresync || v.notify != nil || v.cmd != nil && v.cmd.uid
 }
 
 // sayFetchFlags tells the flags of the client's message i.
