@@ -93,10 +93,8 @@ class File:
         r, self.b = self.b[:n], self.b[n:]
         return r
     def readline(self, most=-1):
-        while b'
-' not in self.b: self.more()
-        return self.read(self.b.index(b'
-') + 1)
+        while b'\n' not in self.b: self.more()
+        return self.read(self.b.index(b'\n') + 1)
     def close(self): pass
 out = zlib.compressobj(9, zlib.DEFLATED, -15)
 f = File(m.sock)
@@ -105,10 +103,7 @@ m.send = lambda d: m.sock.sendall(out.compress(d) + out.flush(zlib.Z_SYNC_FLUSH)
 assert ok(m.select('INBOX')) == [b'2']
 for n in ok(m.search(None, 'ALL'))[0].split():
     sys.stdout.write(ok(m.fetch(n, '(BODY[] FLAGS)'))[0][1].decode())
-long = b'Subject: long
-
-' + b'All work and no play makes Jack a dull boy.
-' * 20000
+long = b'Subject: long\r\n\r\n' + b'All work and no play makes Jack a dull boy.\r\n' * 20000
 ok(m.append('INBOX', None, None, long))
 assert ok(m.fetch('3', '(BODY.PEEK[])'))[0][1] == long
 m.logout()
