@@ -184,7 +184,7 @@ func (v *visit) report(c *mailbox.Changes, now *mailbox.Snapshot) error {
 	}
 	for _, uid := range flags {
 		i, _ := now.Index(uid)
-		if err := v.sayFetchFlags(i, now.Message(i), v.rev2 || v.qresync || v.cmd != nil && v.cmd.uid); err != nil {
+		if err := v.sayFetchFlags(i, now.Message(i), v.wantsUID()); err != nil {
 			return err
 		}
 	}
@@ -260,6 +260,9 @@ func (v *visit) sayExists() {
 		v.Printf("* %d RECENT\r\n", v.box.view.Recents())
 	}
 }
+
+// wantsUID tells whether the client is told UIDs where it did not ask for them.
+func (v *visit) wantsUID() bool { return v.rev2 || v.qresync || v.cmd != nil && v.cmd.uid }
 
 // sayFetchFlags tells the flags of the client's message i.
 func (v *visit) sayFetchFlags(i int, m mailbox.Message, uid bool) error {

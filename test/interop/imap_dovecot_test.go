@@ -224,7 +224,8 @@ func TestIMAPAsDovecot(t *testing.T) {
 }
 
 // play gives both the commands; "@" is a letter that comes, "@cur" one that another
-// program puts there as one that was seen.
+// program puts there as one that was seen, "% NAME" gives the highest mod-sequence so
+// far a name, under which commands have it with a "$".
 func (s *twoServers) play(script, commands string) {
 	s.t.Helper()
 	seen := map[string]int{}
@@ -235,6 +236,11 @@ func (s *twoServers) play(script, commands string) {
 		}
 		if command == "@" || command == "@cur" {
 			s.put(map[string]string{"@cur": "S"}[command], fmt.Sprintf("Subject: another %d\n\ntext\n", s.n))
+			continue
+		}
+		if name, ok := strings.CutPrefix(command, "% "); ok {
+			s.ours.mark(name)
+			s.theirs.mark(name)
 			continue
 		}
 		seen[command]++
