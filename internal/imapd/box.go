@@ -229,7 +229,7 @@ func (v *visit) others(c *mailbox.Changes, now *mailbox.Snapshot) (uids []uint32
 		return there && (!ok || t != told{now.Message(i), v.modSeqIn(now, i)})
 	}
 	list := c.Flags
-	if v.condstore {
+	if v.condstore || !slices.Equal(now.Keywords(), b.snap.Keywords()) { // a letter may have another name
 		list = append(slices.Clip(list), c.ModSeq...)
 	}
 	for _, uid := range list {

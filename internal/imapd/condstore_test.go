@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -395,4 +397,88 @@ func TestMatched(t *testing.T) {
 			t.Fatalf("%v %v: got %d, want %d", q.SeqMatch, q.UIDMatch, got, want)
 		}
 	}
+}
+
+// What asks for mod-sequences is told them from then on, and nobody else is (RFC
+// 7162, 3.1).
+func TestCondStoreEnabled(t *testing.T) {
+	t.Parallel()
+	for command, enables := range map[string]bool{
+		"SELECT INBOX (CONDSTORE)":                      true,
+		"EXAMINE INBOX (CONDSTORE)":                     true,
+		"STATUS INBOX (HIGHESTMODSEQ)":                  true,
+		`LIST "" INBOX RETURN (STATUS (HIGHESTMODSEQ))`: true,
+		"FETCH 1 MODSEQ":                                true,
+		"UID FETCH 1 (FLAGS) (CHANGEDSINCE 1)":          true,
+		"STORE 1 (UNCHANGEDSINCE 1) FLAGS ()":           true,
+		"SEARCH OR SEEN NOT MODSEQ 1":                   true,
+		"UID SORT (ARRIVAL) UTF-8 MODSEQ 1":             true,
+		"THREAD REFS UTF-8 MODSEQ 1":                    true,
+		"SELECT INBOX":                                  false,
+		"STATUS INBOX (MESSAGES)":                       false,
+		"FETCH 1 (EMAILID FLAGS)":                       false,
+		"SEARCH ALL":                                    false,
+		"FETCH 1 FLAGS (CHANGEDSINCE x)":                false,
+	} {
+		r := newRig(t)
+		r.deliver("", "1.h", letter)
+		u := r.connect()
+		u.cmd("SELECT INBOX")
+		u.cmd("%s", command)
+		u.cmd("SELECT INBOX")
+		if got := strings.Join(u.cmd(`STORE 1 +FLAGS (\Seen)`), "\n"); strings.Contains(got, " MODSEQ (") != enables {
+			t.Errorf("%s: then STORE is answered by %q", command, got)
+		}
+	}
+}
+
+// IDLE tells what went, and up to where all is told.
+func TestIdleVanished(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.deliver("", "1.h", letter)
+	r.deliver("", "2.h", letter)
+	a, b := &script{r.connect(), map[string]string{}}, r.connect()
+	a.cmd("ENABLE QRESYNC")
+	a.cmd("SELECT INBOX")
+	b.cmd("SELECT INBOX")
+	a.play(`
+		C: a IDLE
+		S: + idling`)
+	b.cmd(`STORE 1 +FLAGS (\Deleted)`)
+	a.play(`S: * 1 FETCH (UID 1 FLAGS (\Deleted \Recent) MODSEQ (<m>))`)
+	b.cmd("EXPUNGE")
+	a.play(`
+		S: * VANISHED 1
+		S: * OK [HIGHESTMODSEQ <n>] Highest
+		C: DONE
+		S: a OK Idle completed.
+		C: b UID FETCH 1:* FLAGS (CHANGEDSINCE $n VANISHED)
+		S: b OK Fetch completed.`)
+}
+
+// A keyword that gets its name later is news of the messages that have it, also
+// for a client without mod-sequences.
+func TestKeywordNamed(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.deliver("", "1.h", letter)
+	if err := os.Rename(filepath.Join(r.dir, "new/1.h"), filepath.Join(r.dir, "cur/1.h:2,a")); err != nil {
+		t.Fatal(err)
+	}
+	u := r.connect()
+	u.cmd("SELECT INBOX")
+	u.play(`
+		C: a FETCH 1 FLAGS
+		S: * 1 FETCH (FLAGS (unknown-0))
+		S: a OK Fetch completed.`)
+	if err := os.WriteFile(filepath.Join(r.dir, "dovecot-keywords"), []byte("0 later\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	u.play(`
+		C: b NOOP
+		S: * FLAGS (... later)
+		S: * OK [PERMANENTFLAGS (... later \*)] Flags permitted.
+		S: * 1 FETCH (FLAGS (later))
+		S: b OK NOOP completed.`)
 }

@@ -101,6 +101,16 @@ func (w *world) foreign(rnd *rand.Rand, round int) {
 			if was != "" && os.Rename(away, was) == nil {
 				was = ""
 			}
+		case 7: // what mod-sequences are kept in
+			switch rnd.IntN(30) {
+			case 0:
+				os.Remove(filepath.Join(w.r.dir, "yubin-modseq"))
+			case 1:
+				if f, err := os.OpenFile(filepath.Join(w.r.dir, "yubin-modseq"), os.O_APPEND|os.O_WRONLY, 0); err == nil {
+					f.WriteString("garbage")
+					f.Close()
+				}
+			}
 		}
 	}
 	os.Remove(away)
