@@ -223,8 +223,9 @@ func TestIMAPAsDovecot(t *testing.T) {
 	}
 }
 
-// play gives both the commands; "@" is a letter that comes, "% NAME" gives the
-// highest mod-sequence so far a name, under which commands have it with a "$".
+// play gives both the commands; "@" is a letter that comes, "@cur" one that another
+// program puts there as one that was seen; "% NAME" gives the highest mod-sequence
+// so far a name, under which commands have it with a "$".
 func (s *twoServers) play(script, commands string) {
 	s.t.Helper()
 	seen := map[string]int{}
@@ -233,8 +234,8 @@ func (s *twoServers) play(script, commands string) {
 		if command == "" || command[0] == '#' {
 			continue
 		}
-		if command == "@" {
-			s.put("", fmt.Sprintf("Subject: another %d\n\ntext\n", s.n))
+		if command == "@" || command == "@cur" {
+			s.put(map[string]string{"@cur": "S"}[command], fmt.Sprintf("Subject: another %d\n\ntext\n", s.n))
 			continue
 		}
 		if name, ok := strings.CutPrefix(command, "% "); ok {
