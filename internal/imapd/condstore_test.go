@@ -482,3 +482,35 @@ func TestKeywordNamed(t *testing.T) {
 		S: * 1 FETCH (FLAGS (later))
 		S: b OK NOOP completed.`)
 }
+
+// Whoever is not told of flags (NOTIFY) is not told either that it knows all.
+func TestNotifyWithoutFlags(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.deliver("", "1.h", letter)
+	a, b := &script{r.connect(), map[string]string{}}, r.connect()
+	a.play(`
+		C: a ENABLE QRESYNC
+		S: * ENABLED QRESYNC
+		S: a OK Enabled.
+		C: b SELECT INBOX
+		S~ * OK [UIDVALIDITY <v>] UIDs valid
+		S~ * OK [HIGHESTMODSEQ <h>] Highest
+		S~ b OK ...
+		C: c NOTIFY SET (SELECTED (MessageNew (UID) MessageExpunge))
+		S: c OK Notify completed.`)
+	b.cmd("SELECT INBOX")
+	b.cmd(`STORE 1 +FLAGS (\Seen)`)
+	r.deliver("", "2.h", letter)
+	a.play(`
+		S: * 2 EXISTS
+		S: * ... RECENT
+		S: * 2 FETCH (UID 2 MODSEQ (<n>))
+		S: * OK [HIGHESTMODSEQ <h>] Highest
+		C: d NOTIFY NONE
+		S: d OK Notify completed.
+		C: e SELECT INBOX (QRESYNC ($v $h))
+		S: * OK [CLOSED] Previous mailbox closed.
+		S~ * 1 FETCH (UID 1 FLAGS (\Seen) MODSEQ (<m>))
+		S~ e OK ...`)
+}

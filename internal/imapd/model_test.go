@@ -113,14 +113,19 @@ func (m *modeler) status() {
 	if !m.send("x STATUS INBOX (HIGHESTMODSEQ)") {
 		return
 	}
+	m.cmd = model{}
 	l, ok := m.line()
+	for ok && !strings.HasPrefix(l, "* STATUS ") {
+		m.hear(l)
+		l, ok = m.line()
+	}
 	if !ok {
 		return
 	}
 	if got := toNumber(strings.TrimSuffix(l[strings.LastIndexByte(l, ' ')+1:], ")")); got < least {
 		m.wrong("%q, and %d was told before", l, least)
 	}
-	m.answer(model{})
+	m.answer(m.cmd)
 }
 
 // resync asks for what it knows already.
@@ -218,7 +223,7 @@ func TestModel(t *testing.T) {
 	var all []*modeler
 	for n := range 9 {
 		all = append(all, &modeler{w: w, n: n, rnd: w.rnd(n), mods: map[uint32]uint64{},
-			condstore: n >= 2, qresync: n >= 4, rev2: n%2 == 1})
+			condstore: n >= 2, qresync: n >= 4, rev2: n%2 == 1, notify: n%5 == 3})
 	}
 	defer func() {
 		for _, m := range all {
@@ -252,4 +257,5 @@ func TestModel(t *testing.T) {
 			t.Fatalf("round %d, seed %d", round, w.seed)
 		}
 	}
+	t.Logf("%d commands, seed %d", *modelRounds*len(all)*modelSteps, w.seed)
 }
