@@ -1,17 +1,11 @@
 package imapd
 
 import (
-	"fmt"
-	"math"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-
-	"yubin/internal/imap"
-	"yubin/internal/mailbox"
 )
 
 // A script is a dialogue with numbers that are the server's: <a> in an expected
@@ -340,65 +334,6 @@ func TestHeldBack(t *testing.T) {
 		S: h OK ...`)
 }
 
-// What seq-match-data tells, against the two lists written out.
-func TestMatched(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
-	for n := range 40 {
-		r.deliver("", fmt.Sprintf("%02d.h", n), letter)
-	}
-	tree, err := r.tree()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tree.Close()
-	v, err := tree.Open(mailbox.Inbox, mailbox.ReadWrite)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer v.Close()
-	if _, err := v.Expunge([]uint32{3, 4, 9, 20, 21, 22, 37, 40}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := v.Refresh(); err != nil {
-		t.Fatal(err)
-	}
-	s := v.Snapshot()
-	rnd := rand.New(rand.NewPCG(7, 7))
-	set := func() (list []imap.Range) {
-		for range 1 + rnd.IntN(3) {
-			first := uint32(1 + rnd.IntN(45))
-			list = append(list, imap.Range{First: first, Last: first + uint32(rnd.IntN(12))})
-		}
-		if rnd.IntN(8) == 0 {
-			list = append(list, imap.Range{First: math.MaxUint32, Last: 30})
-		}
-		return list
-	}
-	flat := func(list []imap.Range) (all []uint32) {
-		for _, r := range list {
-			r = rising(r)
-			for n := r.First; n <= r.Last && len(all) < 100; n++ {
-				all = append(all, n)
-			}
-		}
-		return all
-	}
-	for range 20000 {
-		q := &imap.QResync{SeqMatch: set(), UIDMatch: set()}
-		want := uint32(0)
-		seqs, uids := flat(q.SeqMatch), flat(q.UIDMatch)
-		for i := range min(len(seqs), len(uids)) {
-			if n := int(seqs[i]); n <= s.Len() && s.Message(n-1).UID == uids[i] {
-				want = max(want, uids[i])
-			}
-		}
-		if got := matched(s, q); got != want {
-			t.Fatalf("%v %v: got %d, want %d", q.SeqMatch, q.UIDMatch, got, want)
-		}
-	}
-}
-
 // What asks for mod-sequences is told them from then on, and nobody else is (RFC
 // 7162, 3.1).
 func TestCondStoreEnabled(t *testing.T) {
@@ -470,7 +405,7 @@ func TestKeywordNamed(t *testing.T) {
 	u.cmd("SELECT INBOX")
 	u.play(`
 		C: a FETCH 1 FLAGS
-		S: * 1 FETCH (FLAGS (unknown-0))
+		S: * 1 FETCH (FLAGS (...unknown-0))
 		S: a OK Fetch completed.`)
 	if err := os.WriteFile(filepath.Join(r.dir, "dovecot-keywords"), []byte("0 later\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -479,7 +414,7 @@ func TestKeywordNamed(t *testing.T) {
 		C: b NOOP
 		S: * FLAGS (... later)
 		S: * OK [PERMANENTFLAGS (... later \*)] Flags permitted.
-		S: * 1 FETCH (FLAGS (later))
+		S: * 1 FETCH (FLAGS (...later))
 		S: b OK NOOP completed.`)
 }
 
@@ -513,4 +448,46 @@ func TestNotifyWithoutFlags(t *testing.T) {
 		S: * OK [CLOSED] Previous mailbox closed.
 		S~ * 1 FETCH (UID 1 FLAGS (\Seen) MODSEQ (<m>))
 		S~ e OK ...`)
+}
+
+// Removed and put back messages may leave a sequence number the UID that it had:
+// that proves nothing of those below.
+func TestNumbersThatFit(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for _, n := range []string{"1.h", "2.h", "3.h", "4.h"} {
+		r.deliver("", n, letter)
+	}
+	a := &script{r.connect(), map[string]string{}}
+	a.play(`
+		C: a ENABLE QRESYNC
+		S: * ENABLED QRESYNC
+		S: a OK Enabled.
+		C: b SELECT INBOX
+		S~ b OK ...`)
+	away, back := filepath.Join(t.TempDir(), "1"), filepath.Join(r.dir, "cur", "1.h:2,")
+	move := func(from, to string) {
+		t.Helper()
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	move(back, away)
+	a.play(`
+		C: c NOOP
+		S: * VANISHED 1
+		S: c OK [HIGHESTMODSEQ <h>] NOOP completed.
+		C: d SELECT INBOX (QRESYNC (1 1))
+		S~ * OK [UIDVALIDITY <v>] UIDs valid
+		S~ d OK ...`)
+	move(away, back)
+	if err := os.Remove(filepath.Join(r.dir, "cur", "2.h:2,")); err != nil {
+		t.Fatal(err)
+	}
+	a.play(`
+		C: e SELECT INBOX (QRESYNC ($v $h 1:4 (2:3 3:4)))
+		S: * OK [CLOSED] Previous mailbox closed.
+		S~ * VANISHED (EARLIER) 2
+		S: * 1 FETCH (UID 1 FLAGS () MODSEQ (<n>))
+		S: e OK [READ-WRITE] Select completed.`)
 }
