@@ -36,6 +36,7 @@ func (v *visit) append(context.Context) (reply, error) {
 	if err != nil {
 		return reply{}, v.tryCreate("append to "+name, err)
 	}
+	v.own(name, uids)
 	return reply{code: fmt.Sprintf("APPENDUID %d %s", validity, uidSet(uids))}, nil
 }
 
@@ -168,7 +169,11 @@ func (v *visit) copyTo() (c copied, err error) {
 	if err != nil {
 		return c, v.tryCreate("copy to "+name, err)
 	}
-	if len(c.from) > 0 && v.isTrash(name) {
+	if len(c.from) == 0 {
+		return c, nil
+	}
+	v.own(name, c.to)
+	if v.isTrash(name) {
 		v.trashed += len(c.from)
 	}
 	return c, nil
