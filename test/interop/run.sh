@@ -32,6 +32,9 @@ has offlineimap || missing="$missing offlineimap3"
 perl -MMail::IMAPClient -e 1 2>/dev/null || missing="$missing libmail-imapclient-perl"
 has testssl || missing="$missing testssl.sh"
 has script || missing="$missing bsdutils"
+has maildrop || missing="$missing maildrop"
+has procmail || missing="$missing procmail"
+[ -x /usr/lib/dovecot/dovecot-lda ] || missing="$missing dovecot-core"
 # shellcheck disable=SC2086 # a list of packages
 [ -z "$missing" ] || install $missing
 
