@@ -24,8 +24,10 @@ type box struct {
 	made  []uint32     // by this client, and not told yet (RFC 5465, 5.2)
 	// unwatch ends what NOTIFY watches; nil: nothing does.
 	unwatch func()
-	// heard is the mod-sequence up to which the client believes to know all.
-	heard uint64
+	// full is the mod-sequence up to which the client was told all, heard that up
+	// to which it believes so.
+	full, heard uint64
+	unsaid      bool // some flags were not told (NOTIFY)
 }
 
 // at returns the index that the view has for the client's message i; false: it
@@ -86,18 +88,24 @@ func (v *visit) numbers(set imap.Set) ([]imap.Range, error) {
 	if v.cmd.uid {
 		return b.ofUIDs(imap.Resolve(slices.Clone(set.Ranges), b.largest())), nil
 	}
+	if b.snap.Len() == 0 { // "*" is none either (RFC 9051, 9: seq-number)
+		return nil, errNumbers
+	}
 	return b.ofNumbers(set.Ranges)
 }
 
-// ofNumbers resolves a set of sequence numbers.
+var errNumbers = &imap.SyntaxError{Text: "Invalid messageset"}
+
+// ofNumbers resolves a set of sequence numbers. 1:* of nothing is nothing, as
+// clients search.
 func (b *box) ofNumbers(ranges []imap.Range) ([]imap.Range, error) {
 	n := uint32(b.snap.Len())
 	if n == 0 && slices.ContainsFunc(ranges, func(r imap.Range) bool { return r.First == imap.Star || r.Last == imap.Star }) {
-		return nil, nil // 1:* of nothing
+		return nil, nil
 	}
 	list := imap.Resolve(slices.Clone(ranges), n)
 	if k := len(list); k > 0 && list[k-1].Last > n {
-		return nil, &imap.SyntaxError{Text: "Invalid messageset"}
+		return nil, errNumbers
 	}
 	return list, nil
 }
@@ -186,7 +194,11 @@ func (v *visit) report(c *mailbox.Changes, now *mailbox.Snapshot) error {
 		}
 	}
 	if !v.wantsFlags() {
+		b.unsaid = b.unsaid || len(flags) > 0
 		flags = nil
+	}
+	if !b.unsaid {
+		b.full = now.HighestModSeq()
 	}
 	for _, uid := range flags {
 		i, _ := now.Index(uid)
@@ -241,7 +253,7 @@ func (v *visit) others(c *mailbox.Changes, now *mailbox.Snapshot) (uids []uint32
 		return there && (!ok || t != told{now.Message(i), v.modSeqIn(now, i)})
 	}
 	list := c.Flags
-	if v.condstore {
+	if v.condstore || !slices.Equal(now.Keywords(), b.snap.Keywords()) { // a letter may have another name
 		list = append(slices.Clip(list), c.ModSeq...)
 	}
 	for _, uid := range list {
