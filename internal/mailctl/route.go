@@ -102,7 +102,7 @@ func (t *trip) follow(ctx context.Context, router *route.Router, addr, sender st
 	t.print("by", "%s", res.Rule)
 	switch res.Transport {
 	case "error":
-		t.fail("goes back", "%s", orElse(res.Nexthop, "address is not deliverable"))
+		t.fail("goes back", "%s", orElse(res.Nexthop, "Address is undeliverable"))
 		return
 	case "retry":
 		t.fail("waits", "%s", orElse(res.Nexthop, "address is temporarily not deliverable"))

@@ -1,6 +1,6 @@
 #!/bin/sh
 # server.sh NAME ROOT DIR [HOST PORT] runs a mail server of somebody else in the
-# foreground: exim, opensmtpd, postfix, submission (at HOST:PORT) or dovecot (LMTP
+# foreground: exim, opensmtpd, postfix, same, submission (at HOST:PORT) or dovecot (LMTP
 # at DIR/lmtp); or one session of Dovecot's imap or pop3 on standard input and output. ROOT is where its packages are unpacked. It takes mail for
 # dave@far.test, in the Maildir DIR/mail/dave. Root only: it lives in a mount
 # namespace of its own, where ROOT/usr lies over /usr and the accounts that it
@@ -129,6 +129,11 @@ postfix() {
 		proxymap unix - - n - - proxymap
 		tlsmgr unix - - n 1000? 1 tlsmgr
 		virtual unix - n n - - virtual
+		smtp unix - - n - - smtp
+		relay unix - - n - - smtp
+		error unix - - n - - error
+		retry unix - - n - - error
+		discard unix - - n - - discard
 		anvil unix - - n - 1 anvil
 		postlog unix-dgram n - n - 1 postlogd
 	END
@@ -143,6 +148,9 @@ postfix() {
 	mkdir pid
 	exec /usr/lib/postfix/sbin/master -c "$dir/etc" -d
 }
+
+# same: a Postfix that is compared, with the lines of main.cf in DIR/main.
+same() { postfix "$(cat "$dir/main")"; }
 
 # judge: Dovecot's authentication service, for submission.
 judge() {
