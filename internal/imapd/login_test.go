@@ -1,7 +1,6 @@
 package imapd
 
 import (
-	"bufio"
 	"context"
 	"encoding/base64"
 	"io"
@@ -26,7 +25,7 @@ func (n *nobody) Mechanisms(context.Context, *auth.Facts) ([]string, error) {
 	return []string{"SCRAM-SHA-256", "PLAIN"}, nil
 }
 
-func (n *nobody) Begin(ctx context.Context, m string, initial []byte, _ *auth.Facts) (auth.Exchange, auth.Step) {
+func (n *nobody) Begin(ctx context.Context, m string, initial []byte, _ *auth.Facts, _ *auth.Seat) (auth.Exchange, auth.Step) {
 	n.said = append(n.said, m)
 	if initial == nil {
 		return n, auth.Step{State: ipc.AuthGoOn}
@@ -47,7 +46,7 @@ func (n *nobody) Next(_ context.Context, response []byte) auth.Step {
 
 func (n *nobody) Cancel() {}
 
-func (n *nobody) HandOver(context.Context, ipc.AuthSessionStart, *os.File, *os.File) error {
+func (n *nobody) HandOver(context.Context, *auth.Seat) error {
 	return auth.ErrUnsupported
 }
 
@@ -79,7 +78,7 @@ func guestOf(t testing.TB, n *nobody, main ...string) (u *user, done <-chan stru
 		s.Serve(context.Background(), far)
 	}()
 	t.Cleanup(func() { near.Close(); <-ended; log.Close() })
-	return &user{t, near, bufio.NewReader(near)}, ended
+	return newUser(t, near), ended
 }
 
 func b64(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }

@@ -100,7 +100,7 @@ func loginOurs(t *testing.T, host, user string) *imapTalk {
 	}
 	t.Cleanup(func() { c.Close() })
 	c.SetDeadline(time.Now().Add(4 * time.Minute))
-	s := &imapTalk{t, "imapd", c, bufio.NewReader(c)}
+	s := (&imapTalk{t: t, name: "imapd", to: c, in: bufio.NewReader(c)}).strictly()
 	s.response()
 	if got := s.ask("l", fmt.Sprintf("LOGIN %s %s", user, popSecret)); !strings.HasPrefix(got, "t OK") {
 		t.Fatalf("login: %s", got)
@@ -162,7 +162,7 @@ func (s *twoServers) begin() {
 		c.Wait()
 		timer.Stop()
 	})
-	s.theirs = &imapTalk{s.t, "Dovecot", to, bufio.NewReader(from)}
+	s.theirs = &imapTalk{t: s.t, name: "Dovecot", to: to, in: bufio.NewReader(from)}
 	s.theirs.response()
 	// What is there is recent no more.
 	for _, server := range []*imapTalk{s.ours, s.theirs} {
@@ -223,7 +223,8 @@ func TestIMAPAsDovecot(t *testing.T) {
 	}
 }
 
-// play gives both the commands; "@" is a letter that comes.
+// play gives both the commands; "@" is a letter that comes, "% NAME" gives the
+// highest mod-sequence so far a name, under which commands have it with a "$".
 func (s *twoServers) play(script, commands string) {
 	s.t.Helper()
 	seen := map[string]int{}
@@ -234,6 +235,11 @@ func (s *twoServers) play(script, commands string) {
 		}
 		if command == "@" {
 			s.put("", fmt.Sprintf("Subject: another %d\n\ntext\n", s.n))
+			continue
+		}
+		if name, ok := strings.CutPrefix(command, "% "); ok {
+			s.ours.mark(name)
+			s.theirs.mark(name)
 			continue
 		}
 		seen[command]++
