@@ -28,7 +28,7 @@ var never = map[string]string{queue.AttrNotify: smtp.NotifyNever.String()}
 // Envelope gives an envelope the addresses that the message goes on with. A
 // recipient keeps its attributes, and so does each that it becomes (RFC 3461,
 // 5.2.7.3); Original is what the sender has given. Those whose aliases have been
-// applied stay. The error is an *Error, and leaves env as it was.
+// applied, and members of an expansion, stay. The error is an *Error, and leaves env as it was.
 func (r *Rewriter) Envelope(env *queue.Envelope, o Options) error { return r.envelope(env, o, nil) }
 
 func (r *Rewriter) envelope(env *queue.Envelope, o Options, t *trace) error {
@@ -62,7 +62,11 @@ type edition struct {
 }
 
 // A pair is what makes a recipient another one: addresses in lower case.
-type pair struct{ original, address string }
+type pair struct {
+	original, address string
+	member            string
+	exact             bool
+}
 
 // address is addr completed and, unless that is left out, mapped.
 func (e *edition) address(is class, addr string) (string, error) {
@@ -82,7 +86,7 @@ func (e *edition) recipient(r *queue.Recipient) error {
 	if r.Original != "" {
 		given = r.Original
 	}
-	if r.Exact {
+	if r.Exact || r.Member != "" { // local(8) finds it again by its address
 		return e.add(*r, given)
 	}
 	addr, err := e.address(envelopeRecipient, r.Address)
@@ -142,7 +146,7 @@ func (e *edition) add(r queue.Recipient, given string) error {
 }
 
 func (e *edition) pair(r *queue.Recipient) pair {
-	p := pair{address: strings.ToLower(r.Address)}
+	p := pair{address: strings.ToLower(r.Address), member: r.Member, exact: r.Exact}
 	if e.original {
 		p.original = p.address
 		if r.Original != "" {

@@ -170,6 +170,23 @@ func TestAttributesGoAlong(t *testing.T) {
 	}
 }
 
+// Members of an expansion stay, each of them, whatever tables say of their address.
+func TestMembersStay(t *testing.T) {
+	t.Parallel()
+	r, err := open(t, "virtual_alias_maps = static:c@y.test\nenable_original_recipient = no")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := []queue.Recipient{
+		{Address: "list@own.test", Member: "one"}, {Address: "list@own.test", Member: "two"}, {Address: "list@own.test", Exact: true},
+		{Address: "list@own.test", Member: "one", Exact: true},
+	}
+	env := &queue.Envelope{Recipients: list}
+	if err := r.Envelope(env, Options{}); err != nil || !reflect.DeepEqual(env.Recipients, list) {
+		t.Errorf("got %+v, %v", env.Recipients, err)
+	}
+}
+
 func TestKnown(t *testing.T) {
 	t.Parallel()
 	r, err := open(t, "canonical_maps = inline:{ {c@f.test=x@y.test} }\nsender_canonical_maps = inline:{ {s@f.test=x@y.test} }\n"+

@@ -93,11 +93,18 @@ opensmtpd() {
 	exec /usr/sbin/smtpd -d -f "$dir/conf"
 }
 
+# last leaves of lines that set one parameter the last. Postfix would warn of each
+# other one, and its postlogd wait for itself when it has many warnings to take.
+last() {
+	awk -F' *= *' '{ name[NR] = $1; line[NR] = $0; at[$1] = NR }
+		END { for (i = 1; i <= NR; i++) if (at[name[i]] == i) print line[i] }'
+}
+
 # postfix MAIN: with further lines of main.cf.
 postfix() {
 	mkdir "$dir/etc" "$dir/data"
 	chown postfix "$dir/data"
-	cat >"$dir/etc/main.cf" <<-END
+	last >"$dir/etc/main.cf" <<-END
 		compatibility_level = 3.6
 		queue_directory = $dir/spool
 		data_directory = $dir/data
