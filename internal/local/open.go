@@ -10,9 +10,7 @@ import (
 	"yubin/internal/config"
 	"yubin/internal/ids"
 	"yubin/internal/maillog"
-	"yubin/internal/match"
 	"yubin/internal/mbox"
-	"yubin/internal/nss"
 	"yubin/internal/table"
 )
 
@@ -98,7 +96,8 @@ func openUsers(c *config.Config, log *maillog.Logger, ids *switcher, options ...
 		*o.to = choice{maps, o.maps.Name, strings.TrimSpace(o.value.Of(c))}
 	}
 	u.privs, u.privsErr = privs(config.DefaultPrivs.Of(c))
-	if u.x, err = newExpander(c, log, ids, options...); err != nil {
+	warn := func(text string) { log.Warn("%s", text) }
+	if u.x, err = aliases.New(c, opener(ids), warn, options...); err != nil {
 		return nil, err
 	}
 	return u, nil
@@ -121,41 +120,4 @@ func newCommands(c *config.Config) *commands {
 		guard: command.NewGuard(c), env: environment(c), shell: config.LocalCommandShell.Of(c), filter: config.CommandExpansionFilter.Of(c),
 		directory: config.CommandExecutionDirectory.Of(c), dirChar: config.ExecutionDirectoryFilter.Of(c), time: config.CommandTimeLimit.Of(c),
 	}
-}
-
-// newExpander opens what package aliases asks.
-func newExpander(c *config.Config, log *maillog.Logger, ids *switcher, options ...table.Option) (*aliases.Expander, error) {
-	maps, err := table.OpenAliases(config.AliasMaps.Of(c), options...)
-	if err != nil {
-		return nil, c.Fault(config.AliasMaps.Def, err.Error())
-	}
-	passwd, err := table.Open("unix:passwd.byname", options...)
-	if err != nil {
-		return nil, err
-	}
-	destinations, err := match.Of(c, config.Mydestination)
-	if err != nil {
-		return nil, err
-	}
-	delimiters := config.RecipientDelimiter.Of(c)
-	path, err := config.SplitBraces(config.ForwardPath.Of(c), ", \t\r\n")
-	if err != nil {
-		return nil, c.Fault(config.ForwardPath.Def, err.Error())
-	}
-	return &aliases.Expander{
-		Maps: maps, Users: newSystem(passwd, nss.New(c), delimiters), Open: opener(ids), Local: destinations.Domain,
-		Origin: config.Myorigin.Of(c), Delimiters: delimiters,
-		Commands: kinds(config.AllowMailToCommands.Of(c)), Files: kinds(config.AllowMailToFiles.Of(c)), Propagate: kinds(config.PropagateExtensions.Of(c)),
-		Owners: config.OwnerRequestSpecial.Of(c), ExpandOwner: config.ExpandOwnerAlias.Of(c), ResetOwner: config.ResetOwnerAlias.Of(c),
-		Remember: config.DuplicateFilterLimit.Of(c), ForwardPath: path, ForwardFilter: config.ForwardExpansionFilter.Of(c),
-		Warn: func(text string) { log.Warn("%s", text) },
-	}, nil
-}
-
-func kinds(list []string) []aliases.Kind {
-	var all []aliases.Kind
-	for _, k := range list {
-		all = append(all, aliases.Kind(k))
-	}
-	return all
 }
