@@ -10,6 +10,7 @@ import (
 	"yubin/internal/queue"
 	"yubin/internal/route"
 	"yubin/internal/smtp"
+	"yubin/internal/table"
 )
 
 // maxRecipients bounds what the recipients of one message become: virtual aliases
@@ -206,15 +207,15 @@ func (t *trace) note(rule string, said ...string) {
 
 func (t *trace) hit(h addrmap.Hit) {
 	if t != nil {
-		t.note(h.Parameter+" "+h.Table+": "+h.Key, h.Value)
+		t.note(h.Parameter+" "+table.WithLine(h.Table, h.Key, false)+": "+h.Key, h.Value)
 	}
 }
 
-// Explain is Envelope for one recipient of a new message that also returns what
-// has had a say, in order.
-func (r *Rewriter) Explain(sender, addr string) (*queue.Envelope, []route.Step, error) {
+// Explain is Envelope for one recipient that also returns what has had a say, in
+// order.
+func (r *Rewriter) Explain(sender, addr string, o Options) (*queue.Envelope, []route.Step, error) {
 	var t trace
 	env := &queue.Envelope{Sender: sender, Recipients: []queue.Recipient{{Address: addr}}}
-	err := r.envelope(env, Options{Copies: true}, &t)
+	err := r.envelope(env, o, &t)
 	return env, t, err
 }

@@ -272,7 +272,7 @@ func TestExplain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	env, steps, err := r.Explain("a", "b")
+	env, steps, err := r.Explain("a", "b", Options{Copies: true})
 	if err != nil || env.Sender != "a@own.test" || len(env.Recipients) != 2 {
 		t.Fatalf("%+v, %v", env, err)
 	}

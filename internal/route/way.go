@@ -65,7 +65,9 @@ func (m maps) find(keys []string, t *trace) (value, rule string, err error) {
 		}
 		if found {
 			rule = m.name + " " + spec + ": " + key
-			t.note(rule, value)
+			if t != nil {
+				t.note(m.name+" "+table.WithLine(spec, key, false)+": "+key, value)
+			}
 			return strings.TrimSpace(value), rule, nil
 		}
 	}
