@@ -13,6 +13,7 @@
 //	append.go    APPEND, CATENATE, REPLACE (RFC 3502, RFC 4469, RFC 8508)
 //	fetch.go     FETCH (RFC 3516, 7162, 8474, 8514, 8970)
 //	search.go    SEARCH, SORT, THREAD (RFC 4731, 5182, 5256, 5032, 7162)
+//	quota.go     SETQUOTA (RFC 9208)
 //	notify.go    NOTIFY (RFC 5465)
 //	encoder.go   responses
 //

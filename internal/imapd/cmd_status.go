@@ -81,7 +81,8 @@ var statusItems = map[string]func(*visit, *mailbox.View) (uint64, error){
 		}
 		return total, err
 	},
-	imap.StatusAppendLimit: func(v *visit, _ *mailbox.View) (uint64, error) { return uint64(v.srv.appendLimit), nil },
+	imap.StatusDeletedStorage: deletedStorage,
+	imap.StatusAppendLimit:    func(v *visit, _ *mailbox.View) (uint64, error) { return uint64(v.srv.appendLimit), nil },
 }
 
 func withFlag(s *mailbox.Snapshot, f mailbox.Flags) (n uint64) {

@@ -53,6 +53,10 @@ func commands() map[string]*command {
 		"APPEND":      {run: (*visit).append, done: "Append completed."},
 		"IDLE":        {run: (*visit).idle, done: "Idle completed."},
 
+		"GETQUOTA":     {run: (*visit).getQuota, done: "Getquota completed."},
+		"GETQUOTAROOT": {run: (*visit).getQuotaRoot, done: "Getquotaroot completed."},
+		"SETQUOTA":     {run: (*visit).setQuota},
+
 		"CHECK":    {run: (*visit).check, in: selected, done: "Check completed."},
 		"CLOSE":    {run: (*visit).closeBox, in: selected, done: "Close completed."},
 		"UNSELECT": {run: (*visit).unselect, in: selected, done: "Unselect completed."},

@@ -18,6 +18,7 @@ type server struct {
 	hardErrors  int
 	limits      imap.Limits
 	appendLimit int64
+	overQuota   string // what a client is told when its mailbox is full
 	commands    map[string]*command
 }
 

@@ -28,8 +28,8 @@ var Command = &cli.Command{
 	Name: "local", Section: 8,
 	Params: slices.Concat([]*config.Def{
 		config.Myhostname.Def, config.Myorigin.Def, config.Mydestination.Def, config.MailOwner.Def,
-		config.AliasMaps.Def, config.FlushSlow.Def,
-	}, account.PlaceParams, account.VirtualParams, nss.Params(), service.Params),
+		config.AliasMaps.Def, config.FlushSlow.Def, config.QuotaFullTempfail.Def, config.QuotaExceededMessage.Def,
+	}, account.QuotaParams, account.PlaceParams, account.VirtualParams, nss.Params(), service.Params),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		o := service.Flags(fs)
 		return func(ctx context.Context, env *cli.Env) error {
@@ -74,8 +74,12 @@ func newServer(s *service.Service) (*agent.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	limits, err := newQuotas(c)
+	if err != nil {
+		return nil, err
+	}
 	a := newDeliverer(&deliverer{
-		log: s.Log, host: config.Myhostname.Of(c), transports: transports, ids: ids,
+		log: s.Log, quota: limits, host: config.Myhostname.Of(c), transports: transports, ids: ids,
 		boxes: maildir.NewBoxes(boxBudget(files.Cur)), open: newBudget(descriptorBudget(files.Cur, workers)),
 	}, workers, durable.New(durable.Options{Slow: config.FlushSlow.Of(c)}))
 	return a.server(agent.Trusted(c)), nil

@@ -19,6 +19,7 @@ type flusher interface {
 type mailbox struct {
 	place maildir.Place
 	as    identity
+	quota string // the account's own rules
 }
 
 // A transport finds out what is to be done for one recipient. It returns a
@@ -34,6 +35,7 @@ type deliverer struct {
 	transports map[string]transport // by ipc.Request.Transport
 	ids        *switcher
 	boxes      *maildir.Boxes
+	quota      quotas
 	open       *budget // descriptors
 	crew       *crew
 	finish     *finisher

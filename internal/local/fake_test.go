@@ -41,7 +41,7 @@ func (f finder) find(_ *letter, r *ipc.Recipient) (*mailbox, []ipc.Result, error
 func into(dir string) finder {
 	return func(r *ipc.Recipient) (*mailbox, []ipc.Result, error) {
 		user, _, _ := strings.Cut(r.Address, "@")
-		return &mailbox{maildir.Place{Base: dir, Path: user + "/Maildir/"}, self()}, nil, nil
+		return &mailbox{place: maildir.Place{Base: dir, Path: user + "/Maildir/"}, as: self()}, nil, nil
 	}
 }
 

@@ -50,6 +50,9 @@ func (a *deliverer) write(t transport, l *letter, k *task) {
 		return
 	}
 	m := l.message(k.r, a.host)
+	if m.Quota, k.err = a.quota.of(box); k.err != nil {
+		return
+	}
 	place := box.place
 	place.UID, place.GID = box.as.uid, box.as.gid
 	err := a.ids.do(box.as, func() (err error) {
@@ -57,6 +60,6 @@ func (a *deliverer) write(t transport, l *letter, k *task) {
 		return err
 	})
 	if err != nil {
-		k.err = mailboxFailure(err)
+		k.err = a.quota.failure(err)
 	}
 }

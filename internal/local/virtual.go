@@ -29,6 +29,7 @@ func mailboxOf(a *ipc.Account) *mailbox {
 	return &mailbox{
 		maildir.Place{Base: a.Base, Path: a.Mailbox, Beneath: a.Beneath, Owned: a.Owned, Owner: a.UID},
 		identity{a.UID, a.GID},
+		a.Quota,
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"yubin/internal/durable"
+	"yubin/internal/quota"
 )
 
 // An Append puts messages into a folder, all or none. It is one goroutine's;
@@ -20,6 +21,7 @@ type Append struct {
 	view  *View
 	tmp   *dir
 	files []appended
+	quota appendQuota
 }
 
 // appended is a message that lies in tmp/.
@@ -30,6 +32,8 @@ type appended struct {
 	words  []string
 	file   *os.File
 	octets int64
+	stored int64  // octets of the file
+	within bool   // it moves from a folder that counts
 	ext    string // for the uidlist
 }
 
@@ -52,7 +56,7 @@ func (t *Tree) Append(name string) (*Append, error) {
 		v.Close()
 		return nil, err
 	}
-	return &Append{f: v.f, view: v, tmp: tmp}, nil
+	return &Append{f: v.f, view: v, tmp: tmp, quota: appendQuota{of: t.quota, rules: t.rules, folder: ruled(name)}}, nil
 }
 
 // Message takes one message from r, whose lines end in CRLF or LF, to its end.
@@ -77,7 +81,7 @@ func (a *Append) Message(r io.Reader, at Attributes) error {
 		err = unix.UtimesNanoAt(a.tmp.fd(), base, []unix.Timespec{ts, ts}, unix.AT_SYMLINK_NOFOLLOW)
 	}
 	m.base = fmt.Sprintf("%s,S=%d,W=%d", base, w.size, w.size+w.bare)
-	m.octets = w.size + w.bare
+	m.octets, m.stored = w.size+w.bare, w.size
 	a.files = append(a.files, m)
 	return full(err)
 }
@@ -107,7 +111,8 @@ func (a *Append) Copy(v *View, i int) error {
 	}
 	defer c.Close()
 	base := freshBase()
-	m := appended{name: base, base: base, flags: at.Flags, words: at.Keywords, ext: v.snap.carried(i)}
+	m := appended{name: base, base: base, flags: at.Flags, words: at.Keywords, ext: v.snap.carried(i), stored: c.stored}
+	m.within = a.quota.move && !a.quota.rules.Ignores(v.name)
 	if n, ok := v.octets(msg.UID); ok {
 		m.base += fmt.Sprintf(",S=%d,W=%d", c.stored, n)
 		m.octets = n
@@ -127,7 +132,8 @@ func (a *Append) Copy(v *View, i int) error {
 	}
 	err = a.Message(c, at)
 	if err == nil {
-		a.files[len(a.files)-1].ext = m.ext
+		last := &a.files[len(a.files)-1]
+		last.ext, last.within = m.ext, m.within
 	}
 	return err
 }
@@ -178,6 +184,17 @@ func (a *Append) end() {
 // and their UIDs, in the order in which they came, are on stable storage.
 func (a *Append) Commit() (validity uint32, uids []uint32, err error) {
 	defer a.end()
+	change, err := a.quota.begin(a.files)
+	if err != nil {
+		a.discard(nil, 0)
+		return 0, nil, err
+	}
+	defer func() {
+		if err == nil {
+			change.End(a.quota.use)
+		}
+		change.End(quota.Usage{})
+	}()
 	f := a.f
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -1,0 +1,112 @@
+package mailbox
+
+import (
+	"strings"
+
+	"yubin/internal/quota"
+)
+
+// ruled is the name of a folder as rules of the quota have it.
+func ruled(name string) string {
+	if strings.EqualFold(name, Inbox) {
+		return Inbox
+	}
+	return name
+}
+
+// Quota tells how much mail there is in the mailbox, and may be.
+func (t *Tree) Quota() (quota.Status, error) {
+	s, err := t.quota.Status()
+	return s, full(err)
+}
+
+// An appendQuota is what an Append has to do with the quota.
+type appendQuota struct {
+	of     *quota.Maildir
+	rules  *quota.Rules
+	folder string
+	use    quota.Usage // of all files
+	move   bool
+}
+
+// Moving says that what is copied from now on will be removed where it is: from
+// one folder that counts to another it needs no room.
+func (a *Append) Moving() { a.quota.move = true }
+
+// Room tells, before a message of so many octets with CRLF comes, whether there
+// can be room for it: ErrQuota if there is none whatever its line ends turn out to be.
+func (a *Append) Room(octets int64) error {
+	w := a.quota.want(a.files)
+	w.Bytes += octets / 2
+	w.Count++
+	change, err := a.quota.of.Add(w)
+	change.End(quota.Usage{})
+	return full(err)
+}
+
+// begin is called before the files are put into the folder.
+func (q *appendQuota) begin(files []appended) (*quota.Change, error) {
+	q.use = quota.Usage{}
+	for i := range files {
+		q.use.Bytes += files[i].stored
+		q.use.Count++
+	}
+	change, err := q.of.Add(q.want(files))
+	return change, full(err)
+}
+
+func (q *appendQuota) want(files []appended) quota.Want {
+	w := quota.Want{Folder: q.folder, Within: len(files) > 0}
+	for i := range files {
+		if !files[i].within {
+			w.Bytes += files[i].stored
+			w.Count++
+			w.Within = false
+		}
+	}
+	return w
+}
+
+// uncount takes the messages of a folder, which are about to be removed, out of
+// the count.
+func (t *Tree) uncount(change *quota.Change, disk string) {
+	if change == nil {
+		return
+	}
+	used, _ := t.quota.Sum(disk) // what cannot be read stays in the count until the next
+	change.End(used.Minus())
+}
+
+// recount counts anew when the renaming of folders has changed which of them
+// count.
+func (t *Tree) recount(renamed map[string]string) error {
+	for from, to := range renamed {
+		old, _ := folderName(from)
+		now, _ := folderName(to)
+		if t.rules.Ignores(old) != t.rules.Ignores(now) {
+			return t.quota.Recount()
+		}
+	}
+	return nil
+}
+
+// OutsideQuota tells whether what is in a folder does not count.
+func (t *Tree) OutsideQuota(name string) bool { return t.rules.Ignores(ruled(name)) }
+
+// StoredWith adds up the octets that the files of messages with a flag have, as the
+// quota counts them.
+func (v *View) StoredWith(flag Flags) (total int64) {
+	v.f.mu.Lock()
+	defer v.f.mu.Unlock()
+	for i := range v.snap.Len() {
+		m := v.snap.Message(i)
+		if m.Flags&flag == 0 {
+			continue
+		}
+		if r := v.f.byUID(m.UID); r != nil && v.f.head.validity == v.snap.validity {
+			d, name := v.f.file(r)
+			total += v.f.fileSize(r, d, name)
+		}
+	}
+	return total
+}
