@@ -3,8 +3,8 @@ package auth
 import (
 	"context"
 	"errors"
-	"os"
 
+	"yubin/internal/fdpass"
 	"yubin/internal/ipc"
 )
 
@@ -19,8 +19,10 @@ type Server interface {
 	Mechanisms(ctx context.Context, f *Facts) ([]string, error)
 	// Begin starts an exchange in a mechanism (upper case); initial is the
 	// client's initial response, nil where it sent none. The Step may be final,
-	// in which case the Exchange is good for HandOver alone.
-	Begin(ctx context.Context, mechanism string, initial []byte, f *Facts) (Exchange, Step)
+	// in which case the Exchange is good for HandOver alone. seat is the
+	// connection, for a session to begin at once where no more is to be said
+	// before it; nil: the caller hands it over later, or has none to give.
+	Begin(ctx context.Context, mechanism string, initial []byte, f *Facts, seat *Seat) (Exchange, Step)
 }
 
 // An Exchange is one client's login. Its methods are called one at a time.
@@ -31,11 +33,20 @@ type Exchange interface {
 	// or has gone. Otherwise it does nothing.
 	Cancel()
 	// HandOver gives the connection of a login that succeeded to a session
-	// process, through authd and master, within some seconds of the success. ack
-	// is what the session process answers on (ipc.SessionAck). Both files stay
-	// the caller's, who closes them.
-	HandOver(ctx context.Context, start ipc.AuthSessionStart, conn, ack *os.File) error
+	// process, through authd and master, within some seconds of the success. It is
+	// not needed after a Step that was Seated.
+	HandOver(ctx context.Context, seat *Seat) error
 }
+
+// A Seat is a connection for a session process. Both handles stay the caller's,
+// who closes them.
+type Seat struct {
+	Start ipc.AuthSessionStart
+	Conn  fdpass.Handle // the client's connection, or the inner end of what carries its TLS
+	Ack   fdpass.Handle // what the session process answers on (ipc.SessionAck)
+}
+
+func (s *Seat) handles() []fdpass.Handle { return []fdpass.Handle{s.Conn, s.Ack} }
 
 // A Step is what the server says. A State of AuthGoOn wants Challenge, which may
 // be empty, sent to the client; all others are final.
@@ -45,6 +56,9 @@ type Step struct {
 	User      string // canonical, with AuthOK; what was tried, for the log, with AuthFailed
 	Code      string // one of ipc's codes, "" where none is known
 	Text      string // may be shown to the client
+	// Seated tells that the Seat has been passed on, or, with AuthTempFail, may
+	// have been: what comes on its Ack says more.
+	Seated bool
 }
 
 // Final tells whether the exchange is over.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 
@@ -69,13 +68,18 @@ func (c *Client) Mechanisms(ctx context.Context, f *Facts) ([]string, error) {
 }
 
 // Begin implements Server.
-func (c *Client) Begin(ctx context.Context, mechanism string, initial []byte, f *Facts) (Exchange, Step) {
-	x, r, err := c.begin(ctx, &ipc.AuthRequest{
-		Op: ipc.AuthBegin, Mechanism: mechanism, Response: initial, Initial: initial != nil, Facts: f,
-	})
+func (c *Client) Begin(ctx context.Context, mechanism string, initial []byte, f *Facts, seat *Seat) (Exchange, Step) {
+	q := &ipc.AuthRequest{Op: ipc.AuthBegin, Mechanism: mechanism, Response: initial, Initial: initial != nil, Facts: f}
+	var handles []fdpass.Handle
+	if seat != nil {
+		q.Session, handles = &seat.Start, seat.handles()
+	}
+	x, r, err := c.begin(ctx, q, handles...)
 	if err != nil {
 		c.log.Warn("authentication: %v", err)
-		return &exchange{client: c}, Unavailable()
+		step := Unavailable()
+		step.Seated = seat != nil && !errors.As(err, new(*unsent)) // it may have been
+		return &exchange{client: c}, step
 	}
 	return x, x.step(r)
 }
@@ -87,15 +91,15 @@ func refused(r *ipc.AuthReply) error {
 
 // begin sends the first request of an exchange, whose link is held then. A connection that takes no more
 // requests is that of an authd that ends: the next generation gets it.
-func (c *Client) begin(ctx context.Context, q *ipc.AuthRequest) (*exchange, *ipc.AuthReply, error) {
+func (c *Client) begin(ctx context.Context, q *ipc.AuthRequest, handles ...fdpass.Handle) (*exchange, *ipc.AuthReply, error) {
 	for fresh := false; ; {
 		l, dialled, err := c.connected()
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, &unsent{err}
 		}
 		fresh = fresh || dialled
 		q.Exchange = l.number()
-		r, err := l.ask(ctx, q)
+		r, err := l.ask(ctx, q, handles...)
 		if err != nil {
 			l.release()
 		}
@@ -150,7 +154,7 @@ func (x *exchange) step(r *ipc.AuthReply) Step {
 	x.enter(r.State)
 	switch r.State {
 	case ipc.AuthOK, ipc.AuthGoOn, ipc.AuthFailed, ipc.AuthTempFail:
-		return Step{r.State, r.Challenge, r.User, r.Code, r.Text}
+		return Step{State: r.State, Challenge: r.Challenge, User: r.User, Code: r.Code, Text: r.Text, Seated: r.Seated}
 	}
 	x.client.log.Warn("authentication: an answer with the unknown state %q", maillog.Clean(r.State))
 	return Unavailable()
@@ -188,12 +192,12 @@ func (x *exchange) Cancel() {
 }
 
 // HandOver implements Exchange.
-func (x *exchange) HandOver(ctx context.Context, start ipc.AuthSessionStart, conn, ack *os.File) error {
+func (x *exchange) HandOver(ctx context.Context, seat *Seat) error {
 	if x.state != ipc.AuthOK {
 		return errors.New("nobody has logged in")
 	}
 	x.state = ipc.AuthFailed // once is enough
-	r, err := x.link.ask(ctx, &ipc.AuthRequest{Op: ipc.AuthSession, Exchange: x.number, Session: &start}, conn, ack)
+	r, err := x.link.ask(ctx, &ipc.AuthRequest{Op: ipc.AuthSession, Exchange: x.number, Session: &seat.Start}, seat.handles()...)
 	switch {
 	case err != nil:
 		return err

@@ -119,10 +119,10 @@ func TestExchange(t *testing.T) {
 	if m, err := c.Mechanisms(ctx, facts); err != nil || !slices.Equal(m, []string{"SCRAM-SHA-256", "PLAIN"}) {
 		t.Errorf("got %q, %v", m, err)
 	}
-	if _, s := c.Begin(ctx, "PLAIN", []byte{}, facts); s.State != ipc.AuthFailed || s.User != "bob" || s.Code != ipc.AuthCodeFailed || s.Text != "no" || !s.Final() {
+	if _, s := c.Begin(ctx, "PLAIN", []byte{}, facts, nil); s.State != ipc.AuthFailed || s.User != "bob" || s.Code != ipc.AuthCodeFailed || s.Text != "no" || !s.Final() {
 		t.Errorf("got %+v", s)
 	}
-	x, s := c.Begin(ctx, "LOGIN", nil, facts)
+	x, s := c.Begin(ctx, "LOGIN", nil, facts, nil)
 	if s.State != ipc.AuthGoOn || string(s.Challenge) != "Username:" || s.Final() {
 		t.Errorf("got %+v", s)
 	}
@@ -133,7 +133,7 @@ func TestExchange(t *testing.T) {
 		t.Errorf("after the end: got %+v", s)
 	}
 	x.Cancel() // is over: nothing is said
-	x, _ = c.Begin(ctx, "LOGIN", nil, facts)
+	x, _ = c.Begin(ctx, "LOGIN", nil, facts, nil)
 	x.Cancel()
 	x.Cancel()
 	if _, err := c.Mechanisms(ctx, facts); err != nil {
@@ -173,7 +173,7 @@ func TestManyAtOnce(t *testing.T) {
 	for i := range n {
 		all.Go(func() {
 			user := strings.Repeat("x", i+1)
-			if _, s := c.Begin(t.Context(), "PLAIN", []byte(user), facts); s.User != user {
+			if _, s := c.Begin(t.Context(), "PLAIN", []byte(user), facts, nil); s.User != user {
 				t.Errorf("got %q, want %q", s.User, user)
 			}
 		})
@@ -197,14 +197,14 @@ func TestDeath(t *testing.T) {
 			}
 		})
 	})
-	x, _ := c.Begin(t.Context(), "LOGIN", nil, facts)
-	y, _ := c.Begin(t.Context(), "LOGIN", nil, facts)
+	x, _ := c.Begin(t.Context(), "LOGIN", nil, facts, nil)
+	y, _ := c.Begin(t.Context(), "LOGIN", nil, facts, nil)
 	for _, e := range []Exchange{x, y} {
 		if s := e.Next(t.Context(), []byte("secret")); s.State != ipc.AuthTempFail || s.Code != ipc.AuthCodeUnavailable {
 			t.Errorf("got %+v", s)
 		}
 	}
-	if _, s := c.Begin(t.Context(), "PLAIN", []byte("secret"), facts); s.State != ipc.AuthOK {
+	if _, s := c.Begin(t.Context(), "PLAIN", []byte("secret"), facts, nil); s.State != ipc.AuthOK {
 		t.Errorf("the next generation: got %+v", s)
 	}
 	if log := k.logged(); strings.Contains(log, "secret") || strings.Count(log, "warning: authentication: ") != 2 {
@@ -228,12 +228,12 @@ func TestDrain(t *testing.T) {
 	})
 	var first sync.WaitGroup
 	first.Go(func() {
-		if _, s := c.Begin(t.Context(), "PLAIN", []byte("old"), facts); s.User != "old" {
+		if _, s := c.Begin(t.Context(), "PLAIN", []byte("old"), facts, nil); s.User != "old" {
 			t.Errorf("the first: got %+v", s)
 		}
 	})
 	<-drained
-	if _, s := c.Begin(t.Context(), "PLAIN", []byte("new"), facts); s.User != "new" {
+	if _, s := c.Begin(t.Context(), "PLAIN", []byte("new"), facts, nil); s.User != "new" {
 		t.Errorf("the second: got %+v", s)
 	}
 	close(goOn)
@@ -246,11 +246,11 @@ func TestDrain(t *testing.T) {
 func TestUnavailable(t *testing.T) {
 	t.Parallel()
 	k, c := newKeeper(t, func(c *fdpass.Conn, _ int) {}) // hangs up after Hello
-	if _, s := c.Begin(t.Context(), "PLAIN", nil, facts); s.State != ipc.AuthTempFail {
+	if _, s := c.Begin(t.Context(), "PLAIN", nil, facts, nil); s.State != ipc.AuthTempFail {
 		t.Errorf("hung up: got %+v", s)
 	}
 	k.fail.Store(true)
-	x, s := c.Begin(t.Context(), "PLAIN", nil, facts)
+	x, s := c.Begin(t.Context(), "PLAIN", nil, facts, nil)
 	if s.State != ipc.AuthTempFail {
 		t.Errorf("nobody there: got %+v", s)
 	}
@@ -258,7 +258,7 @@ func TestUnavailable(t *testing.T) {
 	if s := x.Next(t.Context(), nil); s.State != ipc.AuthTempFail {
 		t.Errorf("got %+v", s)
 	}
-	if err := x.HandOver(t.Context(), ipc.AuthSessionStart{}, nil, nil); err == nil {
+	if err := x.HandOver(t.Context(), new(Seat)); err == nil {
 		t.Error("handed over")
 	}
 	if _, err := c.Mechanisms(t.Context(), facts); err == nil {
@@ -282,7 +282,7 @@ func TestPatience(t *testing.T) {
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-asked; cancel() }()
-	if _, s := c.Begin(ctx, "PLAIN", nil, facts); s.State != ipc.AuthTempFail {
+	if _, s := c.Begin(ctx, "PLAIN", nil, facts, nil); s.State != ipc.AuthTempFail {
 		t.Errorf("got %+v", s)
 	}
 	<-canceled
@@ -311,13 +311,14 @@ func TestHandOver(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		x, _ := c.Begin(t.Context(), "PLAIN", nil, facts)
-		start := ipc.AuthSessionStart{Tag: "a1", Unread: []byte(unread)}
-		err = x.HandOver(t.Context(), start, w, w)
+		x, _ := c.Begin(t.Context(), "PLAIN", nil, facts, nil)
+		out := fdpass.Handle(w.Fd())
+		seat := &Seat{ipc.AuthSessionStart{Tag: "a1", Unread: []byte(unread)}, out, out}
+		err = x.HandOver(t.Context(), seat)
 		if (err == nil) != (unread == "yes") || err != nil && err.Error() != "the authentication server refuses: no session" {
 			t.Errorf("%s: %v", unread, err)
 		}
-		if err := x.HandOver(t.Context(), start, w, w); err == nil {
+		if err := x.HandOver(t.Context(), seat); err == nil {
 			t.Error("handed over twice")
 		}
 		w.Close()
@@ -340,7 +341,7 @@ func TestRest(t *testing.T) {
 			}
 		})
 	})
-	x, _ := c.Begin(t.Context(), "LOGIN", nil, facts)
+	x, _ := c.Begin(t.Context(), "LOGIN", nil, facts, nil)
 	c.link.rest()
 	if s := x.Next(t.Context(), nil); s.State != ipc.AuthGoOn {
 		t.Errorf("under way: got %+v", s)
@@ -348,9 +349,48 @@ func TestRest(t *testing.T) {
 	x.Cancel()
 	c.link.rest()
 	k.ended.Wait() // the connection has ended
-	if x, s := c.Begin(t.Context(), "LOGIN", nil, facts); s.State != ipc.AuthGoOn || k.dials.Load() != 2 {
+	if x, s := c.Begin(t.Context(), "LOGIN", nil, facts, nil); s.State != ipc.AuthGoOn || k.dials.Load() != 2 {
 		t.Errorf("got %+v after %d connections", s, k.dials.Load())
 	} else {
 		x.Cancel()
+	}
+}
+
+// A connection that goes along with the beginning is passed on at once, or
+// nobody knows where it is, which is said.
+func TestSeat(t *testing.T) {
+	t.Parallel()
+	_, c := newKeeper(t, func(c *fdpass.Conn, _ int) {
+		requests(c, func(q *ipc.AuthRequest, files []*os.File) {
+			if q.Op != ipc.AuthBegin || len(files) != 2 || q.Session == nil || q.Session.Tag != "a1" {
+				t.Errorf("got %+v with %d files", q, len(files))
+			}
+			switch q.Mechanism {
+			case "GONE":
+				c.Close()
+			default:
+				c.Send(ipc.AuthReply{Exchange: q.Exchange, State: ipc.AuthOK, User: "ann", Seated: q.Mechanism == "PLAIN"})
+			}
+		})
+	})
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	out := fdpass.Handle(w.Fd())
+	seat := &Seat{ipc.AuthSessionStart{Tag: "a1"}, out, out}
+	for _, want := range []struct {
+		mechanism, state string
+		seated           bool
+	}{{"PLAIN", ipc.AuthOK, true}, {"OLD", ipc.AuthOK, false}, {"GONE", ipc.AuthTempFail, true}} {
+		if _, s := c.Begin(t.Context(), want.mechanism, nil, facts, seat); s.State != want.state || s.Seated != want.seated {
+			t.Errorf("%s: got %+v", want.mechanism, s)
+		}
+	}
+	down := New(func() (*fdpass.Conn, error) { return nil, os.ErrNotExist }, "test", c.log)
+	if _, s := down.Begin(t.Context(), "PLAIN", nil, facts, seat); s.State != ipc.AuthTempFail || s.Seated {
+		t.Errorf("nobody there: got %+v", s)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 
@@ -15,7 +14,7 @@ import (
 // A Wire carries requests to a server and replies back, in any order. One
 // goroutine receives while others send. A reply of Recv is the caller's.
 type Wire interface {
-	Send(q *ipc.AuthRequest, files ...*os.File) error
+	Send(q *ipc.AuthRequest, handles ...fdpass.Handle) error
 	Recv() (*ipc.AuthReply, error)
 	Close() error
 }
@@ -23,9 +22,9 @@ type Wire interface {
 // packets is the Wire to authd.
 type packets struct{ *fdpass.Conn }
 
-func (p packets) Send(q *ipc.AuthRequest, files ...*os.File) error {
+func (p packets) Send(q *ipc.AuthRequest, handles ...fdpass.Handle) error {
 	p.Unix().SetWriteDeadline(time.Now().Add(answerTime)) // who reads nothing does not answer either
-	return p.Conn.Send(q, files...)
+	return p.SendHandles(q, handles...)
 }
 
 func (p packets) Recv() (*ipc.AuthReply, error) {
@@ -92,7 +91,7 @@ func (l *link) number() uint64 {
 }
 
 // ask sends a request and waits for its answer.
-func (l *link) ask(ctx context.Context, q *ipc.AuthRequest, files ...*os.File) (*ipc.AuthReply, error) {
+func (l *link) ask(ctx context.Context, q *ipc.AuthRequest, handles ...fdpass.Handle) (*ipc.AuthReply, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	l.mu.Lock()
@@ -107,7 +106,7 @@ func (l *link) ask(ctx context.Context, q *ipc.AuthRequest, files ...*os.File) (
 	if err != nil {
 		return nil, &unsent{fmt.Errorf("the authentication server has gone: %w", err)}
 	}
-	if err := l.wire.Send(q, files...); err != nil {
+	if err := l.wire.Send(q, handles...); err != nil {
 		return nil, &unsent{fmt.Errorf("ask the authentication server: %w", err)}
 	}
 	select {

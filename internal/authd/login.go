@@ -3,7 +3,6 @@ package authd
 import (
 	"context"
 	"errors"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -55,7 +54,7 @@ type logins struct {
 	// Who may ask for what: users that serve SMTP, and those of the login roles.
 	ofSMTP, ofLogin map[uint32]bool
 	// sessions gives a connection to master.
-	sessions func(ctx context.Context, s *ipc.SessionStart, conn, ack *os.File) error
+	sessions func(ctx context.Context, s *ipc.SessionStart, conn, ack fdpass.Handle) error
 }
 
 // newLogins reads what the configuration says.
@@ -159,11 +158,11 @@ func (l *logins) serve(ctx context.Context, c *fdpass.Conn) {
 	defer stop()
 	for {
 		q := new(ipc.AuthRequest)
-		files, err := c.Recv(q)
-		if err != nil && !errors.Is(err, fdpass.ErrFiles) { // without its files a session is refused
+		handles, err := c.RecvHandles(q)
+		if err != nil && !errors.Is(err, fdpass.ErrFiles) { // without its descriptors a session is refused
 			break
 		}
-		v.take(q, files)
+		v.take(q, handles)
 	}
 	v.drain()
 }
@@ -184,12 +183,10 @@ func newConversation(ctx context.Context, l *logins, send func(*ipc.AuthReply) e
 	return &conversation{l: l, ctx: ctx, send: send, xs: map[uint64]*exchange{}}
 }
 
-// take carries out one request; files are those that came with it.
-func (v *conversation) take(q *ipc.AuthRequest, files []*os.File) {
-	if q.Op != ipc.AuthSession || len(files) != 2 || !bounded(q) {
-		fdpass.CloseAll(files)
-		files = nil
-	}
+// take carries out one request; handles are those that came with it.
+func (v *conversation) take(q *ipc.AuthRequest, handles []fdpass.Handle) {
+	s := &seat{start: q.Session, handles: handles}
+	defer s.close()
 	if !bounded(q) {
 		v.fail(q.Exchange, ipc.AuthCodeMalformed, "Invalid authentication data")
 		return
@@ -207,7 +204,7 @@ func (v *conversation) take(q *ipc.AuthRequest, files []*os.File) {
 		}
 		v.answer(r)
 	case ipc.AuthBegin:
-		v.begin(q)
+		v.begin(q, s)
 	case ipc.AuthContinue:
 		if q.Response == nil {
 			q.Response = []byte{}
@@ -221,7 +218,7 @@ func (v *conversation) take(q *ipc.AuthRequest, files []*os.File) {
 			x.end()
 		}
 	case ipc.AuthSession:
-		v.session(q, files)
+		v.session(q, s)
 	default:
 		v.fail(q.Exchange, ipc.AuthCodeMalformed, "no such request")
 	}
@@ -270,7 +267,7 @@ func unavailable(number uint64) *ipc.AuthReply {
 }
 
 // begin starts an exchange.
-func (v *conversation) begin(q *ipc.AuthRequest) {
+func (v *conversation) begin(q *ipc.AuthRequest, s *seat) {
 	if q.Facts == nil {
 		v.fail(q.Exchange, ipc.AuthCodeMalformed, "no facts")
 		return
@@ -289,7 +286,7 @@ func (v *conversation) begin(q *ipc.AuthRequest) {
 		v.fail(q.Exchange, ipc.AuthCodeUnknown, "Unsupported authentication mechanism")
 		return
 	}
-	x.party = party
+	x.party, x.seat = party, s.take()
 	v.mu.Lock()
 	full := len(v.xs) >= mostExchanges || v.xs[q.Exchange] != nil || !v.l.open.enter(x.client)
 	if !full {
@@ -298,6 +295,7 @@ func (v *conversation) begin(q *ipc.AuthRequest) {
 	v.mu.Unlock()
 	if full {
 		x.cancel()
+		x.seat.close()
 		v.answer(unavailable(q.Exchange))
 		return
 	}
@@ -329,33 +327,22 @@ func (v *conversation) proceed(q *ipc.AuthRequest) {
 }
 
 // session gives the connection of a login that succeeded to master.
-func (v *conversation) session(q *ipc.AuthRequest, files []*os.File) {
+func (v *conversation) session(q *ipc.AuthRequest, s *seat) {
 	v.mu.Lock()
 	x := v.xs[q.Exchange]
-	ok := x != nil && x.state == succeeded && files != nil && q.Session != nil
+	ok := x != nil && x.state == succeeded && s.good()
 	if ok {
 		x.state = working
 	}
 	v.mu.Unlock()
 	if !ok {
-		fdpass.CloseAll(files)
 		v.fail(q.Exchange, ipc.AuthCodeMalformed, "no such login")
 		return
 	}
+	s = s.take()
 	v.busy.Go(func() {
-		defer fdpass.CloseAll(files)
 		defer x.end()
-		facts := *x.facts
-		err := v.l.sessions(x.ctx, &ipc.SessionStart{
-			Version: ipc.SessionVersion, Service: facts.Service, Account: x.found.Account, Facts: facts,
-			Method: x.mechanism, Start: *q.Session,
-		}, files[0], files[1])
-		if err != nil {
-			v.l.log.Warn("session of %s: %v", maillog.Clean(x.found.User), err)
-			v.answer(unavailable(q.Exchange))
-			return
-		}
-		v.answer(&ipc.AuthReply{Exchange: q.Exchange, State: ipc.AuthOK, User: x.found.User})
+		v.answer(x.settle(s))
 	})
 }
 

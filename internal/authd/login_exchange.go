@@ -37,6 +37,7 @@ type exchange struct {
 
 	// What follows is the step's that is under way.
 	party  sasl.Party
+	seat   *seat  // what came with begin; empty: the program hands it over later
 	visit  *visit // the attempt that is being made
 	tried  string // user
 	secret string // that was tried; forgotten with the step
@@ -50,7 +51,7 @@ type exchange struct {
 }
 
 func newExchange(v *conversation, q *ipc.AuthRequest) *exchange {
-	x := &exchange{v: v, number: q.Exchange, mechanism: q.Mechanism, facts: q.Facts, client: clientKey(q.Facts.Client)}
+	x := &exchange{v: v, seat: new(seat), number: q.Exchange, mechanism: q.Mechanism, facts: q.Facts, client: clientKey(q.Facts.Client)}
 	x.ctx, x.cancel = context.WithCancel(v.ctx)
 	return x
 }
@@ -114,6 +115,9 @@ func (x *exchange) finish(r *ipc.AuthReply, err error, began time.Time) {
 		x.visit = nil
 	}
 	x.secret = ""
+	if r.State != ipc.AuthOK || len(r.Challenge) > 0 || x.facts.Service == "smtp" {
+		x.seat.close() // not now, or never
+	}
 	var raster time.Duration
 	if refused && !x.late {
 		x.late = true
@@ -146,6 +150,14 @@ func (x *exchange) reply(r *ipc.AuthReply) {
 	v.mu.Lock()
 	if x.state == over { // canceled
 		v.mu.Unlock()
+		x.seat.close()
+		return
+	}
+	if x.seat.good() {
+		v.mu.Unlock()
+		r = x.settle(x.seat)
+		x.end()
+		v.answer(r)
 		return
 	}
 	next, limit := over, time.Duration(0)

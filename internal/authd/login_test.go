@@ -16,6 +16,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"yubin/internal/auth"
 	"yubin/internal/config"
 	"yubin/internal/dovecotauth"
@@ -101,9 +103,22 @@ func (d *desk) log() string {
 }
 
 // ask makes one request and waits for the answer.
-func (d *desk) ask(q *ipc.AuthRequest, files ...*os.File) *ipc.AuthReply {
-	d.v.take(q, files)
+func (d *desk) ask(q *ipc.AuthRequest, handles ...fdpass.Handle) *ipc.AuthReply {
+	d.v.take(q, handles)
 	return <-d.replies
+}
+
+// files are two descriptors to be given away.
+func (d *desk) files(t *testing.T) (handles []fdpass.Handle) {
+	t.Helper()
+	for range 2 {
+		fd, err := unix.Open(filepath.Join(d.dir, "fd"), unix.O_CREAT|unix.O_WRONLY|unix.O_CLOEXEC, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		handles = append(handles, fdpass.Handle(fd))
+	}
+	return handles
 }
 
 // login has a client log in, and returns what it was told, after how many steps,
@@ -382,29 +397,28 @@ func TestSessions(t *testing.T) {
 		d.facts.Service = "imap"
 		var got *ipc.SessionStart
 		refuse := errors.New("no room")
-		d.l.sessions = func(_ context.Context, s *ipc.SessionStart, conn, ack *os.File) error {
+		d.l.sessions = func(_ context.Context, s *ipc.SessionStart, conn, ack fdpass.Handle) error {
 			got = s
 			if s.Start.Tag == "full" {
 				return refuse
 			}
-			_, err := conn.WriteString("x")
-			return errors.Join(err, ack.Sync())
+			_, err := unix.Write(int(conn), []byte("x"))
+			return errors.Join(err, unix.Fsync(int(ack)))
 		}
-		hand := func(tag string) *ipc.AuthReply {
-			var files []*os.File
-			for range 2 {
-				f, err := os.Create(filepath.Join(d.dir, "fd"))
-				if err != nil {
-					t.Fatal(err)
-				}
-				files = append(files, f)
-			}
-			r := d.ask(&ipc.AuthRequest{Op: ipc.AuthSession, Exchange: d.last, Session: &ipc.AuthSessionStart{Tag: tag}}, files...)
+		with := func(q *ipc.AuthRequest) *ipc.AuthReply {
+			t.Helper()
+			files := d.files(t)
+			r := d.ask(q, files...)
 			synctest.Wait()
-			if err := files[0].Close(); err == nil {
-				t.Error("a descriptor was left open")
+			for _, h := range files {
+				if h.Close() == nil {
+					t.Error("a descriptor was left open")
+				}
 			}
 			return r
+		}
+		hand := func(tag string) *ipc.AuthReply {
+			return with(&ipc.AuthRequest{Op: ipc.AuthSession, Exchange: d.last, Session: &ipc.AuthSessionStart{Tag: tag}})
 		}
 		login := func() {
 			t.Helper()
@@ -438,6 +452,38 @@ func TestSessions(t *testing.T) {
 		d.login("PLAIN", "ann@example.com", "coffee", sasl.Channel{})
 		if r := hand("wrong"); r.State != ipc.AuthFailed {
 			t.Errorf("who has not logged in: got %+v", r)
+		}
+		// The connection may come with the beginning.
+		begin := func(mechanism, initial, tag string) *ipc.AuthReply {
+			d.last++
+			return with(&ipc.AuthRequest{
+				Op: ipc.AuthBegin, Exchange: d.last, Mechanism: mechanism, Facts: &d.facts, Initial: true, Response: []byte(initial),
+				Session: &ipc.AuthSessionStart{Tag: tag},
+			})
+		}
+		got = nil
+		if r := begin("PLAIN", "\x00ann@example.com\x00tea", "b1"); r.State != ipc.AuthOK || !r.Seated || r.User != "ann@example.com" || got == nil || got.Start.Tag != "b1" {
+			t.Errorf("with the beginning: got %+v, %+v", r, got)
+		}
+		if r := hand("again"); r.State != ipc.AuthFailed {
+			t.Errorf("again: got %+v", r)
+		}
+		got = nil
+		if r := begin("PLAIN", "\x00ann@example.com\x00coffee", "b2"); r.State != ipc.AuthFailed || r.Seated || got != nil {
+			t.Errorf("with the beginning, wrong: got %+v, %+v", r, got)
+		}
+		if r := begin("LOGIN", "ann@example.com", "b3"); r.State != ipc.AuthGoOn || got != nil {
+			t.Errorf("with more steps: got %+v, %+v", r, got)
+		}
+		if r := begin("PLAIN", "\x00ann@example.com\x00tea", "full"); r.State != ipc.AuthTempFail || r.Seated {
+			t.Errorf("with the beginning, full: got %+v", r)
+		}
+		if r := begin("NONE", "", "b4"); r.State != ipc.AuthFailed {
+			t.Errorf("no such mechanism: got %+v", r)
+		}
+		d.facts.Service = "smtp"
+		if r := begin("PLAIN", "\x00ann@example.com\x00tea", "b5"); r.State != ipc.AuthOK || r.Seated {
+			t.Errorf("no mailbox wanted: got %+v", r)
 		}
 		// Nobody reads mail of whom it is not known where it is.
 		d.facts.Service = "pop3"
@@ -740,11 +786,11 @@ func TestDovecotProtocol(t *testing.T) {
 		{"EXTERNAL", "", ipc.AuthOK},
 		{"CRAM-MD5", "", ipc.AuthFailed},
 	} {
-		if _, s := server.Begin(ctx, c.mechanism, []byte(c.initial), facts); s.State != c.state {
+		if _, s := server.Begin(ctx, c.mechanism, []byte(c.initial), facts, nil); s.State != c.state {
 			t.Errorf("%s %q: got %+v, want %s", c.mechanism, c.initial, s, c.state)
 		}
 	}
-	x, s := server.Begin(ctx, "LOGIN", nil, facts)
+	x, s := server.Begin(ctx, "LOGIN", nil, facts, nil)
 	for _, say := range []string{"bob", "ginger"} {
 		if s.State != ipc.AuthGoOn {
 			t.Fatalf("LOGIN: got %+v", s)

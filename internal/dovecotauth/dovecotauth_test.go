@@ -125,7 +125,7 @@ func TestClient(t *testing.T) {
 		{"XOAUTH2", nil, plain, auth.Step{State: ipc.AuthFailed, User: "bob", Code: ipc.AuthCodeDisabled}, ""},
 		{"GSSAPI", nil, plain, auth.Step{State: ipc.AuthFailed, Code: ipc.AuthCodeExpired}, ""},
 	} {
-		x, step := server.Begin(ctx, c.mechanism, c.initial, c.facts)
+		x, step := server.Begin(ctx, c.mechanism, c.initial, c.facts, nil)
 		if !reflect.DeepEqual(step, c.step) {
 			t.Errorf("%s: got %+v, want %+v", c.mechanism, step, c.step)
 		}
@@ -147,7 +147,7 @@ func TestClient(t *testing.T) {
 				t.Errorf("said %q", line)
 			}
 		case "PLAIN":
-			if err := x.HandOver(ctx, ipc.AuthSessionStart{}, nil, nil); !errors.Is(err, auth.ErrUnsupported) {
+			if err := x.HandOver(ctx, new(auth.Seat)); !errors.Is(err, auth.ErrUnsupported) {
 				t.Errorf("handed over: %v", err)
 			}
 		}
@@ -174,7 +174,7 @@ func TestBadServers(t *testing.T) {
 			io.Copy(io.Discard, c)
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-		if _, step := server.Begin(ctx, "PLAIN", nil, &auth.Facts{Service: "smtp"}); step.State != ipc.AuthTempFail {
+		if _, step := server.Begin(ctx, "PLAIN", nil, &auth.Facts{Service: "smtp"}, nil); step.State != ipc.AuthTempFail {
 			t.Errorf("%s: got %+v", name, step)
 		}
 		cancel()

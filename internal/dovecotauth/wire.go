@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"yubin/internal/auth"
+	"yubin/internal/fdpass"
 	"yubin/internal/ipc"
 	"yubin/internal/sasl"
 )
@@ -107,7 +108,7 @@ func (w *wire) Close() error {
 }
 
 // Send implements auth.Wire.
-func (w *wire) Send(q *ipc.AuthRequest, _ ...*os.File) error {
+func (w *wire) Send(q *ipc.AuthRequest, _ ...fdpass.Handle) error {
 	text := ""
 	switch q.Op {
 	case ipc.AuthMechanisms:

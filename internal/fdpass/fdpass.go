@@ -85,24 +85,28 @@ func (c *Conn) Close() error { return c.c.Close() }
 
 // Send sends v and lends the files: the caller still closes its own.
 func (c *Conn) Send(v any, files ...*os.File) error {
+	defer runtime.KeepAlive(files)
+	handles := make([]Handle, len(files))
+	for i, f := range files {
+		fd, err := descriptor(f)
+		if err != nil {
+			return err
+		}
+		handles[i] = Handle(fd)
+	}
+	return c.SendHandles(v, handles...)
+}
+
+// SendHandles is Send for handles, which stay the caller's.
+func (c *Conn) SendHandles(v any, handles ...Handle) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
-	if len(b) > MaxPacket || len(files) > MaxFiles {
-		return fmt.Errorf("packet of %d octets and %d files, want at most %d and %d", len(b), len(files), MaxPacket, MaxFiles)
+	if len(b) > MaxPacket || len(handles) > MaxFiles {
+		return fmt.Errorf("packet of %d octets and %d files, want at most %d and %d", len(b), len(handles), MaxPacket, MaxFiles)
 	}
-	var oob []byte
-	if len(files) > 0 {
-		defer runtime.KeepAlive(files)
-		fds := make([]int, len(files))
-		for i, f := range files {
-			if fds[i], err = descriptor(f); err != nil {
-				return err
-			}
-		}
-		oob = unix.UnixRights(fds...)
-	}
+	oob := Rights(handles)
 	c.send.Lock()
 	defer c.send.Unlock()
 	defer clear(b) // it may be a password
@@ -124,6 +128,17 @@ func descriptor(f *os.File) (fd int, err error) {
 // that came with it, which the caller closes. It returns io.EOF when the peer
 // has closed.
 func (c *Conn) Recv(v any) ([]*os.File, error) {
+	handles, err := c.RecvHandles(v)
+	var files []*os.File
+	for _, h := range handles {
+		files = append(files, os.NewFile(uintptr(h), "received"))
+	}
+	return files, err
+}
+
+// RecvHandles is Recv for descriptors that are only passed on, or that the
+// caller knows better what to do with.
+func (c *Conn) RecvHandles(v any) ([]Handle, error) {
 	if c.buf == nil {
 		c.buf = make([]byte, MaxPacket)
 		c.oob = make([]byte, unix.CmsgSpace(4*MaxFiles))
@@ -132,7 +147,7 @@ func (c *Conn) Recv(v any) ([]*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	files, err := rights(c.oob[:oobn])
+	handles, err := received(c.oob[:oobn])
 	switch {
 	case err != nil:
 	case flags&unix.MSG_TRUNC != 0:
@@ -148,13 +163,13 @@ func (c *Conn) Recv(v any) ([]*os.File, error) {
 	}
 	clear(c.buf[:n]) // it may be a password
 	if err != nil {
-		CloseAll(files)
+		CloseHandles(handles)
 		return nil, err
 	}
-	return files, nil
+	return handles, nil
 }
 
-func rights(oob []byte) ([]*os.File, error) {
+func received(oob []byte) ([]Handle, error) {
 	if len(oob) == 0 {
 		return nil, nil
 	}
@@ -162,17 +177,17 @@ func rights(oob []byte) ([]*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	var files []*os.File
+	var handles []Handle
 	for i := range messages {
 		fds, err := unix.ParseUnixRights(&messages[i])
 		if err != nil {
 			continue // credentials and the like
 		}
 		for _, fd := range fds {
-			files = append(files, os.NewFile(uintptr(fd), "received"))
+			handles = append(handles, Handle(fd))
 		}
 	}
-	return files, nil
+	return handles, nil
 }
 
 // CloseAll closes files.

@@ -43,7 +43,7 @@ func (srv *server) serve(ctx context.Context, s *session.Session) {
 	defer v.close()
 	v.Printf("%s", tagged(tag, "OK", "CAPABILITY "+srv.capabilities(), "Logged in"))
 	v.run(ctx)
-	s.Log("Disconnected: %s", v.summary())
+	s.Part("Disconnected: %s", v.summary())
 }
 
 // newVisit begins a session.

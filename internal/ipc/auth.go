@@ -25,7 +25,8 @@ type AuthRequest struct {
 	Response  []byte     `json:"resp,omitempty"`    // begin: the initial response
 	Initial   bool       `json:"initial,omitempty"` // begin: there is an initial response, though it may be empty
 	Facts     *AuthFacts `json:"facts,omitempty"`   // mechanisms, begin
-	// Session goes with AuthSession. Beside it go two descriptors: the client's
+	// Session goes with AuthSession, or with AuthBegin of a mechanism that needs
+	// one step, to spare the other request. Beside it go two descriptors: the client's
 	// connection, or the inner end of what carries its TLS, and one end of a
 	// socket pair on which the session process acknowledges (SessionAck).
 	Session *AuthSessionStart `json:"session,omitempty"`
@@ -83,6 +84,7 @@ type AuthReply struct {
 	User       string   `json:"user,omitempty"` // ok: the account's canonical name; failed: what was tried, clean, for the log
 	Code       string   `json:"code,omitempty"`
 	Text       string   `json:"text,omitempty"`
+	Seated     bool     `json:"seated,omitempty"` // ok: master has the connection that came with begin
 }
 
 // An AuthSessionStart is what authd does not know of a session.

@@ -43,10 +43,13 @@ type SessionAck struct {
 
 // A SessionOrder is what master says to a session process, one JSON object a
 // packet on the status connection, where others hear status lines. Exactly one
-// field is set.
+// of the first four fields is set.
 type SessionOrder struct {
 	Start  *SessionStart `json:"start,omitempty"`  // a connection, in the descriptors beside it
 	Kick   uint64        `json:"kick,omitempty"`   // end the session of this number
 	Retire bool          `json:"retire,omitempty"` // say STOPPED-ACCEPTING, let sessions go on for session_drain_time, end
 	Last   bool          `json:"last,omitempty"`   // no Start follows: the answer to STOPPED-ACCEPTING
+	// Parting goes with any of them: StatusEnd may carry the session's last line
+	// for the log.
+	Parting bool `json:"parting,omitempty"`
 }

@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"yubin/internal/auth"
 	"yubin/internal/config"
 	"yubin/internal/ipc"
@@ -38,9 +40,22 @@ func (a *fakeAuth) Mechanisms(context.Context, *auth.Facts) ([]string, error) {
 	return []string{"SCRAM-SHA-256", "PLAIN"}, nil
 }
 
-func (a *fakeAuth) Begin(_ context.Context, m string, initial []byte, _ *auth.Facts) (auth.Exchange, auth.Step) {
+func (a *fakeAuth) Begin(_ context.Context, m string, initial []byte, _ *auth.Facts, seat *auth.Seat) (auth.Exchange, auth.Step) {
 	x := &fakeExchange{a}
 	switch {
+	case m == "EXTERNAL": // nobody knows what became of it
+		if string(initial) == "ann" {
+			x.HandOver(context.Background(), seat)
+		}
+		step := auth.Unavailable()
+		step.Seated = true
+		return x, step
+	case m == "PLAIN" && seat != nil:
+		step := x.Next(context.Background(), initial)
+		if step.State == ipc.AuthOK && len(step.Challenge) == 0 {
+			step.Seated = x.HandOver(context.Background(), seat) == nil
+		}
+		return x, step
 	case m == "DOWN":
 		return x, auth.Unavailable()
 	case initial == nil:
@@ -63,30 +78,28 @@ func (x *fakeExchange) Next(_ context.Context, response []byte) auth.Step {
 
 func (x *fakeExchange) Cancel() {}
 
-func (x *fakeExchange) HandOver(_ context.Context, start ipc.AuthSessionStart, conn, ack *os.File) error {
+func (x *fakeExchange) HandOver(_ context.Context, seat *auth.Seat) error {
 	x.a.mu.Lock()
 	defer x.a.mu.Unlock()
-	x.a.start = start
+	x.a.start = seat.Start
 	said := x.a.ack
 	if said == "" {
-		c, err := net.FileConn(conn)
+		fd, err := unix.Dup(int(seat.Conn))
 		if err != nil {
 			return err
 		}
-		x.a.conns = append(x.a.conns, sock.Wrap(c))
+		c, err := sock.Adopt(fd, nil, nil)
+		if err != nil {
+			return err
+		}
+		x.a.conns = append(x.a.conns, c)
 		b, _ := json.Marshal(ipc.SessionAck{PID: 77})
 		said = string(b)
 	}
 	if said == "-" {
 		return nil
 	}
-	a, err := net.FileConn(ack)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
-	_, err = a.Write([]byte(said))
-	return err
+	return seat.Ack.Reply([]byte(said))
 }
 
 func (a *fakeAuth) session(t *testing.T) net.Conn {
@@ -291,6 +304,22 @@ func TestPlain(t *testing.T) {
 	rest, err := io.ReadAll(s)
 	if all := string(r.auth.start.Unread) + string(rest); all != "aheadmore" || err != nil || r.auth.start.Entry != "pop3" || r.auth.start.Tag != "t" {
 		t.Errorf("got %q, %v, %+v", rest, err, r.auth.start)
+	}
+}
+
+// Where authd died with a connection, what comes on the acknowledgement tells
+// whose the client is.
+func TestUnknown(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, Options{})
+	c := r.dial(nil)
+	c.line()
+	c.ask(t, "LOGIN EXTERNAL eve", "no UNAVAILABLE Internal error occurred. Refer to server log for more information.")
+	fmt.Fprintf(c, "LOGIN EXTERNAL ann\r\n")
+	r.logged(`Login: user=<>, method=EXTERNAL, .*mpid=77`)
+	r.auth.session(t).Write([]byte("hello\r\n"))
+	if got := c.line(); got != "hello" {
+		t.Errorf("got %q", got)
 	}
 }
 

@@ -22,9 +22,9 @@ type pump struct {
 	patience time.Duration // for what passes to be taken
 }
 
-func newPump(client, session net.Conn, patience time.Duration) *pump {
+func newPump(client net.Conn, session *sock.Conn, patience time.Duration) *pump {
 	client.SetDeadline(time.Time{})
-	return &pump{client, session.(*sock.Conn), patience}
+	return &pump{client, session, patience}
 }
 
 const (

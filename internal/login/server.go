@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"yubin/internal/auth"
@@ -67,8 +68,9 @@ type Server struct {
 	clients, failures            int
 	lull                         *lull.Keeper
 
-	mu      sync.Mutex // guards waiting
-	waiting list.List  // *Client that have not logged in, the oldest first
+	early   atomic.Int64 // seats that were made before the login succeeded
+	mu      sync.Mutex   // guards waiting
+	waiting list.List    // *Client that have not logged in, the oldest first
 }
 
 // Options are what a Server works with.

@@ -3,7 +3,6 @@ package master
 import (
 	"encoding/json"
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"yubin/internal/fdpass"
 	"yubin/internal/ipc"
 	"yubin/internal/maillog"
 )
@@ -80,21 +80,25 @@ func (h *host) all() []ipc.Visit {
 // when it has more.
 const maxSpoken = 500
 
-// spoke logs what the process says about a session; it is false for a line that
-// is something else. The session's name in the log comes from master.
+// spoke logs what the process says about a session, also with its end; it is
+// true for a line that is no more than that. The session's name in the log comes
+// from master.
 func (h *host) spoke(line string) bool {
-	rest, ok := strings.CutPrefix(line, ipc.StatusSay+" ")
-	if !ok {
+	word, rest, _ := strings.Cut(line, " ")
+	if word != ipc.StatusSay && word != ipc.StatusEnd {
 		return false
 	}
-	number, text, _ := strings.Cut(rest, " ")
-	n, err := strconv.ParseUint(number, 10, 64)
-	if err != nil {
-		return true
+	number, text, said := strings.Cut(rest, " ")
+	if n, err := strconv.ParseUint(number, 10, 64); err == nil && said {
+		h.note(n, text)
 	}
-	v := h.visit(n)
+	return word == ipc.StatusSay
+}
+
+func (h *host) note(number uint64, text string) {
+	v := h.visit(number)
 	if v == nil {
-		return true
+		return
 	}
 	if now := time.Now(); now.Sub(h.since) >= time.Second {
 		h.since, h.spoken = now, 0
@@ -103,7 +107,6 @@ func (h *host) spoke(line string) bool {
 		time.Sleep(time.Until(h.since.Add(time.Second)))
 	}
 	h.log.Info("%s(%s)<%d><%s>: %s", v.Service, v.User, v.PID, v.Session, text)
-	return true
 }
 
 // heardHost acts on what a session process said.
@@ -120,7 +123,8 @@ func (m *master) heardHost(r report) {
 		m.closeHost(p)
 		p.order(ipc.SessionOrder{Last: true})
 	case ipc.StatusEnd:
-		if n, err := strconv.ParseUint(value, 10, 64); err == nil {
+		number, _, _ := strings.Cut(value, " ")
+		if n, err := strconv.ParseUint(number, 10, 64); err == nil {
 			m.farewell(p.host.leave(n))
 		}
 	}
@@ -166,24 +170,17 @@ func (m *master) buryHost(p *process) {
 // itself to blame.
 func (p *process) order(o ipc.SessionOrder) {
 	if b, err := json.Marshal(o); err == nil {
-		sendNow(p.status, b, nil)
+		sendNow(p.status, b)
 	}
 }
 
 // sendNow sends a packet if there is room for it, and never waits.
-func sendNow(to syscall.Conn, b []byte, files []*os.File) error {
+func sendNow(to syscall.Conn, b []byte, handles ...fdpass.Handle) error {
 	raw, err := to.SyscallConn()
 	if err != nil {
 		return err
 	}
-	var oob []byte
-	if len(files) > 0 {
-		var fds []int
-		for _, f := range files {
-			fds = append(fds, descriptor(f))
-		}
-		oob = unix.UnixRights(fds...)
-	}
+	oob := fdpass.Rights(handles)
 	var sendErr error
 	if err := raw.Control(func(fd uintptr) {
 		sendErr = unix.Sendmsg(int(fd), b, oob, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)

@@ -1,47 +1,45 @@
 package master
 
 import (
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"yubin/internal/ipc"
+	"yubin/internal/maillog"
 )
 
-// A process that keeps its ended sessions to itself, as its user can have it
-// do, gets no more than so many.
-func TestFullHost(t *testing.T) {
+// A line of a session goes into the log under the name that master gave it, also
+// when it comes with the end; lines of others do not.
+func TestSpoke(t *testing.T) {
 	t.Parallel()
-	h := newHost(hostKey{}, nil)
-	for n := range uint64(maxVisits) {
-		if !h.enter(&ipc.Visit{Number: n}) {
-			t.Fatalf("session %d was refused", n)
+	name := filepath.Join(t.TempDir(), "log")
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := maillog.Open(maillog.Options{Tag: "dovecot", File: f})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	h := newHost(hostKey{}, log)
+	h.enter(&ipc.Visit{Number: 7, Service: "pop3", User: "ann", PID: 5, Session: "s"})
+	for line, done := range map[string]bool{
+		"SAY 7 one": true, "SAY 8 foreign": true, "SAY x": true, "END 7 two": false, "END 8 foreign": false, "END 7": false, "READY": false,
+	} {
+		if got := h.spoke(line); got != done {
+			t.Errorf("%q: %v", line, got)
 		}
 	}
-	if h.enter(&ipc.Visit{Number: maxVisits}) {
-		t.Error("one too many was taken")
+	b, err := os.ReadFile(name)
+	for _, want := range []string{"pop3(ann)<5><s>: one\n", "pop3(ann)<5><s>: two\n"} {
+		if err != nil || !strings.Contains(string(b), want) {
+			t.Errorf("the log lacks %q: %s, %v", want, b, err)
+		}
 	}
-	h.leave(7)
-	if !h.enter(&ipc.Visit{Number: maxVisits}) {
-		t.Error("its place was not free again")
-	}
-}
-
-// A user whose processes never end, because she has stopped them, takes nobody
-// else's place.
-func TestRetiredHosts(t *testing.T) {
-	t.Parallel()
-	ann, ben := hostKey{account: "ann"}, hostKey{account: "ben"}
-	m := &master{procs: map[*process]struct{}{}}
-	for m.mayStart(ann, 1000) == nil {
-		m.procs[&process{host: newHost(ann, nil)}] = struct{}{}
-		m.hall.number++
-	}
-	if m.hall.number != maxRetired {
-		t.Errorf("ann has %d processes, want %d", m.hall.number, maxRetired)
-	}
-	if err := m.mayStart(ben, 1000); err != nil {
-		t.Errorf("ben: %v", err)
-	}
-	if m.mayStart(ben, maxRetired) == nil {
-		t.Error("the limit for all does not hold")
+	if strings.Count(string(b), "\n") != 2 {
+		t.Errorf("the log has more: %s", b)
 	}
 }

@@ -45,7 +45,7 @@ type hostKey struct {
 // An arrival is a session on its way to its process.
 type arrival struct {
 	start     ipc.SessionStart
-	conn, ack *os.File
+	conn, ack fdpass.Handle
 }
 
 func (a *arrival) close() {
@@ -57,7 +57,7 @@ func (a *arrival) close() {
 // hear it has the end of the descriptor.
 func (a *arrival) refuse(why string) {
 	if b, err := json.Marshal(ipc.SessionAck{Error: why}); err == nil {
-		sendNow(a.ack, b, nil)
+		a.ack.Reply(b)
 	}
 }
 
@@ -98,7 +98,7 @@ func (m *master) welcome(a *arrival, now time.Time) error {
 	}
 	m.hall.last++
 	a.start.Number = m.hall.last
-	b, err := json.Marshal(ipc.SessionOrder{Start: &a.start})
+	b, err := json.Marshal(ipc.SessionOrder{Start: &a.start, Parting: true})
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (m *master) welcome(a *arrival, now time.Time) error {
 	if !p.host.enter(v) {
 		return errFull
 	}
-	err = sendNow(p.status, b, []*os.File{a.conn, a.ack})
+	err = sendNow(p.status, b, a.conn, a.ack)
 	if err == nil {
 		return nil
 	}
@@ -265,22 +265,22 @@ func receive(ctx context.Context, c *fdpass.Conn, to chan<- *arrival, log *maill
 	}
 	for {
 		a := new(arrival)
-		files, err := c.Recv(&a.start)
+		handles, err := c.RecvHandles(&a.start)
 		if errors.Is(err, fdpass.ErrFiles) { // whoever waits for an answer has the end of his descriptor
 			log.Warn("session of %s: %v", maillog.Clean(a.start.Account.User), err)
 			continue
 		}
-		if err == nil && (len(files) != 2 || a.start.Version != ipc.SessionVersion) {
-			err = fmt.Errorf("a session of version %d with %d descriptors, want version %d and 2", a.start.Version, len(files), ipc.SessionVersion)
+		if err == nil && (len(handles) != 2 || a.start.Version != ipc.SessionVersion) {
+			err = fmt.Errorf("a session of version %d with %d descriptors, want version %d and 2", a.start.Version, len(handles), ipc.SessionVersion)
 		}
 		if err != nil {
-			fdpass.CloseAll(files)
+			fdpass.CloseHandles(handles)
 			if !errors.Is(err, io.EOF) && ctx.Err() == nil {
 				log.Warn("sessions from authd: %v", err)
 			}
 			return
 		}
-		a.conn, a.ack = files[0], files[1]
+		a.conn, a.ack = handles[0], handles[1]
 		select {
 		case to <- a:
 		case <-ctx.Done():

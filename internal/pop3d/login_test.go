@@ -25,7 +25,7 @@ func (n *nobody) Mechanisms(context.Context, *auth.Facts) ([]string, error) {
 	return []string{"SCRAM-SHA-256", "PLAIN"}, nil
 }
 
-func (n *nobody) Begin(ctx context.Context, m string, initial []byte, _ *auth.Facts) (auth.Exchange, auth.Step) {
+func (n *nobody) Begin(ctx context.Context, m string, initial []byte, _ *auth.Facts, _ *auth.Seat) (auth.Exchange, auth.Step) {
 	n.said = append(n.said, m)
 	if initial == nil {
 		return n, auth.Step{State: ipc.AuthGoOn}
@@ -46,7 +46,7 @@ func (n *nobody) Next(_ context.Context, response []byte) auth.Step {
 
 func (n *nobody) Cancel() {}
 
-func (n *nobody) HandOver(context.Context, ipc.AuthSessionStart, *os.File, *os.File) error {
+func (n *nobody) HandOver(context.Context, *auth.Seat) error {
 	return auth.ErrUnsupported
 }
 

@@ -59,7 +59,7 @@ func (srv *server) serve(ctx context.Context, s *session.Session) {
 	v := newVisit(t, drop)
 	v.complain = func(format string, args ...any) { s.Log("Error: "+format, args...) }
 	v.run(ctx, srv.hardErrors)
-	s.Log("Disconnected: %s top=%d/%d, retr=%d/%d, del=%d/%d, size=%d",
+	s.Part("Disconnected: %s top=%d/%d, retr=%d/%d, del=%d/%d, size=%d",
 		v.why, v.tops, v.topOctets, v.retrs, v.retrOctets, v.done, len(v.list), v.total)
 }
 
@@ -67,7 +67,7 @@ func (srv *server) serve(ctx context.Context, s *session.Session) {
 func (srv *server) refuse(t *talk.Conn, s *session.Session, err error) {
 	if errors.Is(err, errInUse) {
 		t.Printf("-ERR [IN-USE] Mailbox is locked by another POP3 session.\r\n")
-		s.Log("Disconnected: Mailbox is locked by another POP3 session")
+		s.Part("Disconnected: Mailbox is locked by another POP3 session")
 	} else {
 		t.Printf("-ERR [SYS/TEMP] Couldn't open INBOX: Internal error occurred. Refer to server log for more information.\r\n")
 		s.Log("Error: Couldn't open INBOX: %v", err)

@@ -49,9 +49,8 @@ func (l *life) run(ctx context.Context, signals <-chan os.Signal) {
 				retire()
 			}
 			l.obey(ctx, o)
-		case n := <-l.ended:
-			l.sessions--
-			l.say(fmt.Sprintf("%s %d", ipc.StatusEnd, n))
+		case s := <-l.ended:
+			l.left(s)
 			idle.Reset(l.idle)
 			l.lull.Stir()
 		case <-idle.C:
@@ -81,11 +80,24 @@ func (l *life) retire() {
 	}
 }
 
+// left tells master that a session has ended.
+func (l *life) left(s *Session) {
+	l.sessions--
+	line := fmt.Sprintf("%s %d", ipc.StatusEnd, s.Start.Number)
+	if s.parting != "" {
+		line += " " + s.parting
+	}
+	l.say(line)
+}
+
 // obey does what master says.
 func (l *life) obey(ctx context.Context, o order) {
+	if o.Parting {
+		l.parting.Store(true)
+	}
 	switch {
-	case o.Start != nil && len(o.files) == 2:
-		if l.begin(ctx, o.Start, o.files[0], o.files[1]) {
+	case o.Start != nil && len(o.handles) == 2:
+		if l.begin(ctx, o.Start, o.handles[0], o.handles[1]) {
 			l.sessions++
 			l.lull.Stir()
 		}
@@ -98,7 +110,7 @@ func (l *life) obey(ctx context.Context, o order) {
 	case o.Kick != 0:
 		l.kick(o.Kick)
 	}
-	fdpass.CloseAll(o.files)
+	fdpass.CloseHandles(o.handles)
 }
 
 // await waits until the sessions have ended, for at most d.
@@ -107,9 +119,8 @@ func (l *life) await(d time.Duration) {
 	defer limit.Stop()
 	for l.sessions > 0 {
 		select {
-		case n := <-l.ended:
-			l.sessions--
-			l.say(fmt.Sprintf("%s %d", ipc.StatusEnd, n))
+		case s := <-l.ended:
+			l.left(s)
 		case <-limit.C:
 			return
 		}

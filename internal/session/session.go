@@ -21,6 +21,7 @@ package session
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -29,6 +30,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -68,35 +70,49 @@ type Session struct {
 	Conn  net.Conn // Start.Start.Unread comes first, and is not in it
 
 	process *process
-	ack     *os.File
+	ack     fdpass.Handle // -1: it has been said
+	parting string        // what goes into the log with the end
 }
 
 // Accept tells the login process that the client is ours. After it the command
 // that logged in is answered; after an error nothing is said.
 func (s *Session) Accept() error {
-	if s.ack == nil {
+	if s.ack < 0 {
 		return errors.New("accepted before")
 	}
-	c, err := net.FileConn(s.ack)
-	s.ack.Close()
-	s.ack = nil
+	defer s.closeAck()
+	b, err := json.Marshal(ipc.SessionAck{PID: os.Getpid()})
 	if err != nil {
 		return err
 	}
-	defer c.Close()
-	u, ok := c.(*net.UnixConn)
-	if !ok {
-		return errors.New("acknowledgement: not a Unix socket")
-	}
-	u.SetDeadline(time.Now().Add(grace))
-	return fdpass.New(u).Send(ipc.SessionAck{PID: os.Getpid()})
+	return s.ack.Reply(b)
 }
+
+func (s *Session) closeAck() {
+	if s.ack >= 0 {
+		s.ack.Close()
+		s.ack = -1
+	}
+}
+
+// maxSaid is the longest line: what master reads at once, and the log keeps less.
+const maxSaid = 6000
 
 // Log writes a line about the session.
 func (s *Session) Log(format string, args ...any) {
-	const most = 6000 // what master reads at once, and the log keeps less
 	text := fmt.Sprintf(format, args...)
-	s.process.say(fmt.Sprintf("%s %d %s", ipc.StatusSay, s.Start.Number, text[:min(len(text), most)]))
+	s.process.say(fmt.Sprintf("%s %d %s", ipc.StatusSay, s.Start.Number, text[:min(len(text), maxSaid)]))
+}
+
+// Part is Log for the last line, which goes with the word that the session has
+// ended.
+func (s *Session) Part(format string, args ...any) {
+	if !s.process.parting.Load() {
+		s.Log(format, args...)
+		return
+	}
+	text := fmt.Sprintf(format, args...)
+	s.parting = text[:min(len(text), maxSaid)]
 }
 
 // grace is what sessions have at SIGTERM.
@@ -106,7 +122,9 @@ const grace = 5 * time.Second
 type process struct {
 	h      Handler
 	status *fdpass.Conn
-	ended  chan uint64 // the number of a session that has ended
+	ended  chan *Session // that have ended
+	// parting tells that master takes a line for the log with the end of a session.
+	parting atomic.Bool
 
 	mu   sync.Mutex // guards open
 	open map[uint64]*opened
@@ -127,7 +145,7 @@ func Run(ctx context.Context, env *cli.Env, h Handler) error {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer signal.Stop(signals)
-	p := &process{h: h, status: status, ended: make(chan uint64), open: map[uint64]*opened{}}
+	p := &process{h: h, status: status, ended: make(chan *Session), open: map[uint64]*opened{}}
 	defer status.Close()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(ErrShutdown)
@@ -175,7 +193,7 @@ func (p *process) say(line string) {
 // An order is one of master's, with the descriptors beside it.
 type order struct {
 	ipc.SessionOrder
-	files []*os.File
+	handles []fdpass.Handle
 }
 
 // listen hears master until it has gone.
@@ -184,7 +202,7 @@ func (p *process) listen(to chan<- order) {
 	for {
 		var o order
 		var err error
-		o.files, err = p.status.Recv(&o.SessionOrder)
+		o.handles, err = p.status.RecvHandles(&o.SessionOrder)
 		if err != nil && !errors.Is(err, fdpass.ErrFiles) {
 			return
 		}
@@ -193,9 +211,8 @@ func (p *process) listen(to chan<- order) {
 }
 
 // begin starts a session; it is false when there is none.
-func (l *life) begin(ctx context.Context, st *ipc.SessionStart, conn, ack *os.File) bool {
-	c, err := net.FileConn(conn)
-	conn.Close()
+func (l *life) begin(ctx context.Context, st *ipc.SessionStart, conn, ack fdpass.Handle) bool {
+	c, err := sock.Adopt(int(conn), nil, nil)
 	s := &Session{Start: st, process: l.process, ack: ack}
 	if err != nil {
 		ack.Close()
@@ -203,7 +220,7 @@ func (l *life) begin(ctx context.Context, st *ipc.SessionStart, conn, ack *os.Fi
 		l.say(fmt.Sprintf("%s %d", ipc.StatusEnd, st.Number))
 		return false
 	}
-	s.Conn = sock.Wrap(c)
+	s.Conn = c
 	ctx, end := context.WithCancelCause(ctx)
 	l.mu.Lock()
 	l.open[st.Number] = &opened{s, end}
@@ -219,13 +236,11 @@ func (l *life) begin(ctx context.Context, st *ipc.SessionStart, conn, ack *os.Fi
 // forget is the end of a session.
 func (p *process) forget(s *Session) {
 	s.Conn.Close()
-	if s.ack != nil {
-		s.ack.Close()
-	}
+	s.closeAck()
 	p.mu.Lock()
 	delete(p.open, s.Start.Number)
 	p.mu.Unlock()
-	p.ended <- s.Start.Number
+	p.ended <- s
 }
 
 // serve runs the handler. It is the one place where a session's panic is

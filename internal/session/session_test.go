@@ -34,7 +34,7 @@ func newStage(t *testing.T, h Handler) *stage {
 		t.Fatal(err)
 	}
 	s := &stage{t: t, master: ours, signals: make(chan os.Signal, 1), done: make(chan struct{})}
-	p := &process{h: h, status: theirs, ended: make(chan uint64), open: map[uint64]*opened{}}
+	p := &process{h: h, status: theirs, ended: make(chan *Session), open: map[uint64]*opened{}}
 	l := life{process: p, idle: time.Minute, drain: time.Minute, lull: lull.New()}
 	go func() {
 		defer close(s.done)
@@ -200,6 +200,23 @@ func TestEnds(t *testing.T) {
 		t.Errorf("SIGTERM: got %q", got)
 	}
 	<-s.done
+}
+
+// The last line for the log goes with the end, once master is known to take it so.
+func TestPart(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, Handler{Serve: func(_ context.Context, s *Session) { s.Part("Bye %d", s.Start.Number) }})
+	for _, want := range [][]string{{"SAY 1 Bye 1", "END 1"}, {"END 2 Bye 2"}} {
+		s.enter()
+		for _, w := range want {
+			if got := s.hear(); got != w {
+				t.Errorf("got %q, want %q", got, w)
+			}
+		}
+		if err := s.master.Send(ipc.SessionOrder{Kick: 99, Parting: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // What master sends before it has heard STOPPED-ACCEPTING is served; the

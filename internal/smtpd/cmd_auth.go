@@ -103,7 +103,7 @@ func (a *attempt) run(ctx context.Context, initial []byte) smtp.Reply {
 		without.Exporter = nil
 		facts.TLS = &without
 	}
-	x, step := s.srv.login.server.Begin(ctx, a.mechanism, initial, facts)
+	x, step := s.srv.login.server.Begin(ctx, a.mechanism, initial, facts, nil)
 	a.exchange = x
 	for step.State == ipc.AuthGoOn {
 		response, err := a.ask(ctx, step.Challenge)

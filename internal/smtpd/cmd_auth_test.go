@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -35,7 +34,7 @@ func (f *fakeServer) Mechanisms(context.Context, *auth.Facts) ([]string, error) 
 	return f.mechs, f.err
 }
 
-func (f *fakeServer) Begin(_ context.Context, mechanism string, initial []byte, facts *auth.Facts) (auth.Exchange, auth.Step) {
+func (f *fakeServer) Begin(_ context.Context, mechanism string, initial []byte, facts *auth.Facts, _ *auth.Seat) (auth.Exchange, auth.Step) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.facts = facts
@@ -122,7 +121,7 @@ func (x *fakeExchange) Cancel() {
 	x.f.open--
 }
 
-func (x *fakeExchange) HandOver(context.Context, ipc.AuthSessionStart, *os.File, *os.File) error {
+func (x *fakeExchange) HandOver(context.Context, *auth.Seat) error {
 	return auth.ErrUnsupported
 }
 
