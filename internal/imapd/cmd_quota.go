@@ -89,7 +89,8 @@ func (v *visit) setQuota(context.Context) (reply, error) {
 	return reply{}, no("NOPERM", "The administrator sets limits.")
 }
 
-// deletedStorage is the STATUS item DELETED-STORAGE (RFC 9208, 4.1.4).
+// deletedStorage is the STATUS item DELETED-STORAGE (RFC 9208, 4.1.4), in octets:
+// sizes may stand in for it.
 func deletedStorage(_ *visit, w *mailbox.View) (uint64, error) {
-	return kibi(w.StoredWith(mailbox.Trashed)), nil
+	return uint64(w.StoredWith(mailbox.Trashed)), nil
 }

@@ -124,7 +124,7 @@ func TestQuota(t *testing.T) {
 		C: g STORE 2 +FLAGS.SILENT (\Deleted)
 		S: g OK ...
 		C: h STATUS Trash (DELETED DELETED-STORAGE)
-		S: * STATUS Trash (DELETED 1 DELETED-STORAGE 3)
+		S: * STATUS Trash (DELETED 1 DELETED-STORAGE 3000)
 		S: h OK ...
 		C: i EXPUNGE
 		S: * 2 EXPUNGE

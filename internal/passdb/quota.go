@@ -3,6 +3,8 @@ package passdb
 import (
 	"fmt"
 	"strings"
+
+	"yubin/internal/quota"
 )
 
 // Fields about the quota: Dovecot 2.3's rules, which it numbers from 2 on, and
@@ -65,4 +67,13 @@ func (e *Entry) SetQuota(rules []string) {
 		kept = append(kept, Field{Name: name, Value: rule})
 	}
 	e.Fields = kept
+}
+
+// checkQuota tells what is wrong with the rules.
+func (e *Entry) checkQuota() error {
+	if len(e.Fields) == 0 {
+		return nil
+	}
+	_, err := (*quota.Rules)(nil).With(e.Person().Quota)
+	return err
 }

@@ -1,6 +1,9 @@
 package passdb
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestQuotaRules(t *testing.T) {
 	t.Parallel()
@@ -29,5 +32,16 @@ func TestQuotaRules(t *testing.T) {
 		if got := e.Person(); got.Quota != "" {
 			t.Errorf("%s: taken away, got %q", fields, got.Quota)
 		}
+	}
+}
+
+// A rule that cannot be read is named with its line.
+func TestWrongQuota(t *testing.T) {
+	t.Parallel()
+	said := ""
+	_, err := parseEntries([]byte("ann@x.test:::::::userdb_quota_rule=*:storage=1G\nben@x.test:::::::userdb_quota_rule=1G\n"),
+		func(line int, what string) { said += string(rune('0'+line)) + " " + what + "\n" })
+	if err != nil || !strings.HasPrefix(said, `2 the account's quota rule "1G": `) || strings.Count(said, "\n") != 1 {
+		t.Errorf("got %q, %v", said, err)
 	}
 }

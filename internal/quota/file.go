@@ -43,8 +43,8 @@ var errNoFile = errors.New("maildirsize is not a regular file")
 // open opens maildirsize and locks it: unix.LOCK_SH or unix.LOCK_EX.
 func (m *Maildir) open(how int) (*file, error) {
 	for end := time.Now().Add(lockTime); ; {
-		// Not to wait for who writes into a FIFO.
-		f, err := m.root.OpenFile(File, os.O_RDWR|os.O_APPEND|unix.O_NONBLOCK, 0)
+		// Opened to read and write, not even a FIFO makes anybody wait.
+		f, err := m.root.OpenFile(File, os.O_RDWR|os.O_APPEND, 0)
 		if err != nil {
 			return nil, err
 		}

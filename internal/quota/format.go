@@ -33,9 +33,10 @@ func parse(b []byte) (s sheet, err error) {
 	if len(b) > maxFile || len(rest) == 0 || rest[len(rest)-1] != '\n' {
 		return s, errStale
 	}
-	for line := range bytes.SplitSeq(rest[:len(rest)-1], []byte("\n")) {
-		u, ok := parseLine(string(line))
-		if !ok {
+	for len(rest) > 0 {
+		var u Usage
+		ok := false
+		if u, rest, ok = parseLine(rest); !ok {
 			return s, errStale
 		}
 		s.used = s.used.plus(u)
@@ -72,17 +73,44 @@ func parseLimit(line string) (u Usage) {
 	return u
 }
 
-// parseLine reads a pair of numbers.
-func parseLine(line string) (u Usage, ok bool) {
-	words := strings.Fields(line)
-	if len(words) != 2 {
-		return u, false
+// parseLine reads a pair of numbers and the end of the line.
+func parseLine(b []byte) (u Usage, rest []byte, ok bool) {
+	var ok1, ok2 bool
+	u.Bytes, b, ok1 = parseNumber(b)
+	u.Count, b, ok2 = parseNumber(b)
+	b = skipBlanks(b)
+	if !ok1 || !ok2 || len(b) == 0 || b[0] != '\n' {
+		return u, nil, false
 	}
-	var err1, err2 error
-	u.Bytes, err1 = strconv.ParseInt(words[0], 10, 64)
-	u.Count, err2 = strconv.ParseInt(words[1], 10, 64)
-	within := func(n int64) bool { return n >= -most && n <= most }
-	return u, err1 == nil && err2 == nil && within(u.Bytes) && within(u.Count)
+	return u, b[1:], true
+}
+
+// parseNumber reads a number and what is blank before it. By hand, since each
+// delivery reads hundreds of lines.
+func parseNumber(b []byte) (n int64, rest []byte, ok bool) {
+	b = skipBlanks(b)
+	sign := int64(1)
+	if len(b) > 0 && (b[0] == '-' || b[0] == '+') {
+		if b[0] == '-' {
+			sign = -1
+		}
+		b = b[1:]
+	}
+	digits := 0
+	for digits < len(b) && b[digits] >= '0' && b[digits] <= '9' && n <= most {
+		n = n*10 + int64(b[digits]-'0')
+		digits++
+	}
+	rest = b[digits:]
+	ends := len(rest) > 0 && (rest[0] == ' ' || rest[0] == '\t' || rest[0] == '\r' || rest[0] == '\n')
+	return sign * n, rest, digits > 0 && n <= most && ends
+}
+
+func skipBlanks(b []byte) []byte {
+	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t' || b[0] == '\r') {
+		b = b[1:]
+	}
+	return b
 }
 
 // appendLimit writes the first line, as Dovecot does, which compares it.

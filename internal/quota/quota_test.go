@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestRules(t *testing.T) {
@@ -409,6 +411,7 @@ func TestNoFile(t *testing.T) {
 	t.Parallel()
 	for name, make := range map[string]func(path string) error{
 		"directory":      func(p string) error { return os.Mkdir(p, 0o700) },
+		"FIFO":           func(p string) error { return unix.Mkfifo(p, 0o600) },
 		"link out":       func(p string) error { return os.Symlink("/etc/passwd", p) },
 		"link to itself": func(p string) error { return os.Symlink(File, p) },
 	} {
