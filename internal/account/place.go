@@ -52,6 +52,7 @@ type Person struct {
 	Name     string // login name, or user@domain; in lower case
 	UID, GID string // numbers or names; "": none
 	Home     string
+	Shell    string
 	Mail     string // userdb_mail: maildir:PATH
 	Quota    string // quota_rule
 }
@@ -103,10 +104,25 @@ func ParsePasswd(line string) (*Person, error) {
 	if len(f) != 7 {
 		return nil, misconfigured(nil, "the user's account entry has %d fields, want 7", len(f))
 	}
-	return &Person{Name: f[0], UID: f[2], GID: f[3], Home: f[5]}, nil
+	return &Person{Name: f[0], UID: f[2], GID: f[3], Home: f[5], Shell: f[6]}, nil
 }
 
-// System is the account of a user of the system.
+// Mbox is the path of a user's mailbox where it is an mbox file; "": it is a
+// Maildir, which System knows. spool tells that it is in mail_spool_directory. Of
+// an account with a fault there is no path either.
+func (p *Places) Mbox(u *Person) (file string, spool bool) {
+	switch {
+	case strings.HasSuffix(p.HomeMailbox, "/") || p.HomeMailbox == "" && strings.HasSuffix(p.Spool, "/"):
+		return "", false
+	case p.HomeMailbox != "" && strings.HasPrefix(u.Home, "/"):
+		return path.Join(u.Home, p.HomeMailbox), false
+	case p.HomeMailbox == "" && segment(u.Name):
+		return path.Join(p.Spool, u.Name), true
+	}
+	return "", false
+}
+
+// System is the account of a user of the system whose mailbox is a Maildir.
 func (p *Places) System(u *Person) (*ipc.Account, error) {
 	uid, err := ParseID(u.UID)
 	if err != nil {
@@ -119,19 +135,19 @@ func (p *Places) System(u *Person) (*ipc.Account, error) {
 	a := &ipc.Account{User: u.Name, UID: uid, GID: gid, Home: u.Home, Quota: u.Quota}
 	if p.HomeMailbox != "" {
 		switch {
-		case !strings.HasSuffix(p.HomeMailbox, "/"):
-			return nil, noMbox("home_mailbox")
 		case !strings.HasPrefix(u.Home, "/"):
 			return nil, incomplete("user %q has no home directory", u.Name)
+		case !strings.HasSuffix(p.HomeMailbox, "/"):
+			return nil, noMbox("home_mailbox")
 		}
 		a.Base, a.Mailbox = u.Home, p.HomeMailbox
 		return a, nil
 	}
-	if !strings.HasSuffix(p.Spool, "/") {
-		return nil, noMbox("mail_spool_directory")
-	}
 	if !fs.ValidPath(u.Name) || u.Name == "." || strings.Contains(u.Name, "/") {
 		return nil, misconfigured(nil, "the name of user %q cannot be that of a mailbox", u.Name)
+	}
+	if !strings.HasSuffix(p.Spool, "/") {
+		return nil, noMbox("mail_spool_directory")
 	}
 	// Everybody may be able to make entries in the spool: a link or a directory
 	// that somebody put in a user's place is not that user's mailbox.
@@ -139,9 +155,9 @@ func (p *Places) System(u *Person) (*ipc.Account, error) {
 	return a, nil
 }
 
-// noMbox is the error of a mailbox that is not a Maildir.
+// noMbox is the error of a mailbox that is not a Maildir, for those who read it.
 func noMbox(parameter string) error {
-	return misconfigured(nil, "%s names an mbox file, which this version does not deliver to; set home_mailbox = Maildir/", parameter)
+	return misconfigured(nil, "%s names an mbox file, which is delivered to but not served here; set home_mailbox = Maildir/", parameter)
 }
 
 // Of is the account of somebody that a backend knows. One without a domain and
@@ -199,6 +215,9 @@ func (p *Places) listed(u *Person, domain string) (string, error) {
 	}
 	// Not for its catch-all: that mailbox is somebody else's to read.
 	mailbox, _, err := p.Tables.mailbox([]string{u.Name})
+	if err == nil && mailbox != "" && !strings.HasSuffix(mailbox, "/") {
+		err = misconfigured(nil, "virtual_mailbox_maps names an mbox file, which is delivered to but not served here; end the path in / for a Maildir")
+	}
 	if err != nil {
 		return "", err
 	}

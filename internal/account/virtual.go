@@ -73,7 +73,8 @@ func OpenBefore(c *config.Config, options ...table.Option) (*Virtual, error) {
 }
 
 // Find is the account that mail for addr belongs to: of the address, of it
-// without its extension, or the catch-all of its domain. nil: there is none.
+// without its extension, or the catch-all of its domain. nil: there is none. Its
+// mailbox is an mbox file where the name does not end in a slash.
 func (v *Virtual) Find(addr string) (*ipc.Account, error) {
 	keys := route.Keys(strings.ToLower(addr), v.Delimiter, false)
 	where, found, err := v.mailbox(keys)
@@ -102,8 +103,6 @@ func (v *Virtual) mailbox(keys []string) (where string, found bool, err error) {
 		return "", false, unread("virtual_mailbox_maps", err)
 	case !found:
 		return "", false, nil
-	case !strings.HasSuffix(where, "/"):
-		return "", false, misconfigured(nil, "virtual_mailbox_maps names an mbox file, which this version does not deliver to; end the path in / for a Maildir")
 	case strings.Trim(where, "/.") == "":
 		return "", false, misconfigured(nil, "virtual_mailbox_maps has no path for this mailbox")
 	case !path.IsAbs(v.Base):

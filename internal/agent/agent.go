@@ -115,7 +115,7 @@ func (s *Server) read(c *conn) {
 			}
 			return
 		}
-		if p.Version != ipc.DeliverVersion && len(p.Requests) == 0 {
+		if !understood(p.Version) && len(p.Requests) == 0 {
 			s.Log.Warn("the queue manager speaks version %d of the delivery protocol, want %d: connection closed", p.Version, ipc.DeliverVersion)
 			fdpass.CloseAll(files)
 			return
@@ -128,7 +128,7 @@ func (s *Server) read(c *conn) {
 			c.mu.Lock()
 			c.open++
 			c.mu.Unlock()
-			if p.Version != ipc.DeliverVersion || r.left == 0 {
+			if !understood(p.Version) || r.left == 0 {
 				s.refuse(r, p.Version)
 				continue
 			}
@@ -138,6 +138,12 @@ func (s *Server) read(c *conn) {
 			fdpass.CloseAll(files)
 		}
 	}
+}
+
+// understood tells whether requests of a version are: the one before had no
+// members, and takes what it does not know for a deferral.
+func understood(version int) bool {
+	return version == ipc.DeliverVersion || version == ipc.DeliverVersion-1
 }
 
 // refuse answers what cannot be understood.

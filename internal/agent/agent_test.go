@@ -155,7 +155,7 @@ func TestRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := recv(t, c)
-	if len(r) != 1 || len(r[0].Results) != 2 || r[0].Results[1].Status != ipc.Deferred || r[0].Results[1].Text != "delivery request of version 99, want 2" {
+	if len(r) != 1 || len(r[0].Results) != 2 || r[0].Results[1].Status != ipc.Deferred || r[0].Results[1].Text != "delivery request of version 99, want 3" {
 		t.Errorf("another version: %+v", r)
 	}
 	p = packet(2)

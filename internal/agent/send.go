@@ -82,7 +82,7 @@ func fit(replies []ipc.Reply) int {
 // bound is what a result takes at the most: JSON needs at most six octets for one.
 func bound(r *ipc.Result) int {
 	const frame, escaped = 300, 6
-	text := len(r.Text) + len(r.Relay) + len(r.Host) + len(r.Code) + len(r.Status) + len(r.Header)
+	text := len(r.Text) + len(r.Relay) + len(r.Host) + len(r.Code) + len(r.Status) + len(r.Program) + len(r.Header)
 	for _, t := range r.To {
 		text += len(t.Address) + len(`{"a":"","x":true},`)
 	}

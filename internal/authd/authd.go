@@ -67,6 +67,8 @@ type daemon struct {
 	logins *logins
 	acme   *subscriber // nil: no certificate is got
 	roles  map[string]role
+
+	patience time.Duration // with a client that has not said who it is
 }
 
 // A role is one conversation: who may have it, and what follows the Hello.
@@ -98,7 +100,7 @@ func newDaemon(c *config.Config, log *maillog.Logger, key []byte) (*daemon, erro
 		return nil, err
 	}
 	users := &users{log, backends}
-	d := &daemon{log: log, logins: logins, acme: acme, roles: map[string]role{
+	d := &daemon{log: log, logins: logins, acme: acme, patience: patience, roles: map[string]role{
 		ipc.RoleRelay: {ipc.RelayVersion, ids.Trusted(config.SmtpUser.Of(c)), relay.serve},
 		ipc.RoleUser:  {ipc.UserVersion, ids.Trusted(config.SmtpdUser.Of(c), config.MailOwner.Of(c)), users.serve},
 		ipc.RoleAuth:  {ipc.AuthVersion, union(logins.ofSMTP, logins.ofLogin), logins.serve},
@@ -145,9 +147,10 @@ func (d *daemon) converse(ctx context.Context, nc net.Conn) {
 		return
 	}
 	var hello ipc.Hello
-	if !receive(d.log, c, &hello) {
+	if !receiveBy(d.log, c, &hello, time.Now().Add(d.patience)) {
 		return
 	}
+	c.Unix().SetReadDeadline(time.Time{}) // how long it may be silent from now on is its role's affair
 	r, ok := d.roles[hello.Role]
 	switch {
 	case !ok || !r.users[peer.Uid]:

@@ -182,7 +182,7 @@ func TestUnreadableTable(t *testing.T) {
 func TestStrangers(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.d = &daemon{log: r.d.log, roles: map[string]role{
+	r.d = &daemon{log: r.d.log, patience: patience, roles: map[string]role{
 		ipc.RoleRelay: r.d.roles[ipc.RoleRelay],
 		"smtpd":       {1, map[uint32]bool{0xfffffffe: true}, nil},
 	}}

@@ -687,6 +687,28 @@ func TestAuthConversation(t *testing.T) {
 	}
 }
 
+// A program that has said who it is may be silent for as long as it likes, and ask
+// then.
+func TestQuietClient(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	d := *r.d
+	d.patience = time.Second
+	r.d = &d
+	c := r.connect(ipc.Hello{Version: ipc.AuthVersion, Role: ipc.RoleAuth})
+	time.Sleep(d.patience + 200*time.Millisecond)
+	c.Unix().SetDeadline(time.Now().Add(30 * time.Second))
+	if err := c.Send(ipc.AuthRequest{Op: ipc.AuthMechanisms, Facts: &ipc.AuthFacts{Service: "smtp", Client: "192.0.2.1"}}); err != nil {
+		t.Fatal(err)
+	}
+	var a ipc.AuthReply
+	files, err := c.Recv(&a)
+	fdpass.CloseAll(files)
+	if err != nil || a.State != ipc.AuthOK {
+		t.Errorf("got %+v, %v", a, err)
+	}
+}
+
 // The key outlives the process, and is nobody else's.
 func TestLastingKey(t *testing.T) {
 	t.Parallel()

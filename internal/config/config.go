@@ -230,7 +230,10 @@ func (c *Config) parseFor(d *Def, transport string) (any, error) {
 }
 
 func (c *Config) parseText(d *Def, name, raw string) (any, error) {
-	text, err := c.Expand(raw)
+	text, err := raw, error(nil)
+	if !d.unexpanded {
+		text, err = c.Expand(raw)
+	}
 	if err != nil {
 		return nil, c.Problem(name, fmt.Sprintf("%v, have %q", err, raw))
 	}

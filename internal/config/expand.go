@@ -21,6 +21,9 @@ type expansion struct {
 	depth  int
 	macros int
 	total  int // octets written, parts that were tested or compared included
+
+	flat    bool // values are not expanded themselves
+	missing bool // an unknown name stood for a value
 }
 
 func expand(text string, lookup func(string) (string, bool)) (string, error) {
@@ -159,7 +162,11 @@ func cutBraces(text string) (inside, rest string, err error) {
 
 // name appends the value of a name, expanded; an unknown one is empty.
 func (e *expansion) name(name string) error {
-	value, _ := e.lookup(name)
+	value, ok := e.lookup(name)
+	if e.flat {
+		e.missing = e.missing || !ok
+		return e.write(value)
+	}
 	return e.text(value)
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -56,7 +57,6 @@ var translations = [...]translation{
 	{"cleanup", "", "smtpd(8), pickup(8) and qmgr(8) do its work"},
 	{"dnsblog", "", "there is no postscreen yet"},
 	{"flush", "", "qmgr(8) flushes by destination itself"},
-	{"pipe", "", "there is no pipe transport yet"},
 	{"postlogd", "", "each daemon writes its log itself"},
 	{"postscreen", "", "there is no postscreen yet"},
 	{"proxymap", "", "each program reads its tables itself"},
@@ -88,6 +88,16 @@ func LoadMaster(dir string, c *Config) ([]MasterService, []Problem, error) {
 	}
 	services, problems := parseMaster(file, string(b), limit.(int))
 	return services, problems, nil
+}
+
+// Services is LoadMaster for one who only wants the services.
+func Services(c *Config) ([]MasterService, error) {
+	services, _, err := LoadMaster(c.Dir, c)
+	var wrong Problem // a value, which `mailctl check` reports
+	if errors.As(err, &wrong) {
+		err = nil
+	}
+	return services, err
 }
 
 // usualLimit is the default of default_process_limit.
@@ -179,10 +189,14 @@ func readService(file string, l line, limit int) (s MasterService, problems []Pr
 		note("%s %s is not started: there are no services of this type", s.Name, s.Type)
 		return s, problems, false
 	}
-	if s.Args, err = masterArgs(s.Name, s.Args); err != nil {
+	options, operands := s.Args, []string(nil)
+	if s.Command == "pipe" {
+		options, operands = splitOperands(s.Args)
+	}
+	if options, err = masterArgs(s.Name, options); err != nil {
 		return leftOut(err)
 	}
-	s.Args = append(slices.Clone(args), s.Args...)
+	s.Args = slices.Concat(args, options, operands)
 	return s, problems, true
 }
 

@@ -97,6 +97,20 @@ func parseWakeup(v string) (d time.Duration, ifUsed bool, err error) {
 	return time.Duration(n) * time.Second, ifUsed, nil
 }
 
+// splitOperands parts the options of pipe(8) from its attributes, which begin
+// with the first word that is no option.
+func splitOperands(args []string) (options, operands []string) {
+	i := 0
+	for i < len(args) && strings.HasPrefix(args[i], "-") {
+		if args[i] == "-o" {
+			i++
+		}
+		i++
+	}
+	i = min(i, len(args))
+	return args[:i], args[i:]
+}
+
 // masterArgs brings a daemon's options into one shape. Anything unknown is
 // refused rather than dropped: a misspelt -o may be the one that keeps
 // strangers out. Values may refer to $service_name, which is the service's.

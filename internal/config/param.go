@@ -21,11 +21,12 @@ type Def struct {
 	// a constant.
 	Computed string
 
-	computed func(*Config) string // the default, when it is not a constant
-	check    func(value string) (any, error)
-	suffix   string   // of TRANSPORT_..., the same parameter of one transport
-	postfix  []string // values that stand for the default: what they name is Postfix's
-	index    int
+	computed   func(*Config) string // the default, when it is not a constant
+	check      func(value string) (any, error)
+	unexpanded bool     // $name in it is for the time of use: Template
+	suffix     string   // of TRANSPORT_..., the same parameter of one transport
+	postfix    []string // values that stand for the default: what they name is Postfix's
+	index      int
 }
 
 // Typed parameters. Of returns the value in c; a program declares the
@@ -72,13 +73,17 @@ func (p Duration) For(c *Config, transport string) time.Duration {
 func (p Int) perTransport() Int { return p.familyOf(strings.TrimPrefix(p.Name, "default")) }
 
 func (p Duration) perTransport() Duration {
-	p.suffix = strings.TrimPrefix(p.Name, "default")
-	return p
+	return p.familyOf(strings.TrimPrefix(p.Name, "default"))
 }
 
 // familyOf is perTransport for a parameter whose own name has no "default" in
 // front.
 func (p Int) familyOf(suffix string) Int {
+	p.suffix = suffix
+	return p
+}
+
+func (p Duration) familyOf(suffix string) Duration {
 	p.suffix = suffix
 	return p
 }
@@ -121,6 +126,13 @@ func computed(name, inWords string, f func(*Config) string, doc string) String {
 }
 
 func text(v string) (any, error) { return v, nil }
+
+// template is a str whose $name are those of a delivery, and not parameters.
+func template(name, def, doc string) String {
+	d := str(name, def, doc)
+	d.Type, d.unexpanded = "text with $name of the delivery", true
+	return d
+}
 
 // path is a str that holds an absolute path. theirs are the places of
 // Postfix's own files, whose stock configuration means ours here.

@@ -9,5 +9,5 @@ var (
 		keeps the local part. The first table that has a key counts; a table that cannot be read has the mail wait.`)
 	PropagateExtensions = list("propagate_unmatched_extensions", "canonical, virtual", `
 		Which tables append the extension of an address to their value where the key was the address without it: canonical, virtual, alias,
-		forward, include, generic. Only generic is of consequence so far.`)
+		forward, include, generic.`)
 )

@@ -52,26 +52,46 @@ func (d *Decoder) Text() Text {
 // CloseText takes the ")" behind a text.
 func (d *Decoder) CloseText() { d.want(')') }
 
-// Part reads the head of a part of CATENATE: a URL, or a literal follows. ok is
-// false at the end of the list, whose ")" has been taken.
-func (d *Decoder) Part(first bool) (url string, text, ok bool) {
+// Kinds of parts of CATENATE.
+const (
+	PartURL  = "URL"
+	PartText = "TEXT" // a literal follows
+	PartUTF8 = "UTF8" // "(" has been taken, a literal8 follows (RFC 9755, 4)
+)
+
+// Part reads the head of a part of CATENATE; "" is the end of the list, whose
+// ")" has been taken.
+func (d *Decoder) Part(first bool) (kind, url string) {
 	if d.take(')') {
 		if first {
 			d.Fail("Expected TEXT or URL")
 		}
-		return "", false, false
+		return "", ""
 	}
 	if !first {
 		d.SP()
 	}
-	switch d.Keyword() {
-	case "TEXT":
-		d.SP()
-		return "", true, d.err == nil
-	case "URL":
-		d.SP()
-		return d.AString(), false, d.err == nil
+	kind = d.Keyword()
+	d.SP()
+	switch kind {
+	case PartText:
+	case PartUTF8:
+		d.want('(')
+	case PartURL:
+		url = d.AString()
+	default:
+		d.Fail("Expected TEXT or URL")
 	}
-	d.Fail("Expected TEXT or URL")
-	return "", false, false
+	if d.err != nil {
+		return "", ""
+	}
+	return kind, url
+}
+
+// Replace reads the head of REPLACE: the number of a message, or Star, and the
+// mailbox (RFC 8508, 5).
+func (d *Decoder) Replace() (n uint32, mailbox string) {
+	n = d.setNumber(true)
+	d.SP()
+	return n, d.AString()
 }

@@ -11,6 +11,7 @@
 //	select.go    SELECT, EXAMINE, CREATE, STATUS (RFC 7162, 6154)
 //	list.go      LIST (RFC 5258, 5819)
 //	append.go    APPEND, CATENATE, REPLACE (RFC 3502, RFC 4469, RFC 8508)
+//	url.go       URLs of messages (RFC 5092)
 //	fetch.go     FETCH (RFC 3516, 7162, 8474, 8514, 8970)
 //	search.go    SEARCH, SORT, THREAD (RFC 4731, 5182, 5256, 5032, 7162)
 //	quota.go     SETQUOTA (RFC 9208)

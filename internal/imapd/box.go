@@ -19,8 +19,10 @@ type box struct {
 	snap *mailbox.Snapshot
 	// told are flags that the client knows beyond snap, since it set them or was
 	// told.
-	told  map[uint32]mailbox.Message
+	told  map[uint32]told
 	saved []imap.Range // "$", UIDs (RFC 5182)
+	// heard is the mod-sequence up to which the client believes to know all.
+	heard uint64
 }
 
 // at returns the index that the view has for the client's message i; false: it
@@ -40,19 +42,25 @@ func (b *box) message(i int) mailbox.Message {
 	return b.snap.Message(i)
 }
 
+// told is what a client knows of a message.
+type told struct {
+	mailbox.Message
+	mod uint64 // 0: it was not told (RFC 7162)
+}
+
 // tell notes what flags the client knows of.
-func (b *box) tell(m mailbox.Message) {
+func (b *box) tell(m mailbox.Message, mod uint64) {
 	if b.told == nil {
-		b.told = map[uint32]mailbox.Message{}
+		b.told = map[uint32]told{}
 	}
-	b.told[m.UID] = m
+	b.told[m.UID] = told{m, mod}
 }
 
 // known returns message i with the flags that the client knows.
 func (b *box) known(i int) mailbox.Message {
 	m := b.snap.Message(i)
 	if t, ok := b.told[m.UID]; ok {
-		return t
+		return t.Message
 	}
 	return m
 }
@@ -147,6 +155,7 @@ func (v *visit) sync(held bool) error {
 	if c.Reset {
 		return v.end("UIDVALIDITY changed", "[UNAVAILABLE] The mailbox has a new UIDVALIDITY.")
 	}
+	b.comeBack(c, now)
 	if held && len(c.Gone) > 0 {
 		return nil
 	}
@@ -159,42 +168,83 @@ func (v *visit) report(c *mailbox.Changes, now *mailbox.Snapshot) error {
 	if words := now.Keywords(); !slices.Equal(words, b.snap.Keywords()) {
 		v.sayFlags(now)
 	}
-	for _, uid := range slices.Backward(c.Gone) {
-		i, _ := b.snap.Index(uid)
-		if err := v.Printf("* %d EXPUNGE\r\n", i+1); err != nil {
-			return err
-		}
+	if err := v.sayGone(c.Gone); err != nil {
+		return err
 	}
-	flags := b.others(c, now)
+	flags := v.others(c, now)
 	b.snap, b.told = now, nil
 	if len(c.New) > 0 {
 		v.sayExists()
 	}
 	for _, uid := range flags {
 		i, _ := now.Index(uid)
-		if err := v.sayFetchFlags(i, now.Message(i), v.rev2 || v.cmd != nil && v.cmd.uid); err != nil {
+		if err := v.sayFetchFlags(i, now.Message(i), v.rev2 || v.qresync || v.cmd != nil && v.cmd.uid); err != nil {
+			return err
+		}
+	}
+	if len(c.Gone)+len(c.New) > 0 {
+		b.heard = 0 // no FETCH has told their mod-sequence
+	}
+	return nil
+}
+
+// sayGone tells which messages are gone.
+func (v *visit) sayGone(uids []uint32) error {
+	if len(uids) == 0 {
+		return nil
+	}
+	if v.qresync {
+		return v.Printf("* VANISHED %s\r\n", uidSet(uids))
+	}
+	for _, uid := range slices.Backward(uids) {
+		i, _ := v.box.snap.Index(uid)
+		if err := v.Printf("* %d EXPUNGE\r\n", i+1); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// comeBack makes of a message that another program took away and put back, so
+// that it stands between others, one that comes: they go and come with it, since
+// a client counts what comes at the end.
+func (b *box) comeBack(c *mailbox.Changes, now *mailbox.Snapshot) {
+	if len(c.New) == 0 || c.New[0] > b.largest() {
+		return
+	}
+	first, _ := b.snap.Index(c.New[0])
+	gone, _ := slices.BinarySearch(c.Gone, c.New[0])
+	c.Gone = c.Gone[:gone]
+	for i := first; i < b.snap.Len(); i++ {
+		c.Gone = append(c.Gone, b.snap.Message(i).UID)
+	}
+}
+
 // others are the messages whose flags are not those that the client knows.
-func (b *box) others(c *mailbox.Changes, now *mailbox.Snapshot) (uids []uint32) {
-	for _, uid := range c.Flags {
-		i, _ := now.Index(uid)
-		if t, ok := b.told[uid]; !ok || t != now.Message(i) {
+func (v *visit) others(c *mailbox.Changes, now *mailbox.Snapshot) (uids []uint32) {
+	b := v.box
+	isNews := func(uid uint32) bool {
+		i, there := now.Index(uid)
+		t, ok := b.told[uid]
+		return there && (!ok || t != told{now.Message(i), v.modSeqIn(now, i)})
+	}
+	list := c.Flags
+	if v.condstore {
+		list = append(slices.Clip(list), c.ModSeq...)
+	}
+	for _, uid := range list {
+		if isNews(uid) {
 			uids = append(uids, uid)
 		}
 		delete(b.told, uid)
 	}
 	// What was told, and was changed back since.
-	for uid, t := range b.told {
-		if i, ok := now.Index(uid); ok && t != now.Message(i) {
+	for uid := range b.told {
+		if isNews(uid) {
 			uids = append(uids, uid)
 		}
 	}
-	slices.Sort(uids)
+	v.inOrder(uids, now)
 	return uids
 }
 
@@ -212,7 +262,8 @@ func (v *visit) sayFetchFlags(i int, m mailbox.Message, uid bool) error {
 	if uid {
 		b = append(appendNumber(append(b, "UID "...), uint64(m.UID)), ' ')
 	}
-	b = append(v.appendFlags(append(b, "FLAGS "...), m, i), ")\r\n"...)
+	b = v.appendFlags(append(b, "FLAGS "...), m, i)
+	b = append(v.appendModSeq(b, i), ")\r\n"...)
 	v.out = b
 	_, err := v.Write(b)
 	return err

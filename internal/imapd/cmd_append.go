@@ -42,16 +42,7 @@ func (v *visit) append(context.Context) (reply, error) {
 // receive reads the messages up to the end of the command.
 func (v *visit) receive(a *mailbox.Append) error {
 	for {
-		m := v.d.Message()
-		if err := v.d.Err(); err != nil {
-			return err
-		}
-		set, words, err := split(m.Flags)
-		if err != nil {
-			return err
-		}
-		at := mailbox.Attributes{Flags: set, Keywords: words, Received: m.Date}
-		if err := v.receiveText(a, at); err != nil {
+		if err := v.receiveMessage(a); err != nil {
 			return err
 		}
 		if !v.d.Space() || v.d.AtEnd() {
@@ -60,10 +51,26 @@ func (v *visit) receive(a *mailbox.Append) error {
 	}
 }
 
+// receiveMessage reads one message with its flags and date.
+func (v *visit) receiveMessage(a *mailbox.Append) error {
+	m := v.d.Message()
+	if err := v.d.Err(); err != nil {
+		return err
+	}
+	set, words, err := split(m.Flags)
+	if err != nil {
+		return err
+	}
+	return v.receiveText(a, mailbox.Attributes{Flags: set, Keywords: words, Received: m.Date})
+}
+
 // receiveText reads one message's text.
 func (v *visit) receiveText(a *mailbox.Append, at mailbox.Attributes) error {
 	kind := v.d.Text()
-	if kind == imap.TextCatenate || kind == imap.TextUTF8 && !v.utf8 {
+	if kind == imap.TextCatenate {
+		return v.catenate(a, at)
+	}
+	if kind == imap.TextUTF8 && !v.utf8 {
 		v.d.Fail("Expected a literal")
 	}
 	text := v.d.Announced()
@@ -73,7 +80,7 @@ func (v *visit) receiveText(a *mailbox.Append, at mailbox.Attributes) error {
 	case text.Size == 0: // RFC 3502, 6.3.11
 		return no("", "APPEND was given up: a message of no octets.")
 	case text.Size > v.srv.appendLimit:
-		return no("TOOBIG", fmt.Sprintf("A message may have %d octets.", v.srv.appendLimit))
+		return v.tooBig()
 	}
 	if err := a.Room(text.Size); err != nil {
 		return v.failed("append", err)
@@ -93,6 +100,10 @@ func (v *visit) receiveText(a *mailbox.Append, at mailbox.Attributes) error {
 		v.d.CloseText()
 	}
 	return v.d.Err()
+}
+
+func (v *visit) tooBig() error {
+	return no("TOOBIG", fmt.Sprintf("A message may have %d octets.", v.srv.appendLimit))
 }
 
 // errNUL is a message that could not be given as BODY[] again as it was (RFC

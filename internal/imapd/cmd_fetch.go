@@ -40,15 +40,24 @@ var fetchItems = map[string]func(*fetched, *imap.FetchItem) error{
 	imap.FetchBinary:        (*fetched).binary,
 	imap.FetchBinarySize:    (*fetched).binarySize,
 	imap.FetchPreview:       (*fetched).preview,
+	imap.FetchModSeq:        (*fetched).modSeqItem,
+	imap.FetchSaveDate:      (*fetched).saveDate,
+	imap.FetchEmailID:       (*fetched).emailID,
+	imap.FetchThreadID:      (*fetched).threadID,
 }
 
-// fetch is FETCH (RFC 9051, 6.4.5).
+// fetch is FETCH (RFC 9051, 6.4.5; RFC 7162, 3.1.4 and 3.2.6).
 func (v *visit) fetch(context.Context) (reply, error) {
 	v.d.SP()
 	arg := v.d.Fetch()
 	v.d.End()
-	if arg.ChangedSince != 0 || arg.Vanished {
-		v.d.Fail("Unknown FETCH modifier")
+	switch {
+	case arg.Vanished && (!v.cmd.uid || arg.ChangedSince == 0):
+		v.d.Fail("VANISHED belongs to UID FETCH with CHANGEDSINCE")
+	case arg.Vanished && !v.qresync:
+		v.d.Fail("QRESYNC is not enabled")
+	case arg.ChangedSince != 0 && !slices.ContainsFunc(arg.Items, isModSeq):
+		arg.Items = append(arg.Items, imap.FetchItem{Name: imap.FetchModSeq})
 	}
 	items, marks := v.prepare(arg.Items)
 	if err := v.d.Err(); err != nil {
@@ -57,6 +66,15 @@ func (v *visit) fetch(context.Context) (reply, error) {
 	numbers, err := v.numbers(arg.Set)
 	if err != nil {
 		return reply{}, err
+	}
+	v.condstore = v.condstore || slices.ContainsFunc(items, isModSeq)
+	if arg.Vanished {
+		if err := v.vanished(&arg); err != nil {
+			return reply{}, err
+		}
+	}
+	if arg.ChangedSince != 0 {
+		numbers = v.box.changedSince(numbers, arg.ChangedSince)
 	}
 	var failure error // the first
 	err = each(numbers, func(i int) error {
@@ -133,11 +151,14 @@ func (v *visit) fetchOne(i int, items []imap.FetchItem, mark bool) error {
 // ofText tells whether the message is opened to answer for an item.
 func ofText(item imap.FetchItem) bool {
 	switch item.Name {
-	case imap.FetchFlags, imap.FetchUID, imap.FetchInternalDate, imap.FetchSize:
+	case imap.FetchFlags, imap.FetchUID, imap.FetchInternalDate, imap.FetchSize,
+		imap.FetchModSeq, imap.FetchSaveDate, imap.FetchEmailID, imap.FetchThreadID:
 		return false
 	}
 	return true
 }
+
+func isModSeq(item imap.FetchItem) bool { return item.Name == imap.FetchModSeq }
 
 // missing is the answer for a message that is gone. A UID that does not exist
 // is none, and no error.
@@ -180,7 +201,7 @@ func (f *fetched) mark(items []imap.FetchItem) []imap.FetchItem {
 		return items
 	}
 	f.m.Flags |= mailbox.Seen
-	f.box.tell(f.m)
+	f.box.tell(f.m, 0) // its mod-sequence is told when it has one
 	if slices.ContainsFunc(items, func(i imap.FetchItem) bool { return i.Name == imap.FetchFlags }) {
 		return items
 	}
@@ -189,7 +210,7 @@ func (f *fetched) mark(items []imap.FetchItem) []imap.FetchItem {
 
 func (f *fetched) flags(*imap.FetchItem) error {
 	if f.m != f.box.known(f.i) {
-		f.box.tell(f.m)
+		f.box.tell(f.m, 0)
 	}
 	f.b = f.appendFlags(append(f.b, "FLAGS "...), f.m, f.i)
 	return nil
@@ -230,7 +251,7 @@ func (f *fetched) structure(item *imap.FetchItem) error {
 
 // section is BODY[...] and its older names.
 func (f *fetched) section(item *imap.FetchItem) error {
-	text, err := f.text(item)
+	text, err := f.text(&item.Section, item.Partial)
 	if err != nil {
 		return err
 	}
@@ -305,26 +326,25 @@ func (f *fetched) preview(*imap.FetchItem) error {
 
 // text opens what a section names, after reading no more of the message than
 // that takes.
-func (f *fetched) text(item *imap.FetchItem) (*imapmime.Text, error) {
-	s := &item.Section
-	r, size := f.content.Stored()
+func (g *message) text(s *imap.Section, partial *imap.Partial) (*imapmime.Text, error) {
+	r, size := g.content.Stored()
 	if len(s.Part) == 0 && s.Of == imap.SectionAll {
-		octets, err := f.content.Octets()
+		octets, err := g.content.Octets()
 		if err != nil {
 			return nil, err
 		}
 		whole := &mimescan.Part{Body: mimescan.Span{Stored: size, Octets: octets}}
-		return imapmime.Section(r, whole, s, item.Partial)
+		return imapmime.Section(r, whole, s, partial)
 	}
-	look := f.parts
+	look := g.parts
 	if len(s.Part) == 0 && s.Of != imap.SectionText {
-		look = f.top
+		look = g.top
 	}
 	p, err := look()
 	if err != nil {
 		return nil, err
 	}
-	return imapmime.Section(r, p, s, item.Partial)
+	return imapmime.Section(r, p, s, partial)
 }
 
 func (f *fetched) count(s *imap.Section, octets int64) {

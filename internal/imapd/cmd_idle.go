@@ -27,7 +27,7 @@ func (v *visit) idle(ctx context.Context) (reply, error) {
 	looks := again
 	end, word := time.Now().Add(v.srv.timeout), time.Now().Add(v.srv.stillHere)
 	for !v.over {
-		if err := v.sync(false); err != nil {
+		if err := errors.Join(v.sync(false), v.sayHighest()); err != nil {
 			return reply{}, err
 		}
 		next := word

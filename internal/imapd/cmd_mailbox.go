@@ -13,7 +13,7 @@ import (
 // RFC 8457): \All and \Flagged would be views of other folders.
 var uses = []string{`\Archive`, `\Drafts`, `\Important`, `\Junk`, `\Sent`, `\Trash`}
 
-// create is CREATE (RFC 9051, 6.3.4; RFC 6154, 3).
+// create is CREATE (RFC 9051, 6.3.4; RFC 6154, 3; RFC 8474, 4.1).
 func (v *visit) create(context.Context) (reply, error) {
 	v.d.SP()
 	arg := v.d.Create()
@@ -42,7 +42,7 @@ func (v *visit) create(context.Context) (reply, error) {
 			return reply{}, v.failed("create "+name, err)
 		}
 	}
-	return reply{}, nil
+	return v.made(name)
 }
 
 // delete is DELETE. Its own mailbox is deselected.

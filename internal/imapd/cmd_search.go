@@ -64,16 +64,18 @@ func (v *visit) number(i int) uint32 {
 
 // sayFound is the answer: SEARCH or SORT, or ESEARCH.
 func (v *visit) sayFound(found []int, arg *imap.Search) error {
-	b, r := v.out[:0], arg.Return
+	b, r, highest := v.out[:0], arg.Return, v.highestOf(found, arg)
 	switch {
 	case arg.Sort != nil && !r.Extended:
-		b = v.appendNumbers(append(b, "* SORT"...), found)
+		b = v.appendNumbers(append(b, "* SORT"...), found, highest)
 	case !r.Extended && !v.rev2:
-		b = v.appendNumbers(append(b, "* SEARCH"...), found)
+		b = v.appendNumbers(append(b, "* SEARCH"...), found, highest)
 	case r.Save && !r.Min && !r.Max && !r.All && !r.Count:
 		return nil
 	default:
-		b = v.appendESearch(b, found, arg)
+		if b = v.appendESearch(b, found, arg); highest > 0 {
+			b = appendNumber(append(b, " MODSEQ "...), highest)
+		}
 	}
 	b = append(b, "\r\n"...)
 	if v.out = b; cap(b) > 64<<10 {
@@ -83,9 +85,13 @@ func (v *visit) sayFound(found []int, arg *imap.Search) error {
 	return err
 }
 
-func (v *visit) appendNumbers(b []byte, found []int) []byte {
+// appendNumbers appends the list of SEARCH and SORT; highest is RFC 7162's.
+func (v *visit) appendNumbers(b []byte, found []int, highest uint64) []byte {
 	for _, i := range found {
 		b = appendNumber(append(b, ' '), uint64(v.number(i)))
+	}
+	if highest > 0 {
+		b = append(appendNumber(append(b, " (MODSEQ "...), highest), ')')
 	}
 	return b
 }

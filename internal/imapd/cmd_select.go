@@ -9,7 +9,7 @@ import (
 func (v *visit) selectBox(context.Context) (reply, error) { return v.choose(mailbox.ReadWrite) }
 func (v *visit) examine(context.Context) (reply, error)   { return v.choose(mailbox.Peek) }
 
-// choose is SELECT and EXAMINE (RFC 9051, 6.3.2). Whatever comes of it, the
+// choose is SELECT and EXAMINE (RFC 9051, 6.3.2; RFC 7162, 3.1.8 and 3.2.5). Whatever comes of it, the
 // mailbox that was selected no longer is.
 func (v *visit) choose(mode mailbox.Mode) (reply, error) {
 	v.d.SP()
@@ -18,10 +18,11 @@ func (v *visit) choose(mode mailbox.Mode) (reply, error) {
 	if err := v.d.Err(); err != nil {
 		return reply{}, err
 	}
-	if arg.CondStore || arg.QResync != nil {
-		v.d.Fail("Unknown SELECT parameter")
+	if arg.QResync != nil && !v.qresync {
+		v.d.Fail("QRESYNC is not enabled")
 		return reply{}, v.d.Err()
 	}
+	v.condstore = v.condstore || arg.CondStore
 	v.leave()
 	name, err := v.name(arg.Mailbox)
 	if err != nil {
@@ -31,8 +32,18 @@ func (v *visit) choose(mode mailbox.Mode) (reply, error) {
 	if err != nil {
 		return reply{}, v.failed("select "+name, err)
 	}
-	v.box = &box{name: name, view: view, readOnly: mode == mailbox.Peek, snap: view.Snapshot()}
-	return v.describe(), nil
+	if _, err := view.TrackModSeqs(); err != nil {
+		view.Close()
+		return reply{}, v.failed("select "+name, err)
+	}
+	s := view.Snapshot()
+	v.box = &box{name: name, view: view, readOnly: mode == mailbox.Peek, snap: s}
+	r := v.describe()
+	if arg.QResync != nil {
+		err = v.resync(arg.QResync)
+	}
+	v.box.heard = s.HighestModSeq()
+	return r, err
 }
 
 // leave deselects the mailbox, and says so.
@@ -55,6 +66,8 @@ func (v *visit) describe() reply {
 	}
 	v.Printf("* OK [UIDVALIDITY %d] UIDs valid\r\n", s.UIDValidity())
 	v.Printf("* OK [UIDNEXT %d] Predicted next UID\r\n", s.UIDNext())
+	v.Printf("* OK [HIGHESTMODSEQ %d] Highest\r\n", s.HighestModSeq()) // RFC 7162, 3.1.2.1
+	v.Printf("* OK [%s] Identity\r\n", mailboxID(s))
 	if v.rev2 { // RFC 9051, 6.3.2
 		v.Printf("* LIST () \"/\" %s\r\n", v.appendName(nil, v.box.name))
 	}

@@ -2,6 +2,7 @@ package imapd
 
 import (
 	"context"
+	"slices"
 
 	"yubin/internal/imap"
 	"yubin/internal/mailbox"
@@ -28,7 +29,7 @@ func (v *visit) status(context.Context) (reply, error) {
 // checkStatus refuses items of extensions that are not here.
 func (v *visit) checkStatus(items []string) {
 	for _, item := range items {
-		if statusItems[item] == nil {
+		if statusItems[item] == nil && item != imap.StatusMailboxID {
 			v.d.Fail("Unknown STATUS item")
 		}
 	}
@@ -41,14 +42,24 @@ func (v *visit) sayStatus(name string, items []string) error {
 		return v.failed("status "+name, err)
 	}
 	defer view.Close()
+	if slices.Contains(items, imap.StatusHighestModSeq) {
+		v.condstore = true // RFC 7162, 3.1
+		if _, err := view.TrackModSeqs(); err != nil {
+			return v.failed("status "+name, err)
+		}
+	}
 	b := append(v.appendName(append(v.out[:0], "* STATUS "...), name), " ("...)
 	for i, item := range items {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		if item == imap.StatusMailboxID {
+			b = append(b, mailboxID(view.Snapshot())...)
+			continue
+		}
 		n, err := statusItems[item](v, view)
 		if err != nil {
 			return v.failed("status "+name, err)
-		}
-		if i > 0 {
-			b = append(b, ' ')
 		}
 		b = appendNumber(append(append(b, item...), ' '), n)
 	}
@@ -82,7 +93,10 @@ var statusItems = map[string]func(*visit, *mailbox.View) (uint64, error){
 		return total, err
 	},
 	imap.StatusDeletedStorage: deletedStorage,
-	imap.StatusAppendLimit:    func(v *visit, _ *mailbox.View) (uint64, error) { return uint64(v.srv.appendLimit), nil },
+	imap.StatusHighestModSeq: func(_ *visit, w *mailbox.View) (uint64, error) {
+		return w.Snapshot().HighestModSeq(), nil
+	},
+	imap.StatusAppendLimit: func(v *visit, _ *mailbox.View) (uint64, error) { return uint64(v.srv.appendLimit), nil },
 }
 
 func withFlag(s *mailbox.Snapshot, f mailbox.Flags) (n uint64) {

@@ -3,20 +3,18 @@ package imapd
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"yubin/internal/imap"
 	"yubin/internal/mailbox"
 )
 
-// store is STORE (RFC 9051, 6.4.6).
+// store is STORE (RFC 9051, 6.4.6; RFC 7162, 3.1.3).
 func (v *visit) store(context.Context) (reply, error) {
 	v.d.SP()
 	arg := v.d.Store()
 	v.d.End()
-	if arg.UnchangedSince != nil {
-		v.d.Fail("Unknown STORE modifier")
-	}
 	if err := v.d.Err(); err != nil {
 		return reply{}, err
 	}
@@ -32,8 +30,8 @@ func (v *visit) store(context.Context) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	uids := b.uids(numbers, nil)
-	if _, err := b.view.Store(uids, c); err != nil {
+	modified, err := v.change(b.uids(numbers, nil), c, arg.UnchangedSince)
+	if err != nil {
 		return reply{}, v.failed("store in "+b.name, err)
 	}
 	if _, err := b.view.Refresh(); err != nil && !errors.Is(err, mailbox.ErrNoFolder) {
@@ -41,6 +39,7 @@ func (v *visit) store(context.Context) (reply, error) {
 	}
 	add, drop := letters(b, c.AddKeywords), letters(b, c.DropKeywords)
 	gone := false
+	var failed imap.Ranger
 	err = each(numbers, func(i int) error {
 		k, ok := b.at(i)
 		if !ok {
@@ -48,20 +47,57 @@ func (v *visit) store(context.Context) (reply, error) {
 			return nil
 		}
 		m, before := b.view.Snapshot().Message(k), b.known(i)
+		if _, found := slices.BinarySearch(modified, m.UID); found {
+			failed.Add(v.number(i))
+			return nil
+		}
 		if c.Add&mailbox.Trashed != 0 && before.Flags&mailbox.Trashed == 0 {
 			v.deleted++
 		}
-		if arg.Silent {
-			b.tell(expected(before, c, add, drop))
-			return nil
+		// Of a mod-sequence the client must know the flags that belong to it.
+		if own := expected(before, c, add, drop); arg.Silent && (!v.condstore || own == m) {
+			b.tell(own, v.modSeq(i))
+			return v.sayFetchModSeq(i, m.UID)
 		}
-		b.tell(m)
-		return v.sayFetchFlags(i, m, v.cmd.uid || v.rev2)
+		b.tell(m, v.modSeq(i))
+		return v.sayFetchFlags(i, m, v.cmd.uid || v.rev2 || v.qresync)
 	})
-	if err == nil && gone && !v.cmd.uid {
-		return reply{}, v.failed("", mailbox.ErrGone)
+	r := reply{}
+	if len(failed) > 0 {
+		r = reply{code: "MODIFIED " + string(imap.AppendSet(nil, failed)), text: "Conditional Store failed."}
 	}
-	return reply{}, err
+	switch {
+	case err != nil || !gone || v.cmd.uid:
+		return r, err
+	case r.code != "":
+		return reply{}, no(r.code, "Some of the messages no longer exist.")
+	}
+	return reply{}, v.failed("", mailbox.ErrGone)
+}
+
+// change changes flags; with since of those only that have not changed since, and
+// the others are returned.
+func (v *visit) change(uids []uint32, c mailbox.FlagChange, since *uint64) (modified []uint32, err error) {
+	if since == nil {
+		_, err = v.box.view.Store(uids, c)
+		return nil, err
+	}
+	v.condstore = true
+	_, modified, err = v.box.view.StoreUnchanged(uids, c, *since)
+	return modified, err
+}
+
+// sayFetchModSeq tells the new mod-sequence of the client's message i, whose
+// flags it knows since it has set them (RFC 7162, 3.1.3).
+func (v *visit) sayFetchModSeq(i int, uid uint32) error {
+	if !v.condstore {
+		return nil
+	}
+	b := appendNumber(append(appendFetch(v.out[:0], i), "UID "...), uint64(uid))
+	b = append(v.appendModSeq(b, i), ")\r\n"...)
+	v.out = b
+	_, err := v.Write(b)
+	return err
 }
 
 // expected is what a client makes of a silent change by itself.

@@ -52,6 +52,7 @@ func commands() map[string]*command {
 		"STATUS":      {run: (*visit).status, done: "Status completed."},
 		"APPEND":      {run: (*visit).append, done: "Append completed."},
 		"IDLE":        {run: (*visit).idle, done: "Idle completed."},
+		"COMPRESS":    {run: (*visit).compress, done: "DEFLATE active."},
 
 		"GETQUOTA":     {run: (*visit).getQuota, done: "Getquota completed."},
 		"GETQUOTAROOT": {run: (*visit).getQuotaRoot, done: "Getquotaroot completed."},
@@ -69,8 +70,10 @@ func commands() map[string]*command {
 		"STORE":  {run: (*visit).store, in: selected, done: "Store completed.", holds: true},
 		"COPY":   {run: (*visit).copy, in: selected, done: "Copy completed."},
 		"MOVE":   {run: (*visit).move, in: selected, done: "Move completed."},
+
+		"REPLACE": {run: (*visit).replace, in: selected, done: "Replace completed."},
 	}
-	for _, name := range []string{"SEARCH", "SORT", "THREAD", "FETCH", "STORE", "COPY", "MOVE", "EXPUNGE"} {
+	for _, name := range []string{"SEARCH", "SORT", "THREAD", "FETCH", "STORE", "COPY", "MOVE", "EXPUNGE", "REPLACE"} {
 		c := *t[name]
 		c.holds, c.uid = false, true
 		t["UID "+name] = &c
@@ -128,6 +131,12 @@ func (v *visit) enable(context.Context) (reply, error) {
 		case "UTF8=ACCEPT":
 			v.utf8 = true
 			list.WriteString(" UTF8=ACCEPT")
+		case "CONDSTORE":
+			v.condstore = true
+			list.WriteString(" CONDSTORE")
+		case "QRESYNC":
+			v.condstore, v.qresync = true, true
+			list.WriteString(" QRESYNC")
 		}
 	}
 	if v.utf8 {

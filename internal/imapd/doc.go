@@ -12,6 +12,8 @@
 //	search.go                what package mailsearch asks
 //	message.go               a message that is looked into
 //	names.go, flags.go       names and flags, ours and IMAP's
+//	condstore.go, qresync.go mod-sequences, and clients that come back
+//	objectid.go              FETCH and SEARCH of what the mailbox knows of a message
 //
 // # What a client knows
 //
@@ -38,8 +40,10 @@
 //	RFC 3516         BINARY                                     cmd_fetch.go
 //	RFC 3691         UNSELECT                                   cmd_select.go
 //	RFC 4315         UIDPLUS                                    cmd_append.go, cmd_store.go
+//	RFC 4469         CATENATE                                   cmd_catenate.go
 //	RFC 4731, 5182   ESEARCH, SEARCHRES                         cmd_search.go
 //	RFC 4959         SASL-IR                                    login_auth.go
+//	RFC 4978         COMPRESS=DEFLATE                           cmd_compress.go
 //	RFC 5032         WITHIN                                     search.go
 //	RFC 5161         ENABLE                                     command.go
 //	RFC 5255         I18NLEVEL=1
@@ -49,9 +53,12 @@
 //	RFC 5530         response codes                             reply.go, login_auth.go
 //	RFC 6154, 8457   SPECIAL-USE, CREATE-SPECIAL-USE            cmd_list.go, cmd_mailbox.go
 //	RFC 6851         MOVE                                       cmd_append.go
+//	RFC 7162         CONDSTORE, QRESYNC                         condstore.go, qresync.go, cmd_store.go
 //	RFC 7888         LITERAL+
 //	RFC 7889         APPENDLIMIT                                cmd_append.go
 //	RFC 8438         STATUS=SIZE                                cmd_status.go
+//	RFC 8474, 8514   OBJECTID, SAVEDATE                         objectid.go
+//	RFC 8508         REPLACE                                    cmd_replace.go
 //	RFC 8970         PREVIEW                                    cmd_fetch.go
 //	RFC 9755         UTF8=ACCEPT                                names.go, cmd_append.go
 package imapd

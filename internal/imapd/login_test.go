@@ -1,7 +1,6 @@
 package imapd
 
 import (
-	"bufio"
 	"context"
 	"encoding/base64"
 	"io"
@@ -79,7 +78,7 @@ func guestOf(t testing.TB, n *nobody, main ...string) (u *user, done <-chan stru
 		s.Serve(context.Background(), far)
 	}()
 	t.Cleanup(func() { near.Close(); <-ended; log.Close() })
-	return &user{t, near, bufio.NewReader(near)}, ended
+	return newUser(t, near), ended
 }
 
 func b64(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }

@@ -1,215 +1,460 @@
 package imapd
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strconv"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
+
+	"yubin/internal/mailbox"
 )
-
-// A known is a message as a client knows it by what it was told.
-type known struct {
-	uid   int // 0: not asked for yet
-	flags string
-}
-
-// A modeler is a client that believes what it is told, and says where that
-// cannot be.
-type modeler struct {
-	*user
-	n    int
-	list []known
-	rnd  *rand.Rand
-}
 
 var (
-	untagged = regexp.MustCompile(`^\* (\d+) (EXISTS|EXPUNGE|RECENT|FETCH)(.*)$`)
-	uidItem  = regexp.MustCompile(`UID (\d+)`)
-	flagItem = regexp.MustCompile(`FLAGS \(([^)]*)\)`)
+	modelRounds = flag.Int("model-rounds", 4, "rounds of TestModel; each has some thousand steps")
+	modelSeed   = flag.Uint64("model-seed", 0, "seed of TestModel; 0 is another each time")
 )
 
-// run gives a command and hears what it is told. held: numbers must stay.
-func (m *modeler) run(held bool, format string, args ...any) (status string) {
-	m.t.Helper()
-	for _, l := range m.cmd(format, args...) {
-		if rest, ok := strings.CutPrefix(l, "x "); ok {
-			return rest
-		}
-		if strings.HasPrefix(l, "ended") {
-			m.t.Errorf("client %d: %s", m.n, l)
-			return l
-		}
-		m.hear(l, held)
-	}
-	return ""
+const modelSteps = 80 // of a client in a round
+
+// A world is a mailbox with all who use it.
+type world struct {
+	t       *testing.T
+	r       *rig
+	seed    uint64
+	highest atomic.Uint64 // mod-sequence that anybody was told
+
+	mu      sync.Mutex // guards what follows
+	second  *process
+	started int
+	changed map[change1]int // who has changed a message from a state, by STORE UNCHANGEDSINCE
 }
 
-func (m *modeler) hear(l string, held bool) {
-	f := untagged.FindStringSubmatch(l)
-	if f == nil {
-		return
-	}
-	k, _ := strconv.Atoi(f[1])
-	switch f[2] {
-	case "EXISTS":
-		if k < len(m.list) {
-			m.t.Errorf("client %d: %q with %d messages", m.n, l, len(m.list))
+// A change1 is a message in a state that can be changed once.
+type change1 struct {
+	uid uint32
+	mod uint64
+}
+
+func (w *world) tell(mod uint64) {
+	for {
+		old := w.highest.Load()
+		if mod <= old || w.highest.CompareAndSwap(old, mod) {
 			return
 		}
-		for len(m.list) < k {
-			m.list = append(m.list, known{})
-		}
-	case "EXPUNGE":
-		if held || k < 1 || k > len(m.list) {
-			m.t.Errorf("client %d: %q with %d messages, held %t", m.n, l, len(m.list), held)
-			return
-		}
-		m.list = append(m.list[:k-1], m.list[k:]...)
-	case "FETCH":
-		m.hearFetch(k, l)
 	}
 }
 
-func (m *modeler) hearFetch(k int, l string) {
-	if k < 1 || k > len(m.list) {
-		m.t.Errorf("client %d: %q with %d messages", m.n, l, len(m.list))
-		return
+func (w *world) socket(process int) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if process == 0 || w.second == nil {
+		return filepath.Join(filepath.Dir(w.r.dir), "first")
 	}
-	at := &m.list[k-1]
-	if u := uidItem.FindStringSubmatch(l); u != nil {
-		uid, _ := strconv.Atoi(u[1])
-		if at.uid != 0 && at.uid != uid {
-			m.t.Errorf("client %d: %q, and it was UID %d", m.n, l, at.uid)
-		}
-		at.uid = uid
+	return w.second.socket
+}
+
+// restart kills the second process, and starts another.
+func (w *world) restart() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.second != nil {
+		w.second.kill()
 	}
-	if g := flagItem.FindStringSubmatch(l); g != nil {
-		at.flags = strings.Join(strings.Fields(strings.ReplaceAll(g[1], `\Recent`, "")), " ")
+	w.started++
+	w.second = startProcess(w.t, filepath.Dir(w.r.dir), fmt.Sprintf("second%d", w.started))
+}
+
+func (w *world) rnd(n int) *rand.Rand { return rand.New(rand.NewPCG(w.seed, uint64(n))) }
+
+// stored notes that a client has changed a message whose mod-sequence it knew.
+func (w *world) stored(m *modeler, uid uint32, mod uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if other, ok := w.changed[change1{uid, mod}]; ok {
+		m.wrong("UID %d was changed from MODSEQ %d by client %d, too", uid, mod, other)
 	}
+	w.changed[change1{uid, mod}] = m.n
 }
 
 // step does something.
 func (m *modeler) step() {
+	if m.c == nil && !m.connect() {
+		return
+	}
 	n := len(m.list)
 	if n == 0 {
-		m.run(false, "NOOP")
+		m.do(model{}, "NOOP")
 		return
 	}
 	k := 1 + m.rnd.IntN(n)
-	flag := []string{`\Seen`, `\Flagged`, `\Answered`, "work"}[m.rnd.IntN(4)]
-	switch m.rnd.IntN(10) {
+	at := m.list[k-1]
+	uid := max(at.uid, 1)
+	word := []string{`\Seen`, `\Flagged`, `\Answered`, "work"}[m.rnd.IntN(4)]
+	switch m.rnd.IntN(22) {
 	case 0:
-		m.run(true, "STORE %d +FLAGS (%s)", k, flag)
+		m.do(model{held: true}, "STORE %d +FLAGS (%s)", k, word)
 	case 1:
-		m.run(true, "STORE %d -FLAGS (%s)", k, flag)
+		m.do(model{held: true}, "STORE %d -FLAGS (%s)", k, word)
 	case 2:
-		m.run(false, "UID STORE %d FLAGS (%s)", max(m.list[k-1].uid, 1), flag)
+		m.do(model{}, "UID STORE %d FLAGS (%s)", uid, word)
 	case 3:
-		m.run(true, "FETCH %d:* (UID FLAGS)", k)
+		m.do(model{held: true, fetches: true}, "FETCH %d:* (UID FLAGS)", k)
 	case 4:
-		m.run(true, "SEARCH FLAGGED")
-	case 5:
-		m.run(true, `STORE %d +FLAGS (\Deleted)`, k)
-	case 6:
-		m.run(false, "EXPUNGE")
+		m.do(model{held: true}, "SEARCH FLAGGED")
+	case 5, 6:
+		m.do(model{held: true}, `STORE %d +FLAGS (\Deleted)`, k)
 	case 7:
-		m.run(false, "APPEND INBOX {16+}\r\nSubject: 0\r\n\r\n\r\n")
-	case 8:
-		m.run(false, "UID FETCH %d:* FLAGS", max(m.list[k-1].uid, 1))
+		m.do(model{}, "EXPUNGE")
+	case 8, 9:
+		m.do(model{}, "APPEND INBOX {16+}\r\nSubject: 0\r\n\r\n\r\n")
+	case 10:
+		m.do(model{fetches: true}, "UID FETCH %d:* FLAGS", uid)
+	case 11, 12:
+		m.silent(k, word)
+	case 13, 14, 15:
+		m.conditional(at, word)
+	case 16:
+		m.status()
+	case 17:
+		m.do(model{held: true, fetches: true}, "FETCH %d BODY[]", k)
+	case 18:
+		m.resync()
+	case 19:
+		m.idle()
+	case 20:
+		m.check()
 	default:
-		m.run(false, "NOOP")
+		m.break1(word, k)
 	}
 }
 
-// settle hears all that is new.
-func (m *modeler) settle() string {
-	m.run(false, "NOOP")
-	told := fmt.Sprint(flagsOf(m.list))
-	m.run(false, "UID FETCH 1:* FLAGS")
-	for i := range m.list {
-		if i > 0 && m.list[i].uid <= m.list[i-1].uid {
-			m.t.Errorf("client %d: UIDs %v", m.n, m.list)
+// silent changes flags and makes out by itself what they are then.
+func (m *modeler) silent(k int, word string) {
+	add := func(flags string) string { return flagSet(flags + " " + word) }
+	if !m.condstore { // nobody says that it was done
+		if at := &m.list[k-1]; at.told {
+			at.flags = add(at.flags)
 		}
 	}
-	if now := fmt.Sprint(flagsOf(m.list)); !strings.Contains(told, "?") && told != now {
-		m.t.Errorf("client %d was told %s, and it is %s", m.n, told, now)
-	}
-	return fmt.Sprint(m.list)
+	m.do(model{held: true, silent: add}, "STORE %d +FLAGS.SILENT (%s)", k, word)
 }
 
-func flagsOf(list []known) (flags []string) {
-	for _, k := range list {
-		f := k.flags
-		if k.uid == 0 {
-			f = "?"
+// conditional changes a message if it is as the client knows it.
+func (m *modeler) conditional(at known, word string) {
+	if !m.condstore || !at.told || at.mod == 0 || at.uid == 0 || at.flags == word {
+		return
+	}
+	since := at.mod
+	if m.rnd.IntN(2) == 0 {
+		since = max(since, m.highest)
+	}
+	done := m.do(model{}, "UID STORE %d (UNCHANGEDSINCE %d) FLAGS (%s)", at.uid, since, word) == "OK"
+	if done && m.cmd.stored && !m.cmd.modified && slices.ContainsFunc(m.list, func(k known) bool { return k.uid == at.uid && k.mod > at.mod }) {
+		m.w.stored(m, at.uid, at.mod)
+	}
+}
+
+// status asks for HIGHESTMODSEQ, which never goes back.
+func (m *modeler) status() {
+	if !m.condstore {
+		return // it would be enabled
+	}
+	least := m.w.highest.Load()
+	if !m.send("x STATUS INBOX (HIGHESTMODSEQ)") {
+		return
+	}
+	l, ok := m.line()
+	if !ok {
+		return
+	}
+	if got := toNumber(strings.TrimSuffix(l[strings.LastIndexByte(l, ' ')+1:], ")")); got < least {
+		m.wrong("%q, and %d was told before", l, least)
+	}
+	m.answer(model{})
+}
+
+// resync asks for what it knows already.
+func (m *modeler) resync() {
+	if !m.qresync || m.highest == 0 {
+		return
+	}
+	m.do(model{fetches: true}, "UID FETCH 1:* (FLAGS) (CHANGEDSINCE %d VANISHED)", m.highest)
+}
+
+func (m *modeler) idle() {
+	if !m.send("x IDLE") || !m.send("DONE") {
+		return
+	}
+	m.answer(model{})
+}
+
+// break1 is cut off: before the answer, within it, or in order.
+func (m *modeler) break1(word string, k int) {
+	switch m.rnd.IntN(3) {
+	case 0:
+		m.send(fmt.Sprintf("x STORE %d +FLAGS (%s)", k, word))
+	case 1:
+		if !m.send("x NOOP") {
+			return
 		}
-		flags = append(flags, "("+f+")")
+		m.cmd = model{}
+		for range m.rnd.IntN(4) {
+			l, ok := m.line()
+			if !ok {
+				return
+			}
+			if strings.HasPrefix(l, "x ") {
+				break
+			}
+			m.hear(l)
+		}
+	default:
+		if m.send("x LOGOUT") {
+			m.line()
+		}
 	}
-	return flags
+	m.note("-- cut off")
+	m.cut()
 }
 
-// Many sessions, deliveries and a foreign program that renames and removes: what
-// each client makes of what it is told is always possible, numbers never shift
-// under FETCH, STORE and SEARCH, and at the end all know the same, which is what
-// is on the disk.
+// foreign is a program that knows nothing of ours, and a person with mv and rm.
+func (w *world) foreign(rnd *rand.Rand, round int) {
+	away, was := filepath.Join(filepath.Dir(w.r.dir), "away"), ""
+	for k := range modelSteps * 2 {
+		if k%2 == 0 {
+			w.r.deliver("", fmt.Sprintf("%d.%d.h", round, k), fmt.Sprintf("Subject: %d\n\nx\n", k))
+		}
+		files, _ := filepath.Glob(filepath.Join(w.r.dir, "cur", "*"))
+		if len(files) == 0 {
+			continue
+		}
+		f := files[rnd.IntN(len(files))]
+		switch rnd.IntN(8) {
+		case 0, 1:
+			os.Remove(f)
+		case 2, 3, 4:
+			base, _, _ := strings.Cut(f, ":2,")
+			os.Rename(f, base+":2,"+[]string{"", "S", "FS", "Sa", "T"}[rnd.IntN(5)])
+		case 5: // away, and later back under the name that it had
+			if was == "" && os.Rename(f, away) == nil {
+				was = f
+			}
+		case 6:
+			if was != "" && os.Rename(away, was) == nil {
+				was = ""
+			}
+		}
+	}
+	os.Remove(away)
+}
+
+// pop3 removes messages as a POP3 session does at its end.
+func (w *world) pop3(rnd *rand.Rand) {
+	for range modelSteps / 8 {
+		tree, err := w.r.tree()
+		if err != nil {
+			w.t.Error(err)
+			return
+		}
+		lock, err := tree.LockPOP3(10 * time.Second)
+		if err != nil {
+			w.t.Error(err)
+			return
+		}
+		v, err := tree.Open(mailbox.Inbox, mailbox.ReadWrite)
+		if err != nil {
+			w.t.Error(err)
+			return
+		}
+		s := v.Snapshot()
+		var uids []uint32
+		for range min(s.Len()/8, 3) {
+			uids = append(uids, s.Message(rnd.IntN(s.Len())).UID)
+		}
+		if _, err := v.Expunge(uids); err != nil {
+			w.t.Error(err)
+		}
+		v.Close()
+		lock.Release()
+		tree.Close()
+	}
+}
+
+// truth is what is on the disk: UIDs and flags.
+func (w *world) truth() (list []known) {
+	w.t.Helper()
+	letters := map[rune]string{'D': `\Draft`, 'F': `\Flagged`, 'P': "$Forwarded", 'R': `\Answered`, 'S': `\Seen`, 'T': `\Deleted`}
+	words, _ := os.ReadFile(filepath.Join(w.r.dir, "dovecot-keywords"))
+	for line := range strings.Lines(string(words)) {
+		var n int
+		var word string
+		if _, err := fmt.Sscan(line, &n, &word); err == nil {
+			letters['a'+rune(n)] = word
+		}
+	}
+	files := map[string]string{}
+	for _, sub := range []string{"new", "cur"} {
+		paths, _ := filepath.Glob(filepath.Join(w.r.dir, sub, "*"))
+		for _, p := range paths {
+			base, info, _ := strings.Cut(filepath.Base(p), ":2,")
+			flags := ""
+			for _, l := range info {
+				flags += letters[l] + " "
+			}
+			files[base] = flagSet(flags)
+		}
+	}
+	lines, err := os.ReadFile(filepath.Join(w.r.dir, "dovecot-uidlist"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(lines)) {
+		head, base, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " :")
+		flags, there := files[base]
+		if !ok || !there {
+			continue
+		}
+		uid, _, _ := strings.Cut(head, " ")
+		list = append(list, known{uid: uint32(toNumber(uid)), flags: flags, told: true})
+	}
+	if len(list) != len(files) {
+		return nil // one has no UID yet
+	}
+	return list
+}
+
+// settle lets all hear what is new, until they know what there is.
+func (w *world) settle(all []*modeler) {
+	w.t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		for range 2 { // the first look of one may find what the other has to hear
+			for _, m := range all {
+				for m.c == nil && !m.connect() && time.Now().Before(deadline) {
+				}
+				m.status()
+			}
+		}
+		for _, m := range all {
+			m.check()
+		}
+		truth := w.truth()
+		var numbers []known
+		problem := ""
+		for _, m := range all {
+			plain := slices.Clone(m.list)
+			for i := range plain {
+				plain[i].mod = 0
+			}
+			if !slices.Equal(plain, truth) {
+				problem = fmt.Sprintf("client %d knows %v\nthere is %v", m.n, plain, truth)
+			}
+			if m.condstore && numbers == nil {
+				numbers = m.list
+			}
+			if m.condstore && !slices.Equal(m.list, numbers) {
+				problem = fmt.Sprintf("client %d knows %v\nanother %v", m.n, m.list, numbers)
+			}
+		}
+		if w.t.Failed() || problem == "" {
+			return
+		}
+		if time.Now().After(deadline) {
+			w.t.Fatal(problem)
+		}
+		time.Sleep(20 * time.Millisecond) // until a tick of the file system's clock is over
+	}
+}
+
+// comeBack has clients that know everything come back: they hear nothing.
+func (w *world) comeBack(all []*modeler) {
+	for _, m := range all {
+		if !m.qresync || m.c == nil {
+			continue
+		}
+		m.send("x LOGOUT")
+		m.cut()
+		m.last = nil
+		for n := 0; m.c == nil && n < 100; n++ {
+			m.connect()
+		}
+		for _, l := range m.last {
+			if vanished.MatchString(l) || strings.Contains(l, " FETCH (") {
+				m.wrong("a client that knows all is told %q", l)
+			}
+		}
+	}
+}
+
+// Sessions of all kinds in two processes, of which one is killed now and then,
+// deliveries, POP3, a foreign program that renames, removes and puts back, and
+// connections that break anywhere. What each client makes of what it is told is
+// always possible: numbers never shift under FETCH, STORE and SEARCH, what it asks for is what it was told, mod-sequences
+// rise, and never are two conditional changes of one state carried out. A QRESYNC client
+// that comes back knows exactly what there is. After each round all know the
+// same, which is what is on the disk.
 func TestModel(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	r.deliver("", "0.h", letter)
-	const clients, steps = 4, 250
+	w := &world{t: t, r: newRig(t), seed: *modelSeed, changed: map[change1]int{}}
+	if w.seed == 0 {
+		w.seed = rand.Uint64()
+	}
+	defer func() {
+		if t.Failed() {
+			t.Logf("seed %d", w.seed)
+		}
+	}()
+	w.r.deliver("", "0.h", letter)
+	l := listen(t, filepath.Dir(w.r.dir), "first")
+	var served sync.WaitGroup
+	served.Go(func() { w.r.listen(l) })
+	defer served.Wait()
+	defer l.Close()
+	w.restart()
+	defer func() { w.second.kill() }()
+
 	var all []*modeler
-	for n := range clients {
-		m := &modeler{user: r.connect(), n: n, rnd: rand.New(rand.NewPCG(7, uint64(n)))}
-		m.run(false, "SELECT INBOX")
-		m.run(false, "UID FETCH 1:* FLAGS")
-		all = append(all, m)
+	for n := range 9 {
+		all = append(all, &modeler{w: w, n: n, rnd: w.rnd(n), mods: map[uint32]uint64{},
+			condstore: n >= 2, qresync: n >= 4, rev2: n%2 == 1})
 	}
-	var work sync.WaitGroup
-	work.Go(func() {
-		rnd := rand.New(rand.NewPCG(7, 99))
-		for k := range steps / 2 {
-			r.deliver("", fmt.Sprintf("%d.h", k+1), fmt.Sprintf("Subject: %d\n\nx\n", k+1))
-			files, _ := filepath.Glob(filepath.Join(r.dir, "cur", "*"))
-			if len(files) == 0 {
-				continue
-			}
-			switch f := files[rnd.IntN(len(files))]; rnd.IntN(4) {
-			case 0:
-				os.Remove(f)
-			case 1:
-				base, _, _ := strings.Cut(f, ":2,")
-				os.Rename(f, base+":2,FS")
-			}
-		}
-	})
-	for _, m := range all {
-		work.Go(func() {
-			for range steps {
-				m.step()
-			}
-		})
-	}
-	work.Wait()
-	want := ""
-	for range 2 { // the first look may tidy up
+	defer func() {
 		for _, m := range all {
-			m.settle()
+			m.cut()
 		}
-	}
-	for n, m := range all {
-		if got := m.settle(); n == 0 {
-			want = got
-		} else if got != want {
-			t.Errorf("client %d knows %s\nclient 0 %s", n, got, want)
+	}()
+	all[2].do(model{}, "NOOP")
+	all[0].connect()
+	all[0].do(model{held: true}, "STORE 1 +FLAGS (work)") // the keyword of letter a
+	killer := w.rnd(1000)
+	for round := range *modelRounds {
+		var work sync.WaitGroup
+		work.Go(func() { w.foreign(w.rnd(100+round), round) })
+		work.Go(func() { w.pop3(w.rnd(200 + round)) })
+		var steps atomic.Int64
+		when := int64(killer.IntN(len(all) * modelSteps))
+		for _, m := range all {
+			work.Go(func() {
+				for range modelSteps {
+					m.step()
+					if steps.Add(1) == when {
+						w.restart()
+					}
+				}
+			})
 		}
-	}
-	files, _ := filepath.Glob(filepath.Join(r.dir, "cur", "*"))
-	if len(files) != len(all[0].list) {
-		t.Errorf("%d files, %d messages", len(files), len(all[0].list))
+		work.Wait()
+		w.settle(all)
+		w.comeBack(all)
+		if t.Failed() {
+			t.Fatalf("round %d, seed %d", round, w.seed)
+		}
 	}
 }

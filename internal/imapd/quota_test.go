@@ -102,7 +102,7 @@ func TestQuota(t *testing.T) {
 	u.want("x OK [APPENDUID", u.appendTo("Trash", 2003))
 	u.want("x OK [APPENDUID", u.appendTo("Spam", 9000))
 	u.want("x NO [OVERQUOTA]", u.appendTo("INBOX", 20))
-	u.want("x OK", u.cmd("SELECT INBOX")[7])
+	u.want("x OK", strings.Join(u.cmd("SELECT INBOX"), " "))
 	u.play(`C: a COPY 1 Trash
 		S: a NO [OVERQUOTA] Quota exceeded
 		C: b MOVE 1 Trash
@@ -185,4 +185,26 @@ func TestQuotaRenameInbox(t *testing.T) {
 	u.want("x OK", u.cmd("RENAME INBOX Old")[0])
 	u.want("x NO [OVERQUOTA]", u.appendTo("INBOX", 100))
 	r.maildirsize("1C\n98 1\n")
+}
+
+// REPLACE in a full mailbox needs room for the difference only.
+func TestQuotaReplace(t *testing.T) {
+	t.Parallel()
+	r := limited(t, "*:messages=1:bytes=1000", "Spam:ignore")
+	u := r.connect()
+	u.want("x OK", u.appendTo("INBOX", 502))
+	u.want("EXISTS", strings.Join(u.cmd("SELECT INBOX"), " "))
+	replace := func(folder string, n int) string {
+		u.send(fmt.Sprintf("x REPLACE 1 %s {%d+}\r\n%s\r\n", folder, n, sized(n)))
+		said := u.line()
+		for !strings.HasPrefix(said, "x ") {
+			said = u.line()
+		}
+		return said
+	}
+	u.want("x OK", replace("INBOX", 902))
+	r.maildirsize("1000S,1C\n0 0\n500 1\n-500 -1\n900 1\n")
+	u.want("x NO [OVERQUOTA]", replace("INBOX", 1500))
+	u.want("x NO [OVERQUOTA]", replace("INBOX", 5000))
+	r.maildirsize("1000S,1C\n900 1\n")
 }

@@ -76,8 +76,9 @@ func (p *program) prepare(k *imap.SearchKey) (err error) {
 		default:
 			p.sets[k], err = b.ofNumbers(k.Set.Ranges)
 		}
-	case imap.SearchModSeq, imap.SearchEmailID, imap.SearchThreadID, imap.SearchFuzzy, imap.SearchSavedBefore,
-		imap.SearchSavedOn, imap.SearchSavedSince, imap.SearchSaveDateSupported:
+	case imap.SearchModSeq:
+		p.condstore = true
+	case imap.SearchFuzzy:
 		return &imap.SyntaxError{Text: "Unknown search key"}
 	}
 	for i := range k.Kids {
@@ -108,6 +109,9 @@ func (c *candidate) Simple(k *imap.SearchKey) bool {
 		return uint64(c.octets()) > k.Number
 	case imap.SearchSmaller:
 		return uint64(c.octets()) < k.Number
+	}
+	if answer := objectKeys[k.Op]; answer != nil {
+		return answer(c, k)
 	}
 	t := c.received()
 	switch limit := c.now.Add(-time.Duration(k.Number) * time.Second); k.Op {

@@ -19,8 +19,13 @@ type visit struct {
 	tree *mailbox.Tree
 	box  *box // the selected mailbox; nil: none is
 
-	rev2 bool // IMAP4rev2 is enabled
-	utf8 bool // names and quoted strings are UTF-8
+	rev2      bool // IMAP4rev2 is enabled
+	utf8      bool // names and quoted strings are UTF-8
+	condstore bool // mod-sequences go with flags (RFC 7162)
+	qresync   bool // VANISHED is said, not EXPUNGE
+
+	compressed bool
+	then       func() error // to be done behind the answer to the command at work; or nil
 
 	tag  string
 	cmd  *command // at work
@@ -133,7 +138,12 @@ func (v *visit) step(ctx context.Context) error {
 	if err := v.d.Skip(); err != nil {
 		return err
 	}
-	return v.answer(status, ok)
+	if err := v.answer(status, ok); err != nil || v.then == nil {
+		return err
+	}
+	then := v.then
+	v.then = nil
+	return then()
 }
 
 // perform runs the command called name.
@@ -165,6 +175,11 @@ func (v *visit) answer(status string, r reply) error {
 	}
 	held := v.cmd != nil && v.cmd.holds
 	if err := v.sync(held); err != nil {
+		return err
+	}
+	if status == "OK" && r.code == "" {
+		r.code = v.highest()
+	} else if err := v.sayHighest(); err != nil {
 		return err
 	}
 	return v.Printf("%s", tagged(v.tag, status, r.code, r.text))

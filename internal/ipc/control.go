@@ -13,6 +13,7 @@ const (
 	OpHold    = "hold"    // root and mail_owner, from here on
 	OpRelease = "release" // from hold
 	OpDelete  = "delete"
+	OpExpire  = "expire" // back to the sender, as if its time were over
 )
 
 // A ControlRequest asks for one operation on the messages IDs, or on all.

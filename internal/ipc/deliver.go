@@ -1,8 +1,9 @@
 package ipc
 
 // DeliverVersion is the version of the delivery conversation, between qmgr
-// (client) and a delivery agent's socket private/NAME.
-const DeliverVersion = 2
+// (client) and a delivery agent's socket private/NAME. Version 3 has Member and
+// Redirected.
+const DeliverVersion = 3
 
 // MaxRequestRecipients is the most recipients in one Request.
 const MaxRequestRecipients = 50
@@ -45,6 +46,7 @@ type Recipient struct {
 	Address  string            `json:"a"`
 	Original string            `json:"o,omitempty"` // when it differs
 	Exact    bool              `json:"x,omitempty"` // do not apply aliases
+	Member   string            `json:"m,omitempty"` // deliver to this member alone: see Target
 	Attrs    map[string]string `json:"attrs,omitempty"`
 }
 
@@ -54,6 +56,10 @@ const (
 	Deferred = "deferred"
 	Bounced  = "bounced"
 	Expanded = "expanded" // replaced by other addresses; qmgr makes the forward
+	// Redirected: the recipient belongs to another transport, and nothing was
+	// delivered. qmgr hands it on, in the same attempt; the next one begins here
+	// again.
+	Redirected = "redirected"
 )
 
 // What a sender who has asked for it is told of a recipient that is Sent (RFC
@@ -83,6 +89,8 @@ type Result struct {
 	Text   string `json:"text"`
 	Relay  string `json:"relay"`          // for the log: local, virtual, host[address]:port
 	Host   string `json:"host,omitempty"` // remote host, for the notice (RFC 3464 Remote-MTA)
+	// Program is in whose name the log line is; "": the transport's.
+	Program string `json:"program,omitempty"`
 	// Report says what Status Sent means to a sender who wants to hear of it:
 	// Delivered or Relayed; "": the host that has the message now tells him.
 	Report string `json:"report,omitempty"`
@@ -104,10 +112,20 @@ type Result struct {
 	Sender *string `json:"sender,omitempty"`
 	// Header is put before the content of the forward, lines ending in LF.
 	Header string `json:"header,omitempty"`
+
+	// For Redirected: a name in master.cf, or error, retry, discard; and the next
+	// hop, "" for the one that the recipient had.
+	Transport string `json:"transport,omitempty"`
+	Nexthop   string `json:"nexthop,omitempty"`
 }
 
-// A Target is an address that a recipient was expanded to.
+// A Target is what a recipient was expanded to: an address, or one of those
+// members that are no addresses, which the agent that expanded it delivers to.
 type Target struct {
 	Address string `json:"a"`
 	Exact   bool   `json:"x,omitempty"` // aliases are not applied to it again
+	// Member, if it is set, is one member of what Address stands for, in that
+	// agent's words (package aliases). It gives no rights: the agent expands
+	// Address again, and delivers to the member that it finds there.
+	Member string `json:"m,omitempty"`
 }

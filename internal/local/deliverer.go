@@ -1,6 +1,8 @@
 package local
 
 import (
+	"context"
+	"os"
 	"sync"
 
 	"yubin/internal/agent"
@@ -15,17 +17,22 @@ type flusher interface {
 	FlushAll(items []durable.Item) []error
 }
 
-// A mailbox is where a recipient's mail goes, and with whose rights.
-type mailbox struct {
-	place maildir.Place
-	as    identity
-	quota string // the account's own rules
+// An action is what is to be done for one recipient: something is delivered to,
+// or there are results already.
+type action struct {
+	to      target
+	results []ipc.Result
+	sender  *string // in place of the message's; nil: that
 }
 
-// A transport finds out what is to be done for one recipient. It returns a
-// mailbox, or results that hold what the recipient expands to, or an error.
+// A target is what a message is delivered to.
+type target interface {
+	deliver(a *deliverer, l *letter, k *task) error
+}
+
+// A transport finds out what is to be done for one recipient.
 type transport interface {
-	find(l *letter, r *ipc.Recipient) (*mailbox, []ipc.Result, error)
+	find(l *letter, r *ipc.Recipient) (*action, error)
 }
 
 // A deliverer carries out delivery requests. Its fields do not change.
@@ -39,6 +46,9 @@ type deliverer struct {
 	open       *budget // descriptors
 	crew       *crew
 	finish     *finisher
+	delivered  map[string]bool // prepend_delivered_header
+	sync       func(*os.File) error
+	ending     context.Context // ends when the process must
 }
 
 // server returns who receives the requests of these users.

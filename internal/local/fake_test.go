@@ -35,7 +35,16 @@ func (n names) Domain(d string) (bool, error) { return slices.Contains(n, string
 // finder is a transport made of a function.
 type finder func(r *ipc.Recipient) (*mailbox, []ipc.Result, error)
 
-func (f finder) find(_ *letter, r *ipc.Recipient) (*mailbox, []ipc.Result, error) { return f(r) }
+func (f finder) find(_ *letter, r *ipc.Recipient) (*action, error) {
+	box, results, err := f(r)
+	if err != nil {
+		return nil, err
+	}
+	if box == nil {
+		return &action{results: results}, nil
+	}
+	return &action{to: box}, nil
+}
 
 // into is the transport whose mailboxes are the local parts, below dir.
 func into(dir string) finder {
@@ -85,6 +94,7 @@ func newTestAgent(t testing.TB, transports map[string]transport, flush flusher) 
 	t.Cleanup(boxes.Close)
 	return newDeliverer(&deliverer{
 		log: log, host: "mx.example", transports: transports, ids: ids, boxes: boxes, open: newBudget(1000),
+		delivered: map[string]bool{"file": true, "command": true}, sync: func(*os.File) error { return nil }, ending: t.Context(),
 	}, maxWorkers, flush), file
 }
 

@@ -118,14 +118,14 @@ func (a *deliverer) results(k *task) []ipc.Result {
 		}
 		return []ipc.Result{r}
 	}
-	if k.expanded != nil {
-		for i := range k.expanded {
-			k.expanded[i].Transfer = took
+	if k.results != nil {
+		for i := range k.results {
+			k.results[i].Transfer = took
 		}
-		return k.expanded
+		return k.results
 	}
 	return []ipc.Result{{
-		Index: k.r.Index, Status: ipc.Sent, Code: smtp.Undefined.Code(2), Text: "delivered to maildir",
+		Index: k.r.Index, Status: ipc.Sent, Code: smtp.Undefined.Code(2), Text: clip(k.text),
 		Relay: k.req.Transport, Transfer: took, Report: ipc.Delivered,
 	}}
 }

@@ -68,17 +68,24 @@ func (l *letter) passed(addr string) (bool, error) {
 	return slices.ContainsFunc(l.deliveredTo, func(v string) bool { return strings.EqualFold(v, external) }), l.headerErr
 }
 
-// message is what is written into the mailbox of r. The trace fields are those
-// of RFC 5321, 4.4 (Return-Path) and Postfix, in its order.
-func (l *letter) message(r *ipc.Recipient, host string) *maildir.Message {
+// trace are the fields that go before the message for r: those of RFC 5321, 4.4
+// (Return-Path) and Postfix, in its order.
+func trace(sender string, r *ipc.Recipient, deliveredTo bool) []byte {
 	original := r.Original
 	if original == "" {
 		original = r.Address
 	}
-	h := fmt.Appendf(nil, "Return-Path: <%s>\nX-Original-To: %s\nDelivered-To: %s\n",
-		smtp.Quote(l.req.Sender), smtp.Quote(original), smtp.Quote(r.Address))
+	h := fmt.Appendf(nil, "Return-Path: <%s>\nX-Original-To: %s\n", smtp.Quote(sender), smtp.Quote(original))
+	if deliveredTo {
+		h = fmt.Appendf(h, "Delivered-To: %s\n", smtp.Quote(r.Address))
+	}
+	return h
+}
+
+// file is what is written into a Maildir.
+func (l *letter) file(r *ipc.Recipient, host string, header []byte) *maildir.Message {
 	return &maildir.Message{
 		Name:   maildir.Name(time.UnixMicro(l.req.Arrival), l.req.ID, r.Index, host),
-		Header: h, Content: l.content, Offset: l.offset, Length: l.req.Length, Unsure: l.req.Unsure,
+		Header: header, Content: l.content, Offset: l.offset, Length: l.req.Length, Unsure: l.req.Unsure,
 	}
 }

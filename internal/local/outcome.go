@@ -7,9 +7,11 @@ import (
 	"os"
 	"syscall"
 
+	"yubin/internal/aliases"
 	"yubin/internal/ipc"
 	"yubin/internal/maildir"
 	"yubin/internal/maillog"
+	"yubin/internal/mbox"
 	"yubin/internal/smtp"
 )
 
@@ -58,11 +60,30 @@ func result(relay string, r *ipc.Recipient, err error) ipc.Result {
 	if !errors.As(err, &o) {
 		o = &outcome{ipc.Deferred, smtp.LocalProcessing.Code(4), "local error in processing", err}
 	}
-	text := maillog.Clean(o.text)
+	return ipc.Result{Index: r.Index, Status: o.status, Code: o.code, Text: clip(o.text), Relay: relay}
+}
+
+// clip makes a text fit a result.
+func clip(text string) string {
+	text = maillog.Clean(text)
 	for len(text) > maxText {
 		text = maillog.Clean(text[:maxText-3]) + "..."
 	}
-	return ipc.Result{Index: r.Index, Status: o.status, Code: o.code, Text: text, Relay: relay}
+	return text
+}
+
+// unexpanded is the outcome of an address, or of a member of its expansion, that
+// package aliases has an error for.
+func unexpanded(err error) error {
+	var e *aliases.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	status := ipc.Deferred
+	if e.Class == 5 {
+		status = ipc.Bounced
+	}
+	return &outcome{status, e.Detail.Code(e.Class), e.Text, e.Err}
 }
 
 // failures tells what a failed write to a mailbox means. Everything else is
@@ -75,6 +96,12 @@ var failures = []struct {
 	{maildir.ErrContent, smtp.LocalProcessing, "the message could not be read from the queue"},
 	{maildir.ErrNoBase, smtp.Detail{Subject: 2}, "the directory that the mailbox is below does not exist"},
 	{maildir.ErrOwner, smtp.Detail{Subject: 2}, "the mailbox belongs to another user"},
+	{mbox.ErrContent, smtp.LocalProcessing, "the message could not be read from the queue"},
+	{mbox.ErrOwner, smtp.Detail{Subject: 2}, "the mailbox belongs to another user"},
+	{mbox.ErrLocked, smtp.Detail{Subject: 2}, "the mailbox is locked by another program"},
+	{mbox.ErrIrregular, smtp.Detail{Subject: 2}, "the mailbox is not a regular file"},
+	{mbox.ErrLinks, smtp.Detail{Subject: 2}, "the mailbox has several names, or is a link that somebody else has made"},
+	{mbox.ErrExecutable, smtp.Detail{Subject: 2}, "the file is a program"},
 	{errNotRoot, smtp.Detail{Subject: 2}, errNotRoot.Error()},
 	{syscall.EDQUOT, smtp.MailboxFull, "mailbox is full: disk quota exceeded"},
 	{syscall.EFBIG, smtp.MailboxFull, "mailbox is full: file too large"},
@@ -87,6 +114,9 @@ var failures = []struct {
 
 // mailboxFailure is the outcome of a mailbox that could not be written.
 func mailboxFailure(err error) error {
+	if errors.Is(err, mbox.ErrFull) {
+		return &outcome{ipc.Bounced, smtp.MailboxFull.Code(5), "mailbox is full: it would be larger than its limit", err}
+	}
 	for _, f := range failures {
 		if errors.Is(err, f.err) {
 			return deferred(f.d, err, "%s", f.text)

@@ -23,7 +23,10 @@ func newQuotas(c *config.Config) (quotas, error) {
 
 // of are the rules of a mailbox.
 func (q *quotas) of(b *mailbox) (*quota.Rules, error) {
-	r, err := account.QuotaOf(q.rules, b.quota)
+	if b.quota == nil {
+		return nil, nil
+	}
+	r, err := account.QuotaOf(q.rules, *b.quota)
 	if err != nil {
 		return nil, unplaced(err)
 	}

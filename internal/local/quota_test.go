@@ -33,7 +33,7 @@ func TestQuota(t *testing.T) {
 			dir := t.TempDir()
 			calls := make(chan int, 10)
 			a, _ := newTestAgent(t, map[string]transport{relayLocal: finder(func(*ipc.Recipient) (*mailbox, []ipc.Result, error) {
-				return &mailbox{place: maildir.Place{Base: dir, Path: "m/"}, as: self(), quota: c.own}, nil, nil
+				return &mailbox{place: maildir.Place{Base: dir, Path: "m/"}, as: self(), quota: &c.own}, nil, nil
 			})}, &counted{calls: calls})
 			rules, err := quota.Parse(strings.Fields(c.site))
 			if err != nil {

@@ -14,7 +14,9 @@ type task struct {
 	r        *ipc.Recipient
 	start    time.Time
 	delivery *maildir.Delivery // written, waits for its flush
-	expanded []ipc.Result
+	results  []ipc.Result      // when there are some already
+	text     string            // what it was delivered to
+	sender   string
 	err      error
 }
 
@@ -43,23 +45,20 @@ func (a *deliverer) handle(req *agent.Request) {
 	a.crew.do(work...)
 }
 
-// write does the file work of one recipient.
+// write finds out what is to be done for one recipient, and does it. What is left
+// is the flush of a Maildir.
 func (a *deliverer) write(t transport, l *letter, k *task) {
-	var box *mailbox
-	if box, k.expanded, k.err = t.find(l, k.r); box == nil {
-		return
-	}
-	m := l.message(k.r, a.host)
-	if m.Quota, k.err = a.quota.of(box); k.err != nil {
-		return
-	}
-	place := box.place
-	place.UID, place.GID = box.as.uid, box.as.gid
-	err := a.ids.do(box.as, func() (err error) {
-		k.delivery, err = a.boxes.Deliver(&place, m)
-		return err
-	})
+	act, err := t.find(l, k.r)
 	if err != nil {
-		k.err = a.quota.failure(err)
+		k.err = err
+		return
 	}
+	if act.to == nil {
+		k.results = act.results
+		return
+	}
+	if k.sender = l.req.Sender; act.sender != nil {
+		k.sender = *act.sender
+	}
+	k.err = act.to.deliver(a, l, k)
 }

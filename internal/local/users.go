@@ -1,13 +1,18 @@
 package local
 
 import (
-	"slices"
+	"errors"
+	"io/fs"
+	"os"
 	"strings"
 
 	"yubin/internal/account"
+	"yubin/internal/aliases"
+	"yubin/internal/config"
 	"yubin/internal/ipc"
 	"yubin/internal/route"
 	"yubin/internal/smtp"
+	"yubin/internal/table"
 )
 
 // The transports, as master.cf calls them.
@@ -16,95 +21,202 @@ const (
 	relayVirtual = "virtual"
 )
 
-// A domains is a list of domains.
-type domains interface {
-	Domain(d string) (bool, error)
-}
-
-// users is the transport local: aliases, then users of the system.
+// users is the transport local: aliases, .forward files, then users of the
+// system. Its fields do not change.
 type users struct {
-	aliases      account.Lookup // alias_maps
-	passwd       account.Lookup // name to a line of passwd(5)
-	destinations domains        // mydestination
-	origin       string         // myorigin
-	delimiter    string         // recipient_delimiter
-	places       *account.Places
+	x      *aliases.Expander
+	places *account.Places
+	limits *limits
+	ids    *switcher
+
+	mailboxTransport, fallbackTransport choice
+	mailboxCommand                      choice
+	luserRelay                          string
+	commands                            *commands
+	privs                               identity // default_privs
+	privsErr                            error    // why there is none
+	strict                              bool     // strict_mailbox_ownership
+	home                                bool     // require_home_directory
+	forwardHeader                       bool     // prepend_delivered_header has forward
 }
 
-func (t *users) find(l *letter, r *ipc.Recipient) (*mailbox, []ipc.Result, error) {
+// A choice is a parameter with tables before it.
+type choice struct {
+	maps      account.Lookup
+	parameter string
+	value     string
+}
+
+// of is what is chosen for a user; "": nothing.
+func (c *choice) of(user string) (string, error) {
+	value, found, err := table.First(c.maps, []string{user})
+	switch {
+	case err != nil:
+		return "", noTable(c.parameter, err)
+	case found:
+		return strings.TrimSpace(value), nil
+	}
+	return c.value, nil
+}
+
+func (t *users) find(l *letter, r *ipc.Recipient) (*action, error) {
 	local, domain := smtp.SplitAddress(r.Address)
-	if !r.Exact {
-		// An exact recipient came out of the expansion that put its own
-		// Delivered-To there, and goes nowhere else from here.
+	if !r.Exact && r.Member == "" {
+		// An exact recipient, and a member, came out of the expansion that put its
+		// own Delivered-To there.
 		passed, err := l.passed(r.Address)
 		if err != nil {
-			return nil, nil, mailboxFailure(err)
+			return nil, mailboxFailure(err)
 		}
 		if passed {
-			return nil, nil, bounced(smtp.RoutingLoop, "mail forwarding loop for %s", r.Address)
-		}
-		if e, found, err := t.alias(local); err != nil || found {
-			return t.forward(r, e, domain, err)
+			return nil, bounced(smtp.RoutingLoop, "mail forwarding loop for %s", r.Address)
 		}
 	}
-	u, err := t.user(local)
-	if u == nil && err == nil && t.isRoot(local) {
-		if e, found, err := t.alias("root"); !r.Exact && (err != nil || found) {
-			return t.forward(r, e, domain, err)
+	if !r.Exact && r.Member != aliases.OwnMailbox {
+		if act, err := t.alias(r, local, domain); act != nil || err != nil {
+			return act, err
 		}
-		u, err = t.user("root")
 	}
-	if err != nil {
-		return nil, nil, err
-	}
-	if u == nil {
-		return nil, nil, bounced(smtp.BadMailbox, "unknown user: %q", strings.ToLower(local))
-	}
-	box, err := t.mailbox(u)
-	return box, nil, err
-}
-
-func (t *users) forward(r *ipc.Recipient, e entry, domain string, err error) (*mailbox, []ipc.Result, error) {
-	if err != nil {
-		return nil, nil, err
-	}
-	targets, err := t.expand(e, domain)
-	if err != nil {
-		return nil, nil, err
-	}
-	return nil, expandedResults(r, targets), nil
-}
-
-// isRoot tells whether root answers for a local part that is neither an alias
-// nor a user: RFC 5321, 4.5.1 (postmaster), RFC 2142, 4 (abuse), and the sender
-// that other systems give their notices.
-func (t *users) isRoot(local string) bool {
-	return slices.ContainsFunc(bases(local, t.delimiter), route.Reserved)
-}
-
-// user looks a local part up as a user, nil if there is none.
-func (t *users) user(local string) (*account.Person, error) {
-	for _, name := range bases(local, t.delimiter) {
-		line, found, err := t.passwd.Lookup(name)
-		if err != nil {
-			return nil, deferred(smtp.LocalProcessing, err, "user lookup failed")
-		}
-		if found {
-			u, err := account.ParsePasswd(line)
-			if err != nil {
-				return nil, unplaced(err)
+	u, err := t.x.Users.User(local)
+	if u == nil && err == nil && aliases.IsRoot(local, t.x.Delimiters) {
+		if !r.Exact {
+			if act, err := t.alias(r, "root", domain); act != nil || err != nil {
+				return act, err
 			}
-			return u, nil
+		}
+		u, err = t.x.Users.User("root")
+	}
+	if err != nil {
+		return nil, unplaced(err)
+	}
+	if u != nil && r.Member != aliases.OwnMailbox {
+		if act, err := t.forward(r, u); act != nil || err != nil {
+			return act, err
 		}
 	}
-	return nil, nil
+	return t.toMailbox(l, r, local, u)
 }
 
-// mailbox is where the mail of u goes.
-func (t *users) mailbox(u *account.Person) (*mailbox, error) {
+// alias is what alias_maps makes of a recipient; nil: nothing.
+func (t *users) alias(r *ipc.Recipient, local, domain string) (*action, error) {
+	e, err := t.x.Alias(local, domain)
+	if e == nil || err != nil {
+		return nil, unexpanded(err)
+	}
+	return t.expanded(r, e, nil)
+}
+
+// forward is what a .forward file makes of a recipient; nil: nothing.
+func (t *users) forward(r *ipc.Recipient, u *account.Person) (*action, error) {
+	if t.home {
+		if err := t.atHome(u); err != nil {
+			return nil, err
+		}
+	}
+	e, err := t.x.Forward(u, r.Address)
+	if e == nil || err != nil {
+		return nil, unexpanded(err)
+	}
+	return t.expanded(r, e, u)
+}
+
+// atHome wants the home directory of u.
+func (t *users) atHome(u *account.Person) error {
+	as, err := identityOf(u)
+	if err == nil {
+		err = t.ids.do(as, func() error {
+			info, err := os.Stat(u.Home)
+			if err == nil && !info.IsDir() {
+				err = fs.ErrNotExist
+			}
+			return err
+		})
+	}
+	if err != nil {
+		return deferred(smtp.Detail{Subject: 2}, err, "the home directory of user %q is not there", u.Name)
+	}
+	return nil
+}
+
+// toMailbox is where mail goes that nothing sends elsewhere; u is nil when there
+// is no user.
+func (t *users) toMailbox(l *letter, r *ipc.Recipient, local string, u *account.Person) (*action, error) {
+	name, _ := route.SplitExtension(strings.ToLower(local), t.x.Delimiters)
+	if u != nil {
+		name = u.Name
+	}
+	to, err := t.mailboxTransport.of(name)
+	switch {
+	case err != nil:
+		return nil, err
+	case to != "":
+		return redirected(r, to), nil
+	case u == nil:
+		return t.unknown(r, name)
+	}
+	line, err := t.mailboxCommand.of(name)
+	switch {
+	case err != nil:
+		return nil, err
+	case line != "":
+		return t.program(l, r, line, u, nil)
+	}
+	as, err := identityOf(u)
+	if err != nil {
+		return nil, err
+	}
+	if file, spool := t.places.Mbox(u); spool {
+		return &action{to: t.limits.inSpool(file, as, t.strict)}, nil
+	} else if file != "" {
+		b := &textbox{as: as, opener: as}
+		b.place.Path, b.place.Limit, b.place.Lock = file, t.limits.size, t.limits.lock
+		b.place.Owned, b.place.Owner = t.strict, as.uid
+		return &action{to: b}, nil
+	}
 	a, err := t.places.System(u)
 	if err != nil {
 		return nil, unplaced(err)
 	}
-	return mailboxOf(a), nil
+	return &action{to: mailboxOf(a, t.limits.size)}, nil
+}
+
+// unknown is what becomes of mail for a user whom nobody knows.
+func (t *users) unknown(r *ipc.Recipient, name string) (*action, error) {
+	to, err := t.fallbackTransport.of(name)
+	switch {
+	case err != nil:
+		return nil, err
+	case to != "":
+		return redirected(r, to), nil
+	case t.luserRelay == "":
+		local, _ := smtp.SplitAddress(r.Address)
+		return nil, bounced(smtp.BadMailbox, "unknown user: %q", strings.ToLower(local))
+	}
+	addr, _, err := config.Template(t.luserRelay, t.x.Values(r.Address, nil))
+	if err == nil {
+		var m aliases.Member
+		if m, err = t.x.One(addr); err == nil {
+			return &action{results: t.expandedResults(r, []ipc.Target{{Address: m.Text}}, nil)}, nil
+		}
+	}
+	return nil, misconfigured(err, "luser_relay is not an address")
+}
+
+// redirected hands a recipient to another transport.
+func redirected(r *ipc.Recipient, to string) *action {
+	transport, nexthop, _ := strings.Cut(to, ":")
+	return &action{results: []ipc.Result{{
+		Index: r.Index, Status: ipc.Redirected, Code: smtp.Undefined.Code(2), Relay: relayLocal,
+		Text: "handed to transport " + clip(transport), Transport: transport, Nexthop: nexthop,
+	}}}
+}
+
+// identityOf is who a user is to the kernel.
+func identityOf(u *account.Person) (identity, error) {
+	uid, err1 := account.ParseID(u.UID)
+	gid, err2 := account.ParseID(u.GID)
+	if err := errors.Join(err1, err2); err != nil {
+		return identity{}, misconfigured(err, "the user's account entry has no user ID")
+	}
+	return identity{uid, gid}, nil
 }

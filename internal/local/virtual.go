@@ -2,35 +2,47 @@ package local
 
 import (
 	"errors"
+	"os"
+	"path"
 	"strings"
+	"syscall"
 
 	"yubin/internal/account"
 	"yubin/internal/ipc"
-	"yubin/internal/maildir"
+	"yubin/internal/mbox"
 	"yubin/internal/smtp"
 )
 
 // virtual is the transport virtual: mailboxes that are in tables alone.
-type virtual struct{ *account.Virtual }
+type virtual struct {
+	*account.Virtual
+	limits *limits
+	strict bool
+}
 
-func (t virtual) find(_ *letter, r *ipc.Recipient) (*mailbox, []ipc.Result, error) {
+func (t virtual) find(_ *letter, r *ipc.Recipient) (*action, error) {
 	a, err := t.Find(r.Address)
 	switch {
 	case err != nil:
-		return nil, nil, unplaced(err)
+		return nil, unplaced(err)
 	case a == nil:
-		return nil, nil, bounced(smtp.BadMailbox, "unknown user: %q", strings.ToLower(r.Address))
+		return nil, bounced(smtp.BadMailbox, "unknown user: %q", strings.ToLower(r.Address))
+	case strings.HasSuffix(a.Mailbox, "/"):
+		return &action{to: mailboxOf(a, t.limits.size)}, nil
 	}
-	return mailboxOf(a), nil, nil
+	return t.mbox(a)
 }
 
-// mailboxOf is where the mail of an account goes.
-func mailboxOf(a *ipc.Account) *mailbox {
-	return &mailbox{
-		maildir.Place{Base: a.Base, Path: a.Mailbox, Beneath: a.Beneath, Owned: a.Owned, Owner: a.UID},
-		identity{a.UID, a.GID},
-		a.Quota,
-	}
+// mbox is the mbox file of a virtual mailbox. Its path comes from a table and not
+// from the user: it leads through no link.
+func (t virtual) mbox(a *ipc.Account) (*action, error) {
+	owner := identity{a.UID, a.GID}
+	return &action{to: &textbox{
+		place: mbox.Place{
+			Path: path.Join(a.Base, a.Mailbox), Plain: true, Owned: t.strict, Owner: a.UID, Limit: t.limits.size, Lock: t.limits.lock,
+		},
+		as: owner, opener: owner,
+	}}, nil
 }
 
 // unplaced is the deferral for an account whose mailbox is not known.
@@ -40,4 +52,13 @@ func unplaced(err error) error {
 		return deferred(e.Detail, e.Err, "%s", e.Text)
 	}
 	return err
+}
+
+// groupOf is the group of a file.
+func groupOf(info os.FileInfo) (int, bool) {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, false
+	}
+	return int(st.Gid), true
 }

@@ -8,7 +8,7 @@ import (
 )
 
 func testVirtual() virtual {
-	return virtual{&account.Virtual{
+	return virtual{Virtual: &account.Virtual{
 		Mailboxes: pairs{
 			"ann@v.example":   "v.example/ann/",
 			"b+c@v.example":   "v.example/bc/",
@@ -25,11 +25,11 @@ func testVirtual() virtual {
 		},
 		UIDs: pairs{
 			"ann@v.example": "5000", "b+c@v.example": "5001", "abs@v.example": "5000", "low@v.example": "99",
-			"word@v.example": "vmail", "nogid@v.example": "5000", "minus@v.example": "-1", "@catch.example": "6000",
+			"word@v.example": "vmail", "mbox@v.example": "5002", "nogid@v.example": "5000", "minus@v.example": "-1", "@catch.example": "6000",
 		},
-		GIDs: pairs{"ann@v.example": "5000", "b+c@v.example": "5001", "abs@v.example": "5000", "@catch.example": "6001"},
+		GIDs: pairs{"ann@v.example": "5000", "mbox@v.example": "5002", "b+c@v.example": "5001", "abs@v.example": "5000", "@catch.example": "6001"},
 		Base: "/var/vmail", Delimiter: "+", MinimumUID: 100,
-	}}
+	}, limits: &limits{}, strict: true}
 }
 
 func TestVirtual(t *testing.T) {
@@ -48,7 +48,7 @@ func TestVirtual(t *testing.T) {
 		"catch-all":        {"who@catch.example", nil, "/var/vmail catch.example/all/ 6000:6001"},
 		"before catch-all": {"b+x@catch.example", nil, "/var/vmail catch.example/b/ 6000:6001"},
 		"unknown":          {"Zoe@v.example", nil, `bounced 5.1.1 unknown user: "zoe@v.example"`},
-		"mbox":             {"mbox@v.example", nil, "deferred 4.3.5 virtual_mailbox_maps names an mbox file, which this version does not deliver to; end the path in / for a Maildir"},
+		"mbox":             {"mbox@v.example", nil, "mbox /var/vmail/v.example/mbox 5002:5002"},
 		"no path":          {"slash@v.example", nil, "deferred 4.3.5 virtual_mailbox_maps has no path for this mailbox"},
 		"no base":          {"ann@v.example", func(v virtual) { v.Base = "" }, "deferred 4.3.5 virtual_mailbox_base is not set to an absolute path"},
 		"low user ID":      {"low@v.example", nil, "deferred 4.3.5 the user ID 99 in virtual_uid_maps is below virtual_minimum_uid (100)"},
@@ -65,11 +65,14 @@ func TestVirtual(t *testing.T) {
 			if c.change != nil {
 				c.change(v)
 			}
-			box, results, err := v.find(nil, &ipc.Recipient{Address: c.addr})
-			if got := found(box, results, err); got != c.want {
+			act, err := v.find(nil, &ipc.Recipient{Address: c.addr})
+			if got := found(act, err); got != c.want {
 				t.Errorf("%s:\n got %s\nwant %s", c.addr, got, c.want)
 			}
-			if box != nil && !box.place.Beneath {
+			if act == nil {
+				return
+			}
+			if box, ok := act.to.(*mailbox); ok && !box.place.Beneath {
 				t.Error("the mailbox is not confined to virtual_mailbox_base")
 			}
 		})

@@ -62,10 +62,16 @@ func (f *folder) number(s *scan) (first uint32, err error) {
 		octets += len(unknown[i].base)
 	}
 	f.expect(len(unknown), octets)
-	for _, n := range unknown {
-		if err := f.adoptOne(s, n); err != nil {
-			return first, err
+	err = f.ownChange(&f.cur, f.curDir, func() error {
+		for _, n := range unknown {
+			if err := f.adoptOne(s, n); err != nil {
+				return err
+			}
 		}
+		return nil
+	})
+	if err != nil {
+		return first, err
 	}
 	if known == len(f.all) && !f.rewrite {
 		return 0, nil

@@ -195,9 +195,14 @@ func (a *Append) Commit() (validity uint32, uids []uint32, err error) {
 		}
 		change.End(quota.Usage{})
 	}()
+	a.f.mu.Lock()
+	defer a.f.mu.Unlock()
+	return a.put()
+}
+
+// put is Commit. The folder's mutex is held.
+func (a *Append) put() (validity uint32, uids []uint32, err error) {
 	f := a.f
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	if err := f.sync(false, false); err != nil {
 		a.discard(f.curDir, 0)
 		return 0, nil, err

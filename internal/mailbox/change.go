@@ -146,11 +146,16 @@ func (v *View) Expunge(uids []uint32) ([]uint32, error) {
 	if v.mode != ReadWrite {
 		return nil, ErrReadOnly
 	}
+	v.f.mu.Lock()
+	defer v.f.mu.Unlock()
+	return v.remove(uids)
+}
+
+// remove is Expunge. The folder's mutex is held.
+func (v *View) remove(uids []uint32) ([]uint32, error) {
 	f := v.f
-	change := v.quota.Remove(v.name) // before the mutex: who holds it may be waited for
+	change := v.quota.Remove(v.name)
 	defer change.End(quota.Usage{})
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	if f.head.validity != v.snap.validity {
 		return nil, nil
 	}

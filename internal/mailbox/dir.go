@@ -150,7 +150,7 @@ func (d *dir) open(name string, flags int) (*os.File, error) {
 	if err != nil {
 		return nil, d.fail("open", name, err)
 	}
-	if unix.SetNonblock(fd, false) != nil { // O_NONBLOCK was for a FIFO's sake
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFL, flags); err != nil { // O_NONBLOCK was for a FIFO's sake
 		unix.Close(fd)
 		return nil, d.fail("open", name, unix.EINVAL)
 	}

@@ -15,9 +15,21 @@ func (s *Snapshot) FolderID() string { return "F" + s.guid }
 
 // MessageID is message i's EMAILID (RFC 8474, 5.1). A GUID is made of any
 // characters, so it is a hash; copies, which have the GUID, have it too.
-func (s *Snapshot) MessageID(i int) string {
-	sum := sha256.Sum256([]byte(s.GUID(i)))
-	return "M" + hex.EncodeToString(sum[:16])
+func (s *Snapshot) MessageID(i int) string { return "M" + hashed(s.copied(i)) }
+
+func hashed(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:16])
+}
+
+// copied is the GUID that copies of message i have: its own, or a hash of one
+// that a uidlist cannot hold.
+func (s *Snapshot) copied(i int) string {
+	g := s.GUID(i)
+	if len(g) > maxGUID || strings.ContainsFunc(g, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+		return hashed(g)
+	}
+	return g
 }
 
 // maxGUID is how long a GUID may be to go with a copy, octets.
@@ -25,13 +37,7 @@ const maxGUID = 255
 
 // carried returns what the uidlist has to say of a copy of message i, so that
 // it has the same GUID; Dovecot does so too.
-func (s *Snapshot) carried(i int) string {
-	g := s.GUID(i)
-	if g == "" || len(g) > maxGUID || strings.ContainsFunc(g, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
-		return ""
-	}
-	return "G" + g
-}
+func (s *Snapshot) carried(i int) string { return "G" + s.copied(i) }
 
 // savedFrom bounds what can be a time in a message's name: Maildir is younger.
 var savedFrom = time.Date(1995, 1, 1, 0, 0, 0, 0, time.UTC)

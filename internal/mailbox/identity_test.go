@@ -76,8 +76,8 @@ func TestObjectIDs(t *testing.T) {
 		t.Cleanup(v.Close)
 		s := v.Snapshot()
 		n := s.Len()
-		if s.MessageID(n-1) != ids[1] || s.MessageID(n-2) == ids[1] {
-			t.Errorf("%s: EMAILIDs %q, %q, want %q last", to, s.MessageID(n-2), s.MessageID(n-1), ids[1])
+		if s.MessageID(n-1) != ids[1] || s.MessageID(n-2) != ids[0] {
+			t.Errorf("%s: EMAILIDs %q, %q, want %q", to, s.MessageID(n-2), s.MessageID(n-1), ids[:2])
 		}
 		if (s.FolderID() == ids[2]) != (to == Inbox) {
 			t.Errorf("%s: MAILBOXID %q, INBOX has %q", to, s.FolderID(), ids[2])

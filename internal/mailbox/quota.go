@@ -27,6 +27,7 @@ type appendQuota struct {
 	folder string
 	use    quota.Usage // of all files
 	move   bool
+	freed  quota.Usage // by the removal of what is replaced
 }
 
 // Moving says that what is copied from now on will be removed where it is: from
@@ -36,10 +37,7 @@ func (a *Append) Moving() { a.quota.move = true }
 // Room tells, before a message of so many octets with CRLF comes, whether there
 // can be room for it: ErrQuota if there is none whatever its line ends turn out to be.
 func (a *Append) Room(octets int64) error {
-	w := a.quota.want(a.files)
-	w.Bytes += octets / 2
-	w.Count++
-	change, err := a.quota.of.Add(w)
+	change, err := a.quota.of.Add(a.quota.want(a.files, quota.Usage{Bytes: octets / 2, Count: 1}))
 	change.End(quota.Usage{})
 	return full(err)
 }
@@ -51,20 +49,35 @@ func (q *appendQuota) begin(files []appended) (*quota.Change, error) {
 		q.use.Bytes += files[i].stored
 		q.use.Count++
 	}
-	change, err := q.of.Add(q.want(files))
+	change, err := q.of.Add(q.want(files, quota.Usage{}))
 	return change, full(err)
 }
 
-func (q *appendQuota) want(files []appended) quota.Want {
-	w := quota.Want{Folder: q.folder, Within: len(files) > 0}
+// want is the room that files and more need.
+func (q *appendQuota) want(files []appended, more quota.Usage) quota.Want {
+	w := quota.Want{Folder: q.folder, Usage: more}
 	for i := range files {
 		if !files[i].within {
 			w.Bytes += files[i].stored
 			w.Count++
-			w.Within = false
 		}
 	}
+	w.Bytes -= q.freed.Bytes
+	w.Count -= q.freed.Count
+	w.Within = w.Bytes <= 0 && w.Count <= 0
 	return w
+}
+
+// InPlaceOf says that CommitInPlaceOf will remove a message, which frees room. The
+// message need not be there any more.
+func (a *Append) InPlaceOf(v *View, uid uint32) {
+	v.f.mu.Lock()
+	defer v.f.mu.Unlock()
+	a.quota.freed = quota.Usage{}
+	if r := v.f.byUID(uid); r != nil && !a.quota.rules.Ignores(v.name) {
+		d, name := v.f.file(r)
+		a.quota.freed = quota.Usage{Bytes: v.f.fileSize(r, d, name), Count: 1}
+	}
 }
 
 // uncount takes the messages of a folder, which are about to be removed, out of

@@ -41,7 +41,7 @@ func (f *folder) separateOne(s *scan, r *rec, t doubleFile) error {
 		s.changed = f.setFile(r, []byte(t.info), t.isNew) || s.changed
 		r.st |= met
 		if t.isNew && s.takeUp {
-			return f.takeUp(s, r, t.info)
+			return f.ownChange(&f.cur, f.curDir, func() error { return f.takeUp(s, r, t.info) })
 		}
 		return nil
 	case d == in && known == name:

@@ -3,6 +3,9 @@ package mailbox
 import (
 	"bytes"
 	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
 )
 
 // known returns how many octets a message of so many stored ones has with CRLF,
@@ -98,16 +101,39 @@ func (v *View) AllOctets() ([]int64, error) {
 		unknown = append(unknown, i)
 	}
 	v.f.mu.Unlock()
-	for _, i := range unknown {
-		n, err := v.Octets(i)
-		if err != nil && !errors.Is(err, ErrGone) {
-			return nil, err
-		}
-		if err == nil {
-			sizes[i] = n
+	return sizes, v.count(sizes, unknown)
+}
+
+// countTogether is how many files are worth another goroutine.
+const countTogether = 100
+
+// count fills in the sizes of messages that have to be read, on all processors
+// where there are many.
+func (v *View) count(sizes []int64, unknown []int) error {
+	var next atomic.Int64
+	work := func() error {
+		for {
+			at := next.Add(1) - 1
+			if at >= int64(len(unknown)) {
+				return nil
+			}
+			i := unknown[at]
+			n, err := v.Octets(i)
+			switch {
+			case err == nil:
+				sizes[i] = n
+			case !errors.Is(err, ErrGone):
+				return err
+			}
 		}
 	}
-	return sizes, nil
+	errs := make([]error, max(1, min(runtime.GOMAXPROCS(0), len(unknown)/countTogether)))
+	var all sync.WaitGroup
+	for k := range errs {
+		all.Go(func() { errs[k] = work() })
+	}
+	all.Wait()
+	return errors.Join(errs...)
 }
 
 // counted remembers a size.

@@ -231,12 +231,17 @@ func (f *folder) readDir(s *scan, d *dirSeen, in *dir, isNew bool) (sure bool, e
 	if isNew {
 		f.untaken = !s.takeUp && (len(s.unknown) > 0 || f.someNew())
 	}
-	for _, n := range take {
-		if err := f.takeUp(s, f.find([]byte(n.base)), n.info); err != nil {
-			return false, err
-		}
+	if len(take) > 0 {
+		err = f.ownChange(&f.cur, f.curDir, func() error {
+			for _, n := range take {
+				if err := f.takeUp(s, f.find([]byte(n.base)), n.info); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
-	return settled && before.Mtim == after.Mtim, nil
+	return settled && before.Mtim == after.Mtim, err
 }
 
 func (f *folder) someNew() bool {

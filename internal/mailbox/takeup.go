@@ -29,7 +29,8 @@ func (f *folder) sweep(now time.Time) {
 }
 
 // takeUp moves a message from new/ to cur/. One that cannot be moved stays
-// where it is and can be read all the same.
+// where it is and can be read all the same. It is called within an ownChange of
+// cur/.
 func (f *folder) takeUp(s *scan, r *rec, info string) error {
 	if r.st&inNew == 0 {
 		return nil
@@ -72,14 +73,12 @@ func (f *folder) moveUp(base, info string) (string, error) {
 			to = ":2,"
 		}
 	}
-	return to, f.ownChange(&f.cur, f.curDir, func() error {
-		return f.newDir.renameNew(base+info, f.curDir, base+to)
-	})
+	return to, f.newDir.renameNew(base+info, f.curDir, base+to)
 }
 
 // ownChange does something to a directory without making what is known of it
 // stale: if nothing had changed before, then what has now is ours. (What
-// another did in the same moment is seen at the next reading, which is not put off for long.)
+// another did meanwhile is seen at the next reading, which is not put off for long.)
 func (f *folder) ownChange(d *dirSeen, in *dir, do func() error) error {
 	before, err := in.stat(".")
 	if err == nil {
@@ -92,7 +91,7 @@ func (f *folder) ownChange(d *dirSeen, in *dir, do func() error) error {
 	if err != nil {
 		return err
 	}
-	if !d.read.IsZero() && d.mtim == before.Mtim {
+	if !d.read.IsZero() && d.mtim == before.Mtim && after.Mtim != before.Mtim {
 		d.mtim, d.settled = after.Mtim, false
 		if d.cost < time.Millisecond {
 			d.cost = time.Millisecond

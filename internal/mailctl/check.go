@@ -157,7 +157,7 @@ func inspectServices(c *config.Config, services []config.MasterService) []config
 		}
 		for _, what := range complaints(path, argv) {
 			p := config.Problem{What: what, Mend: "it stops " + s.Command}
-			if strings.HasPrefix(what, "-o ") {
+			if !strings.HasPrefix(what, "/") { // an option or operand, not a file
 				p.File, p.Line = s.File, s.Line
 			}
 			problems = append(problems, p)

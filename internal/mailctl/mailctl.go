@@ -13,6 +13,7 @@ import (
 	"yubin/internal/cli"
 	"yubin/internal/config"
 	"yubin/internal/queuectl"
+	"yubin/internal/runctl"
 )
 
 // A subcommand is a row of the table: `mailctl NAME ARGS`.
@@ -44,7 +45,7 @@ func subcommands() []subcommand {
 }
 
 // params are the parameters that subcommands other than check read.
-var params = slices.Concat(runParams, queuectl.Params(), routeParams, relayParams, userParams)
+var params = slices.Concat(runctl.Params, queuectl.Params(), routeParams, relayParams, userParams)
 
 // Command is mailctl(8).
 var Command = &cli.Command{

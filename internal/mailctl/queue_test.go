@@ -202,7 +202,7 @@ func TestQueueChange(t *testing.T) {
 func TestQueueChangeMany(t *testing.T) {
 	t.Parallel()
 	var in strings.Builder
-	for i := range 2*batch + 1 {
+	for i := range 2*1000 + 1 {
 		fmt.Fprintf(&in, "%014X\n", i)
 	}
 	q := newQueueTest(t, in.String())

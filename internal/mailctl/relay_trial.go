@@ -94,7 +94,7 @@ func relayTarget(env *cli.Env, to, from string) (transport, nexthop string, err 
 // trialArgs are the arguments of smtp(8) for a trial, with those that master.cf
 // has for the transport.
 func trialArgs(env *cli.Env, transport, nexthop, from, to string) ([]string, error) {
-	services, err := servicesOf(env.Config)
+	services, err := config.Services(env.Config)
 	if err != nil {
 		return nil, &cli.Status{Code: cli.ExConfig, Err: err}
 	}

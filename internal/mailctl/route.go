@@ -138,7 +138,7 @@ func (t *trip) exists(router *route.Router, addr string) {
 
 // service says who delivers.
 func (t *trip) service(transport string) {
-	services, err := servicesOf(t.env.Config)
+	services, err := config.Services(t.env.Config)
 	if err != nil {
 		t.fail("waits", "%v", err)
 		return

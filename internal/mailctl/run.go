@@ -1,34 +1,13 @@
 package mailctl
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
-	"syscall"
-	"time"
-
-	"golang.org/x/sys/unix"
 
 	"yubin/internal/cli"
-	"yubin/internal/config"
 	"yubin/internal/instance"
-)
-
-// runParams are the parameters that start, stop, reload and status read.
-var runParams = []*config.Def{config.QueueDirectory.Def, config.DaemonDirectory.Def}
-
-const (
-	// startTime is how long master has to open its sockets.
-	startTime = 30 * time.Second
-	// stopTime is how long master has to end its services; master itself
-	// kills them earlier.
-	stopTime = 60 * time.Second
+	"yubin/internal/runctl"
 )
 
 func noOperands(args []string) error {
@@ -38,96 +17,40 @@ func noOperands(args []string) error {
 	return nil
 }
 
-// findMaster is instance.Find with the texts that people and scripts expect.
-func findMaster(env *cli.Env) (pid int, err error) {
-	pid, err = instance.Find(config.QueueDirectory.Of(env.Config))
-	switch {
-	case errors.Is(err, fs.ErrPermission):
-		return 0, &cli.Status{Code: cli.ExNoPerm, Err: err}
-	case err != nil:
-		return 0, &cli.Status{Code: 1, Err: err}
-	}
-	return pid, nil
-}
-
-// start starts master in the background and waits until it has all its
-// sockets. What keeps it from starting it says on standard error itself.
-func start(ctx context.Context, env *cli.Env, args []string) error {
+// start starts the system and says so.
+func start(_ context.Context, env *cli.Env, args []string) error {
 	if err := noOperands(args); err != nil {
 		return err
 	}
-	if pid, err := instance.Find(config.QueueDirectory.Of(env.Config)); err == nil {
-		return cli.Fail(1, "the mail system is already running: PID: %d", pid)
+	pid, err := runctl.Start(env)
+	if err == nil {
+		fmt.Fprintf(env.Stdout, "yubin: the mail system is running: PID: %d\n", pid)
 	}
-	ready, tell, err := os.Pipe()
-	if err != nil {
-		return err
-	}
-	defer ready.Close()
-	defer tell.Close()
-	master := exec.Command(filepath.Join(config.DaemonDirectory.Of(env.Config), "master"), masterArgs(env)...)
-	master.Dir = "/"
-	master.ExtraFiles = []*os.File{tell}
-	// A file, not a pipe of ours: master keeps it until it is ready.
-	master.Stderr = os.Stderr
-	master.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := master.Start(); err != nil {
-		return &cli.Status{Code: cli.ExUnavailable, Err: err}
-	}
-	tell.Close()
-	ready.SetReadDeadline(time.Now().Add(startTime))
-	line, err := bufio.NewReader(ready).ReadString('\n')
-	switch {
-	case err == nil && strings.TrimSpace(line) == "ready":
-		fmt.Fprintf(env.Stdout, "yubin: the mail system is running: PID: %d\n", master.Process.Pid)
-		return master.Process.Release()
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return cli.Fail(cli.ExUnavailable, "master (PID %d) is not ready after %v: see the mail log", master.Process.Pid, startTime)
-	}
-	var exit *exec.ExitError
-	if err := master.Wait(); errors.As(err, &exit) && exit.ExitCode() > 0 {
-		return &cli.Status{Code: exit.ExitCode()}
-	}
-	return cli.Fail(cli.ExUnavailable, "master ended before it was ready: %v", master.ProcessState)
-}
-
-// masterArgs is master's command line; its descriptor 3 is the pipe.
-func masterArgs(env *cli.Env) []string {
-	args := []string{"-c", env.Config.Dir, "--ready-fd", "3"}
-	for _, o := range env.Overrides {
-		args = append(args, "-o", o)
-	}
-	return args
+	return err
 }
 
 // stop ends the system and returns when it has ended.
-func stop(ctx context.Context, env *cli.Env, args []string) error {
+func stop(_ context.Context, env *cli.Env, args []string) error {
 	if err := noOperands(args); err != nil {
 		return err
 	}
-	return withMaster(env, func(fd int) error {
-		if err := unix.PidfdSendSignal(fd, unix.SIGTERM, nil, 0); err != nil {
-			return err
-		}
-		return awaitEnd(fd, stopTime)
-	})
+	return runctl.Stop(env)
 }
 
-// reload has the system read its configuration again. Whether it likes it is
-// in the mail log.
-func reload(ctx context.Context, env *cli.Env, args []string) error {
+// reload has the system read its configuration again.
+func reload(_ context.Context, env *cli.Env, args []string) error {
 	if err := noOperands(args); err != nil {
 		return err
 	}
-	return withMaster(env, func(fd int) error { return unix.PidfdSendSignal(fd, unix.SIGHUP, nil, 0) })
+	return runctl.Reload(env)
 }
 
 // status says whether the system runs.
-func status(ctx context.Context, env *cli.Env, args []string) error {
+func status(_ context.Context, env *cli.Env, args []string) error {
 	if err := noOperands(args); err != nil {
 		return err
 	}
-	pid, err := findMaster(env)
+	pid, err := runctl.FindMaster(env)
 	if errors.Is(err, instance.ErrNotRunning) {
 		fmt.Fprintln(env.Stderr, "yubin: the mail system is not running")
 		return &cli.Status{Code: 1}
@@ -136,48 +59,4 @@ func status(ctx context.Context, env *cli.Env, args []string) error {
 		fmt.Fprintf(env.Stdout, "yubin: the mail system is running: PID: %d\n", pid)
 	}
 	return err
-}
-
-// withMaster runs f with a descriptor of the master process. Its ID is asked
-// for again once the descriptor is there, so that a process which was given
-// the ID of a master that ended is never hit.
-func withMaster(env *cli.Env, f func(pidfd int) error) error {
-	pid, err := findMaster(env)
-	if err != nil {
-		return err
-	}
-	fd, err := unix.PidfdOpen(pid, 0)
-	if err != nil {
-		return fmt.Errorf("master (PID %d): %w", pid, err)
-	}
-	defer unix.Close(fd)
-	if again, err := findMaster(env); err != nil || again != pid {
-		return cli.Fail(1, "%v", instance.ErrNotRunning)
-	}
-	err = f(fd)
-	switch {
-	case errors.Is(err, unix.EPERM):
-		return cli.Fail(cli.ExNoPerm, "master (PID %d): %v: only root or the user who started it may do this", pid, err)
-	case err != nil:
-		return fmt.Errorf("master (PID %d): %w", pid, err)
-	}
-	return nil
-}
-
-// awaitEnd waits until the process has ended.
-func awaitEnd(pidfd int, d time.Duration) error {
-	deadline := time.Now().Add(d)
-	for {
-		fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
-		n, err := unix.Poll(fds, int(max(time.Until(deadline), 0).Milliseconds()))
-		switch {
-		case errors.Is(err, unix.EINTR):
-		case err != nil:
-			return os.NewSyscallError("poll", err)
-		case n == 0:
-			return fmt.Errorf("has not ended after %v", d)
-		default:
-			return nil
-		}
-	}
 }

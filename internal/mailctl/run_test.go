@@ -17,6 +17,7 @@ import (
 	"yubin/internal/config"
 	"yubin/internal/instance"
 	"yubin/internal/queue"
+	"yubin/internal/runctl"
 )
 
 // The test binary stands in for master, which start runs by this name.
@@ -80,7 +81,7 @@ func runner(t *testing.T) (dir string, mailctl func(subcommand string, args ...s
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Check(runParams); err != nil {
+	if err := c.Check(runctl.Params); err != nil {
 		t.Fatal(err)
 	}
 	return dir, func(name string, args ...string) mailctlRun {

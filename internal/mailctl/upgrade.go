@@ -11,6 +11,7 @@ import (
 	"yubin/internal/config"
 	"yubin/internal/instance"
 	"yubin/internal/ipc"
+	"yubin/internal/runctl"
 )
 
 // upgradeTime is how long master has to become the new program; it tries the
@@ -24,7 +25,7 @@ func upgrade(ctx context.Context, env *cli.Env, args []string) error {
 	if err := noOperands(args); err != nil {
 		return err
 	}
-	pid, err := findMaster(env)
+	pid, err := runctl.FindMaster(env)
 	if errors.Is(err, instance.ErrNotRunning) {
 		fmt.Fprintln(env.Stdout, "yubin: the mail system is not running; its next start takes the new programs")
 		return nil

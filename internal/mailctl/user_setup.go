@@ -15,6 +15,7 @@ import (
 	"yubin/internal/config"
 	"yubin/internal/instance"
 	"yubin/internal/match"
+	"yubin/internal/runctl"
 	"yubin/internal/smtp"
 	"yubin/internal/table"
 )
@@ -158,7 +159,7 @@ const knowTime = 10 * time.Second
 // announce has a system that runs take note: of main.cf, by a reload; of the
 // account, for which authd looks itself.
 func (k *keeper) announce(user string) error {
-	_, err := findMaster(k.env)
+	_, err := runctl.FindMaster(k.env)
 	switch {
 	case errors.Is(err, instance.ErrNotRunning):
 		return nil // it will read everything when it starts
@@ -166,7 +167,7 @@ func (k *keeper) announce(user string) error {
 		return err
 	}
 	if len(k.changed) > 0 {
-		if err := withMaster(k.env, func(fd int) error { return unix.PidfdSendSignal(fd, unix.SIGHUP, nil, 0) }); err != nil {
+		if err := runctl.WithMaster(k.env, func(fd int) error { return unix.PidfdSendSignal(fd, unix.SIGHUP, nil, 0) }); err != nil {
 			return err
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"yubin/internal/instance"
 	"yubin/internal/ipc"
 	"yubin/internal/maillog"
+	"yubin/internal/runctl"
 )
 
 // answerTime is how long master has for each of its replies.
@@ -21,7 +22,7 @@ const answerTime = 30 * time.Second
 
 // petition asks master something, and returns the connection for the replies.
 func petition(env *cli.Env, q ipc.MasterRequest) (*fdpass.Conn, error) {
-	pid, err := findMaster(env)
+	pid, err := runctl.FindMaster(env)
 	if errors.Is(err, instance.ErrNotRunning) {
 		return nil, cli.Fail(1, "the mail system is not running")
 	}

@@ -14,6 +14,7 @@ import (
 	"yubin/internal/newaliases"
 	"yubin/internal/pamd"
 	"yubin/internal/pickup"
+	"yubin/internal/pipe"
 	"yubin/internal/pop3d"
 	"yubin/internal/qmgr"
 	"yubin/internal/smtpc"
@@ -24,7 +25,7 @@ import (
 // All is every program: daemons in the order a letter meets them, then
 // commands.
 var All = []*cli.Command{
-	master.Command, smtpd.Command, pickup.Command, qmgr.Command, local.Command, smtpc.Command, authd.Command, acmed.Command, pamd.Command,
+	master.Command, smtpd.Command, pickup.Command, qmgr.Command, local.Command, pipe.Command, smtpc.Command, authd.Command, acmed.Command, pamd.Command,
 	pop3d.Command, imapd.Command,
 	submit.Command, mailq.Command, newaliases.Command, mailctl.Command,
 }

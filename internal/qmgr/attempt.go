@@ -31,6 +31,8 @@ func (s *scheduler) place(m *message, r *recipient, i int) {
 		return
 	}
 	switch {
+	case s.forced[m.ID]: // expire makes a bounce of it
+		s.decide(m, r, name, result{outcome: deferred, code: "4.7.0", text: "message is administratively expired"})
 	case r.err != nil:
 		s.decide(m, r, "", result{outcome: deferred, code: "4.3.0", text: "cannot find out how to deliver: " + maillog.Clean(r.err.Error())})
 	case s.p.deferred[name]:
@@ -75,6 +77,7 @@ type result struct {
 	outcome         outcome
 	code, text      string
 	relay, host     string
+	program         string    // in whose name the log line is; "": the transport's
 	report          string    // sent: what the sender is to be told; "": nothing
 	begun           time.Time // when it was sent to the agent; zero: never
 	setup, transfer int64     // microseconds
@@ -99,7 +102,7 @@ func (s *scheduler) decide(m *message, r *recipient, transport string, res resul
 		return
 	}
 	d := delivery{
-		transport: transport, relay: textOr(res.relay, "none"), code: res.code, text: res.text,
+		transport: textOr(res.program, transport), relay: textOr(res.relay, "none"), code: res.code, text: res.text,
 		status: statusNames[res.outcome],
 		before: max(m.active.UnixMicro()-m.Arrival, 0), setup: res.setup, transfer: res.transfer,
 	}
@@ -194,7 +197,11 @@ func (s *scheduler) settle(m *message) {
 
 // expire turns the deferrals of a message that is too old into bounces.
 func (s *scheduler) expire(m *message, now time.Time) {
-	if !s.p.expired(m.Env.Sender, now.Sub(m.since())) {
+	status := "expired"
+	switch {
+	case s.forced[m.ID]:
+		status = "force-expired"
+	case !s.p.expired(m.Env.Sender, now.Sub(m.since())):
 		return
 	}
 	some := false
@@ -204,13 +211,14 @@ func (s *scheduler) expire(m *message, now time.Time) {
 		}
 	}
 	if some {
-		s.log.info(m.ID, "from=<"+m.Env.Sender+">, status=expired, returned to sender")
+		s.log.info(m.ID, "from=<"+m.Env.Sender+">, status="+status+", returned to sender")
 	}
 }
 
 // end finishes a message that is accounted for.
 func (s *scheduler) end(m *message) {
 	s.forget(m)
+	delete(s.forced, m.ID)
 	var err error
 	if s.sick[m.ID] {
 		delete(s.sick, m.ID)

@@ -174,7 +174,7 @@ func (s *scheduler) expand(transport string, m *message, r *recipient) {
 	env.Attrs[queue.AttrOrigin], env.Attrs[queue.AttrParent] = "qmgr", m.ID
 	for _, t := range fw.targets {
 		env.Recipients = append(env.Recipients, queue.Recipient{
-			Address: t.Address, Exact: t.Exact, Original: textOr(e.Original, e.Address), Attrs: attrs,
+			Address: t.Address, Exact: t.Exact, Member: t.Member, Original: textOr(e.Original, e.Address), Attrs: attrs,
 		})
 	}
 	c := &child{id: id, env: env, record: queue.Record{

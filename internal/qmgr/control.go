@@ -87,6 +87,20 @@ func (s *scheduler) releaseOne(id string) (bool, error) {
 	return true, nil
 }
 
+// expireOne has a message, on hold or not, go back to its sender as if its time
+// were over. One that is being tried goes back when this attempt fails.
+func (s *scheduler) expireOne(id string) (bool, error) {
+	if s.messages[id] == nil && s.loading[id] == nil && s.store.InQueue(id) == "" {
+		return false, nil
+	}
+	s.forced[id] = true
+	if found, err := s.releaseOne(id); found || err != nil {
+		return found, err
+	}
+	s.tryNow(id)
+	return true, nil
+}
+
 // deleteOne removes a message without telling anybody.
 func (s *scheduler) deleteOne(id string) (bool, error) {
 	if m := s.messages[id]; m != nil {
@@ -102,6 +116,7 @@ func (s *scheduler) deleteOne(id string) (bool, error) {
 		return false, nil
 	}
 	s.unlist(id)
+	delete(s.forced, id)
 	if err := s.store.Delete(id, dir); err != nil {
 		return true, err
 	}
@@ -129,6 +144,7 @@ var operations = map[string]operation{
 	ipc.OpHold:    (*scheduler).holdOne,
 	ipc.OpRelease: (*scheduler).releaseOne,
 	ipc.OpDelete:  (*scheduler).deleteOne,
+	ipc.OpExpire:  (*scheduler).expireOne,
 }
 
 // targets are the directories that an operation on all messages looks in.
@@ -136,6 +152,7 @@ var targets = map[string][]string{
 	ipc.OpHold:    {queue.DirIncoming, queue.DirDeferred},
 	ipc.OpRelease: {queue.DirHold},
 	ipc.OpDelete:  {queue.DirIncoming, queue.DirDeferred, queue.DirHold},
+	ipc.OpExpire:  {queue.DirIncoming, queue.DirDeferred},
 }
 
 // operate carries out a control request. It runs in the connection's goroutine.

@@ -114,6 +114,27 @@ func TestHoldReleaseDelete(t *testing.T) {
 	r.logged(ids[1] + ": removed")
 }
 
+// What is expired by hand goes back at once, from hold too.
+func TestExpire(t *testing.T) {
+	t.Parallel()
+	r, ids := waiting(t, 2)
+	r.answer(deliverAll) // but nobody delivers them any more
+	r.request(&ipc.ControlRequest{Op: ipc.OpHold, IDs: ids[:1]})
+	got, _ := r.request(&ipc.ControlRequest{Op: ipc.OpExpire, IDs: append(ids, queue.FreshID(time.UnixMicro(1), queue.OriginQmgr))})
+	if !slices.Equal(got.Done, ids) || len(got.Missing) != 1 {
+		t.Errorf("expire: %+v", got)
+	}
+	r.settled()
+	r.stopAll()
+	for _, id := range ids {
+		r.logged(id + ": from=<ann@example.com>, status=force-expired, returned to sender")
+		r.logged(id + ": removed")
+	}
+	if n := len(r.got("bob@example.org")); n != 0 {
+		t.Errorf("%d of them were delivered", n)
+	}
+}
+
 // A message is held and deleted while an agent has a part of it.
 func TestHoldWhileActive(t *testing.T) {
 	t.Parallel()

@@ -46,6 +46,7 @@ type recipient struct {
 	report           string // sent: what the sender has asked to be told and is not yet
 
 	forward *forward // while an expansion arrives
+	passes  int      // from one transport to another in this attempt
 }
 
 // A message is one that is in memory: it is being tried.
@@ -94,7 +95,7 @@ func (m *message) again(resolve resolver) {
 			}
 			continue
 		}
-		r.outcome, r.recorded, r.forward = pending, false, nil
+		r.outcome, r.recorded, r.forward, r.passes = pending, false, nil, 0
 		r.to, r.err = resolve(m.envelope(r).Address, m.Env.Sender)
 		m.left++
 	}
@@ -115,7 +116,7 @@ func (m *message) request(t string, rs []*recipient) *ipc.Request {
 	for i, r := range rs {
 		e := m.envelope(r)
 		q.Recipients[i] = ipc.Recipient{
-			Index: r.number, Address: r.to.address, Original: e.Original, Exact: e.Exact, Attrs: e.Attrs,
+			Index: r.number, Address: r.to.address, Original: e.Original, Exact: e.Exact, Member: e.Member, Attrs: e.Attrs,
 		}
 		q.Unsure = q.Unsure || r.unsure
 	}

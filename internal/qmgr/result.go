@@ -1,6 +1,7 @@
 package qmgr
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -33,7 +34,8 @@ func (s *scheduler) outcome(t *transport, r *request, res *ipc.Result) {
 	}
 	out := result{
 		text: line(res.Text, maxText), relay: line(res.Relay, maxHost), host: line(res.Host, maxHost),
-		begun: r.begun, setup: max(res.Setup, 0), transfer: max(res.Transfer, 0),
+		program: line(res.Program, maxHost),
+		begun:   r.begun, setup: max(res.Setup, 0), transfer: max(res.Transfer, 0),
 	}
 	switch res.Status {
 	case ipc.Sent:
@@ -43,6 +45,11 @@ func (s *scheduler) outcome(t *transport, r *request, res *ipc.Result) {
 		out.outcome, out.code = bounced, code(res.Code, "5.0.0")
 	case ipc.Expanded:
 		s.gather(t, r, rc, res, out)
+		return
+	case ipc.Redirected:
+		r.left--
+		r.rcpt = slices.DeleteFunc(r.rcpt, func(c *recipient) bool { return c == rc }) // should the agent die now
+		s.redirect(t, r.j.m, rc, res, out)
 		return
 	case ipc.Deferred:
 		out.outcome, out.code = deferred, code(res.Code, "4.0.0")
@@ -56,6 +63,44 @@ func (s *scheduler) outcome(t *transport, r *request, res *ipc.Result) {
 	}
 	r.left--
 	s.decide(r.j.m, rc, t.name, out)
+}
+
+// maxPasses is how often a recipient may go from one transport to another in one
+// attempt: mailbox_transport, then a fallback of that. More is a circle.
+const maxPasses = 3
+
+// redirect hands a recipient on to the transport that an agent has named. That
+// is written down nowhere: nothing has been delivered, and after a crash the
+// same agent says the same again.
+func (s *scheduler) redirect(t *transport, m *message, rc *recipient, res *ipc.Result, out result) {
+	to := line(res.Transport, maxHost)
+	if to == "" || to == t.name || rc.passes >= maxPasses {
+		s.log.warn("%s: to=<%s>: agent %s hands it on to transport %q: a circle", m.ID, rc.to.address, t.name, to)
+		out.outcome, out.code, out.text = deferred, "4.3.5", "mail transports hand the recipient on in a circle"
+		s.decide(m, rc, t.name, out)
+		return
+	}
+	rc.passes++
+	rc.to = redirected(rc.to, to, line(res.Nexthop, maxText))
+	i, _ := m.index(rc.number)
+	s.place(m, rc, i)
+}
+
+// redirected is the destination of a recipient that has gone to another
+// transport, which counts mailboxes where it has them.
+func redirected(d destination, transport, nexthop string) destination {
+	d.rule = "transport " + d.transport
+	d.transport, d.mailbox = transport, ""
+	switch {
+	case nexthop != "":
+		d.nexthop = nexthop
+	case transport == "error" || transport == "retry" || transport == "discard":
+		d.nexthop = "" // what stood there was no text
+	}
+	if transport == "local" || transport == "virtual" {
+		d.mailbox = strings.ToLower(d.address)
+	}
+	return d
 }
 
 // line makes remote text one clean line of at most n octets.

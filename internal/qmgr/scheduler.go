@@ -39,9 +39,10 @@ type scheduler struct {
 	waiting  calendar            // deferred, the earliest
 	more     bool                // deferred/ holds later ones that are not in waiting
 	scanning bool
-	scanAt   time.Time // when deferred/ was last read
-	rescan   time.Time // when it is to be read again, if there is more
-	flushed  time.Time // when everything deferred was last told to be tried now
+	scanAt   time.Time       // when deferred/ was last read
+	rescan   time.Time       // when it is to be read again, if there is more
+	flushed  time.Time       // when everything deferred was last told to be tried now
+	forced   map[string]bool // messages whose time somebody has said to be over
 	kept     map[string]*message
 	sick     map[string]bool // files that a flush failed for: never written again
 	unsure   map[string]bool // deferred messages that an agent may have delivered
@@ -74,7 +75,7 @@ func newScheduler(p *params, store *queue.Store, log *maillog.Logger, slow time.
 		flusher: durable.New(durable.Options{Slow: slow}),
 		events:  make(chan func(), 1024), done: make(chan struct{}),
 		messages: map[string]*message{}, loading: map[string]*intent{}, unsure: map[string]bool{}, begun: time.Now(),
-		waiting: newCalendar(), kept: map[string]*message{}, sick: map[string]bool{},
+		waiting: newCalendar(), kept: map[string]*message{}, forced: map[string]bool{}, sick: map[string]bool{},
 		writers: map[*writer]bool{}, transports: map[string]*transport{},
 		batches: make(chan batch, 1),
 	}

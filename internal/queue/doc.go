@@ -27,6 +27,7 @@
 //	A  name=value, an attribute of the message (see the Attr constants)
 //	O  original recipient, when it differs from the next R
 //	X  (no value) the next R is final: aliases are not applied to it again
+//	M  the next R is this one member of what its address stands for
 //	P  name=value, an attribute of the next R
 //	R  recipient
 //

@@ -44,6 +44,7 @@ type Recipient struct {
 	Address  string
 	Original string            // what the sender asked for; "" when it is Address
 	Exact    bool              // aliases have been applied; do not apply them again
+	Member   string            // what of the address's expansion this is (ipc.Target); "": all of it
 	Attrs    map[string]string // nil for none
 }
 
@@ -80,6 +81,9 @@ func (e *Envelope) Encode() ([]byte, error) {
 		}
 		if r.Exact {
 			put('X', "")
+		}
+		if r.Member != "" {
+			put('M', r.Member)
 		}
 		putAttrs('P', r.Attrs)
 		put('R', r.Address)
@@ -120,6 +124,8 @@ func ParseEnvelope(b []byte) (*Envelope, error) {
 			next.Original = value
 		case 'X':
 			next.Exact = true
+		case 'M':
+			next.Member = value
 		case 'P':
 			if err := setAttr(&next.Attrs, value); err != nil {
 				return nil, err

@@ -39,6 +39,7 @@ type reading[T any] struct {
 	err     error
 	id      identity
 	settled bool
+	owner   int // user ID
 	looked  atomic.Int64 // nanoseconds since 1970
 }
 
@@ -59,6 +60,11 @@ func NewFile[T any](path string, parse func(data []byte, report Reporter) (T, er
 // Get returns what the file holds. It does not wait for another goroutine that
 // is reading a changed file: until that is done the old content counts.
 func (f *File[T]) Get() (T, error) {
+	r := f.get()
+	return r.value, r.err
+}
+
+func (f *File[T]) get() *reading[T] {
 	r := f.current.Load()
 	now := time.Now()
 	switch {
@@ -72,7 +78,7 @@ func (f *File[T]) Get() (T, error) {
 		defer f.mu.Unlock()
 		r = f.refresh(f.current.Load(), now)
 	}
-	return r.value, r.err
+	return r
 }
 
 // refresh returns old if it is still true, else a new reading.
@@ -115,6 +121,9 @@ func (f *File[T]) read(old *reading[T], now time.Time) *reading[T] {
 		return r
 	}
 	r.id = identify(info)
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		r.owner = int(st.Uid)
+	}
 	r.settled = now.Sub(info.ModTime()).Abs() > settle
 	known := old != nil && old.id == r.id
 	r.value, err = f.parse(data, func(line int, what string) {

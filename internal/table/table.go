@@ -197,15 +197,20 @@ type fileTable struct {
 }
 
 func (t fileTable) Lookup(key string) (string, bool, error) {
-	s, err := t.file.Get()
-	if err != nil {
-		return "", false, err
+	value, _, found, err := t.lookupOwned(key)
+	return value, found, err
+}
+
+func (t fileTable) lookupOwned(key string) (value string, owner int, found bool, err error) {
+	r := t.file.get()
+	if r.err != nil {
+		return "", 0, false, r.err
 	}
 	if t.fold {
 		key = strings.ToLower(key)
 	}
-	value, found := s.lookup(key)
-	return value, found, nil
+	value, found = r.value.lookup(key)
+	return value, r.owner, found, nil
 }
 
 func (t fileTable) read() error {
@@ -264,6 +269,20 @@ func (m *Maps) Lookup(key string) (value string, found bool, err error) {
 // Find is Lookup that also returns the type:name of the table that has key.
 func (m *Maps) Find(key string) (value, spec string, found bool, err error) {
 	return m.find(key, Table.Lookup)
+}
+
+// FindOwned is Find that also returns who owned the file that the value was read
+// from: 0 where the table is no file.
+func (m *Maps) FindOwned(key string) (value, spec string, owner int, found bool, err error) {
+	value, spec, found, err = m.find(key, func(t Table, key string) (value string, found bool, err error) {
+		owner = 0
+		if f, ok := t.(fileTable); ok {
+			value, owner, found, err = f.lookupOwned(key)
+			return value, found, err
+		}
+		return t.Lookup(key)
+	})
+	return value, spec, owner, found, err
 }
 
 // FindPart is Find as Part asks.

@@ -15,8 +15,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"yubin/internal/sock"
 )
 
 // What ends a wait, beside errors of the connection.
@@ -123,12 +121,15 @@ func (t *Conn) Line(ctx context.Context, limit int, by time.Time) ([]byte, error
 	}
 }
 
+// A waiter can tell that there is something to read (sock.Conn, deflate.Conn).
+type waiter interface{ Wait() error }
+
 // fill reads once. What has been read and not used stays.
 func (t *Conn) fill() error {
 	if t.r == t.w {
 		t.in, t.r, t.w = nil, 0, 0
-		if s, ok := t.c.(*sock.Conn); ok {
-			if err := s.Wait(); err != nil {
+		if w, ok := t.c.(waiter); ok {
+			if err := w.Wait(); err != nil {
 				return err
 			}
 		}

@@ -19,8 +19,12 @@ const (
 	secretCrypt = "$6$benchbench$UZI1PRXLUUgQX5agI.s9TD3ftDKRLLD27hgrJTa69HQleR9PQyhyCEqnlkZ61HxuBPghNFdM6YpEqzX0XBYf50"
 )
 
-// accounts is how many people have one.
-const accounts = 1000
+// accounts is how many people have one, and systemUsers how many of them
+// come where each has a uid of their own.
+const (
+	accounts    = 1000
+	systemUsers = 100
+)
 
 // How passwords are stored.
 const (
@@ -31,12 +35,12 @@ const (
 
 // passwdFile are the accounts in Dovecot's format, which both systems read.
 // Their mail is below base.
-func passwdFile(scheme, base string) string {
+func passwdFile(set setup, base string) string {
 	var b strings.Builder
 	for i := range accounts {
 		user := mailbox(i) + "@" + domain
 		fmt.Fprintf(&b, "%s:%s:%d:%d::%s::userdb_mail=maildir:%s\n",
-			user, stored(scheme, user), mailUID, mailUID, filepath.Join(base, mailbox(i)), filepath.Join(base, mailbox(i)))
+			user, stored(set.scheme, user), set.uid(i), set.uid(i), filepath.Join(base, mailbox(i)), filepath.Join(base, mailbox(i)))
 	}
 	return b.String()
 }

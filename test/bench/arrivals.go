@@ -29,15 +29,16 @@ type arrivals struct {
 	news chan struct{}
 }
 
-// makeBoxes makes n Maildirs below base, owned by uid, and nothing else there.
-func makeBoxes(base string, n, uid int) error {
+// makeBoxes makes n Maildirs below base, of these owners, and nothing else there.
+func makeBoxes(base string, n int, owner func(i int) int) error {
 	if err := os.MkdirAll(base, 0o755); err != nil {
 		return err
 	}
-	if err := os.Chown(base, uid, uid); err != nil {
+	if err := os.Chown(base, owner(0), owner(0)); err != nil {
 		return err
 	}
 	for i := range n {
+		uid := owner(i)
 		box := filepath.Join(base, mailbox(i))
 		for _, d := range []string{box, filepath.Join(box, "tmp"), filepath.Join(box, "new"), filepath.Join(box, "cur")} {
 			if err := os.Mkdir(d, 0o700); err != nil {

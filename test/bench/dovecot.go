@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// A dovecot is a private instance of Debian's Dovecot: the POP3 server, or the
+// A dovecot is a private instance of Debian's Dovecot: the POP3 or IMAP server, or the
 // authentication service beside a Postfix. It looks for its programs below
 // /usr, so it lives in a mount namespace of its own, where what its packages
 // hold lies over /usr. Their libraries must be installed.
@@ -27,7 +27,7 @@ func newDovecot(dir, deb string) (*dovecot, error) {
 	if err := os.MkdirAll(d.root, 0o755); err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"dovecot-core", "dovecot-pop3d"} {
+	for _, name := range []string{"dovecot-core", "dovecot-pop3d", "dovecot-imapd"} {
 		file, err := fetchDeb(deb, name)
 		if err != nil {
 			return nil, err
@@ -56,7 +56,12 @@ func (d *dovecot) within(line string, args ...string) *exec.Cmd {
 }
 
 func (d *dovecot) start(s setup) error {
-	conf, err := d.configure(s.scheme, d.mail(), d.popService())
+	port, service := popPort, "pop3"
+	if s.imap {
+		port, service = imapPort, "imap"
+	}
+	d.address = d.at(port)
+	conf, err := d.configure(s, d.mail(), d.service(service, port))
 	if err != nil {
 		return err
 	}
@@ -74,7 +79,7 @@ func (d *dovecot) beside(conf string, server *exec.Cmd) *exec.Cmd {
 // authOnly writes the configuration of an authentication service for Postfix,
 // which asks it at socket.
 func (d *dovecot) authOnly(scheme, socket, mail string) (conf string, err error) {
-	return d.configure(scheme, mail, fmt.Sprintf(`protocols =
+	return d.configure(setup{scheme: scheme}, mail, fmt.Sprintf(`protocols =
 auth_mechanisms = plain scram-sha-256
 service auth {
   unix_listener %s {
@@ -102,39 +107,41 @@ func (d *dovecot) answers(socket string) error {
 	}
 }
 
-// popService are the settings of the POP3 server; those of the two services are
+// service are the settings of the POP3 or IMAP server; those of the two services are
 // what an expert would do for this load.
-func (d *dovecot) popService() string {
+func (d *dovecot) service(name string, port int) string {
 	host, _, _ := strings.Cut(d.address, ":")
-	return fmt.Sprintf(`protocols = pop3
-listen = %s
+	tlsPort := map[string]int{"pop3": popsPort, "imap": imapsPort}[name]
+	return fmt.Sprintf(`protocols = %[1]s
+listen = %[2]s
 ssl = yes
-ssl_cert = <%s
-ssl_key = <%s
+ssl_cert = <%[3]s
+ssl_key = <%[4]s
 disable_plaintext_auth = no
-service pop3-login {
+mail_max_userip_connections = %[7]d
+service %[1]s-login {
   service_count = 0
   process_min_avail = 2
-  inet_listener pop3 {
-    port = %d
+  inet_listener %[1]s {
+    port = %[5]d
   }
-  inet_listener pop3s {
-    port = %d
+  inet_listener %[1]ss {
+    port = %[6]d
     ssl = yes
   }
 }
-service pop3 {
+service %[1]s {
   service_count = 500
   process_min_avail = 8
-  process_limit = %d
+  process_limit = %[7]d
 }
-`, host, filepath.Join(d.dir, "etc", certFile), filepath.Join(d.dir, "etc", keyFile), popPort, popsPort, smtpProcesses)
+`, name, host, filepath.Join(d.dir, "etc", certFile), filepath.Join(d.dir, "etc", keyFile), port, tlsPort, smtpProcesses)
 }
 
 // configure writes what both uses have in common, and more. A slow hash is
 // checked in worker processes, by both processors: the service itself is one
 // thread.
-func (d *dovecot) configure(scheme, mail, more string) (conf string, err error) {
+func (d *dovecot) configure(s setup, mail, more string) (conf string, err error) {
 	// A lock that the last instance left, killed, would be waited for.
 	spool := filepath.Join(d.dir, "spool")
 	if err := errors.Join(os.RemoveAll(spool), os.Mkdir(spool, 0o755)); err != nil {
@@ -155,10 +162,10 @@ userdb {
   args = %[3]s
 }
 `, d.dir, mail, passwd) + more
-	if scheme == schemeCrypt {
+	if s.scheme == schemeCrypt {
 		text += "auth_cache_size = 10M\nauth_cache_verify_password_with_worker = yes\n"
 	}
-	if err := d.write(map[string]string{"dovecot.conf": text, "passwd": passwdFile(scheme, mail)}); err != nil {
+	if err := d.write(map[string]string{"dovecot.conf": text, "passwd": passwdFile(s, mail)}); err != nil {
 		return "", err
 	}
 	return filepath.Join(d.etc, "dovecot.conf"), makeCert(d.etc)

@@ -226,7 +226,7 @@ func (lp *loop) event(i int, what uint32, now time.Time) (more bool, err error) 
 		return false, fmt.Errorf("connection closed after %q", c.in[:c.n])
 	}
 	c.n += n
-	if !whole(c.in[:c.n]) {
+	if !lp.script[c.step].whole(c.in[:c.n]) {
 		if c.n == len(c.in) {
 			return false, errors.New("reply too long")
 		}

@@ -130,7 +130,7 @@ func TestMessage(t *testing.T) {
 func TestArrivals(t *testing.T) {
 	t.Parallel()
 	base := t.TempDir() + "/mail"
-	if err := makeBoxes(base, 3, os.Getuid()); err != nil {
+	if err := makeBoxes(base, 3, func(int) int { return os.Getuid() }); err != nil {
 		t.Fatal(err)
 	}
 	a, err := watchBoxes(base, 3)

@@ -32,6 +32,7 @@ func TestDialogues(t *testing.T) {
 		script  []step
 	}{
 		{"POP3", popDialect, popLogin()},
+		{"IMAP", imapDialect, imapLogin()},
 		{"AUTH", smtpDialect, slices.Concat([]step{ehlo, authPlain}, quitSMTP)},
 		{"handshake", smtpDialect, quitSMTP},
 		{"submission", smtpDialect, load{rcpts: rcptCommands(3), body: wire(1 << 10)}.mail(ehlo, authPlain)},
@@ -122,7 +123,7 @@ func TestFill(t *testing.T) {
 		return // the files are given to somebody else
 	}
 	base := filepath.Join(t.TempDir(), "mail")
-	if err := makeBoxes(base, 1, mailUID); err != nil {
+	if err := makeBoxes(base, 1, setup{}.uid); err != nil {
 		t.Fatal(err)
 	}
 	if err := fill(base, 300); err != nil {

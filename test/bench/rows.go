@@ -19,6 +19,7 @@ type row struct {
 	large  bool
 	reads  bool                        // nothing is delivered: people read
 	filled int                         // messages in the first mailbox from the start
+	stock  *stock                      // what is in all mailboxes from the start; nil: nothing
 	peer   string                      // what yubin is compared with; empty: postfix
 	away   func(*setup) (*sink, error) // where mail goes that leaves the system; nil: none does
 	do     func(ctx context.Context, r *run, s system, a *arrivals) (result, error)
@@ -38,7 +39,7 @@ func (r row) wants(system string) bool {
 func (r row) comparedWith() string { return cmp.Or(r.peer, "postfix") }
 
 // less reports whether a smaller figure is the better one.
-func (r row) less() bool { return r.unit != perSecond }
+func (r row) less() bool { return r.unit != perSecond && r.unit != megabytes }
 
 const (
 	perSecond = "/s"
@@ -46,6 +47,7 @@ const (
 	mebibytes = "MiB"
 	millis    = "ms"
 	kibibytes = "KiB"
+	megabytes = "MB/s"
 )
 
 // A result is what one turn gave.
@@ -103,7 +105,7 @@ func makeRows() []row {
 			do: memory(sessions), most: [3]float64{20, 30, 70}[i],
 		})
 	}
-	return slices.Concat(rows, makeAwayRows(), makePeopleRows())
+	return slices.Concat(rows, makeAwayRows(), makePeopleRows(), makeIMAPRows())
 }
 
 // makeAwayRows makes the rows of mail that leaves.

@@ -18,7 +18,8 @@ type run struct {
 	rounds  int
 	began   time.Time
 	trash   int
-	sink    *sink // where the mail of the turn goes that leaves the system
+	letters []letter // that are written
+	sink    *sink    // where the mail of the turn goes that leaves the system
 	results map[key][]result
 	rows    []row // those that ran, in order
 }
@@ -44,7 +45,7 @@ func (r *run) turn(ctx context.Context, s system, row row) (err error) {
 			return err
 		}
 		if row.reads {
-			err = fill(s.mail(), row.filled)
+			err = errors.Join(fill(s.mail(), row.filled), r.layAll(s.mail(), row))
 		} else if a, err = watchBoxes(s.mail(), row.boxes); err == nil {
 			defer a.close()
 		}
@@ -122,7 +123,7 @@ func (r *run) freshMail(mail string, row row) error {
 			}
 		}
 	}
-	return makeBoxes(mail, row.boxes, mailUID)
+	return makeBoxes(mail, row.boxes, row.setup.uid)
 }
 
 // settle writes back what earlier turns left in memory.

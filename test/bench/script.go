@@ -12,6 +12,7 @@ import (
 // the reply that it wants is the one that counts.
 type step struct {
 	want string
+	last string // of IMAP: what the reply's last line begins with, and want is of that line
 	send []byte
 	make func(c *client, reply []byte) ([]byte, error) // in place of send, where that depends on the session
 }
@@ -43,7 +44,11 @@ func (l load) recipient(c *client, _ []byte) ([]byte, error) {
 // nil at the end; counts says that the reply is the one that counts.
 func (l load) answer(c *client, reply []byte) (send []byte, counts bool, err error) {
 	d := l.script[c.step]
-	if !bytes.HasPrefix(reply, []byte(d.want)) {
+	line := reply
+	if d.last != "" {
+		line = lastLine(reply)
+	}
+	if !bytes.HasPrefix(line, []byte(d.want)) {
 		return nil, false, fmt.Errorf("reply %q", reply)
 	}
 	counts = c.step == len(l.script)-2
@@ -53,6 +58,19 @@ func (l load) answer(c *client, reply []byte) (send []byte, counts bool, err err
 		return send, counts, err
 	}
 	return d.send, counts, nil
+}
+
+// whole reports whether b is all of the reply that the step waits for.
+func (d step) whole(b []byte) bool {
+	if d.last == "" {
+		return whole(b)
+	}
+	return len(b) > 0 && b[len(b)-1] == '\n' && bytes.HasPrefix(lastLine(b), []byte(d.last))
+}
+
+// lastLine is the last line of b, which ends with one.
+func lastLine(b []byte) []byte {
+	return b[bytes.LastIndexByte(b[:max(0, len(b)-1)], '\n')+1:]
 }
 
 // whole reports whether b ends with the last line of a reply (RFC 5321, 4.2.1);
@@ -83,6 +101,18 @@ func popLogin() []step {
 		{want: "+OK", send: []byte("PASS " + secret + "\r\n")},
 		{want: "+OK", send: []byte("STAT\r\n")},
 	}, quitPOP3...)
+}
+
+// imapLogin opens INBOX.
+func imapLogin() []step {
+	return []step{
+		{want: "* OK", last: "* ", make: func(c *client, _ []byte) ([]byte, error) {
+			return fmt.Appendf(c.line[:0], "a LOGIN %s %q\r\n", c.user(), secret), nil
+		}},
+		{want: "a OK", last: "a ", send: []byte("b SELECT INBOX\r\n")},
+		{want: "b OK", last: "b ", send: []byte("c LOGOUT\r\n")},
+		{want: "c OK", last: "c "},
+	}
 }
 
 // authPlain logs in with a password.

@@ -41,13 +41,17 @@ type setup struct {
 	clients    int    // deliveries over SMTP at once; 0: the system's default
 
 	scheme string // how passwords are stored; empty: nobody logs in
+	imap   bool   // they read over IMAP, not POP3
+	uids   bool   // each of them has a uid of their own
 }
 
-// The ports: SMTP, and where people log in: POP3, and submission, in the clear and over TLS.
+// The ports: SMTP, and where people log in: POP3, IMAP and submission, in the clear and over TLS.
 const (
 	smtpPort    = 2525
 	popPort     = 1110
 	popsPort    = 1995
+	imapPort    = 1143
+	imapsPort   = 1993
 	submitPort  = 1587
 	submitsPort = 1465
 )
@@ -94,11 +98,21 @@ func (s setup) smtpLine() string {
 const (
 	// mailUID owns every mailbox; it needs no account.
 	mailUID = 5000
+	// firstUID is that of the first who has one of their own.
+	firstUID = 20000
 	// smtpProcesses is room for the sessions of the memory rows.
 	smtpProcesses = 1100
 	startTime     = 20 * time.Second
 	stopTime      = 60 * time.Second
 )
+
+// uid is who owns the mail of account i.
+func (s setup) uid(i int) int {
+	if s.uids {
+		return firstUID + i
+	}
+	return mailUID
+}
 
 // A private is what the private instances of both systems have in common: a
 // directory, an address, a master process.
@@ -199,6 +213,9 @@ func greeting(addr string) error {
 		line, err := r.ReadString('\n')
 		if err != nil {
 			return err
+		}
+		if strings.HasPrefix(line, "* OK") {
+			return nil
 		}
 		if !strings.HasPrefix(line, "2") && !strings.HasPrefix(line, "+OK") {
 			return fmt.Errorf("greeting %q", line)

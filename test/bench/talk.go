@@ -32,7 +32,7 @@ func (t *talker) sendmail() []string { return nil }
 
 // talkPorts are those that the talker stands in for, in the order of its
 // descriptors, from 3.
-var talkPorts = [...]int{smtpPort, popPort, popsPort, submitPort, submitsPort}
+var talkPorts = [...]int{smtpPort, popPort, popsPort, submitPort, submitsPort, imapPort, imapsPort}
 
 func (t *talker) start(s setup) error {
 	self, err := os.Executable()
@@ -81,10 +81,13 @@ func talkAll(next string) error {
 	for i, port := range talkPorts {
 		f := os.NewFile(uintptr(3+i), "listener")
 		d := smtpDialect
-		if port == popPort || port == popsPort {
+		switch port {
+		case popPort, popsPort:
 			d = popDialect
+		case imapPort, imapsPort:
+			d = imapDialect
 		}
-		if port == popsPort || port == submitsPort {
+		if port == popsPort || port == submitsPort || port == imapsPort {
 			d.tls = over
 		}
 		go func() { ended <- d.talk(f, next) }()
@@ -96,12 +99,28 @@ func talkAll(next string) error {
 type dialect struct {
 	greeting, ok, bye []byte
 	tls               *tls.Config
+	answer            func(line []byte) (reply []byte, last bool) // in place of ok and bye, where the command is in the reply
 }
 
 var (
 	smtpDialect = dialect{greeting: []byte("220 talk.test ESMTP\r\n"), ok: talkOK, bye: talkBye}
+	imapDialect = dialect{greeting: []byte("* OK [CAPABILITY IMAP4rev1 IMAP4rev2] ready\r\n"), answer: answerIMAP}
 	popDialect  = dialect{greeting: []byte("+OK ready\r\n"), ok: []byte("+OK 0 0\r\n"), bye: []byte("+OK bye\r\n")}
 )
+
+// answerIMAP says yes in as many words as a server needs.
+func answerIMAP(line []byte) (reply []byte, last bool) {
+	tag, command, _ := bytes.Cut(line, []byte(" "))
+	switch {
+	case bytes.HasPrefix(command, []byte("SELECT")):
+		reply = append(reply, "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n"+
+			"* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft \\*)] Flags permitted\r\n"+
+			"* 100 EXISTS\r\n* 0 RECENT\r\n* OK [UIDVALIDITY 1700000000] UIDs valid\r\n* OK [UIDNEXT 101] Next\r\n"...)
+	case bytes.HasPrefix(command, []byte("LOGOUT")):
+		reply, last = append(reply, "* BYE Logging out\r\n"...), true
+	}
+	return append(append(reply, tag...), " OK Done\r\n"...), last
+}
 
 // talk serves f until the process is killed, and passes messages to next, if it
 // is not empty.
@@ -155,6 +174,14 @@ func (d dialect) converse(c net.Conn, pass passer) {
 		n, err := readLine(c, buf)
 		if err != nil {
 			return
+		}
+		if d.answer != nil {
+			var last bool
+			if reply, last = d.answer(buf[:n]); last {
+				c.Write(reply)
+				return
+			}
+			continue
 		}
 		switch {
 		case bytes.HasPrefix(buf[:n], []byte("DATA")):

@@ -80,7 +80,7 @@ func (l load) playTLS(c *client, t *tally) error {
 	raw.SetDeadline(time.Now().Add(maxStall))
 	conn := tls.Client(raw, l.tls)
 	for {
-		for c.n = 0; !whole(c.in[:c.n]); {
+		for c.n = 0; !l.script[c.step].whole(c.in[:c.n]); {
 			if c.n == len(c.in) {
 				return errors.New("reply too long")
 			}

@@ -60,7 +60,7 @@ func (y *yubin) start(s setup) error {
 		return err
 	}
 	if s.scheme != "" {
-		if err := y.makeAccounts(s.scheme); err != nil {
+		if err := y.makeAccounts(s); err != nil {
 			return err
 		}
 	}
@@ -71,21 +71,25 @@ func (y *yubin) start(s setup) error {
 }
 
 // makeAccounts has mailctl take the accounts over.
-func (y *yubin) makeAccounts(scheme string) error {
+func (y *yubin) makeAccounts(s setup) error {
 	users := filepath.Join(y.etc, "users")
 	if err := os.RemoveAll(users); err != nil {
 		return err
 	}
 	passwd := filepath.Join(y.dir, "passwd")
-	if err := os.WriteFile(passwd, []byte(passwdFile(scheme, y.mail())), 0o600); err != nil {
+	if err := os.WriteFile(passwd, []byte(passwdFile(s, y.mail())), 0o600); err != nil {
 		return err
 	}
 	return errors.Join(makeCert(y.etc), command(filepath.Join(y.bin, "mailctl"), "-c", y.etc, "user", "import", passwd))
 }
 
-// popLines are the services of master.cf for POP3.
-func (y *yubin) popLines() string {
-	return fmt.Sprintf("%s inet n - n - - pop3d\n%s inet n - n - - pop3d -o pop3d_tls_wrappermode=yes\n", y.at(popPort), y.at(popsPort))
+// readLines are the services of master.cf for POP3 and IMAP.
+func (y *yubin) readLines() string {
+	return fmt.Sprintf(`%s inet n - n - - pop3d
+%s inet n - n - - pop3d -o pop3d_tls_wrappermode=yes
+%s inet n - n - - imapd
+%s inet n - n - - imapd -o imapd_tls_wrappermode=yes
+`, y.at(popPort), y.at(popsPort), y.at(imapPort), y.at(imapsPort))
 }
 
 // stuckTransport is a transport whose agent takes requests and never answers,
@@ -144,10 +148,10 @@ alias_database = $alias_maps
 virtual_mailbox_domains = %[4]s
 virtual_mailbox_maps = hash:%[2]s/etc/mailboxes
 virtual_mailbox_base = %[2]s/mail
-virtual_uid_maps = static:%[5]d
-virtual_gid_maps = static:%[5]d
+virtual_uid_maps = %[5]s
+virtual_gid_maps = $virtual_uid_maps
 smtpd_recipient_limit = 20000
-`, queue, y.dir, y.bin, domain, mailUID)
+`, queue, y.dir, y.bin, domain, y.uidMaps(s))
 	if s.held {
 		main += "virtual_transport = " + stuckTransport + "\nincoming_limit = 1000000\nqmgr_message_active_limit = 1000000\n"
 	}
@@ -158,11 +162,30 @@ smtpd_recipient_limit = 20000
 		master += s.smtpLine()
 	}
 	if s.scheme != "" {
-		main += fmt.Sprintf("pop3d_tls_chain_files = %[1]s/%[2]s, %[1]s/%[3]s\n", filepath.Join(y.dir, "etc"), keyFile, certFile)
-		master += s.submitLines(y.address) + y.popLines()
+		main += fmt.Sprintf("pop3d_tls_chain_files = %[1]s/%[2]s, %[1]s/%[3]s\nimapd_tls_chain_files = $pop3d_tls_chain_files\nmail_max_userip_connections = %[4]d\n", filepath.Join(y.dir, "etc"), keyFile, certFile, smtpProcesses)
+		master += s.submitLines(y.address) + y.readLines()
 	}
 	return y.write(map[string]string{
 		"main.cf": main, "master.cf": master, "mailboxes": mailboxMap(), "aliases": "postmaster: root\n",
-		transportTable: s.transports,
+		transportTable: s.transports, uidTable: uidMap(s),
 	})
+}
+
+// uidMaps says whose the mailboxes are.
+func (y *yubin) uidMaps(s setup) string {
+	if s.uids {
+		return fmt.Sprintf("hash:%s/etc/%s", y.dir, uidTable)
+	}
+	return fmt.Sprintf("static:%d", mailUID)
+}
+
+// uidTable is the file for setup.uids.
+const uidTable = "uids"
+
+func uidMap(s setup) string {
+	var b strings.Builder
+	for i := range accounts {
+		fmt.Fprintf(&b, "%s@%s %d\n", mailbox(i), domain, s.uid(i))
+	}
+	return b.String()
 }

@@ -357,28 +357,33 @@ func localLetter(t *testing.T, local, subject string) (path string) {
 func (s *shared) sameAs(local string, want ...string) {
 	s.t.Helper()
 	for _, box := range []string{filepath.Join(local, "INBOX"), filepath.Join(s.dir, "Maildir")} {
-		var got []string
-		for _, sub := range []string{"cur", "new"} {
-			files, err := filepath.Glob(filepath.Join(box, sub, "*"))
-			if err != nil {
-				s.t.Fatal(err)
-			}
-			for _, f := range files {
-				b, err := os.ReadFile(f)
-				if err != nil {
-					s.t.Fatal(err)
-				}
-				_, letters, _ := strings.Cut(filepath.Base(f), ":2,")
-				var flags []string
-				for _, l := range letters {
-					flags = append(flags, map[rune]string{'S': `\Seen`, 'F': `\Flagged`, 'R': `\Answered`, 'T': `\Deleted`, 'D': `\Draft`}[l])
-				}
-				got = append(got, string(subjectLine.FindSubmatch(append(b, "\nSubject: none\n"...))[1])+" "+strings.Join(flags, " "))
-			}
-		}
-		slices.Sort(got)
-		if !slices.Equal(got, want) {
+		if got := lettersOf(s.t, box); !slices.Equal(got, want) {
 			s.t.Errorf("%s: got %q, want %q", box, got, want)
 		}
 	}
+}
+
+// lettersOf are the letters of a Maildir: subject and flags.
+func lettersOf(t *testing.T, box string) (got []string) {
+	t.Helper()
+	for _, sub := range []string{"cur", "new"} {
+		files, err := filepath.Glob(filepath.Join(box, sub, "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			b, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, letters, _ := strings.Cut(filepath.Base(f), ":2,")
+			var flags []string
+			for _, l := range letters {
+				flags = append(flags, map[rune]string{'S': `\Seen`, 'F': `\Flagged`, 'R': `\Answered`, 'T': `\Deleted`, 'D': `\Draft`}[l])
+			}
+			got = append(got, string(subjectLine.FindSubmatch(append(b, "\nSubject: none\n"...))[1])+" "+strings.Join(flags, " "))
+		}
+	}
+	slices.Sort(got)
+	return got
 }

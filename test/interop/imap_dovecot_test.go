@@ -100,7 +100,7 @@ func loginOurs(t *testing.T, host, user string) *imapTalk {
 	}
 	t.Cleanup(func() { c.Close() })
 	c.SetDeadline(time.Now().Add(4 * time.Minute))
-	s := &imapTalk{t, "imapd", c, bufio.NewReader(c)}
+	s := (&imapTalk{t: t, name: "imapd", to: c, in: bufio.NewReader(c)}).strictly()
 	s.response()
 	if got := s.ask("l", fmt.Sprintf("LOGIN %s %s", user, popSecret)); !strings.HasPrefix(got, "t OK") {
 		t.Fatalf("login: %s", got)
@@ -162,7 +162,7 @@ func (s *twoServers) begin() {
 		c.Wait()
 		timer.Stop()
 	})
-	s.theirs = &imapTalk{s.t, "Dovecot", to, bufio.NewReader(from)}
+	s.theirs = &imapTalk{t: s.t, name: "Dovecot", to: to, in: bufio.NewReader(from)}
 	s.theirs.response()
 	// What is there is recent no more.
 	for _, server := range []*imapTalk{s.ours, s.theirs} {

@@ -19,10 +19,17 @@ import (
 
 // An imapTalk is a session with an IMAP server.
 type imapTalk struct {
-	t    *testing.T
-	name string
-	to   io.Writer
-	in   *bufio.Reader
+	t      *testing.T
+	name   string
+	to     io.Writer
+	in     *bufio.Reader
+	strict *imaptest.Strict // what we say has to please it; nil: it is Dovecot that speaks
+}
+
+// strictly has all that is said from now on read by a strict client.
+func (s *imapTalk) strictly() *imapTalk {
+	s.strict = &imaptest.Strict{Complain: func(err error) { s.t.Errorf("%s: %v", s.name, err) }}
+	return s
 }
 
 var literalEnd = regexp.MustCompile(`\{(\d+)\}\r\n$`)
@@ -39,6 +46,9 @@ func (s *imapTalk) response() []byte {
 		}
 		m := literalEnd.FindSubmatch(line)
 		if m == nil {
+			if s.strict != nil {
+				s.strict.Write(all)
+			}
 			return all
 		}
 		n, _ := strconv.Atoi(string(m[1]))
@@ -53,6 +63,9 @@ func (s *imapTalk) response() []byte {
 // ask gives a command and returns the normal form of the responses.
 func (s *imapTalk) ask(tag, command string) string {
 	s.t.Helper()
+	if s.strict != nil {
+		s.strict.Sent(tag + " " + command + "\r\n")
+	}
 	if _, err := fmt.Fprintf(s.to, "%s %s\r\n", tag, command); err != nil {
 		s.t.Fatalf("%s, %s: %v", s.name, command, err)
 	}

@@ -27,6 +27,7 @@ perl -MMail::Address -e 1 2>/dev/null || missing="$missing libmailtools-perl" # 
 perl -MIO::Socket::SSL -e 1 2>/dev/null || missing="$missing libio-socket-ssl-perl" # Net::POP3 speaks TLS with it
 has getmail || missing="$missing getmail6"
 has mbsync || missing="$missing isync"
+has interimap || missing="$missing interimap"
 has offlineimap || missing="$missing offlineimap3"
 perl -MMail::IMAPClient -e 1 2>/dev/null || missing="$missing libmail-imapclient-perl"
 has testssl || missing="$missing testssl.sh"

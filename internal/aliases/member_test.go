@@ -1,4 +1,4 @@
-package local
+package aliases
 
 import (
 	"fmt"
@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestParseMembers(t *testing.T) {
+func TestParseList(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]string{
 		"ann":                           "{0 ann}",
@@ -17,31 +17,36 @@ func TestParseMembers(t *testing.T) {
 		`\ann, \bob@mx.example`:         "{1 ann} {1 bob@mx.example}",
 		"/dev/null":                     "{2 /dev/null}",
 		`"/var/mail/a b"`:               "{2 /var/mail/a b}",
-		"|/bin/cat":                     "{3 |/bin/cat}",
-		`"|/bin/sh -c 'a, b'", ann`:     "{3 |/bin/sh -c 'a, b'} {0 ann}",
-		":include:/etc/list, ann":       "{4 :include:/etc/list} {0 ann}",
-		`":INCLUDE:/etc/a list"`:        "{4 :INCLUDE:/etc/a list}",
+		"|/bin/cat":                     "{3 /bin/cat}",
+		`"|/bin/sh -c 'a, b'", ann`:     "{3 /bin/sh -c 'a, b'} {0 ann}",
+		":include:/etc/list, ann":       "{4 /etc/list} {0 ann}",
+		`":INCLUDE:/etc/a list"`:        "{4 /etc/a list}",
 		`"ann b"@example.org`:           "{0 ann b@example.org}",
 		" , ann ,, ":                    "{0 ann}",
 		"":                              "",
+		`"|sh -c \"a\""`:                `{3 sh -c "a"}`,
+		`|"/bin/x a, b"`:                `{3 /bin/x a, b}`,
+		"| /bin/x":                      "{3 /bin/x}",
+		"~/mail/in":                     "{2 ~/mail/in}",
+		`:include:"/etc/a list"`:        "{4 /etc/a list}",
 	} {
-		list, err := parseMembers(value)
+		list, err := parseList(value)
 		got := strings.Trim(fmt.Sprint(list), "[]")
 		if err != nil || got != want {
 			t.Errorf("%q: %s, %v, want %s", value, got, err, want)
 		}
 	}
-	for _, value := range []string{"<>", "@", `\`, "ann, @"} {
-		if list, err := parseMembers(value); err == nil {
+	for _, value := range []string{"<>", "@", `\`, "ann, @", "|", `"| "`} {
+		if list, err := parseList(value); err == nil {
 			t.Errorf("%q: %v, want an error", value, list)
 		}
 	}
 }
 
-// FuzzMembers: cutting a value into members loses nothing but commas and blanks,
+// FuzzList: cutting a value into members loses nothing but commas and blanks,
 // and no member is a file, command or include by anything but its first
 // character.
-func FuzzMembers(f *testing.F) {
+func FuzzList(f *testing.F) {
 	f.Add(`ann, "|cmd a, b", :include:/x, \bob, A <a@b> (c, d)`)
 	f.Fuzz(func(t *testing.T, value string) {
 		const dropped = ", \t\r\n\v\f\u0085\u00a0"
@@ -53,21 +58,21 @@ func FuzzMembers(f *testing.F) {
 				return c
 			}, strings.ToValidUTF8(s, "?"))
 		}
-		members := splitMembers(value)
+		members := splitList(value)
 		if got, want := without(strings.Join(members, ",")), without(value); got != want {
 			if strings.IndexFunc(want, func(c rune) bool { return c > 0x7f }) < 0 {
 				t.Errorf("members %q of %q", members, value)
 			}
 		}
-		list, err := parseMembers(value)
+		list, err := parseList(value)
 		if err != nil {
 			return
 		}
 		for _, m := range list {
-			if special := strings.HasPrefix(m.text, "|"); m.form == command && !special {
-				t.Errorf("%q is a command", m.text)
+			if m.form == command && !strings.Contains(value, "|") || m.form == file && m.text[0] != '/' && m.text[0] != '~' {
+				t.Errorf("%q is of form %d", m.text, m.form)
 			}
-			if m.text == "" {
+			if m.text == "" && m.form != include {
 				t.Errorf("%q has an empty member", value)
 			}
 		}

@@ -1,0 +1,172 @@
+package aliases
+
+import (
+	"fmt"
+	"strings"
+
+	"yubin/internal/header"
+)
+
+// A form is what an element of a list is.
+type form int
+
+const (
+	address form = iota
+	exact        // \name: no aliases, no .forward
+	file         // /file, ~/file
+	command      // |command
+	include      // :include:/file
+)
+
+// An element is one of a list. text is an address in internal form, a path, or a
+// command without its bar.
+type element struct {
+	form form
+	text string
+}
+
+// includePrefix stands before the name of a list in a file; in any letter case.
+const includePrefix = ":include:"
+
+// parseList reads a list: elements apart by commas.
+func parseList(value string) ([]element, error) {
+	var list []element
+	for _, s := range splitList(value) {
+		m, err := parseElement(s)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, m...)
+	}
+	return list, nil
+}
+
+func parseElement(s string) ([]element, error) {
+	plain := s
+	if inner, ok := unquote(s); ok {
+		plain = inner // "|command with, comma"
+	}
+	rest := ""
+	if plain != "" {
+		rest = behind(plain[1:])
+	}
+	switch {
+	case strings.HasPrefix(plain, "/"), strings.HasPrefix(plain, "~"):
+		return []element{{file, plain}}, nil
+	case strings.HasPrefix(plain, "|") && strings.TrimSpace(rest) == "":
+		return nil, fmt.Errorf("no command in %q", s)
+	case strings.HasPrefix(plain, "|"):
+		return []element{{command, strings.TrimSpace(rest)}}, nil
+	case len(plain) >= len(includePrefix) && strings.EqualFold(plain[:len(includePrefix)], includePrefix):
+		return []element{{include, behind(plain[len(includePrefix):])}}, nil
+	}
+	f := address
+	if rest, ok := strings.CutPrefix(s, `\`); ok {
+		f, s = exact, rest
+	}
+	addrs, err := header.ParseAddressList(s)
+	if err == nil && len(addrs) == 0 {
+		err = fmt.Errorf("no address in %q", s)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var list []element
+	for _, a := range addrs {
+		if a.Addr == "" {
+			return nil, fmt.Errorf("empty address in %q", s)
+		}
+		list = append(list, element{f, a.Addr})
+	}
+	return list, nil
+}
+
+// behind takes the quotes off what stands behind | or :include:, as in
+// |"command words".
+func behind(s string) string {
+	if inner, ok := unquote(strings.TrimSpace(s)); ok {
+		return inner
+	}
+	return s
+}
+
+// unquote returns what is within double quotes, if they are around all of s.
+func unquote(s string) (string, bool) {
+	if len(s) < 2 || s[0] != '"' || s[len(s)-1] != '"' {
+		return "", false
+	}
+	var b strings.Builder
+	for i := 1; i < len(s)-1; i++ {
+		switch {
+		case s[i] == '"':
+			return "", false // "a" b "c"
+		case s[i] == '\\' && i+1 == len(s)-1:
+			return "", false // "a\"
+		case s[i] == '\\':
+			i++
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String(), true
+}
+
+// splitList cuts a value at the commas that are not in quotes, comments or
+// angle brackets. Empty elements vanish.
+func splitList(value string) []string {
+	var list []string
+	add := func(s string) {
+		if s = strings.TrimSpace(s); s != "" {
+			list = append(list, s)
+		}
+	}
+	start, comment := 0, 0
+	quoted, angle := false, false
+	for i := 0; i < len(value); i++ {
+		switch c := value[i]; {
+		case c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted && comment == 0
+		case quoted:
+		case c == '(':
+			comment++
+		case c == ')':
+			comment = max(comment-1, 0)
+		case comment > 0:
+		case c == '<':
+			angle = true
+		case c == '>':
+			angle = false
+		case c == ',' && !angle:
+			add(value[start:i])
+			start = i + 1
+		}
+	}
+	add(value[start:])
+	return list
+}
+
+// CheckList tells what is wrong with a list; nil: nothing that its text shows.
+func CheckList(value string) error {
+	_, err := parseList(value)
+	return err
+}
+
+// A line is one of a list in a file, by its number.
+type line struct {
+	number int
+	text   string
+}
+
+// lines are those of a file that have elements. A line that begins with # has
+// none; a line is never continued on the next.
+func lines(data []byte) []line {
+	var list []line
+	for i, text := range strings.Split(string(data), "\n") {
+		text = strings.TrimSuffix(text, "\r")
+		if text != "" && text[0] != '#' && strings.TrimSpace(text) != "" {
+			list = append(list, line{i + 1, text})
+		}
+	}
+	return list
+}

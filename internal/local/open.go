@@ -1,0 +1,161 @@
+package local
+
+import (
+	"fmt"
+	"strings"
+
+	"yubin/internal/account"
+	"yubin/internal/aliases"
+	"yubin/internal/command"
+	"yubin/internal/config"
+	"yubin/internal/ids"
+	"yubin/internal/maillog"
+	"yubin/internal/match"
+	"yubin/internal/mbox"
+	"yubin/internal/nss"
+	"yubin/internal/table"
+)
+
+// deliveryParams are the parameters that openTransports reads beside those of
+// package account.
+var deliveryParams = []*config.Def{
+	config.Myorigin.Def, config.Mydestination.Def, config.AliasMaps.Def, config.DefaultPrivs.Def,
+	config.AllowMailToCommands.Def, config.AllowMailToFiles.Def, config.PropagateExtensions.Def,
+	config.OwnerRequestSpecial.Def, config.ExpandOwnerAlias.Def, config.ResetOwnerAlias.Def, config.DuplicateFilterLimit.Def,
+	config.ForwardPath.Def, config.ForwardExpansionFilter.Def, config.LuserRelay.Def,
+	config.MailboxTransport.Def, config.MailboxTransportMaps.Def, config.FallbackTransport.Def, config.FallbackTransportMaps.Def,
+	config.MailboxCommand.Def, config.MailboxCommandMaps.Def, config.LocalCommandShell.Def, config.CommandExpansionFilter.Def,
+	config.CommandExecutionDirectory.Def, config.ExecutionDirectoryFilter.Def, config.CommandTimeLimit.Def, config.ExportEnvironment.Def,
+	config.SetgidGroup.Def, config.PrependDeliveredHeader.Def, config.MailboxDeliveryLock.Def, config.VirtualMailboxLock.Def,
+	config.DeliverLockAttempts.Def, config.DeliverLockDelay.Def, config.StaleLockTime.Def, config.MessageSizeLimit.Def,
+	config.MailboxSizeLimit.Def, config.VirtualMailboxLimit.Def, config.StrictMailboxOwnership.Def, config.RequireHomeDirectory.Def,
+}
+
+// openTransports opens the tables. Files that are missing or wrong fail in the
+// lookups, which defers the mail that needs them.
+func openTransports(c *config.Config, log *maillog.Logger, ids *switcher) (map[string]transport, error) {
+	report, site := table.Report(func(p config.Problem) { log.Warn("%v", p) }), table.Site(c)
+	v, err := account.OpenVirtual(c, report, site)
+	if err != nil {
+		return nil, err
+	}
+	limits, err := sizes(c, config.VirtualMailboxLimit, config.VirtualMailboxLock)
+	if err != nil {
+		return nil, err
+	}
+	u, err := openUsers(c, log, ids, report, site)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]transport{relayVirtual: virtual{v, limits, config.StrictMailboxOwnership.Of(c)}, relayLocal: u}, nil
+}
+
+// sizes are the limits of the mailboxes of one transport.
+func sizes(c *config.Config, size config.Size, lock config.List) (*limits, error) {
+	l := &limits{size: size.Of(c), lock: mbox.Lock{
+		Attempts: config.DeliverLockAttempts.Of(c), Delay: config.DeliverLockDelay.Of(c), Stale: config.StaleLockTime.Of(c),
+	}}
+	kinds := words(lock.Of(c))
+	l.lock.Fcntl, l.lock.Flock, l.lock.Dot = kinds["fcntl"], kinds["flock"], kinds["dotlock"]
+	if least := config.MessageSizeLimit.Of(c); l.size != 0 && l.size < least {
+		return nil, c.Fault(size.Def, fmt.Sprintf("want at least message_size_limit (%d), or 0 for no limit, have %d", least, l.size))
+	}
+	return l, nil
+}
+
+func words(list []string) map[string]bool {
+	m := map[string]bool{}
+	for _, w := range list {
+		m[w] = true
+	}
+	return m
+}
+
+// openUsers makes the transport local.
+func openUsers(c *config.Config, log *maillog.Logger, ids *switcher, options ...table.Option) (*users, error) {
+	u := &users{
+		places: account.NewPlaces(c), ids: ids, commands: newCommands(c), luserRelay: config.LuserRelay.Of(c),
+		strict: config.StrictMailboxOwnership.Of(c), home: config.RequireHomeDirectory.Of(c),
+		forwardHeader: words(config.PrependDeliveredHeader.Of(c))["forward"],
+	}
+	var err error
+	if u.limits, err = sizes(c, config.MailboxSizeLimit, config.MailboxDeliveryLock); err != nil {
+		return nil, err
+	}
+	for _, o := range []struct {
+		to    *choice
+		maps  config.List
+		value config.String
+	}{
+		{&u.mailboxTransport, config.MailboxTransportMaps, config.MailboxTransport},
+		{&u.fallbackTransport, config.FallbackTransportMaps, config.FallbackTransport},
+		{&u.mailboxCommand, config.MailboxCommandMaps, config.MailboxCommand},
+	} {
+		maps, err := table.OpenMaps(o.maps.Of(c), append(options[:len(options):len(options)], table.Trusted())...)
+		if err != nil {
+			return nil, c.Fault(o.maps.Def, err.Error())
+		}
+		*o.to = choice{maps, o.maps.Name, strings.TrimSpace(o.value.Of(c))}
+	}
+	u.privs, u.privsErr = privs(config.DefaultPrivs.Of(c))
+	if u.x, err = newExpander(c, log, ids, options...); err != nil {
+		return nil, err
+	}
+	return u, nil
+}
+
+// privs is whom commands and files of root's lists belong to.
+func privs(name string) (identity, error) {
+	a, err := ids.User(name)
+	switch {
+	case err != nil:
+		return identity{}, misconfigured(err, "default_privs (%s) is no account of this system", name)
+	case a.UID == 0 || a.GID == 0:
+		return identity{}, misconfigured(nil, "default_privs (%s) has the rights of root", name)
+	}
+	return identity{a.UID, a.GID}, nil
+}
+
+func newCommands(c *config.Config) *commands {
+	return &commands{
+		guard: command.NewGuard(c), env: environment(c), shell: config.LocalCommandShell.Of(c), filter: config.CommandExpansionFilter.Of(c),
+		directory: config.CommandExecutionDirectory.Of(c), dirChar: config.ExecutionDirectoryFilter.Of(c), time: config.CommandTimeLimit.Of(c),
+	}
+}
+
+// newExpander opens what package aliases asks.
+func newExpander(c *config.Config, log *maillog.Logger, ids *switcher, options ...table.Option) (*aliases.Expander, error) {
+	maps, err := table.OpenAliases(config.AliasMaps.Of(c), options...)
+	if err != nil {
+		return nil, c.Fault(config.AliasMaps.Def, err.Error())
+	}
+	passwd, err := table.Open("unix:passwd.byname", options...)
+	if err != nil {
+		return nil, err
+	}
+	destinations, err := match.Of(c, config.Mydestination)
+	if err != nil {
+		return nil, err
+	}
+	delimiters := config.RecipientDelimiter.Of(c)
+	path, err := config.SplitBraces(config.ForwardPath.Of(c), ", \t\r\n")
+	if err != nil {
+		return nil, c.Fault(config.ForwardPath.Def, err.Error())
+	}
+	return &aliases.Expander{
+		Maps: maps, Users: newSystem(passwd, nss.New(c), delimiters), Open: opener(ids), Local: destinations.Domain,
+		Origin: config.Myorigin.Of(c), Delimiters: delimiters,
+		Commands: kinds(config.AllowMailToCommands.Of(c)), Files: kinds(config.AllowMailToFiles.Of(c)), Propagate: kinds(config.PropagateExtensions.Of(c)),
+		Owners: config.OwnerRequestSpecial.Of(c), ExpandOwner: config.ExpandOwnerAlias.Of(c), ResetOwner: config.ResetOwnerAlias.Of(c),
+		Remember: config.DuplicateFilterLimit.Of(c), ForwardPath: path, ForwardFilter: config.ForwardExpansionFilter.Of(c),
+		Warn: func(text string) { log.Warn("%s", text) },
+	}, nil
+}
+
+func kinds(list []string) []aliases.Kind {
+	var all []aliases.Kind
+	for _, k := range list {
+		all = append(all, aliases.Kind(k))
+	}
+	return all
+}

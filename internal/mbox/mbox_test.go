@@ -1,0 +1,279 @@
+package mbox
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+var at = time.Date(2026, 11, 5, 9, 8, 7, 0, time.Local)
+
+const first = "From ann@example.org  Thu Nov  5 09:08:07 2026\nReturn-Path: <ann@example.org>\n"
+
+func message(content string) *Message {
+	return &Message{
+		Sender: "ann@example.org", Arrival: at, Header: []byte("Return-Path: <ann@example.org>\n"),
+		Content: strings.NewReader("queue" + content + "junk"), Offset: 5, Length: int64(len(content)),
+	}
+}
+
+func locks() Lock {
+	return Lock{Fcntl: true, Dot: true, Attempts: 3, Delay: time.Millisecond, Stale: time.Minute}
+}
+
+func fsync(f *os.File) error { return f.Sync() }
+
+// deliver opens, writes and closes.
+func deliver(p *Place, m *Message, sync func(*os.File) error) error {
+	b, err := p.Open()
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	return b.Write(m, sync)
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestFormat(t *testing.T) {
+	t.Parallel()
+	for content, want := range map[string]string{
+		"Subject: x\n\nbody\n":            "Subject: x\n\nbody\n\n",
+		"Subject: x\n\nbody":              "Subject: x\n\nbody\n\n",
+		"":                                "\n",
+		"From here\n\nFrom there\n":       ">From here\n\n>From there\n\n",
+		"Fro\n\nFrom\n>From x\nFrom: y\n": "Fro\n\nFrom\n>From x\nFrom: y\n\n",
+		"x\n\nFrom":                       "x\n\nFrom\n\n",
+		"x\n\nFrom ":                      "x\n\n>From \n\n",
+		"a\r\n\x00\xff":                   "a\r\n\x00\xff\n\n",
+	} {
+		name := filepath.Join(t.TempDir(), "box")
+		for n := 1; n <= 2; n++ {
+			if err := deliver(&Place{Path: name, Lock: locks()}, message(content), fsync); err != nil {
+				t.Fatal(err)
+			}
+			if got := read(t, name); got != strings.Repeat(first+want, n) {
+				t.Errorf("%q: the file has\n%q, want %d times\n%q", content, got, n, first+want)
+			}
+		}
+		if info, err := os.Stat(name); err != nil || info.Mode() != 0o600 {
+			t.Errorf("mode %v, %v", info.Mode(), err)
+		}
+		if _, err := os.Stat(name + ".lock"); err == nil {
+			t.Error("the lock is still there")
+		}
+	}
+}
+
+// FuzzQuote: wherever the content is cut, no line of the result begins with From
+// but for the first, and taking one > off restores it.
+func FuzzQuote(f *testing.F) {
+	f.Add("From a\n>From b\nFro\nFrom", 3)
+	f.Fuzz(func(t *testing.T, content string, cut int) {
+		var b strings.Builder
+		if _, err := message(content).WriteTo(&b); err != nil {
+			t.Fatal(err)
+		}
+		body, ok := strings.CutPrefix(b.String(), first)
+		if !ok || strings.HasPrefix(body, "From ") || strings.Contains(body, "\nFrom ") {
+			t.Errorf("%q became %q", content, body)
+		}
+		lines := strings.SplitAfter(content, "\n")
+		for i, l := range lines {
+			if strings.HasPrefix(l, "From ") {
+				lines[i] = ">" + l
+			}
+		}
+		want := strings.Join(lines, "")
+		if want != "" && !strings.HasSuffix(want, "\n") {
+			want += "\n"
+		}
+		if body != want+"\n" {
+			t.Errorf("%q became %q, want %q", content, body, want+"\n")
+		}
+	})
+}
+
+// A delivery that fails leaves the file as it was.
+func TestFailure(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "box")
+	const before = "From x\n\nold\n\n"
+	if err := os.WriteFile(name, []byte(before), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	short := message("Subject: x\n")
+	short.Length += 100
+	for what, c := range map[string]struct {
+		m    *Message
+		p    Place
+		sync func(*os.File) error
+		want error
+	}{
+		"flush":        {message("x\n"), Place{}, func(*os.File) error { return syscall.EIO }, syscall.EIO},
+		"queue file":   {short, Place{}, fsync, ErrContent},
+		"limit":        {message("x\n"), Place{Limit: int64(len(before)) + 1}, fsync, ErrFull},
+		"owner":        {message("x\n"), Place{Owned: true, Owner: os.Geteuid() + 1}, fsync, ErrOwner},
+		"no directory": {message("x\n"), Place{Path: name + "/x"}, fsync, syscall.ENOTDIR},
+	} {
+		if c.p.Path == "" {
+			c.p.Path = name
+		}
+		c.p.Lock = locks()
+		if err := deliver(&c.p, c.m, c.sync); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", what, err, c.want)
+		}
+		if got := read(t, name); got != before {
+			t.Errorf("%s: the file has %q", what, got)
+		}
+	}
+}
+
+// What may be there already is looked for; what is torn goes.
+func TestUnsure(t *testing.T) {
+	t.Parallel()
+	const other = "From bob@example.org  Thu Nov  5 09:08:07 2026\nReturn-Path: <bob@example.org>\nx\n\n"
+	content := "Subject: x\n\n" + strings.Repeat("0123456789\n", 100_000)
+	whole := first + content + "\n"
+	for what, c := range map[string]struct{ before, after string }{
+		"not there":       {other, other + whole},
+		"no file":         {"", whole},
+		"there":           {other + whole, other + whole},
+		"there, not last": {whole + other, whole + other},
+		"torn":            {other + whole[:len(whole)-7], other + whole},
+		"torn in header":  {other + whole[:20], other + whole},
+		"torn, alone":     {whole[:20], whole},
+		"another text":    {other + first + "Subject: y\n\n" + other, other + first + "Subject: y\n\n" + other + whole},
+	} {
+		name := filepath.Join(t.TempDir(), "box")
+		if err := os.WriteFile(name, []byte(c.before), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		m := message(content)
+		m.Unsure = true
+		if err := deliver(&Place{Path: name, Lock: locks()}, m, fsync); err != nil {
+			t.Fatal(err)
+		}
+		if got := read(t, name); got != c.after {
+			t.Errorf("%s: %d octets, want %d", what, len(got), len(c.after))
+		}
+	}
+}
+
+// Links and names that others may have made are not written through.
+func TestPlanted(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	target := filepath.Join(dir, "target")
+	if err := os.WriteFile(target, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for what, c := range map[string]struct {
+		make  func(name string) error
+		plain bool
+		any   bool
+		want  error
+	}{
+		"own link":            {func(n string) error { return os.Symlink("target", n) }, false, false, nil},
+		"link in a spool":     {func(n string) error { return os.Symlink("target", n) }, true, false, ErrLinks},
+		"link to a link":      {func(n string) error { return errors.Join(os.Symlink("target", n+"2"), os.Symlink(n+"2", n)) }, false, false, ErrLinks},
+		"second name":         {func(n string) error { return errors.Join(os.WriteFile(n+"2", nil, 0o600), os.Link(n+"2", n)) }, true, false, ErrLinks},
+		"directory":           {func(n string) error { return os.Mkdir(n, 0o700) }, false, true, syscall.EISDIR},
+		"pipe":                {func(n string) error { return syscall.Mkfifo(n, 0o600) }, false, false, ErrIrregular},
+		"program":             {func(n string) error { return os.WriteFile(n, nil, 0o700) }, false, true, ErrExecutable},
+		"program, as mailbox": {func(n string) error { return os.WriteFile(n, nil, 0o700) }, false, false, nil},
+	} {
+		name := filepath.Join(dir, strings.ReplaceAll(what, " ", "-"))
+		if err := c.make(name); err != nil {
+			t.Fatal(err)
+		}
+		err := deliver(&Place{Path: name, Plain: c.plain, Any: c.any, Lock: locks()}, message("x\n"), fsync)
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", what, err, c.want)
+		}
+	}
+	if err := deliver(&Place{Path: os.DevNull, Any: true, Lock: Lock{Fcntl: true, Attempts: 1}}, message("x\n"), fsync); err != nil {
+		t.Errorf("%s: %v", os.DevNull, err)
+	}
+}
+
+// Locks of others are waited for; a stale one goes.
+func TestLocks(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	name := filepath.Join(dir, "box")
+	p := &Place{Path: name, Lock: locks()}
+	held, err := p.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Open(); !errors.Is(err, ErrLocked) {
+		t.Errorf("a dot lock is there: %v", err)
+	}
+	for _, l := range []Lock{{Fcntl: true, Attempts: 2}, {Flock: true, Attempts: 2}} {
+		one := &Place{Path: name + "2", Lock: l}
+		b, err := one.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := one.Open(); !errors.Is(err, ErrLocked) {
+			t.Errorf("%+v: %v", l, err)
+		}
+		b.Close()
+	}
+	held.Close()
+	if err := os.WriteFile(name+".lock", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	old := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(name+".lock", old, old); err != nil {
+		t.Fatal(err)
+	}
+	if err := deliver(p, message("x\n"), fsync); err != nil {
+		t.Errorf("a stale lock: %v", err)
+	}
+	if err := os.Chmod(dir, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Chmod(dir, 0o700)
+	soft := &Place{Path: name, Lock: locks()}
+	soft.Lock.DotMayFail = true
+	if err := deliver(soft, message("x\n"), fsync); err != nil {
+		t.Errorf("a directory that takes no lock: %v", err)
+	}
+}
+
+// Many at once lose nothing.
+func TestTogether(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "box")
+	var wg sync.WaitGroup
+	const lanes, each = 4, 10
+	for lane := range lanes {
+		wg.Go(func() {
+			for i := range each {
+				p := &Place{Path: name, Lock: Lock{Fcntl: true, Attempts: 10000, Delay: time.Millisecond}}
+				if err := deliver(p, message(fmt.Sprintf("Subject: %d.%d\n\n", lane, i)), fsync); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := strings.Count(read(t, name), first+"Subject: "); n != lanes*each {
+		t.Errorf("%d messages, want %d", n, lanes*each)
+	}
+}

@@ -1,0 +1,202 @@
+package mbox
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Errors of deliveries that have nothing to do with the system.
+var (
+	ErrLocked     = errors.New("the mailbox is locked by another program")
+	ErrOwner      = errors.New("the mailbox belongs to another user")
+	ErrFull       = errors.New("the mailbox would be larger than its limit")
+	ErrIrregular  = errors.New("the mailbox is not a regular file")
+	ErrLinks      = errors.New("the mailbox has several names, or is a link that somebody else has made")
+	ErrExecutable = errors.New("the file is a program")
+	ErrContent    = errors.New("read the queue file")
+)
+
+// A Place says where a mailbox is, and what is asked of it.
+type Place struct {
+	Path string
+	// Plain refuses links: the file is in a spool.
+	Plain bool
+	// Owned wants Owner to own the file.
+	Owned bool
+	Owner int
+	// Give, if it is set, is whose a file becomes that is made here: its user ID and
+	// group ID. It is for the deliverer who may make files where their owner may not.
+	Give []int
+	// Any lets devices be written to, and refuses programs: for files that aliases
+	// name.
+	Any   bool
+	Limit int64 // octets; 0: none
+	Lock  Lock
+}
+
+// A Lock says how a mailbox is locked.
+type Lock struct {
+	Fcntl, Flock, Dot bool
+	// DotMayFail goes on without a dot lock where it cannot be made.
+	DotMayFail bool
+	Attempts   int
+	Delay      time.Duration
+	Stale      time.Duration // age of a dot lock that was left behind
+}
+
+// A Box is an open mailbox, locked.
+type Box struct {
+	f       *os.File
+	place   *Place
+	regular bool
+	made    bool
+	dot     string // the dot lock to remove
+}
+
+// Open opens and locks the mailbox, and makes it first where it is missing. It
+// works with the rights of the calling thread.
+func (p *Place) Open() (*Box, error) {
+	b := &Box{place: p}
+	if err := b.dotLock(); err != nil {
+		return nil, err
+	}
+	if err := b.open(); err != nil {
+		b.Close()
+		return nil, err
+	}
+	return b, nil
+}
+
+func (b *Box) open() error {
+	err := b.openFile()
+	if err != nil {
+		return err
+	}
+	if err := b.check(); err != nil {
+		return err
+	}
+	if !b.regular {
+		return nil
+	}
+	return b.lock()
+}
+
+// openFile opens the file that is there, or makes one. Between the two others
+// may make or remove it.
+func (b *Box) openFile() error {
+	for range 10 {
+		fd, err := b.existing()
+		if err == nil {
+			b.f = os.NewFile(uintptr(fd), b.place.Path)
+			return nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		fd, err = unix.Open(b.place.Path, unix.O_RDWR|unix.O_APPEND|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return &fs.PathError{Op: "create", Path: b.place.Path, Err: err}
+		}
+		b.f, b.made = os.NewFile(uintptr(fd), b.place.Path), true
+		if b.place.Give != nil {
+			return b.f.Chown(b.place.Give[0], b.place.Give[1])
+		}
+		return nil
+	}
+	return fmt.Errorf("open %s: it comes and goes", b.place.Path)
+}
+
+// existing opens what is there. Of links only the last one in the path is of
+// interest: directories are their owners' business.
+func (b *Box) existing() (int, error) {
+	path := b.place.Path
+	fd, err := openAppend(path)
+	if !errors.Is(err, syscall.ELOOP) {
+		return fd, err
+	}
+	if b.place.Plain {
+		return -1, fmt.Errorf("open %s: %w", path, ErrLinks)
+	}
+	target, err := ownLink(path)
+	if err != nil {
+		return -1, err
+	}
+	if fd, err = openAppend(target); errors.Is(err, syscall.ELOOP) {
+		err = fmt.Errorf("open %s: %w", path, ErrLinks)
+	}
+	return fd, err
+}
+
+func openAppend(path string) (int, error) {
+	const flags = unix.O_APPEND | unix.O_NOFOLLOW | unix.O_CLOEXEC | unix.O_NONBLOCK | unix.O_NOCTTY
+	fd, err := unix.Open(path, unix.O_RDWR|flags, 0)
+	if errors.Is(err, fs.ErrPermission) { // a file that may be written to and not read
+		fd, err = unix.Open(path, unix.O_WRONLY|flags, 0)
+	}
+	if err != nil {
+		return -1, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	return fd, nil
+}
+
+// ownLink returns where a link leads that root or this user has made: another's
+// could lead to a file of this user that is no mailbox.
+func ownLink(path string) (string, error) {
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return "", &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return "", &fs.PathError{Op: "stat", Path: path, Err: err}
+	}
+	if st.Uid != 0 && int(st.Uid) != unix.Geteuid() {
+		return "", fmt.Errorf("open %s: %w", path, ErrLinks)
+	}
+	buf := make([]byte, unix.PathMax)
+	n, err := unix.Readlinkat(fd, "", buf)
+	if err != nil {
+		return "", &fs.PathError{Op: "readlink", Path: path, Err: err}
+	}
+	target := string(buf[:n])
+	if !filepath.IsAbs(target) {
+		target = filepath.Join(filepath.Dir(path), target)
+	}
+	return target, nil
+}
+
+// check looks at what was opened.
+func (b *Box) check() error {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(b.f.Fd()), &st); err != nil {
+		return &fs.PathError{Op: "stat", Path: b.place.Path, Err: err}
+	}
+	b.regular = st.Mode&unix.S_IFMT == unix.S_IFREG
+	var err error
+	switch {
+	case !b.regular && (!b.place.Any || st.Mode&unix.S_IFMT == unix.S_IFDIR):
+		err = ErrIrregular
+	case !b.regular:
+	case st.Nlink > 1:
+		err = ErrLinks
+	case b.place.Any && st.Mode&0o111 != 0:
+		err = ErrExecutable
+	case b.place.Owned && int(st.Uid) != b.place.Owner:
+		err = ErrOwner
+	}
+	if err != nil {
+		return fmt.Errorf("open %s: %w", b.place.Path, err)
+	}
+	return nil
+}

@@ -1,0 +1,121 @@
+// Package showconf is what `mailctl config` and postconf(1) share: it prints
+// parameters.
+package showconf
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"yubin/internal/cli"
+	"yubin/internal/config"
+)
+
+// Options are those of postconf(1).
+type Options struct {
+	Changed  bool // only what main.cf sets
+	Defaults bool // defaults instead of values
+	Values   bool // values without names
+	Names    bool // names without values
+	Expand   bool // with $name replaced
+	Fold     bool // long lines in several
+}
+
+// Print prints parameters in the form of postconf(1): those named, in the
+// caller's order, or by name all that o asks for.
+func (o *Options) Print(env *cli.Env, names []string) error {
+	c := env.Config
+	if err := c.Err(); err != nil {
+		return &cli.Status{Code: cli.ExConfig, Err: err}
+	}
+	services, err := config.Services(c)
+	if err != nil {
+		warn(env, "%v", err)
+	}
+	unused := c.Unused(services)
+	if len(names) == 0 {
+		names = o.all(c, unused)
+	}
+	for _, name := range names {
+		value, ok := o.value(c, name)
+		switch {
+		case ok:
+			if err := o.print(env, name, value); err != nil {
+				return err
+			}
+		case o.Changed && (config.Lookup(name) != nil || config.IsPostfix(name)):
+		case config.IsPostfix(name):
+			warn(env, "%s: known to Postfix, no effect here yet", name)
+		default:
+			warn(env, "%s: unknown parameter", name)
+		}
+	}
+	for _, name := range unused {
+		value, _ := c.Raw(name)
+		warn(env, "%s/main.cf: unused parameter: %s=%s", c.Dir, name, value)
+	}
+	return nil
+}
+
+// all returns the names that a listing has.
+func (o *Options) all(c *config.Config, unused []string) []string {
+	var names []string
+	if !o.Changed {
+		names = append(names, "config_directory")
+		for _, d := range config.Defs() {
+			names = append(names, d.Name)
+		}
+	}
+	if !o.Defaults {
+		names = append(names, c.Names()...)
+	}
+	if o.Changed && c.Dir != config.DefaultDir {
+		names = append(names, "config_directory")
+	}
+	slices.Sort(names)
+	return slices.DeleteFunc(slices.Compact(names), func(n string) bool { return slices.Contains(unused, n) })
+}
+
+// value returns what to print for a name, before it is expanded.
+func (o *Options) value(c *config.Config, name string) (string, bool) {
+	d := config.Lookup(name)
+	if !o.Defaults {
+		if value, ok := c.Raw(name); ok {
+			return value, true
+		}
+	}
+	switch {
+	case name == "config_directory" && o.Defaults:
+		return config.DefaultDir, true
+	case name == "config_directory":
+		return c.Dir, !o.Changed || c.Dir != config.DefaultDir
+	case d == nil || o.Changed:
+		return "", false
+	}
+	return c.Default(d), true
+}
+
+// print writes one parameter as postconf does: words apart by one blank.
+func (o *Options) print(env *cli.Env, name, value string) error {
+	if o.Names {
+		_, err := fmt.Fprintln(env.Stdout, name)
+		return err
+	}
+	if o.Expand {
+		expanded, err := env.Config.Expand(value)
+		if err != nil {
+			return &cli.Status{Code: 1, Err: fmt.Errorf("%s: %w", name, err)}
+		}
+		value = expanded
+	}
+	line := value
+	if !o.Values {
+		line = name + " = " + value
+	}
+	_, err := fmt.Fprintln(env.Stdout, strings.Join(strings.Fields(line), " "))
+	return err
+}
+
+func warn(env *cli.Env, format string, args ...any) {
+	fmt.Fprintf(env.Stderr, env.Program+": warning: "+format+"\n", args...)
+}

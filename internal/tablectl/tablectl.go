@@ -1,0 +1,84 @@
+// Package tablectl is what `mailctl lookup`, postmap and postalias share: looking
+// keys up in a table for a person or a script.
+package tablectl
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"yubin/internal/cli"
+	"yubin/internal/config"
+	"yubin/internal/table"
+)
+
+// maxKey is how many octets a key on standard input may have.
+const maxKey = 1 << 20
+
+// Params are the parameters that Open reads beside those of the table.
+func Params() []*config.Def { return []*config.Def{config.AliasMaps.Def, config.AliasDatabase.Def} }
+
+// Open opens a table, TYPE:NAME. Those that alias parameters name are read as
+// alias files, and those in also.
+func Open(env *cli.Env, spec string, also ...string) (table.Table, error) {
+	c := env.Config
+	return table.Open(spec, table.Site(c), table.Report(func(p config.Problem) { warn(env, "%v", p) }),
+		table.Aliases(slices.Concat(config.AliasMaps.Of(c), config.AliasDatabase.Of(c), also)...))
+}
+
+// Lookup prints what a table has for a key, as postmap -q does, or, for the key
+// "-", for each line of standard input, then with the key and a tab before the
+// value. The exit status is 1 if there is nothing.
+func Lookup(env *cli.Env, t table.Table, key string) error {
+	if key == "-" {
+		return lookupLines(env, t)
+	}
+	value, found, err := t.Lookup(key)
+	if err != nil {
+		return cli.Fail(cli.ExTempFail, "%q: %w", key, err)
+	}
+	if !found {
+		return &cli.Status{Code: 1}
+	}
+	_, err = fmt.Fprintln(env.Stdout, value)
+	return err
+}
+
+// lookupLines looks up each line of standard input. A key that cannot be looked up
+// for now does not stop the others.
+func lookupLines(env *cli.Env, t table.Table) error {
+	out := bufio.NewWriter(env.Stdout)
+	any, failed := false, false
+	lines := bufio.NewScanner(env.Stdin)
+	lines.Buffer(nil, maxKey)
+	for lines.Scan() {
+		key := strings.TrimSuffix(lines.Text(), "\r")
+		value, found, err := t.Lookup(key)
+		if err != nil {
+			failed = true
+			warn(env, "%q: %v", key, err)
+		}
+		if found && err == nil {
+			any = true
+			if _, err := fmt.Fprintf(out, "%s\t%s\n", key, value); err != nil {
+				return err
+			}
+		}
+	}
+	if err := errors.Join(lines.Err(), out.Flush()); err != nil {
+		return &cli.Status{Code: cli.ExIOErr, Err: fmt.Errorf("lookup: %w", err)}
+	}
+	switch {
+	case failed:
+		return &cli.Status{Code: cli.ExTempFail}
+	case !any:
+		return &cli.Status{Code: 1}
+	}
+	return nil
+}
+
+func warn(env *cli.Env, format string, args ...any) {
+	fmt.Fprintf(env.Stderr, env.Program+": warning: "+format+"\n", args...)
+}
