@@ -36,6 +36,7 @@ func (v *visit) append(context.Context) (reply, error) {
 	if err != nil {
 		return reply{}, v.tryCreate("append to "+name, err)
 	}
+	v.own(name, uids)
 	return reply{code: fmt.Sprintf("APPENDUID %d %s", validity, uidSet(uids))}, nil
 }
 
@@ -190,6 +191,7 @@ func (v *visit) copyTo(moving bool) (c copied, err error) {
 	if c.validity, c.to, err = a.Commit(); err != nil {
 		return c, v.tryCreate("copy to "+name, err)
 	}
+	v.own(name, c.to)
 	if v.isTrash(name) {
 		v.trashed += len(c.from)
 	}

@@ -60,7 +60,7 @@ func (v *visit) store(context.Context) (reply, error) {
 			return v.sayFetchModSeq(i, m.UID)
 		}
 		b.tell(m, v.modSeq(i))
-		return v.sayFetchFlags(i, m, v.cmd.uid || v.rev2 || v.qresync)
+		return v.sayFetchFlags(i, m, v.wantsUID())
 	})
 	r := reply{}
 	if len(failed) > 0 {
@@ -93,7 +93,10 @@ func (v *visit) sayFetchModSeq(i int, uid uint32) error {
 	if !v.condstore {
 		return nil
 	}
-	b := appendNumber(append(appendFetch(v.out[:0], i), "UID "...), uint64(uid))
+	b := appendFetch(v.out[:0], i)
+	if v.wantsUID() {
+		b = appendNumber(append(b, "UID "...), uint64(uid))
+	}
 	b = append(v.appendModSeq(b, i), ")\r\n"...)
 	v.out = b
 	_, err := v.Write(b)

@@ -26,14 +26,17 @@ func (v *visit) modSeq(i int) uint64 {
 	return 0
 }
 
-// appendModSeq appends MODSEQ behind FLAGS, for a client that wants it.
+// appendModSeq appends MODSEQ to a FETCH response, for a client that wants it.
 func (v *visit) appendModSeq(b []byte, i int) []byte {
 	mod := v.modSeq(i)
 	if mod == 0 {
 		return b
 	}
 	v.box.heard = max(v.box.heard, mod)
-	return append(appendNumber(append(b, " MODSEQ ("...), mod), ')')
+	if b[len(b)-1] != '(' {
+		b = append(b, ' ')
+	}
+	return append(appendNumber(append(b, "MODSEQ ("...), mod), ')')
 }
 
 // inOrder sorts UIDs as what is told of them is told: by rising mod-sequences,

@@ -1,9 +1,15 @@
 package imapd
 
 import (
+	"fmt"
+	"math"
+	"math/rand/v2"
 	"regexp"
 	"strings"
 	"testing"
+
+	"yubin/internal/imap"
+	"yubin/internal/mailbox"
 )
 
 // A script is a dialogue with numbers that are the server's: <a> in an expected
@@ -73,7 +79,7 @@ var modSeqDialogues = []struct{ name, text string }{
 		S: * 1 FETCH (FLAGS (\Recent) MODSEQ (<n>))
 		S: d OK Store completed.
 		C: e STORE 2 +FLAGS.SILENT (\Seen)
-		S: * 2 FETCH (UID 2 MODSEQ (<o>))
+		S: * 2 FETCH (MODSEQ (<o>))
 		S: e OK Store completed.
 		C: f FETCH 3 BODY[TEXT]
 		S: * 3 FETCH (BODY[TEXT] {14}
@@ -145,7 +151,7 @@ var modSeqDialogues = []struct{ name, text string }{
 		S~ * OK [HIGHESTMODSEQ <h>] Highest
 		S~ a OK ...
 		C: b STORE 1 (UNCHANGEDSINCE $h) +FLAGS.SILENT (\Seen)
-		S: * 1 FETCH (UID 1 MODSEQ (<m>))
+		S: * 1 FETCH (MODSEQ (<m>))
 		S: b OK Store completed.
 		C: c STORE 1:3 (UNCHANGEDSINCE $h) +FLAGS (\Flagged)
 		S: * 2 FETCH (FLAGS (\Flagged \Recent) MODSEQ (<n>))
@@ -330,4 +336,63 @@ func TestHeldBack(t *testing.T) {
 		S: * 1 FETCH (UID 2 FLAGS (\Seen) MODSEQ (<n>))
 		S: * 2 FETCH (UID 3 FLAGS (\Seen) MODSEQ (<m>))
 		S: h OK ...`)
+}
+
+// What seq-match-data tells, against the two lists written out.
+func TestMatched(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for n := range 40 {
+		r.deliver("", fmt.Sprintf("%02d.h", n), letter)
+	}
+	tree, err := r.tree()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	v, err := tree.Open(mailbox.Inbox, mailbox.ReadWrite)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	if _, err := v.Expunge([]uint32{3, 4, 9, 20, 21, 22, 37, 40}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.Refresh(); err != nil {
+		t.Fatal(err)
+	}
+	s := v.Snapshot()
+	rnd := rand.New(rand.NewPCG(7, 7))
+	set := func() (list []imap.Range) {
+		for range 1 + rnd.IntN(3) {
+			first := uint32(1 + rnd.IntN(45))
+			list = append(list, imap.Range{First: first, Last: first + uint32(rnd.IntN(12))})
+		}
+		if rnd.IntN(8) == 0 {
+			list = append(list, imap.Range{First: math.MaxUint32, Last: 30})
+		}
+		return list
+	}
+	flat := func(list []imap.Range) (all []uint32) {
+		for _, r := range list {
+			r = rising(r)
+			for n := r.First; n <= r.Last && len(all) < 100; n++ {
+				all = append(all, n)
+			}
+		}
+		return all
+	}
+	for range 20000 {
+		q := &imap.QResync{SeqMatch: set(), UIDMatch: set()}
+		want := uint32(0)
+		seqs, uids := flat(q.SeqMatch), flat(q.UIDMatch)
+		for i := range min(len(seqs), len(uids)) {
+			if n := int(seqs[i]); n <= s.Len() && s.Message(n-1).UID == uids[i] {
+				want = max(want, uids[i])
+			}
+		}
+		if got := matched(s, q); got != want {
+			t.Fatalf("%v %v: got %d, want %d", q.SeqMatch, q.UIDMatch, got, want)
+		}
+	}
 }

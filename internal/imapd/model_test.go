@@ -97,7 +97,7 @@ func (m *modeler) step() {
 	at := m.list[k-1]
 	uid := max(at.uid, 1)
 	word := []string{`\Seen`, `\Flagged`, `\Answered`, "work"}[m.rnd.IntN(4)]
-	switch m.rnd.IntN(22) {
+	switch m.rnd.IntN(25) {
 	case 0:
 		m.do(model{held: true}, "STORE %d +FLAGS (%s)", k, word)
 	case 1:
@@ -130,6 +130,12 @@ func (m *modeler) step() {
 		m.idle()
 	case 20:
 		m.check()
+	case 21:
+		m.do(model{}, "UID MOVE %d INBOX", uid)
+	case 22:
+		m.do(model{}, "MOVE %d INBOX", k)
+	case 23:
+		m.do(model{}, "UID REPLACE %d INBOX {16+}\r\nSubject: 0\r\n\r\n\r\n", uid)
 	default:
 		m.break1(word, k)
 	}
@@ -188,11 +194,32 @@ func (m *modeler) resync() {
 	m.do(model{fetches: true}, "UID FETCH 1:* (FLAGS) (CHANGEDSINCE %d VANISHED)", m.highest)
 }
 
+// idle hears for a moment what happens.
 func (m *modeler) idle() {
-	if !m.send("x IDLE") || !m.send("DONE") {
+	if !m.send("x IDLE") {
 		return
 	}
-	m.answer(model{})
+	m.cmd = model{idles: true}
+	for range 1 + m.rnd.IntN(20) {
+		m.c.SetDeadline(time.Now().Add(10 * time.Millisecond))
+		if _, err := m.in.Peek(1); err != nil {
+			break
+		}
+		l, ok := m.line()
+		if !ok {
+			return
+		}
+		m.hear(l)
+	}
+	if m.rnd.IntN(4) == 0 {
+		m.note("-- cut off")
+		m.cut()
+		return
+	}
+	at := m.cmd
+	if m.send("DONE") {
+		m.answer(at)
+	}
 }
 
 // break1 is cut off: before the answer, within it, or in order.

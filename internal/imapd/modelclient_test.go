@@ -48,6 +48,7 @@ type model struct {
 	fetches  bool // FETCH may lack MODSEQ
 	strict   int  // the next message whose FETCH must tell what is known; 0 none
 	selects  bool
+	idles    bool
 	exists   int                 // of SELECT
 	padded   bool                // the list has its numbers
 	silent   func(string) string // what a silent STORE makes of flags
@@ -185,13 +186,9 @@ func (m *modeler) answer(at model) string {
 		if !ok {
 			return ""
 		}
-		if h := highestIn.FindStringSubmatch(l); h != nil {
-			m.cmd.set = toNumber(h[1])
-			m.w.tell(m.cmd.set)
-		}
+		m.hear(l)
 		rest, tagged := strings.CutPrefix(l, "x ")
 		if !tagged {
-			m.hear(l)
 			continue
 		}
 		if m.cmd.selects {
@@ -217,6 +214,13 @@ func toNumber(s string) uint64 {
 }
 
 func (m *modeler) hear(l string) {
+	if h := highestIn.FindStringSubmatch(l); h != nil {
+		m.cmd.set = toNumber(h[1])
+		m.w.tell(m.cmd.set)
+		if m.cmd.idles {
+			m.highest = m.cmd.set
+		}
+	}
 	if v := validIn.FindStringSubmatch(l); v != nil {
 		if m.validity != "" && m.validity != v[1] {
 			m.wrong("UIDVALIDITY was %s: %s", m.validity, l)

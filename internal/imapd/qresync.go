@@ -1,6 +1,8 @@
 package imapd
 
 import (
+	"sort"
+
 	"yubin/internal/imap"
 	"yubin/internal/mailbox"
 )
@@ -99,12 +101,13 @@ func matchedRun(s *mailbox.Snapshot, seq, first, n uint32) uint32 {
 	if int64(seq) > int64(s.Len()) {
 		return 0
 	}
-	for k := int64(min(n, uint32(s.Len())-seq)); k >= 0; k-- {
-		if uid := s.Message(int(int64(seq) - 1 + k)).UID; int64(uid) == int64(first)+k {
-			return uid
-		}
+	// UIDs rise by one or more, so that behind one that is too high all are.
+	uid := func(k int) int64 { return int64(s.Message(int(seq) - 1 + k).UID) }
+	k := sort.Search(int(min(n, uint32(s.Len())-seq))+1, func(k int) bool { return uid(k) > int64(first)+int64(k) }) - 1
+	if k < 0 || uid(k) != int64(first)+int64(k) {
+		return 0
 	}
-	return 0
+	return first + uint32(k)
 }
 
 // beyond cuts what is not above uid off a resolved set.

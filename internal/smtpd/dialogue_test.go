@@ -505,7 +505,7 @@ func TestStored(t *testing.T) {
 	if m.env.Sender != "john doe@b.example" {
 		t.Errorf("sender %q", m.env.Sender)
 	}
-	if got := fmt.Sprint(m.env.Recipients); got != "[{postmaster@mx.example postmaster false map[]}]" {
+	if got := fmt.Sprint(m.env.Recipients); got != "[{postmaster@mx.example postmaster false  map[]}]" {
 		t.Errorf("recipients %s", got)
 	}
 	want := "map[body:8BITMIME client_address:192.0.2.1 client_name:unknown client_port:1025 helo_name:?evil??h? origin:smtpd protocol_name:SMTP]"

@@ -88,7 +88,7 @@ func TestDovecotIsAsked(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		x, step := server.Begin(t.Context(), c.mechanism, say, facts)
+		x, step := server.Begin(t.Context(), c.mechanism, say, facts, nil)
 		for !step.Final() {
 			if say, _, err = client.Next(step.Challenge); err != nil {
 				t.Fatalf("%s: %v", c.mechanism, err)

@@ -223,7 +223,9 @@ func TestIMAPAsDovecot(t *testing.T) {
 	}
 }
 
-// play gives both the commands; "@" is a letter that comes.
+// play gives both the commands; "@" is a letter that comes, "@cur" one that another
+// program puts there as one that was seen; "% NAME" gives the highest mod-sequence
+// so far a name, under which commands have it with a "$".
 func (s *twoServers) play(script, commands string) {
 	s.t.Helper()
 	seen := map[string]int{}
@@ -232,8 +234,13 @@ func (s *twoServers) play(script, commands string) {
 		if command == "" || command[0] == '#' {
 			continue
 		}
-		if command == "@" {
-			s.put("", fmt.Sprintf("Subject: another %d\n\ntext\n", s.n))
+		if command == "@" || command == "@cur" {
+			s.put(map[string]string{"@cur": "S"}[command], fmt.Sprintf("Subject: another %d\n\ntext\n", s.n))
+			continue
+		}
+		if name, ok := strings.CutPrefix(command, "% "); ok {
+			s.ours.mark(name)
+			s.theirs.mark(name)
 			continue
 		}
 		seen[command]++

@@ -24,6 +24,43 @@ type imapTalk struct {
 	to     io.Writer
 	in     *bufio.Reader
 	strict *imaptest.Strict // what we say has to please it; nil: it is Dovecot that speaks
+
+	mod      uint64            // the highest mod-sequence so far
+	validity string            // UIDVALIDITY
+	marks    map[string]string // mod-sequences of a script
+}
+
+// Numbers that a script asks for again.
+var (
+	modNumber      = regexp.MustCompile(`MODSEQ \(?(\d+)`)
+	validityNumber = regexp.MustCompile(`^\* OK \[UIDVALIDITY (\d+)`)
+)
+
+// learn keeps a response's numbers.
+func (s *imapTalk) learn(r []byte) {
+	for _, m := range modNumber.FindAllSubmatch(r, -1) {
+		n, _ := strconv.ParseUint(string(m[1]), 10, 64)
+		s.mod = max(s.mod, n)
+	}
+	if m := validityNumber.FindSubmatch(r); m != nil {
+		s.validity = string(m[1])
+	}
+}
+
+// mark gives the highest mod-sequence so far a name.
+func (s *imapTalk) mark(name string) {
+	if s.marks == nil {
+		s.marks = map[string]string{}
+	}
+	s.marks[name] = strconv.FormatUint(s.mod, 10)
+}
+
+// fill puts this server's numbers in the place of their names.
+func (s *imapTalk) fill(command string) string {
+	for name, n := range s.marks {
+		command = strings.ReplaceAll(command, "$"+name, n)
+	}
+	return strings.ReplaceAll(command, "$validity", s.validity)
 }
 
 // strictly has all that is said from now on read by a strict client.
@@ -63,6 +100,7 @@ func (s *imapTalk) response() []byte {
 // ask gives a command and returns the normal form of the responses.
 func (s *imapTalk) ask(tag, command string) string {
 	s.t.Helper()
+	command = s.fill(command)
 	if s.strict != nil {
 		s.strict.Sent(tag + " " + command + "\r\n")
 	}
@@ -72,6 +110,7 @@ func (s *imapTalk) ask(tag, command string) string {
 	var said []string
 	for {
 		r := s.response()
+		s.learn(r)
 		line := normal(r, tag)
 		if line != "" {
 			said = append(said, line)
@@ -84,7 +123,7 @@ func (s *imapTalk) ask(tag, command string) string {
 
 // What is said of messages stays in its order, with the end of the command;
 // before it comes all else, sorted.
-var ofMessages = regexp.MustCompile(`^(?:\* \d+ |\* E?SEARCH|\* SORT|\* THREAD|\* BYE|[^*])`)
+var ofMessages = regexp.MustCompile(`^(?:\* \d+ |\* VANISHED|\* E?SEARCH|\* SORT|\* THREAD|\* BYE|[^*])`)
 
 func inOrder(lines []string) (list []string) {
 	var ordered []string
@@ -107,7 +146,10 @@ var (
 	wordPair   = regexp.MustCompile(`\w+ \w+`)
 	// Numbers that are each server's own.
 	ownNumber = regexp.MustCompile(`\b(UIDVALIDITY|APPENDUID|COPYUID) \d+`)
-	modSeq    = regexp.MustCompile(`(?i)^\* OK \[(HIGHESTMODSEQ \d+|NOMODSEQ)\]`)
+	modSeq    = regexp.MustCompile(`MODSEQ (\(?)\d+`)
+	// What Dovecot does not say, or at other times.
+	ownCode = regexp.MustCompile(`(?i)^\* OK \[(?:HIGHESTMODSEQ \S+|NOMODSEQ|MAILBOXID \(\w+\))\]`)
+	ownTag  = regexp.MustCompile(`^(\w+ OK) \[MAILBOXID \(\w+\)\]`)
 )
 
 // normal is a response in a form that another server's can have too: without
@@ -118,8 +160,9 @@ func normal(r []byte, tag string) string {
 	if rest, ok := strings.CutPrefix(line, tag+" "); ok {
 		line = "t " + rest
 	}
+	line = modSeq.ReplaceAllString(ownTag.ReplaceAllString(line, "$1"), "MODSEQ ${1}M")
 	switch m := stateLine.FindStringSubmatch(line); {
-	case modSeq.MatchString(line):
+	case ownCode.MatchString(line):
 		return ""
 	case m != nil && m[3] != "":
 		line = m[1] + m[2] + " " + sortedWords(m[3])
@@ -184,7 +227,7 @@ func fetchItems(b []byte) map[string]string {
 		switch key {
 		case "FLAGS":
 			value = sortedWords(value)
-		case "INTERNALDATE":
+		case "INTERNALDATE", "SAVEDATE":
 			if at, err := time.Parse(`"_2-Jan-2006 15:04:05 -0700"`, value); err == nil {
 				value = at.UTC().Format(time.RFC3339)
 				if time.Since(at).Abs() < time.Hour {
