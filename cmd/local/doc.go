@@ -90,11 +90,11 @@
 // # Diagnostics
 //
 // Qmgr(8) logs what becomes of each recipient. Local logs a warning with the cause
-// and the path for every delivery that it puts off. A full disk, a home
-// that is missing, a table that cannot be read and a directory that cannot be
-// written put mail off; an unknown user, a loop, a mailbox beyond mailbox_size_limit
-// or its quota,
-// a command or file where none may stand, and a command that says so send it back.
+// and the path for every delivery that it puts off. A full disk, a home that is
+// missing, a table that cannot be read and a directory that cannot be written put
+// mail off; an unknown user, a loop, a mailbox beyond mailbox_size_limit or its
+// quota, a command or file where none may stand, and a command that says so send
+// it back.
 //
 // # Exit status
 //
