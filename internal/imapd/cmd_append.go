@@ -162,9 +162,28 @@ func (v *visit) copyTo(moving bool) (c copied, err error) {
 	if err != nil {
 		return c, err
 	}
-	a, err := v.tree.Append(name)
+	for range 10 {
+		c, err = v.copyNumbers(numbers, name, moving)
+		if !errors.Is(err, mailbox.ErrGone) || !v.cmd.uid {
+			break
+		}
+		// A UID that is not there is none: without it, then.
+	}
 	if err != nil {
 		return c, v.tryCreate("copy to "+name, err)
+	}
+	v.own(name, c.to)
+	if v.isTrash(name) {
+		v.trashed += len(c.from)
+	}
+	return c, nil
+}
+
+// copyNumbers copies messages. ErrGone: one was removed meanwhile.
+func (v *visit) copyNumbers(numbers []imap.Range, name string, moving bool) (c copied, err error) {
+	a, err := v.tree.Append(name)
+	if err != nil {
+		return c, err
 	}
 	if moving {
 		a.Moving()
@@ -175,27 +194,17 @@ func (v *visit) copyTo(moving bool) (c copied, err error) {
 			err = a.Copy(v.box.view, k)
 		}
 		if errors.Is(err, mailbox.ErrGone) && v.cmd.uid {
-			return nil // a UID that is not there is none
+			return nil
 		}
 		c.from = append(c.from, v.box.snap.Message(i).UID)
 		return err
 	})
-	if err != nil {
+	if err != nil || len(c.from) == 0 {
 		a.Abort()
-		return c, v.failed("copy to "+name, err)
+		return c, err
 	}
-	if len(c.from) == 0 {
-		a.Abort()
-		return c, nil
-	}
-	if c.validity, c.to, err = a.Commit(); err != nil {
-		return c, v.tryCreate("copy to "+name, err)
-	}
-	v.own(name, c.to)
-	if v.isTrash(name) {
-		v.trashed += len(c.from)
-	}
-	return c, nil
+	c.validity, c.to, err = a.Commit()
+	return c, err
 }
 
 // isTrash tells whether a folder is where clients put what they delete.

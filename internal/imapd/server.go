@@ -6,6 +6,7 @@ import (
 
 	"yubin/internal/imap"
 	"yubin/internal/mailbox"
+	"yubin/internal/mimescan"
 	"yubin/internal/session"
 	"yubin/internal/talk"
 )
@@ -19,6 +20,8 @@ type server struct {
 	limits      imap.Limits
 	appendLimit int64
 	overQuota   string // what a client is told when its mailbox is full
+	mime        mimescan.Limits
+	crew        *crew
 	commands    map[string]*command
 }
 

@@ -25,7 +25,6 @@ type appendQuota struct {
 	of     *quota.Maildir
 	rules  *quota.Rules
 	folder string
-	use    quota.Usage // of all files
 	move   bool
 	freed  quota.Usage // by the removal of what is replaced
 }
@@ -44,13 +43,17 @@ func (a *Append) Room(octets int64) error {
 
 // begin is called before the files are put into the folder.
 func (q *appendQuota) begin(files []appended) (*quota.Change, error) {
-	q.use = quota.Usage{}
-	for i := range files {
-		q.use.Bytes += files[i].stored
-		q.use.Count++
-	}
 	change, err := q.of.Add(q.want(files, quota.Usage{}))
 	return change, full(err)
+}
+
+// usage is what files are in the count.
+func usage(files []appended) (u quota.Usage) {
+	for i := range files {
+		u.Bytes += files[i].stored
+		u.Count++
+	}
+	return u
 }
 
 // want is the room that files and more need.

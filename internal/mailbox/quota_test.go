@@ -132,7 +132,9 @@ func take(tree *Tree, v *View, to string) error {
 		}
 		return err
 	}
-	if _, _, err := a.Commit(); err != nil {
+	if _, _, err := a.Commit(); errors.Is(err, ErrGone) {
+		return nil
+	} else if err != nil {
 		return err
 	}
 	_, err = v.Expunge([]uint32{v.Snapshot().Message(n - 1).UID})

@@ -45,7 +45,7 @@ func (a *Append) CommitInPlaceOf(v *View, uid uint32) (validity uint32, uids []u
 	}
 	f.mu.Unlock()
 	if err == nil {
-		change.End(a.quota.use)
+		change.End(usage(a.files))
 	}
 	if err == nil || len(uids) == 0 {
 		return validity, uids, err
