@@ -87,6 +87,11 @@
 //	mailctl user show USER@DOMAIN
 //	    List the accounts of that file; show what any backend knows of one, but
 //	    no secret.
+//	mailctl user quota USER@DOMAIN [LIMIT...|none]
+//	    Show how much mail an account has and may have; first set it: LIMIT is a
+//	    size (500M, 2G; 0: no limit) or a rule as in quota_rule, none takes the
+//	    account's own rules away, so that those of main.cf count. Mail that is there
+//	    stays, whatever the limit.
 //	mailctl user rename USER@DOMAIN NEW@DOMAIN
 //	    Give an account another name, and move its mail along, unless the account
 //	    names a place of its own for it.

@@ -19,6 +19,7 @@ type server struct {
 	hardErrors  int
 	limits      imap.Limits
 	appendLimit int64
+	overQuota   string // what a client is told when its mailbox is full
 	mime        mimescan.Limits
 	crew        *crew
 	commands    map[string]*command
