@@ -25,9 +25,6 @@ func TestRecursiveMatch(t *testing.T) {
 		var got, status []string
 		for _, l := range u.cmd(`LIST (RECURSIVEMATCH SUBSCRIBED) "" %s RETURN (STATUS (MESSAGES))`, pattern) {
 			if _, rest, ok := strings.Cut(l, ` "/" `); ok {
-				if strings.HasPrefix(rest, `"`) { // a name in quotes
-					rest = strings.Replace(rest[1:], `"`, "", 1)
-				}
 				got = append(got, rest)
 			}
 			if rest, ok := strings.CutPrefix(l, "* STATUS "); ok {

@@ -30,8 +30,13 @@ has mbsync || missing="$missing isync"
 has interimap || missing="$missing interimap"
 has offlineimap || missing="$missing offlineimap3"
 perl -MMail::IMAPClient -e 1 2>/dev/null || missing="$missing libmail-imapclient-perl"
+[ -d /usr/share/roundcube ] || missing="$missing roundcube-core roundcube-sqlite3" # its server is php
+php -m 2>/dev/null | grep -q pdo_sqlite || missing="$missing php-cli php-sqlite3"
 has testssl || missing="$missing testssl.sh"
 has script || missing="$missing bsdutils"
+has maildrop || missing="$missing maildrop"
+has procmail || missing="$missing procmail"
+[ -x /usr/lib/dovecot/dovecot-lda ] || missing="$missing dovecot-core"
 # shellcheck disable=SC2086 # a list of packages
 [ -z "$missing" ] || install $missing
 
