@@ -220,6 +220,30 @@ func TestNeverReads(t *testing.T) {
 	waitEnd(t, u)
 }
 
+// Who dribbles a command has no more time for it than another.
+func TestDribbles(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.srv.timeout = 300 * time.Millisecond
+	u := r.connect()
+	start := time.Now()
+	for {
+		u.c.SetDeadline(time.Now().Add(10 * time.Second))
+		if _, err := u.c.Write([]byte("a")); err != nil {
+			break
+		}
+		if time.Since(start) > 10*time.Second {
+			t.Fatal("the session goes on")
+		}
+		select {
+		case <-t.Context().Done():
+		case <-time.After(20 * time.Millisecond):
+		}
+		u.c.SetReadDeadline(time.Now().Add(time.Millisecond))
+		u.in.ReadString('\n') // BYE
+	}
+}
+
 // waitEnd waits until the server has given a client up who reads nothing.
 func waitEnd(t *testing.T, u *user) {
 	t.Helper()

@@ -19,6 +19,7 @@ type server struct {
 	limits      imap.Limits
 	appendLimit int64
 	commands    map[string]*command
+	notified    int // in place of maxNotified, in tests
 }
 
 // serve is the handler of a session.
