@@ -162,30 +162,14 @@ func (v *visit) copyTo() (c copied, err error) {
 	if err != nil {
 		return c, err
 	}
-	a, err := v.tree.Append(name)
-	if err != nil {
-		return c, v.tryCreate("copy to "+name, err)
-	}
-	err = each(numbers, func(i int) error {
-		err := mailbox.ErrGone
-		if k, ok := v.box.at(i); ok {
-			err = a.Copy(v.box.view, k)
+	for range 10 {
+		c, err = v.copyNumbers(numbers, name)
+		if !errors.Is(err, mailbox.ErrGone) || !v.cmd.uid {
+			break
 		}
-		if errors.Is(err, mailbox.ErrGone) && v.cmd.uid {
-			return nil // a UID that is not there is none
-		}
-		c.from = append(c.from, v.box.snap.Message(i).UID)
-		return err
-	})
+		// A UID that is not there is none: without it, then.
+	}
 	if err != nil {
-		a.Abort()
-		return c, v.failed("copy to "+name, err)
-	}
-	if len(c.from) == 0 {
-		a.Abort()
-		return c, nil
-	}
-	if c.validity, c.to, err = a.Commit(); err != nil {
 		return c, v.tryCreate("copy to "+name, err)
 	}
 	v.own(name, c.to)
@@ -193,6 +177,31 @@ func (v *visit) copyTo() (c copied, err error) {
 		v.trashed += len(c.from)
 	}
 	return c, nil
+}
+
+// copyNumbers copies messages. ErrGone: one was removed meanwhile.
+func (v *visit) copyNumbers(numbers []imap.Range, name string) (c copied, err error) {
+	a, err := v.tree.Append(name)
+	if err != nil {
+		return c, err
+	}
+	err = each(numbers, func(i int) error {
+		err := mailbox.ErrGone
+		if k, ok := v.box.at(i); ok {
+			err = a.Copy(v.box.view, k)
+		}
+		if errors.Is(err, mailbox.ErrGone) && v.cmd.uid {
+			return nil
+		}
+		c.from = append(c.from, v.box.snap.Message(i).UID)
+		return err
+	})
+	if err != nil || len(c.from) == 0 {
+		a.Abort()
+		return c, err
+	}
+	c.validity, c.to, err = a.Commit()
+	return c, err
 }
 
 // isTrash tells whether a folder is where clients put what they delete.

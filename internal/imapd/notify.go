@@ -433,12 +433,16 @@ func (n *notify) fetchNew(v *visit, uids []uint32) error {
 	if n == nil || n.selected == nil || n.selected.items == nil {
 		return nil
 	}
+	lib := v.library()
+	defer lib.close()
+	l := lib.look()
+	defer l.close()
 	for _, uid := range uids {
 		i, ok := v.box.snap.Index(uid)
 		if !ok || slices.Contains(made, uid) {
 			continue
 		}
-		if err := v.fetchOne(i, n.selected.items, n.selected.mark && !v.box.readOnly); err != nil && !isRefusal(err) {
+		if err := v.fetchOne(i, v.withModSeq(n.selected.items), n.selected.mark && !v.box.readOnly, l); err != nil && !isRefusal(err) {
 			return err
 		}
 	}

@@ -315,7 +315,10 @@ func TestIMAPSyncers(t *testing.T) {
 	for name, make := range imapSyncers {
 		for _, w := range imapWays {
 			if name == "offlineimap" && w.stls {
-				continue // stands still behind the handshake at times; why is not known
+				// imaplib2 2.57 stands still at times, whoever the server is: its reader thread ends at the
+				// next line when starttls() has begun, and that line may still be the end of the answer
+				// to CAPABILITY. Then nobody reads the answer to STARTTLS.
+				continue
 			}
 			t.Run(name+" "+w.name, func(t *testing.T) {
 				t.Parallel()
