@@ -165,8 +165,7 @@ func TestPipelining(t *testing.T) {
 }
 
 // Who takes nothing of what he asked for, asks for everything of a large mailbox,
-// or dribbles, keeps nobody else from being served, holds little memory, and is
-// given up when his time is over.
+// or dribbles, keeps nobody else from being served, and holds little memory.
 func TestNeverReads(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -213,10 +212,17 @@ func TestNeverReads(t *testing.T) {
 	if each := (int64(after.HeapAlloc) - int64(before.HeapAlloc)) / bad; each > 1<<20 {
 		t.Errorf("each holds %d octets", each)
 	}
+}
+
+// Who takes nothing is given up.
+func TestTakesNothing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
 	r.srv.timeout = 200 * time.Millisecond
+	r.deliver("", "1.h", letter)
 	u := r.connect()
 	u.cmd("SELECT INBOX")
-	u.send("a FETCH 1:* BODY.PEEK[]\r\n")
+	u.send("a FETCH 1 (" + strings.Repeat("BODY.PEEK[] ", 500) + "UID)\r\n")
 	waitEnd(t, u)
 }
 
