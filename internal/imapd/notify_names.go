@@ -48,15 +48,15 @@ func (n *notify) knowNames(v *visit) {
 	}
 }
 
-// patience is how long names may go on changing before they are looked at all
+// settling is how long names may go on changing before they are looked at all
 // the same: a mailbox is renamed with those below it one by one.
-const patience = 200 * time.Millisecond
+const settling = 200 * time.Millisecond
 
 // ready tells whether names are to be looked at, and forgets it.
 func (n *notify) ready() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.restless.IsZero() || !n.ripe && time.Since(n.restless) < patience {
+	if n.restless.IsZero() || !n.ripe && time.Since(n.restless) < settling {
 		return false
 	}
 	n.restless, n.ripe = time.Time{}, false
