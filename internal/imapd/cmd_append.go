@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"yubin/internal/imap"
 	"yubin/internal/mailbox"
@@ -87,7 +88,9 @@ func (v *visit) receiveText(a *mailbox.Append, at mailbox.Attributes) error {
 		return v.failed("append", err)
 	}
 	l := text.Accept()
+	v.Bound(time.Time{}) // a long text may take long
 	err := a.Message(noNUL{l}, at)
+	v.hurry()
 	if lost := v.d.Err(); lost != nil {
 		return lost // the client is gone
 	}

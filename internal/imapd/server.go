@@ -23,6 +23,7 @@ type server struct {
 	mime        mimescan.Limits
 	crew        *crew
 	commands    map[string]*command
+	notified    int // in place of maxNotified, in tests
 }
 
 // serve is the handler of a session.
