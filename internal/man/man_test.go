@@ -39,6 +39,10 @@ func TestPages(t *testing.T) {
 	add("queue.5", page, err)
 	page, err = FilePage("users", "users.txt", nil)
 	add("users.5", page, err)
+	page, err = FilePage("aliases", "aliases.txt", nil)
+	add("aliases.5", page, err)
+	page, err = FilePage("forward", "forward.txt", nil)
+	add("forward.5", page, err)
 	page, err = FilePage("tables", "tables.txt", nil)
 	add("tables.5", page, err)
 

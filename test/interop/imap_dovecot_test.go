@@ -231,8 +231,8 @@ func TestIMAPAsDovecot(t *testing.T) {
 }
 
 // play gives both the commands; "@" is a letter that comes, "@cur" one that another
-// program puts there as one that was seen, "% NAME" gives the highest mod-sequence so
-// far a name, under which commands have it with a "$".
+// program puts there as one that was seen; "% NAME" gives the highest mod-sequence
+// so far a name, under which commands have it with a "$".
 func (s *twoServers) play(script, commands string) {
 	s.t.Helper()
 	seen := map[string]int{}

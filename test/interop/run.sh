@@ -19,7 +19,7 @@ install() {
 }
 
 missing=
-for program in swaks msmtp mutt sslscan openssl curl python3 fetchmail mpop; do
+for program in swaks msmtp procmail maildrop mutt sslscan openssl curl python3 fetchmail mpop; do
 	has "$program" || missing="$missing $program"
 done
 [ -x "$(git --exec-path)/git-send-email" ] || missing="$missing git-email"
