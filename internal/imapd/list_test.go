@@ -25,7 +25,7 @@ func TestRecursiveMatch(t *testing.T) {
 		var got, status []string
 		for _, l := range u.cmd(`LIST (RECURSIVEMATCH SUBSCRIBED) "" %s RETURN (STATUS (MESSAGES))`, pattern) {
 			if _, rest, ok := strings.Cut(l, ` "/" `); ok {
-				got = append(got, strings.Replace(strings.Replace(rest, `"`, "", 1), `"`, "", 1))
+				got = append(got, rest)
 			}
 			if rest, ok := strings.CutPrefix(l, "* STATUS "); ok {
 				status = append(status, strings.Trim(strings.Fields(rest)[0], `"`))

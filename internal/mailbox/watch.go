@@ -2,6 +2,7 @@ package mailbox
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -25,7 +26,8 @@ const watchMask = unix.IN_CREATE | unix.IN_DELETE | unix.IN_MOVED_FROM | unix.IN
 // watches a folder. Where the system gives no more watches, the watcher wakes
 // every watchPoll.
 type watcher struct {
-	warn func(format string, args ...any)
+	warn  func(format string, args ...any)
+	every time.Duration // in place of watchPoll, in tests
 
 	mu     sync.Mutex // guards what follows
 	file   *os.File   // nil: nobody watches
@@ -114,6 +116,9 @@ func (w *watcher) came(id inode) bool {
 
 // add has x woken by changes in d.
 func (w *watcher) add(x *watch, d *dir) error {
+	if err := d.fault.ask("watch", d.Name()); err != nil {
+		return err
+	}
 	if w.file == nil {
 		fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 		if err != nil {
@@ -236,7 +241,7 @@ func (w *watcher) poll(x *watch) {
 
 // tick wakes who is polled, until the end.
 func (w *watcher) tick(end <-chan struct{}) {
-	t := time.NewTicker(watchPoll)
+	t := time.NewTicker(cmp.Or(w.every, watchPoll))
 	defer t.Stop()
 	for {
 		select {
