@@ -168,6 +168,26 @@ func TestFetchAhead(t *testing.T) {
 	}
 }
 
+// What is recent is known to all who help, also where nothing is changed.
+func TestRecentAhead(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.srv.crew = &crew{make(chan struct{}, 3)}
+	for i := range 300 {
+		r.deliver("", fmt.Sprintf("%d.M%dP1.h", 1700000000+i, i), "Subject: x\n\n")
+	}
+	u := r.connect()
+	u.cmd("EXAMINE INBOX")
+	for i, l := range u.cmd("FETCH 1:* FLAGS")[:300] {
+		if want := fmt.Sprintf(`* %d FETCH (FLAGS (\Recent))`, i+1); l != want {
+			t.Fatalf("%s, want %s", l, want)
+		}
+	}
+	if got := u.cmd("SEARCH RETURN (COUNT) RECENT"); !strings.HasSuffix(got[0], "COUNT 300") {
+		t.Errorf("%q", got)
+	}
+}
+
 // A search ends when its client has gone, and not when it only says no more.
 func TestClientGoesWhileSearching(t *testing.T) {
 	t.Parallel()
