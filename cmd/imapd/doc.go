@@ -44,7 +44,9 @@
 // # Files
 //
 // The login role opens no file. The session role opens the mailbox, a Maildir
-// with Dovecot's dovecot-uidlist and dovecot-keywords, as its owner.
+// with Dovecot's dovecot-uidlist and dovecot-keywords, as its owner. What it found
+// out of messages, so as not to read them again, it keeps in each folder's
+// yubin-records, of a tenth of their size; it may be removed at any time.
 //
 // # Security
 //

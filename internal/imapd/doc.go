@@ -2,7 +2,8 @@
 // has the commands before login, the session role (package session) all others.
 // Both read commands by package imap, from tables: the loops know no names. The
 // mailbox is package mailbox's; messages are read by packages mimescan,
-// imapmime and mailsearch, and threaded by package thread.
+// imapmime and mailsearch, and threaded by package thread; what was found out of
+// them is kept by package mailrecord.
 //
 //	login.go, login_auth.go  before login
 //	server.go, session.go    a session: commands in, answers out
@@ -12,6 +13,9 @@
 //	cmd_*.go                 commands
 //	search.go                what package mailsearch asks
 //	message.go               a message that is looked into
+//	library.go               what is known of messages without reading them
+//	fetch_ahead.go, scan.go  many messages at once
+//	crew.go, patience.go     who helps, and for whom
 //	names.go, flags.go       names and flags, ours and IMAP's
 //	condstore.go, qresync.go mod-sequences, and clients that come back
 //	objectid.go              FETCH and SEARCH of what the mailbox knows of a message

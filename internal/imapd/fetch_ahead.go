@@ -16,8 +16,10 @@ const (
 	// somebody else's turn, textBatch where their texts are sent.
 	fetchBatch = 64
 	textBatch  = 8
-	// aheadLiteral is how large a literal may be that is made ahead.
+	// aheadLiteral is how large a literal may be that is made ahead, aheadOctets
+	// how much a batch has before what is left of it is the session's.
 	aheadLiteral = 64 << 10
+	aheadOctets  = 512 << 10
 )
 
 // fetchAhead answers for messages, of which none is changed: workers make the
@@ -64,7 +66,7 @@ func (v *visit) fetchAhead(ctx context.Context, numbers []imap.Range, items []im
 		}
 		return failure
 	}
-	v.box.view.Recents() // so that no worker has to find out
+	v.box.view.Recent(0) // so that no worker has to find out
 	j.batches = make([]fetchBatchOut, (len(j.list)+j.size-1)/j.size)
 	err := v.srv.crew.inOrder(len(j.batches), j.hire, func(batch int) error {
 		if err := j.send(batch, serial); err != nil {
@@ -126,7 +128,7 @@ func (w *fetchWorker) do(batch int) {
 	w.f.b = j.takeBuffer()
 	for _, i := range j.list[batch*j.size : min((batch+1)*j.size, len(j.list))] {
 		at := len(w.f.b)
-		if !w.response(i) {
+		if at > aheadOctets || !w.response(i) || len(w.f.b)-at > aheadOctets {
 			w.f.b = w.f.b[:at]
 			out.own = append(out.own, ownResponse{at, i})
 		}

@@ -19,7 +19,7 @@ import (
 
 // recordLetters are messages whose answers are not alike.
 func recordLetters() (list []string) {
-	for _, l := range []string{
+	list = []string{
 		"From: a@a.test\nSubject: one\nDate: Mon, 1 Jan 2024 10:00:00 +0000\nMessage-ID: <1@a>\n\nhello\n",
 		"From: \"B, C\" <b@b.test>\nTo: a@a.test\nSubject: Re: one\nDate: Mon, 1 Jan 2024 11:00:00 +0000\nMessage-ID: <2@a>\nReferences: <1@a>\n" +
 			"Content-Type: multipart/mixed; boundary=x\n\n--x\n\nfirst\n--x\nContent-Type: text/html\nContent-Transfer-Encoding: base64\n\nPGI+w6RwZmVsPC9iPg==\n--x--\n",
@@ -28,8 +28,6 @@ func recordLetters() (list []string) {
 		"",
 		"Subject: large\nContent-Type: text/plain\n\n" + strings.Repeat("0123456789abcdef\n", 20000),
 		"Subject: nul\n\na\x00b\n",
-	} {
-		list = append(list, l)
 	}
 	for i := range 150 {
 		list = append(list, fmt.Sprintf("From: u%d@a.test\nSubject: topic %d\nMessage-ID: <t%d@a>\nReferences: <t%d@a>\nContent-Type: text/plain; name=n%d\n\nbody %d\n", i%7, i%10, i, i%10, i, i))
@@ -165,6 +163,26 @@ func TestFetchAhead(t *testing.T) {
 	}
 	if !slices.Equal(all[:len(all)-1], each) {
 		t.Errorf("%.3000q\nwant %.3000q", all, each)
+	}
+}
+
+// What is recent is known to all who help, also where nothing is changed.
+func TestRecentAhead(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.srv.crew = &crew{make(chan struct{}, 3)}
+	for i := range 300 {
+		r.deliver("", fmt.Sprintf("%d.M%dP1.h", 1700000000+i, i), "Subject: x\n\n")
+	}
+	u := r.connect()
+	u.cmd("EXAMINE INBOX")
+	for i, l := range u.cmd("FETCH 1:* FLAGS")[:300] {
+		if want := fmt.Sprintf(`* %d FETCH (FLAGS (\Recent))`, i+1); l != want {
+			t.Fatalf("%s, want %s", l, want)
+		}
+	}
+	if got := u.cmd("SEARCH RETURN (COUNT) RECENT"); !strings.HasSuffix(got[0], "COUNT 300") {
+		t.Errorf("%q", got)
 	}
 }
 

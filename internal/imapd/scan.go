@@ -50,7 +50,7 @@ func (p *program) scan(ctx context.Context, compiled *mailsearch.Program) (found
 	if n == 0 {
 		return nil, nil
 	}
-	p.box.view.Recents() // so that no worker has to find out
+	p.box.view.Recent(0) // so that no worker has to find out
 	lib := p.library()
 	defer lib.close()
 	batches := (n + scanBatch - 1) / scanBatch

@@ -14,6 +14,7 @@
 //	yubin-uses           RFC 6154's uses of folders, given by clients
 //	yubin-modseq         mod-sequences (RFC 7162); without it clients read all flags anew
 //	yubin-cache          a cache; removing it loses nothing
+//	yubin-records        what was found out of messages; removing it loses nothing
 //
 // Flags are in the file name (":2," and the letters DFPRST and a to z, sorted),
 // sizes too (",S=" octets of the file, ",W=" with CRLF). The time at which a
