@@ -16,7 +16,7 @@ RELEASE  ?= $(shell awk '$$1 == "Release:" { sub("%.*", "", $$2); print $$2 }' $
 RPMS     ?= out/rpm
 FLAGS     = -trimpath -ldflags '-s -w -X yubin/internal/config.build=yubin-$(VERSION)'
 
-.PHONY: all build install rpm test run check race fuzz root-test package-test bench interop man cover clean
+.PHONY: all build install install-postfix-commands rpm test run check race fuzz root-test package-test bench interop man cover clean
 
 all: build
 
@@ -32,6 +32,10 @@ endif
 # Below DESTDIR anybody may; into the system only root.
 install: build
 	$(GO) run ./packaging/place install '$(DESTDIR)'
+
+# Postfix's commands, where there is no Postfix.
+install-postfix-commands: build
+	$(GO) run ./packaging/place install-postfix '$(DESTDIR)'
 
 # Source and binary RPMs of the last commit.
 rpm:

@@ -27,7 +27,10 @@
 // between their levels, in modified UTF-7, or in UTF-8 for clients that have
 // enabled IMAP4rev2 or UTF8=ACCEPT. Any number of sessions, deliveries, POP3 and
 // other programs may use one mailbox at the same time. A client in IDLE hears of
-// a letter as soon as it is delivered.
+// a letter as soon as it is delivered, one that has given NOTIFY also of those in
+// other mailboxes. That takes two of the kernel's inotify watches a mailbox
+// (fs.inotify.max_user_watches); mailboxes for which there are none are looked at
+// every 30 seconds.
 //
 // A command may have imapd_command_size_limit octets; messages that clients put
 // into mailboxes go to the disk as they come, and may have

@@ -2,34 +2,50 @@
 //
 // # Description
 //
-// Local takes delivery requests from qmgr(8) and writes messages into Maildirs.
-// It is started by master(8) when there is work, under two names of master.cf:
+// Local takes delivery requests from qmgr(8) and delivers to mailboxes, files and
+// commands of this system. It is started by master(8) when there is work, under
+// two names of master.cf:
 //
 // local, for the domains of mydestination. The local part of the address is
-// looked up in alias_maps, in lower case, with its extension
-// (recipient_delimiter) and then without. What an alias stands for goes back to
-// qmgr(8), which sends the message on; an alias that names a user of the same name
-// keeps a copy for that user, and \name is a user whose aliases do not count. An
-// alias that leads back to itself and to nobody else is returned to the sender as
-// a loop, and so is a message that has a Delivered-To field of the recipient.
-// Otherwise the local part is a user of the system, with the mailbox that
-// home_mailbox or mail_spool_directory says. The names postmaster, abuse and
-// MAILER-DAEMON are root where they are neither an alias nor a user.
+// looked up in alias_maps (aliases(5)), then as a user of the system, whose .forward
+// file (forward(5)) may send mail elsewhere. What is left goes to the first of these
+// that is set: mailbox_transport_maps, mailbox_transport (another transport, for
+// users that nobody knows too), mailbox_command_maps, mailbox_command,
+// home_mailbox, mail_spool_directory. Mail for users that nobody knows goes to
+// fallback_transport_maps, fallback_transport or luser_relay, or back. The names
+// postmaster, abuse and MAILER-DAEMON are root where they are neither an alias nor
+// a user.
 //
 // virtual, for the domains of virtual_mailbox_domains. The address, the address
 // without its extension, and the domain behind an @ are looked up in
 // virtual_mailbox_maps for a path below virtual_mailbox_base, and in
 // virtual_uid_maps and virtual_gid_maps for its owner.
 //
-// A mailbox is a Maildir; its path ends in a slash. What is missing of it is made,
-// but not the home directory or the base. Before the message come the fields
-// Return-Path, X-Original-To and Delivered-To. A message counts as delivered when
-// the file and its name are on stable storage; when it may have been delivered
-// already, before a crash, local looks for it in new and cur first.
+// A mailbox whose name ends in a slash is a Maildir. What is missing of it is made,
+// but not the home directory or the base. Any other is an mbox file: it is locked
+// as mailbox_delivery_lock says, a message is appended with a From_ line and a >
+// before lines that begin with "From ", flushed, and taken back where that fails.
+// Before the message come the fields Return-Path, X-Original-To and Delivered-To. A
+// message counts as delivered when the file and its name are on stable storage;
+// when it may have been delivered already, before a crash, local looks for it
+// first.
 //
-// Members of an alias that are files, commands or :include: files, and mailboxes in
-// mbox format, are not supported yet: such mail waits in the queue, and the log
-// says why.
+// What an alias or a .forward file stands for goes back to qmgr(8), which sends the
+// message on with a recipient for each member. One that is no address is kept by
+// its text, and is looked for in the list again when it is delivered to: the queue
+// holds no rights. A single command, file or own mailbox is delivered to at once.
+//
+// # Commands
+//
+// A command gets the message, with a From_ line and the fields above, on standard
+// input, and a clean environment: PATH, what export_environment lists, and HOME,
+// SHELL, LOGNAME, USER, SENDER, RECIPIENT, ORIGINAL_RECIPIENT, LOCAL, DOMAIN,
+// EXTENSION, ENVID, CLIENT_ADDRESS, CLIENT_HELO, CLIENT_HOSTNAME, CLIENT_PROTOCOL,
+// SASL_METHOD, SASL_SENDER and SASL_USERNAME as far as they are known, with
+// characters that command_expansion_filter does not have replaced by _. It is run
+// without a shell where its text needs none. When command_time_limit is over it is
+// killed. Output that begins with an enhanced status code decides, else the exit
+// status as sysexits.h has it: 0 delivered, 75 and 71 tried again, others returned.
 //
 // # Files
 //
@@ -37,7 +53,9 @@
 //	public/pamd                      who knows the users of the system: pamd(8)
 //	/etc/passwd                      users, where pamd(8) is not installed
 //	/etc/aliases                     the default of alias_maps
+//	~/.forward                       the default of forward_path
 //	~/Maildir/{tmp,new,cur}          with home_mailbox = Maildir/
+//	/var/mail/USER, USER.lock        an mbox file and its lock
 //
 // # Security
 //
@@ -65,7 +83,8 @@
 // Qmgr(8) logs what becomes of each recipient. Local logs a warning with the cause
 // and the path for every delivery that it puts off. A full disk or quota, a home
 // that is missing, a table that cannot be read and a directory that cannot be
-// written put mail off; only an unknown user and a loop send it back.
+// written put mail off; an unknown user, a loop, a mailbox beyond mailbox_size_limit,
+// a command or file where none may stand, and a command that says so send it back.
 //
 // # Exit status
 //
@@ -75,5 +94,6 @@
 //
 // # See also
 //
-// master(8), qmgr(8), smtpd(8), aliases(5), main.cf(5), master.cf(5)
+// master(8), qmgr(8), smtpd(8), aliases(5), forward(5),
+// main.cf(5), master.cf(5)
 package main

@@ -73,8 +73,11 @@ func parseElement(s string) ([]element, error) {
 	}
 	var list []element
 	for _, a := range addrs {
-		if a.Addr == "" {
+		switch {
+		case a.Addr == "":
 			return nil, fmt.Errorf("empty address in %q", s)
+		case strings.ContainsAny(a.Addr[:1], "|/"):
+			return nil, fmt.Errorf("an address that begins with %q, do the quotes match? %q", a.Addr[:1], s)
 		}
 		list = append(list, element{f, a.Addr})
 	}
@@ -149,6 +152,27 @@ func splitList(value string) []string {
 // CheckList tells what is wrong with a list; nil: nothing that its text shows.
 func CheckList(value string) error {
 	_, err := parseList(value)
+	return err
+}
+
+// Includes are the files that a list names by :include:.
+func Includes(value string) []string {
+	elements, err := parseList(value)
+	if err != nil {
+		return nil
+	}
+	var paths []string
+	for _, e := range elements {
+		if e.form == include {
+			paths = append(paths, e.text)
+		}
+	}
+	return paths
+}
+
+// CheckFile tells what is wrong with a list in a file, with file and line.
+func CheckFile(path string, data []byte) error {
+	_, err := parseLines(path, data)
 	return err
 }
 

@@ -36,7 +36,7 @@ func TestParseList(t *testing.T) {
 			t.Errorf("%q: %s, %v, want %s", value, got, err, want)
 		}
 	}
-	for _, value := range []string{"<>", "@", `\`, "ann, @", "|", `"| "`} {
+	for _, value := range []string{"<>", "@", `\`, "ann, @", "|", `"| "`, `"|echo "a" b"`, `"/a"b`} {
 		if list, err := parseList(value); err == nil {
 			t.Errorf("%q: %v, want an error", value, list)
 		}

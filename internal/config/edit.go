@@ -15,6 +15,8 @@ type Change struct {
 	Name  string
 	Value string
 	Unset bool // no line says anything of it
+	// Comment has the lines that say something of it become comments.
+	Comment bool
 }
 
 // Edit changes main.cf in dir: at once and whole, with its mode and owner.
@@ -29,21 +31,14 @@ func Edit(dir string, changes []Change) error {
 	if err != nil || text == string(b) {
 		return err
 	}
-	info, err := os.Stat(file)
-	if err != nil {
-		return err
-	}
-	return Replace(file, []byte(text), info)
+	return rewrite(file, text)
 }
 
 // edited returns the text of a main.cf with changes. A parameter that the text
 // has gets its new value where the old one was, the last one if there are
 // several, since that counted; others are written at the end.
 func edited(text string, changes []Change) (string, error) {
-	lines := strings.SplitAfter(text, "\n")
-	if lines[len(lines)-1] == "" {
-		lines = lines[:len(lines)-1]
-	}
+	lines := physicalLines(text)
 	for _, c := range changes {
 		if strings.ContainsAny(c.Value, "\r\n\x00") || strings.Trim(c.Value, blanks) != c.Value {
 			return "", fmt.Errorf("%s: a value on one line, without blanks around it, please: %q", c.Name, c.Value)
@@ -54,16 +49,34 @@ func edited(text string, changes []Change) (string, error) {
 			if i == len(spans)-1 && !c.Unset {
 				instead = []string{c.line()}
 			}
-			lines = spans[i].replace(lines, instead)
-		}
-		if len(spans) == 0 && !c.Unset {
-			if n := len(lines); n > 0 && !strings.HasSuffix(lines[n-1], "\n") {
-				lines[n-1] += "\n"
+			if c.Comment {
+				lines = spans[i].comment(lines)
+			} else {
+				lines = spans[i].replace(lines, instead)
 			}
-			lines = append(lines, c.line())
+		}
+		if len(spans) == 0 && !c.Unset && !c.Comment {
+			lines = append(endLine(lines), c.line())
 		}
 	}
 	return strings.Join(lines, ""), nil
+}
+
+// physicalLines are the lines of a text with their ends.
+func physicalLines(text string) []string {
+	lines := strings.SplitAfter(text, "\n")
+	if lines[len(lines)-1] == "" {
+		lines = lines[:len(lines)-1]
+	}
+	return lines
+}
+
+// endLine gives the last line its end.
+func endLine(lines []string) []string {
+	if n := len(lines); n > 0 && !strings.HasSuffix(lines[n-1], "\n") {
+		lines[n-1] += "\n"
+	}
+	return lines
 }
 
 func (c Change) line() string { return strings.TrimRight(c.Name+" = "+c.Value, " ") + "\n" }
@@ -74,6 +87,14 @@ type span struct{ first, end int }
 
 // spansOf finds the logical lines that set name.
 func spansOf(lines []string, name string) []span {
+	return logicalSpans(lines, func(text string) bool {
+		n, _, err := nameValue(text)
+		return err == nil && n == name
+	})
+}
+
+// logicalSpans finds the logical lines whose first physical one is wanted.
+func logicalSpans(lines []string, wanted func(text string) bool) []span {
 	var spans []span
 	open := false // whether the last span goes on
 	for i, l := range lines {
@@ -85,13 +106,22 @@ func spansOf(lines []string, name string) []span {
 				spans[len(spans)-1].end = i + 1
 			}
 		default:
-			n, _, err := nameValue(trimmed)
-			if open = err == nil && n == name; open {
+			if open = wanted(trimmed); open {
 				spans = append(spans, span{i, i + 1})
 			}
 		}
 	}
 	return spans
+}
+
+// comment makes comments of the lines of a span.
+func (s span) comment(lines []string) []string {
+	for i := s.first; i < s.end; i++ {
+		if t := strings.Trim(lines[i], blanks); t != "" && t[0] != '#' {
+			lines[i] = "#" + lines[i]
+		}
+	}
+	return lines
 }
 
 // replace puts other lines in the place of a span; comments in it stay, behind.

@@ -22,7 +22,7 @@ var (
 		The most octets of a message that a client may put into a mailbox (RFC 7889, APPENDLIMIT).`)
 	ImapdIdleNotifyInterval = duration("imapd_idle_notify_interval", "2m", time.Second, `
 		How often a client in IDLE is told that the server is still there, as Dovecot's imap_idle_notify_interval. Mailboxes are
-		looked at then too, for changes that the system does not tell of (NFS).`)
+		looked at then too, after NOTIFY as well, for changes that the system does not tell of (NFS).`)
 	ImapdUpstreamProxyProtocol = choice("imapd_upstream_proxy_protocol", "", []string{"", "haproxy"}, `
 		haproxy: every connection begins with a header of the PROXY protocol, which says who the client is. Set it for a
 		service of its own in master.cf that only the load balancer can reach.`)

@@ -28,6 +28,12 @@ var transportSuffixes = [...]string{
 	"_recipient_refill_delay", "_recipient_refill_limit", "_time_limit", "_transport_rate_delay",
 }
 
+// IsTransportName reports whether name is a parameter of one transport.
+func IsTransportName(name string) bool {
+	known, _ := isTransportName(name)
+	return known
+}
+
 // isTransportName reports whether name is a parameter of one transport, and
 // whether it changes anything here.
 func isTransportName(name string) (known, used bool) {

@@ -67,6 +67,12 @@ func closing(text string) int {
 	return -1
 }
 
+// ValidName reports whether s can be the name of a parameter, also of one that
+// nothing knows; those of transports have what their names have.
+func ValidName(s string) bool {
+	return s != "" && strings.Trim(s, commandBytes) == ""
+}
+
 // isName reports whether s can be the name of a parameter.
 func isName(s string) bool {
 	name, rest := cutName(s)

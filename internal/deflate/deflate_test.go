@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -217,3 +218,42 @@ func BenchmarkInflate(b *testing.B) {
 type discard struct{ net.Conn }
 
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
+
+// A connection that waits for the next command holds what came before, and no
+// buffer of either direction.
+func TestIdleMemory(t *testing.T) {
+	text := []byte(strings.Repeat("a1 UID FETCH 1:* (FLAGS)\r\n", 20))
+	in := pack(t, text, flate.BestCompression, 25, false)
+	var before, after runtime.MemStats
+	const many = 200
+	idle := make([]*Conn, many)
+	runtime.GC()
+	runtime.GC() // pools, too
+	runtime.ReadMemStats(&before)
+	for i := range idle {
+		idle[i] = Over(&recorded{in: bytes.NewReader(in)})
+		if _, err := io.ReadFull(idle[i], make([]byte, len(text))); err != nil {
+			t.Fatal(err)
+		}
+		idle[i].Write(text)
+		if n, err := idle[i].Read(make([]byte, 1)); n != 0 || err != io.EOF {
+			t.Fatal(n, err)
+		}
+	}
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if each := (int64(after.HeapAlloc) - int64(before.HeapAlloc)) / many; each > 6<<10 {
+		t.Errorf("each holds %d octets", each)
+	} else {
+		t.Logf("each holds %d octets", each)
+	}
+	runtime.KeepAlive(idle)
+}
+
+type recorded struct {
+	discard
+	in io.Reader
+}
+
+func (r *recorded) Read(p []byte) (int, error) { return r.in.Read(p) }

@@ -78,6 +78,16 @@ func (f *Flusher) FlushAll(items []Item) []error {
 	return errs
 }
 
+// Whole puts everything that was written to the file system of an open
+// directory on stable storage, where one system call can do that. False says that
+// nothing is known: each file is to be flushed. It is for files that nobody had open since they were
+// written; of writes that were lost it sees what a descriptor that is opened now would see, and
+// those since dir was opened.
+func (f *Flusher) Whole(dir *os.File) bool {
+	fs, err := f.fileSystem(Item{Dirs: []*os.File{dir}})
+	return err == nil && fs.shares && f.o.Syncfs(dir) == nil
+}
+
 // fileSystem returns the file system that it lives on, nil for an empty Item.
 func (f *Flusher) fileSystem(it Item) (*fileSystem, error) {
 	one := it.File

@@ -57,7 +57,9 @@ func (d *Decoder) notifyGroup() (g NotifyGroup) {
 	d.SP()
 	if notifyNamed[g.Which] {
 		if d.Open() {
-			d.List(func() { g.Mailboxes = append(g.Mailboxes, d.AString()) })
+			if d.List(func() { g.Mailboxes = append(g.Mailboxes, d.AString()) }); len(g.Mailboxes) == 0 {
+				d.Fail("Expected a mailbox name")
+			}
 		} else {
 			g.Mailboxes = []string{d.AString()}
 		}
@@ -68,8 +70,8 @@ func (d *Decoder) notifyGroup() (g NotifyGroup) {
 			d.Fail("Expected events or NONE")
 		}
 		g.None = true
-	} else {
-		d.List(func() { d.notifyEvent(&g) })
+	} else if d.List(func() { d.notifyEvent(&g) }); len(g.Events) == 0 {
+		d.Fail("Expected an event")
 	}
 	d.want(')')
 	return g

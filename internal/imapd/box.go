@@ -21,6 +21,9 @@ type box struct {
 	// told.
 	told  map[uint32]told
 	saved []imap.Range // "$", UIDs (RFC 5182)
+	made  []uint32     // by this client, and not told yet (RFC 5465, 5.2)
+	// unwatch ends what NOTIFY watches; nil: nothing does.
+	unwatch func()
 	// heard is the mod-sequence up to which the client believes to know all.
 	heard uint64
 }
@@ -83,18 +86,24 @@ func (v *visit) numbers(set imap.Set) ([]imap.Range, error) {
 	if v.cmd.uid {
 		return b.ofUIDs(imap.Resolve(slices.Clone(set.Ranges), b.largest())), nil
 	}
+	if b.snap.Len() == 0 { // "*" is none either (RFC 9051, 9: seq-number)
+		return nil, errNumbers
+	}
 	return b.ofNumbers(set.Ranges)
 }
 
-// ofNumbers resolves a set of sequence numbers.
+var errNumbers = &imap.SyntaxError{Text: "Invalid messageset"}
+
+// ofNumbers resolves a set of sequence numbers. 1:* of nothing is nothing, as
+// clients search.
 func (b *box) ofNumbers(ranges []imap.Range) ([]imap.Range, error) {
 	n := uint32(b.snap.Len())
 	if n == 0 && slices.ContainsFunc(ranges, func(r imap.Range) bool { return r.First == imap.Star || r.Last == imap.Star }) {
-		return nil, nil // 1:* of nothing
+		return nil, nil
 	}
 	list := imap.Resolve(slices.Clone(ranges), n)
 	if k := len(list); k > 0 && list[k-1].Last > n {
-		return nil, &imap.SyntaxError{Text: "Invalid messageset"}
+		return nil, errNumbers
 	}
 	return list, nil
 }
@@ -155,6 +164,9 @@ func (v *visit) sync(held bool) error {
 	if c.Reset {
 		return v.end("UIDVALIDITY changed", "[UNAVAILABLE] The mailbox has a new UIDVALIDITY.")
 	}
+	if !v.wantsMessages() {
+		return nil
+	}
 	b.comeBack(c, now)
 	if held && len(c.Gone) > 0 {
 		return nil
@@ -175,6 +187,12 @@ func (v *visit) report(c *mailbox.Changes, now *mailbox.Snapshot) error {
 	b.snap, b.told = now, nil
 	if len(c.New) > 0 {
 		v.sayExists()
+		if err := v.notify.fetchNew(v, c.New); err != nil {
+			return err
+		}
+	}
+	if !v.wantsFlags() {
+		flags = nil
 	}
 	for _, uid := range flags {
 		i, _ := now.Index(uid)
@@ -256,7 +274,9 @@ func (v *visit) sayExists() {
 }
 
 // wantsUID tells whether the client is told UIDs where it did not ask for them.
-func (v *visit) wantsUID() bool { return v.rev2 || v.qresync || v.cmd != nil && v.cmd.uid }
+func (v *visit) wantsUID() bool {
+	return v.rev2 || v.qresync || v.notify != nil || v.cmd != nil && v.cmd.uid
+}
 
 // sayFetchFlags tells the flags of the client's message i.
 func (v *visit) sayFetchFlags(i int, m mailbox.Message, uid bool) error {

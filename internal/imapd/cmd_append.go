@@ -36,6 +36,7 @@ func (v *visit) append(context.Context) (reply, error) {
 	if err != nil {
 		return reply{}, v.tryCreate("append to "+name, err)
 	}
+	v.own(name, uids)
 	return reply{code: fmt.Sprintf("APPENDUID %d %s", validity, uidSet(uids))}, nil
 }
 
@@ -158,9 +159,28 @@ func (v *visit) copyTo() (c copied, err error) {
 	if err != nil {
 		return c, err
 	}
-	a, err := v.tree.Append(name)
+	for range 10 {
+		c, err = v.copyNumbers(numbers, name)
+		if !errors.Is(err, mailbox.ErrGone) || !v.cmd.uid {
+			break
+		}
+		// A UID that is not there is none: without it, then.
+	}
 	if err != nil {
 		return c, v.tryCreate("copy to "+name, err)
+	}
+	v.own(name, c.to)
+	if v.isTrash(name) {
+		v.trashed += len(c.from)
+	}
+	return c, nil
+}
+
+// copyNumbers copies messages. ErrGone: one was removed meanwhile.
+func (v *visit) copyNumbers(numbers []imap.Range, name string) (c copied, err error) {
+	a, err := v.tree.Append(name)
+	if err != nil {
+		return c, err
 	}
 	err = each(numbers, func(i int) error {
 		err := mailbox.ErrGone
@@ -168,26 +188,17 @@ func (v *visit) copyTo() (c copied, err error) {
 			err = a.Copy(v.box.view, k)
 		}
 		if errors.Is(err, mailbox.ErrGone) && v.cmd.uid {
-			return nil // a UID that is not there is none
+			return nil
 		}
 		c.from = append(c.from, v.box.snap.Message(i).UID)
 		return err
 	})
-	if err != nil {
+	if err != nil || len(c.from) == 0 {
 		a.Abort()
-		return c, v.failed("copy to "+name, err)
+		return c, err
 	}
-	if len(c.from) == 0 {
-		a.Abort()
-		return c, nil
-	}
-	if c.validity, c.to, err = a.Commit(); err != nil {
-		return c, v.tryCreate("copy to "+name, err)
-	}
-	if v.isTrash(name) {
-		v.trashed += len(c.from)
-	}
-	return c, nil
+	c.validity, c.to, err = a.Commit()
+	return c, err
 }
 
 // isTrash tells whether a folder is where clients put what they delete.

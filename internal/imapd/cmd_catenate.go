@@ -157,7 +157,7 @@ type partText struct {
 
 func (t *partText) Close() {
 	t.Text.Close()
-	t.of.close()
+	t.of.end()
 	t.of.view.Close()
 }
 
@@ -168,13 +168,14 @@ func (v *visit) textOf(view *mailbox.View, u *imap.URL) (*partText, error) {
 	if !ok || u.UIDValidity != 0 && u.UIDValidity != s.UIDValidity() {
 		return nil, mailbox.ErrGone
 	}
-	g := &message{view: view, k: k}
-	if err := g.open(); err != nil {
-		return nil, err
+	g := &message{look: (&library{view: view, limits: v.srv.mime}).look(), k: k}
+	err := g.open()
+	var text *imapmime.Text
+	if err == nil {
+		text, err = g.named(u)
 	}
-	text, err := g.named(u)
 	if err != nil {
-		g.close()
+		g.end()
 		return nil, err
 	}
 	return &partText{text, g}, nil

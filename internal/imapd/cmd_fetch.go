@@ -22,6 +22,7 @@ type fetched struct {
 	m    mailbox.Message
 	b    []byte // of the response, not yet sent
 	sent bool   // some of it is
+	room int    // how large a literal may be that is not sent at once
 }
 
 // fetchItems answer for one item each: they append to b, or send.
@@ -47,7 +48,7 @@ var fetchItems = map[string]func(*fetched, *imap.FetchItem) error{
 }
 
 // fetch is FETCH (RFC 9051, 6.4.5; RFC 7162, 3.1.4 and 3.2.6).
-func (v *visit) fetch(context.Context) (reply, error) {
+func (v *visit) fetch(ctx context.Context) (reply, error) {
 	v.d.SP()
 	arg := v.d.Fetch()
 	v.d.End()
@@ -76,9 +77,16 @@ func (v *visit) fetch(context.Context) (reply, error) {
 	if arg.ChangedSince != 0 {
 		numbers = v.box.changedSince(numbers, arg.ChangedSince)
 	}
+	lib := v.library()
+	defer lib.close()
+	if !marks || v.box.readOnly {
+		return reply{}, v.fetchAhead(ctx, numbers, items, lib)
+	}
+	l := lib.look()
+	defer l.close()
 	var failure error // the first
 	err = each(numbers, func(i int) error {
-		err := v.fetchOne(i, items, marks && !v.box.readOnly)
+		err := v.fetchOne(i, items, true, l)
 		if isRefusal(err) {
 			if failure == nil {
 				failure = err
@@ -120,12 +128,12 @@ func (v *visit) prepare(items []imap.FetchItem) (list []imap.FetchItem, marks bo
 
 // fetchOne answers for the client's message i. A refusal: there was nothing to
 // answer with.
-func (v *visit) fetchOne(i int, items []imap.FetchItem, mark bool) error {
+func (v *visit) fetchOne(i int, items []imap.FetchItem, mark bool, l *look) error {
 	k, ok := v.box.at(i)
 	if !ok {
 		return v.missing()
 	}
-	f := &fetched{visit: v, message: &message{view: v.box.view, k: k}, i: i, m: v.box.message(i), b: appendFetch(v.out[:0], i)}
+	f := &fetched{visit: v, message: &message{look: l, k: k}, i: i, m: v.box.message(i), b: appendFetch(v.out[:0], i), room: smallLiteral}
 	defer func() {
 		v.out = f.b[:0]
 		if cap(f.b) > 64<<10 {
@@ -152,6 +160,7 @@ func (v *visit) fetchOne(i int, items []imap.FetchItem, mark bool) error {
 func ofText(item imap.FetchItem) bool {
 	switch item.Name {
 	case imap.FetchFlags, imap.FetchUID, imap.FetchInternalDate, imap.FetchSize,
+		imap.FetchEnvelope, imap.FetchBody, imap.FetchBodyStructure, imap.FetchPreview,
 		imap.FetchModSeq, imap.FetchSaveDate, imap.FetchEmailID, imap.FetchThreadID:
 		return false
 	}
@@ -196,7 +205,7 @@ func (f *fetched) mark(items []imap.FetchItem) []imap.FetchItem {
 	if f.m.Flags&mailbox.Seen != 0 {
 		return items
 	}
-	if _, err := f.view.Store([]uint32{f.m.UID}, mailbox.FlagChange{Add: mailbox.Seen}); err != nil {
+	if _, err := f.box.view.Store([]uint32{f.m.UID}, mailbox.FlagChange{Add: mailbox.Seen}); err != nil {
 		f.complain("%s: UID %d is not marked as seen: %v", f.box.name, f.m.UID, err)
 		return items
 	}
@@ -222,35 +231,41 @@ func (f *fetched) uid(*imap.FetchItem) error {
 }
 
 func (f *fetched) internalDate(*imap.FetchItem) error {
-	t, err := f.view.Received(f.k)
+	t, err := f.box.view.Received(f.k)
 	f.b = append(t.AppendFormat(append(f.b, `INTERNALDATE "`...), imap.DateTime), '"')
 	return err
 }
 
 func (f *fetched) size(*imap.FetchItem) error {
-	n, err := f.view.Octets(f.k)
+	n, err := f.box.view.Octets(f.k)
 	f.b = appendNumber(append(f.b, "RFC822.SIZE "...), uint64(n))
 	return err
 }
 
 func (f *fetched) envelope(*imap.FetchItem) error {
-	p, err := f.top()
-	if err == nil {
-		f.b = imapmime.AppendEnvelope(append(f.b, "ENVELOPE "...), p.Envelope, f.utf8)
-	}
+	a, err := f.answers(false)
+	f.b = append(append(f.b, "ENVELOPE "...), a.Envelope(f.utf8)...)
 	return err
 }
 
 func (f *fetched) structure(item *imap.FetchItem) error {
-	p, err := f.parts()
-	if err == nil {
-		f.b = imapmime.AppendStructure(append(append(f.b, item.Name...), ' '), p, item.Name == imap.FetchBodyStructure, f.utf8)
+	a, err := f.answers(false)
+	f.b = append(append(f.b, item.Name...), ' ')
+	if item.Name == imap.FetchBodyStructure {
+		f.b = append(f.b, a.BodyStructure(f.utf8)...)
+	} else {
+		f.b = append(f.b, a.Body(f.utf8)...)
 	}
 	return err
 }
 
 // section is BODY[...] and its older names.
 func (f *fetched) section(item *imap.FetchItem) error {
+	if s := &item.Section; len(s.Part) == 0 && s.Of == imap.SectionAll && item.Partial == nil {
+		if ok, err := f.whole(item); ok || err != nil {
+			return err
+		}
+	}
 	text, err := f.text(&item.Section, item.Partial)
 	if err != nil {
 		return err
@@ -260,6 +275,24 @@ func (f *fetched) section(item *imap.FetchItem) error {
 	f.name(item)
 	f.b = append(f.b, ' ')
 	return f.literal(text.Octets, text)
+}
+
+// whole appends a message that is small; false: it is not.
+func (f *fetched) whole(item *imap.FetchItem) (bool, error) {
+	text := 0
+	b, ok, err := f.content.Append(f.b, func(b []byte, octets int64) []byte {
+		f.b = b
+		f.count(&item.Section, octets)
+		f.name(item)
+		b = imap.AppendLiteral(append(f.b, ' '), octets)
+		text = len(b)
+		return b
+	})
+	if ok && err == nil {
+		f.b = b
+		mimescan.HideNULs(f.b[text:])
+	}
+	return ok, err
 }
 
 // name appends the name of an item with its section.
@@ -306,12 +339,11 @@ func (f *fetched) binarySize(item *imap.FetchItem) error {
 
 // preview is PREVIEW (RFC 8970), always made at once.
 func (f *fetched) preview(*imap.FetchItem) error {
-	p, err := f.parts()
+	a, err := f.answers(true)
 	if err != nil {
 		return err
 	}
-	r, _ := f.content.Stored()
-	text, ok, err := imapmime.Preview(r, p)
+	text, ok, _ := a.Preview()
 	f.b = append(f.b, "PREVIEW "...)
 	switch {
 	case !ok:
@@ -321,7 +353,7 @@ func (f *fetched) preview(*imap.FetchItem) error {
 	default:
 		f.b = imap.AppendString(f.b, text)
 	}
-	return err
+	return nil
 }
 
 // text opens what a section names, after reading no more of the message than
@@ -358,10 +390,17 @@ func (f *fetched) count(s *imap.Section, octets int64) {
 	}
 }
 
+// smallLiteral is how many octets of one message are sent with the rest of the
+// response.
+const smallLiteral = 4 << 10
+
 // literal sends n octets of r.
 func (f *fetched) literal(n int64, r io.Reader) error {
+	if n > int64(f.room) && f.room > smallLiteral {
+		return errLarge
+	}
 	f.b = imap.AppendLiteral(f.b, n)
-	if n <= 4<<10 { // with the rest of the response
+	if n <= int64(f.room) { // with the rest of the response
 		at := len(f.b)
 		f.b = append(f.b, make([]byte, n)...)
 		_, err := io.ReadFull(r, f.b[at:])

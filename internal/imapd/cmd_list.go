@@ -127,15 +127,18 @@ func (v *visit) list(context.Context) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	parents := v.parents(nodes, &l)
 	for _, n := range nodes {
-		if !v.wanted(n, &l) {
+		chosen := n.chosen(&l)
+		if !v.named(n, &l) || !chosen && !parents[n.name] {
 			continue
 		}
 		if err := v.sayList("LIST", n.name, v.attributes(n, &l), childInfo(n, &l)); err != nil {
 			return reply{}, err
 		}
-		if len(l.Status) > 0 && n.exists {
-			// A mailbox that cannot be looked at has no STATUS (RFC 5819, 2).
+		if len(l.Status) > 0 && n.exists && chosen {
+			// A mailbox that cannot be looked at has no STATUS, nor has one that is there
+			// for what is below it (RFC 5819, 2).
 			if err := v.sayStatus(n.name, l.Status); err != nil && !isRefusal(err) {
 				return reply{}, err
 			}
@@ -144,24 +147,40 @@ func (v *visit) list(context.Context) (reply, error) {
 	return reply{}, nil
 }
 
-// wanted tells whether LIST has the name.
-func (v *visit) wanted(n *node, l *imap.List) bool {
-	in := n.exists || n.children
+// chosen tells whether the selection options are for the name.
+func (n *node) chosen(l *imap.List) bool {
 	switch {
 	case l.Subscribed && l.SpecialUse:
-		in = n.subscribed && len(n.uses) > 0
+		return n.subscribed && len(n.uses) > 0
 	case l.Subscribed:
-		in = n.subscribed
+		return n.subscribed
 	case l.SpecialUse:
-		in = len(n.uses) > 0
+		return len(n.uses) > 0
 	}
-	if l.RecursiveMatch {
-		in = in || childInfo(n, l) != ""
-	}
-	return in && slices.ContainsFunc(l.Patterns, func(p string) bool { return matches(l.Reference+p, v.shown(n.name)) })
+	return n.exists || n.children
 }
 
-// childInfo says why a name is there that was not selected itself.
+// named tells whether a pattern is for the name.
+func (v *visit) named(n *node, l *imap.List) bool {
+	return slices.ContainsFunc(l.Patterns, func(p string) bool { return matches(l.Reference+p, v.shown(n.name)) })
+}
+
+// parents are the names that RECURSIVEMATCH adds: what they are there for is below
+// them, and is not in the answer itself (RFC 5258, 3.5, and 5, example 9).
+func (v *visit) parents(nodes []*node, l *imap.List) map[string]bool {
+	all := map[string]bool{}
+	for _, n := range nodes {
+		if !l.RecursiveMatch || !n.chosen(l) || v.named(n, l) {
+			continue
+		}
+		for _, up := range above(n.name) {
+			all[up] = true
+		}
+	}
+	return all
+}
+
+// childInfo says what is below a name.
 func childInfo(n *node, l *imap.List) string {
 	if !l.RecursiveMatch {
 		return ""

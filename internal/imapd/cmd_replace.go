@@ -48,6 +48,7 @@ func (v *visit) replace(context.Context) (reply, error) {
 	if err != nil {
 		return reply{}, v.tryCreate("replace in "+name, err)
 	}
+	v.own(name, uids)
 	v.expunged++
 	return reply{}, v.Printf("* OK [%s] Replacement message ready.\r\n", fmt.Sprintf("APPENDUID %d %s", validity, uidSet(uids)))
 }

@@ -2,49 +2,41 @@ package imapd
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"slices"
-	"time"
 
 	"yubin/internal/imap"
-	"yubin/internal/mailbox"
+	"yubin/internal/mailrecord"
 	"yubin/internal/mailsearch"
-	"yubin/internal/mimescan"
 	"yubin/internal/thread"
 )
 
 // sort is SORT (RFC 5256; RFC 5957; RFC 5267, ESORT).
 func (v *visit) sort(ctx context.Context) (reply, error) {
 	v.d.SP()
-	return v.answerSearch(ctx, v.d.Sort(), v.order)
+	return v.answerSearch(ctx, v.d.Sort(), func(arg *imap.Search, found []int) error { return v.order(ctx, arg, found) })
 }
 
 // order sorts messages.
-func (v *visit) order(arg *imap.Search, found []int) error {
-	keys := make(map[int]mailsearch.Key, len(found))
-	size := slices.ContainsFunc(arg.Sort, func(k imap.SortKey) bool { return k.By == "SIZE" })
-	p := &program{visit: v}
-	for _, i := range found {
-		c := p.candidate(i)
-		fields, arrived, err := c.facts()
-		n := int64(0)
-		if size {
-			n = c.octets()
-		}
-		c.close()
-		if err = errors.Join(err, c.err); err != nil && !errors.Is(err, mailbox.ErrGone) {
-			return v.failed("sort", err)
-		}
-		keys[i] = mailsearch.SortKey(arg.Sort, fields, arrived, n)
+func (v *visit) order(ctx context.Context, arg *imap.Search, found []int) error {
+	type sorted struct {
+		i   int
+		key mailsearch.Key
 	}
-	slices.SortStableFunc(found, func(a, b int) int { return mailsearch.Compare(arg.Sort, keys[a], keys[b]) })
+	list := make([]sorted, len(found))
+	lib := v.library()
+	defer lib.close()
+	err := v.eachHeader(ctx, lib, found, func(at int, c *candidate, k *mailrecord.Keys) {
+		list[at] = sorted{found[at], mailsearch.SortKey(arg.Sort, k, c.received, c.octets)}
+	})
+	if err != nil {
+		return err
+	}
+	slices.SortStableFunc(list, func(a, b sorted) int { return mailsearch.Compare(arg.Sort, a.key, b.key) })
+	for at := range list {
+		found[at] = list[at].i
+	}
 	return nil
-}
-
-// facts are what sorting and threading look at.
-func (c *candidate) facts() ([]mimescan.Field, time.Time, error) {
-	fields, err := c.Fields()
-	return fields, c.received(), err
 }
 
 // threads are the algorithms of THREAD.
@@ -66,25 +58,49 @@ func (v *visit) thread(ctx context.Context) (reply, error) {
 	if err := v.d.Err(); err != nil {
 		return reply{}, err
 	}
-	found, err := v.find(ctx, &arg)
+	lib := v.library()
+	defer lib.close()
+	b, err := v.threadAnswer(ctx, &arg, gather, lib)
 	if err != nil {
 		return reply{}, err
 	}
-	p := &program{visit: v}
-	list := make([]thread.Message, 0, len(found))
-	for _, i := range found {
-		c := p.candidate(i)
-		fields, arrived, err := c.facts()
-		c.close()
-		if err = errors.Join(err, c.err); err != nil && !errors.Is(err, mailbox.ErrGone) {
-			return reply{}, v.failed("thread", err)
+	_, err = v.Write(b)
+	return reply{}, err
+}
+
+// threadAnswer is the answer to THREAD. That of all messages is remembered:
+// clients ask for it page by page.
+func (v *visit) threadAnswer(ctx context.Context, arg *imap.Search, gather func([]thread.Message) []*thread.Node, lib *library) ([]byte, error) {
+	memo := ""
+	if all(&arg.Key) && v.box.view.Snapshot() == v.box.snap {
+		memo = fmt.Sprintf("THREAD %s %s %t", arg.Thread, arg.Charset, v.cmd.uid)
+		if b := lib.kept().Recall(memo); b != nil {
+			return b, nil
 		}
-		list = append(list, mailsearch.ThreadMessage(v.number(i), fields, arrived))
 	}
-	b := append(v.out[:0], "* THREAD"...)
+	found, err := v.find(ctx, arg)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]thread.Message, len(found))
+	err = v.eachHeader(ctx, lib, found, func(at int, c *candidate, k *mailrecord.Keys) {
+		list[at] = k.Thread(v.number(found[at]), c.received)
+	})
+	if err != nil {
+		return nil, err
+	}
+	b := []byte("* THREAD")
 	if len(list) > 0 {
 		b = thread.Append(append(b, ' '), gather(list))
 	}
-	_, err = v.Write(append(b, "\r\n"...))
-	return reply{}, err
+	b = append(b, "\r\n"...)
+	if memo != "" {
+		lib.kept().Remember(memo, slices.Clip(b))
+	}
+	return b, nil
+}
+
+// all tells whether a search finds every message.
+func all(k *imap.SearchKey) bool {
+	return k.Op == imap.SearchAll || k.Op == imap.SearchAnd && !slices.ContainsFunc(k.Kids, func(k imap.SearchKey) bool { return !all(&k) })
 }

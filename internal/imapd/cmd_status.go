@@ -48,6 +48,11 @@ func (v *visit) sayStatus(name string, items []string) error {
 			return v.failed("status "+name, err)
 		}
 	}
+	return v.sayStatusOf(view, name, items)
+}
+
+// sayStatusOf sends a STATUS response of a mailbox that is open.
+func (v *visit) sayStatusOf(view *mailbox.View, name string, items []string) error {
 	b := append(v.appendName(append(v.out[:0], "* STATUS "...), name), " ("...)
 	for i, item := range items {
 		if i > 0 {
@@ -65,7 +70,7 @@ func (v *visit) sayStatus(name string, items []string) error {
 	}
 	b = append(b, ")\r\n"...)
 	v.out = b
-	_, err = v.Write(b)
+	_, err := v.Write(b)
 	return err
 }
 

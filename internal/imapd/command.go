@@ -25,13 +25,16 @@ type command struct {
 	// of the client (RFC 9051, 7.5.1).
 	holds bool
 	uid   bool // its numbers are UIDs
+	names bool // it changes what mailboxes there are, or subscriptions
+	// asks: what has happened is told behind it, whatever NOTIFY says.
+	asks bool
 }
 
 // commands returns the table.
 func commands() map[string]*command {
 	t := map[string]*command{
 		"CAPABILITY":   {run: (*visit).capability, done: "Capability completed."},
-		"NOOP":         {run: (*visit).noop, done: "NOOP completed."},
+		"NOOP":         {run: (*visit).noop, done: "NOOP completed.", asks: true},
 		"LOGOUT":       {run: (*visit).logout, done: "Logout completed."},
 		"ID":           {run: (*visit).id, done: "ID completed."},
 		"ENABLE":       {run: (*visit).enable, in: unselected, done: "Enabled."},
@@ -41,33 +44,34 @@ func commands() map[string]*command {
 
 		"SELECT":      {run: (*visit).selectBox, done: "Select completed."},
 		"EXAMINE":     {run: (*visit).examine, done: "Examine completed."},
-		"CREATE":      {run: (*visit).create, done: "Create completed."},
-		"DELETE":      {run: (*visit).delete, done: "Delete completed."},
-		"RENAME":      {run: (*visit).rename, done: "Rename completed."},
-		"SUBSCRIBE":   {run: (*visit).subscribe, done: "Subscribe completed."},
-		"UNSUBSCRIBE": {run: (*visit).unsubscribe, done: "Unsubscribe completed."},
+		"CREATE":      {run: (*visit).create, done: "Create completed.", names: true},
+		"DELETE":      {run: (*visit).delete, done: "Delete completed.", names: true},
+		"RENAME":      {run: (*visit).rename, done: "Rename completed.", names: true},
+		"SUBSCRIBE":   {run: (*visit).subscribe, done: "Subscribe completed.", names: true},
+		"UNSUBSCRIBE": {run: (*visit).unsubscribe, done: "Unsubscribe completed.", names: true},
 		"LIST":        {run: (*visit).list, done: "List completed."},
 		"LSUB":        {run: (*visit).lsub, done: "Lsub completed."},
 		"NAMESPACE":   {run: (*visit).namespace, done: "Namespace completed."},
 		"STATUS":      {run: (*visit).status, done: "Status completed."},
-		"APPEND":      {run: (*visit).append, done: "Append completed."},
+		"APPEND":      {run: (*visit).append, done: "Append completed.", asks: true},
 		"IDLE":        {run: (*visit).idle, done: "Idle completed."},
+		"NOTIFY":      {run: (*visit).setNotify, done: "Notify completed.", asks: true},
 		"COMPRESS":    {run: (*visit).compress, done: "DEFLATE active."},
 
-		"CHECK":    {run: (*visit).check, in: selected, done: "Check completed."},
+		"CHECK":    {run: (*visit).check, in: selected, done: "Check completed.", asks: true},
 		"CLOSE":    {run: (*visit).closeBox, in: selected, done: "Close completed."},
 		"UNSELECT": {run: (*visit).unselect, in: selected, done: "Unselect completed."},
-		"EXPUNGE":  {run: (*visit).expunge, in: selected, done: "Expunge completed."},
+		"EXPUNGE":  {run: (*visit).expunge, in: selected, done: "Expunge completed.", asks: true},
 
 		"SEARCH": {run: (*visit).search, in: selected, done: "Search completed.", holds: true},
 		"SORT":   {run: (*visit).sort, in: selected, done: "Sort completed.", holds: true},
 		"THREAD": {run: (*visit).thread, in: selected, done: "Thread completed.", holds: true},
 		"FETCH":  {run: (*visit).fetch, in: selected, done: "Fetch completed.", holds: true},
 		"STORE":  {run: (*visit).store, in: selected, done: "Store completed.", holds: true},
-		"COPY":   {run: (*visit).copy, in: selected, done: "Copy completed."},
-		"MOVE":   {run: (*visit).move, in: selected, done: "Move completed."},
+		"COPY":   {run: (*visit).copy, in: selected, done: "Copy completed.", asks: true},
+		"MOVE":   {run: (*visit).move, in: selected, done: "Move completed.", asks: true},
 
-		"REPLACE": {run: (*visit).replace, in: selected, done: "Replace completed."},
+		"REPLACE": {run: (*visit).replace, in: selected, done: "Replace completed.", asks: true},
 	}
 	for _, name := range []string{"SEARCH", "SORT", "THREAD", "FETCH", "STORE", "COPY", "MOVE", "EXPUNGE", "REPLACE"} {
 		c := *t[name]

@@ -35,7 +35,8 @@ func (u *user) compress() {
 	u.play("C: z COMPRESS DEFLATE\nS: z OK DEFLATE active.")
 	d := &deflated{Conn: u.c}
 	d.w, _ = flate.NewWriter(&d.out, flate.BestCompression)
-	u.in = bufio.NewReader(flate.NewReader(u.in))
+	u.strict = newUser(u.t, u.c).strict
+	u.in = bufio.NewReader(io.TeeReader(flate.NewReader(u.c), u.strict))
 	u.c = d
 }
 

@@ -7,6 +7,7 @@
 //	login.go, login_auth.go  before login
 //	server.go, session.go    a session: commands in, answers out
 //	command.go               the table, and commands of a few lines
+//	vigil.go                 waiting while things may happen
 //	box.go                   the selected mailbox as its client knows it
 //	cmd_*.go                 commands
 //	search.go                what package mailsearch asks
@@ -20,7 +21,7 @@
 // A client's sequence numbers are indexes of one immutable Snapshot (box.snap),
 // so that they mean what the client means by them whatever happens meanwhile. A
 // command looks at the mailbox as it is now, by UID. What has changed is told
-// behind a command's own answers, and in IDLE when it happens; EXPUNGE not in
+// behind a command's own answers, and in IDLE and after NOTIFY when it happens; EXPUNGE not in
 // FETCH, STORE and SEARCH by sequence numbers (RFC 9051, 7.5.1), and then nothing
 // else that would renumber either.
 //
@@ -49,6 +50,7 @@
 //	RFC 5255         I18NLEVEL=1
 //	RFC 5256, 5957   SORT, THREAD, SORT=DISPLAY                 cmd_sort.go
 //	RFC 5267         ESORT                                      cmd_search.go
+//	RFC 5465         NOTIFY                                     cmd_notify.go, notify.go
 //	RFC 5258, 5819   LIST-EXTENDED, LIST-STATUS                 cmd_list.go
 //	RFC 5530         response codes                             reply.go, login_auth.go
 //	RFC 6154, 8457   SPECIAL-USE, CREATE-SPECIAL-USE            cmd_list.go, cmd_mailbox.go

@@ -13,6 +13,7 @@ import (
 	"yubin/internal/imap"
 	"yubin/internal/login"
 	"yubin/internal/mailbox"
+	"yubin/internal/mimescan"
 	"yubin/internal/servertls"
 	"yubin/internal/service"
 	"yubin/internal/session"
@@ -24,6 +25,7 @@ var Command = &cli.Command{
 	Params: slices.Concat(login.Params, session.Params, servertls.Params("imapd"), []*config.Def{
 		config.ImapdDisablePlaintextAuth.Def, config.ImapdLoginTimeout.Def, config.ImapdTimeout.Def, config.ImapdHardErrorLimit.Def,
 		config.ImapdCommandSizeLimit.Def, config.ImapdNestingLimit.Def, config.ImapdAppendSizeLimit.Def,
+		config.ImapdMimeNestingLimit.Def, config.ImapdMimePartsLimit.Def, config.ImapdFieldSizeLimit.Def, config.ImapdHeaderSizeLimit.Def,
 		config.ImapdIdleNotifyInterval.Def, config.ImapdUpstreamProxyProtocol.Def, config.ImapdUpstreamProxyTimeout.Def,
 	}),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
@@ -56,6 +58,14 @@ func newServer(c *config.Config, store *mailbox.Store) *server {
 		store: store, timeout: config.ImapdTimeout.Of(c), hardErrors: config.ImapdHardErrorLimit.Of(c),
 		limits:      imap.Limits{Command: command, Literal: command, Nesting: config.ImapdNestingLimit.Of(c)},
 		appendLimit: config.ImapdAppendSizeLimit.Of(c), stillHere: config.ImapdIdleNotifyInterval.Of(c),
-		commands: commands(),
+		commands: commands(), mime: mimeLimits(c), crew: newCrew(),
+	}
+}
+
+// mimeLimits reads how much is looked at in a message.
+func mimeLimits(c *config.Config) mimescan.Limits {
+	return mimescan.Limits{
+		Depth: config.ImapdMimeNestingLimit.Of(c), Parts: config.ImapdMimePartsLimit.Of(c),
+		Field: int(config.ImapdFieldSizeLimit.Of(c)), Header: int(config.ImapdHeaderSizeLimit.Of(c)),
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"yubin/internal/imap"
 	"yubin/internal/mailbox"
+	"yubin/internal/mailrecord"
 	"yubin/internal/mailsearch"
 	"yubin/internal/mimescan"
 )
@@ -17,9 +18,11 @@ import (
 type candidate struct {
 	message
 	*program
-	i   int
-	m   mailbox.Message
-	err error // the first of Simple
+	i    int
+	m    mailbox.Message
+	head mailrecord.Keys
+	read bool  // head is
+	err  error // the first of Simple
 }
 
 // A program is one search.
@@ -42,25 +45,7 @@ func (v *visit) find(ctx context.Context, arg *imap.Search) (found []int, err er
 	if err != nil {
 		return nil, err
 	}
-	s := compiled.Searcher()
-	for i := range v.box.snap.Len() {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		c := p.candidate(i)
-		ok, err := s.Match(c)
-		c.close()
-		if err = errors.Join(err, c.err); errors.Is(err, mailbox.ErrGone) {
-			continue // what is gone matches nothing
-		}
-		if err != nil {
-			return nil, v.failed("search", err)
-		}
-		if ok {
-			found = append(found, i)
-		}
-	}
-	return found, nil
+	return p.scan(ctx, compiled)
 }
 
 // prepare resolves sets, and refuses keys of extensions that are not here.
@@ -89,13 +74,14 @@ func (p *program) prepare(k *imap.SearchKey) (err error) {
 	return err
 }
 
-// candidate is the client's message i. What is gone has k -1.
-func (p *program) candidate(i int) *candidate {
-	k, ok := p.box.at(i)
+// consider makes the client's message i the candidate. What is gone has k -1.
+func (c *candidate) consider(i int) {
+	k, ok := c.box.at(i)
 	if !ok {
 		k = -1
 	}
-	return &candidate{message: message{view: p.box.view, k: k}, program: p, i: i, m: p.box.message(i)}
+	c.message = message{look: c.look, k: k}
+	c.i, c.m, c.read, c.err = i, c.box.message(i), false, nil
 }
 
 // Simple answers a key without the message's text.
@@ -138,7 +124,7 @@ func dayOf(t time.Time) time.Time {
 func (c *candidate) received() (t time.Time) {
 	err := mailbox.ErrGone
 	if c.k >= 0 {
-		t, err = c.view.Received(c.k)
+		t, err = c.message.view.Received(c.k)
 	}
 	c.err = errors.Join(c.err, err)
 	return t
@@ -147,30 +133,19 @@ func (c *candidate) received() (t time.Time) {
 func (c *candidate) octets() (n int64) {
 	err := mailbox.ErrGone
 	if c.k >= 0 {
-		n, err = c.view.Octets(c.k)
+		n, err = c.message.view.Octets(c.k)
 	}
 	c.err = errors.Join(c.err, err)
 	return n
 }
 
-// open opens the message.
-func (c *candidate) open() error {
-	if c.k < 0 {
-		return mailbox.ErrGone
+// Keys are what is known of the header.
+func (c *candidate) Keys() (k *mailrecord.Keys, err error) {
+	if !c.read {
+		c.head, err = c.keys()
+		c.read = err == nil
 	}
-	return c.message.open()
-}
-
-// Fields are those of the envelope.
-func (c *candidate) Fields() ([]mimescan.Field, error) {
-	if err := c.open(); err != nil {
-		return nil, err
-	}
-	p, err := c.top()
-	if err != nil {
-		return nil, err
-	}
-	return p.Envelope, nil
+	return &c.head, err
 }
 
 // Text is the message and its structure.
@@ -182,6 +157,3 @@ func (c *candidate) Text() (io.ReaderAt, *mimescan.Part, error) {
 	r, _ := c.content.Stored()
 	return r, p, err
 }
-
-// close ends the look at the message.
-func (c *candidate) close() { c.message.close() }

@@ -6,6 +6,7 @@ import (
 
 	"yubin/internal/imap"
 	"yubin/internal/mailbox"
+	"yubin/internal/mimescan"
 	"yubin/internal/session"
 	"yubin/internal/talk"
 )
@@ -18,6 +19,8 @@ type server struct {
 	hardErrors  int
 	limits      imap.Limits
 	appendLimit int64
+	mime        mimescan.Limits
+	crew        *crew
 	commands    map[string]*command
 }
 

@@ -25,6 +25,7 @@ type visit struct {
 	qresync   bool // VANISHED is said, not EXPUNGE
 
 	compressed bool
+	notify     *notify      // nil: NOTIFY was not given
 	then       func() error // to be done behind the answer to the command at work; or nil
 
 	tag  string
@@ -54,6 +55,7 @@ func (v *visit) summary() string {
 // close lets go of the mailbox.
 func (v *visit) close() {
 	if v.box != nil {
+		v.notify.leave(v.box)
 		v.box.view.Close()
 		v.box = nil
 	}
@@ -61,8 +63,13 @@ func (v *visit) close() {
 
 // run is the session behind the answer to the login.
 func (v *visit) run(ctx context.Context) {
+	defer func() { v.notify.end() }()
 	for !v.over {
-		if err := v.step(ctx); err != nil {
+		err := v.listen()
+		if err == nil && !v.over {
+			err = v.step(ctx)
+		}
+		if err != nil {
 			v.lost(ctx, err)
 			return
 		}
@@ -162,6 +169,9 @@ func (v *visit) perform(ctx context.Context, name string) (reply, error) {
 	}
 	v.cmd = c
 	r, err := c.run(v, ctx)
+	if c.names {
+		v.notify.knowNames(v)
+	}
 	if r.text == "" {
 		r.text = c.done
 	}

@@ -7,7 +7,6 @@
 //	address.go    address lists
 //	envelope.go   ENVELOPE
 //	structure.go  BODY and BODYSTRUCTURE
-//	record.go     these and the structure as octets for a cache
 //	section.go    BODY[...]
 //	binary.go     BINARY[...]
 //	preview.go    PREVIEW; html.go: text of HTML

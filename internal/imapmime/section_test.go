@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"reflect"
 	"strings"
 	"testing"
 
@@ -112,37 +111,6 @@ func TestPreview(t *testing.T) {
 	}
 }
 
-func TestRecord(t *testing.T) {
-	for _, m := range readOdd(t) {
-		r, root, err := Describe(bytes.NewReader(m.Text), int64(len(m.Text)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		b := r.AppendBinary(nil)
-		q, err := ParseRecord(b)
-		if err != nil {
-			t.Fatalf("%s: %v", m.Name, err)
-		}
-		for _, utf8 := range []bool{false, true} {
-			for name, a := range map[string][2][]byte{
-				"ENVELOPE":      {q.Envelope(utf8), AppendEnvelope(nil, root.Envelope, utf8)},
-				"BODY":          {q.Body(utf8), AppendStructure(nil, root, false, utf8)},
-				"BODYSTRUCTURE": {q.BodyStructure(utf8), AppendStructure(nil, root, true, utf8)},
-			} {
-				if canonical(t, a[0]) != canonical(t, a[1]) {
-					t.Errorf("%s: %s is %q, want %q", m.Name, name, a[0], a[1])
-				}
-			}
-		}
-		if fields, err := q.Fields(); err != nil || !reflect.DeepEqual(fields, root.Envelope) {
-			t.Errorf("%s: fields %v, %v", m.Name, fields, err)
-		}
-		if p, err := q.Parts(); err != nil || !bytes.Equal(p.AppendBinary(nil), root.AppendBinary(nil)) {
-			t.Errorf("%s: parts %+v, %v", m.Name, p, err)
-		}
-	}
-}
-
 // message/global is a message as well (RFC 9051, 7.5.2), and UTF-8 is quoted only for
 // clients that take it.
 func TestUTF8(t *testing.T) {
@@ -173,18 +141,6 @@ func TestManyAddresses(t *testing.T) {
 			t.Error("a group without an end")
 		}
 	}
-}
-
-// A record is refused or read, whatever it is.
-func FuzzParseRecord(f *testing.F) {
-	r, _, _ := Describe(strings.NewReader(mixed), int64(len(mixed)))
-	f.Add(r.AppendBinary(nil))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if r, err := ParseRecord(b); err == nil {
-			r.Fields()
-			r.Parts()
-		}
-	})
 }
 
 // Whatever a message is, its answers please a strict client, and a preview has at most
@@ -222,17 +178,4 @@ func FuzzAddresses(f *testing.F) {
 			}
 		}
 	})
-}
-
-func BenchmarkDescribe(b *testing.B) {
-	text := "From: \"A B\" <a@b.example>\nTo: c@d.example, e@f.example\nSubject: hello\nDate: Mon, 1 Jan 2024 00:00:00 +0000\nMessage-ID: <1@b>\n" +
-		"Content-Type: text/plain; charset=utf-8\n\n" + strings.Repeat("hello world\n", 50)
-	b.ReportAllocs()
-	for b.Loop() {
-		r, _, err := Describe(strings.NewReader(text), int64(len(text)))
-		if err != nil {
-			b.Fatal(err)
-		}
-		r.AppendBinary(nil)
-	}
 }

@@ -22,6 +22,7 @@ type Strict struct {
 	utf8    bool
 	exists  uint64
 	off     bool // what follows is compressed
+	anytime bool // NOTIFY wants EXPUNGE at any time (RFC 5465, 6.1.1)
 }
 
 // Check reads one response, line end and all, as a client does who has a message.
@@ -43,6 +44,9 @@ func (s *Strict) Sent(b string) {
 		tag, _, _ := strings.Cut(line, " ")
 		if s.waiting[tag] = w[1]; w[1] == "UID" && len(w) > 2 {
 			s.waiting[tag] += " " + w[2]
+		}
+		if w[1] == "NOTIFY" {
+			s.anytime = slices.Contains(w, "(SELECTED")
 		}
 	}
 }
@@ -233,7 +237,7 @@ func (s *Strict) selecting() bool {
 // mayExpunge: when there is no command, or one whose numbers it would shift, no
 // EXPUNGE may come (RFC 9051, 7.5.1).
 func (s *Strict) mayExpunge(r *reader) {
-	if s.waiting == nil {
+	if s.waiting == nil || s.anytime {
 		return
 	}
 	for _, c := range s.waiting {

@@ -68,6 +68,21 @@ func (l *letter) passed(addr string) (bool, error) {
 	return slices.ContainsFunc(l.deliveredTo, func(v string) bool { return strings.EqualFold(v, external) }), l.headerErr
 }
 
+// header are the fields before the message for k's recipient. What came out of an
+// expansion has the Delivered-To of that; where kind is of prepend_delivered_header,
+// everything else gets one.
+func (a *deliverer) header(l *letter, k *task, kind string) ([]byte, error) {
+	add := a.delivered[kind]
+	if add && (k.r.Exact || k.r.Member != "") {
+		passed, err := l.passed(k.r.Address)
+		if err != nil {
+			return nil, mailboxFailure(err)
+		}
+		add = !passed
+	}
+	return trace(k.sender, k.r, add), nil
+}
+
 // trace are the fields that go before the message for r: those of RFC 5321, 4.4
 // (Return-Path) and Postfix, in its order.
 func trace(sender string, r *ipc.Recipient, deliveredTo bool) []byte {

@@ -24,10 +24,14 @@ func (b *mailbox) deliver(a *deliverer, l *letter, k *task) error {
 	if b.limit > 0 && l.req.Length > b.limit {
 		return bounced(smtp.MailboxFull, "message is larger than what the mailbox takes (%d octets)", b.limit)
 	}
-	m := l.file(k.r, a.host, trace(k.sender, k.r, a.delivered["file"]))
+	header, err := a.header(l, k, "file")
+	if err != nil {
+		return err
+	}
+	m := l.file(k.r, a.host, header)
 	place := b.place
 	place.UID, place.GID = b.as.uid, b.as.gid
-	err := a.ids.do(b.as, func() (err error) {
+	err = a.ids.do(b.as, func() (err error) {
 		k.delivery, err = a.boxes.Deliver(&place, m)
 		return err
 	})
@@ -48,8 +52,12 @@ type textbox struct {
 }
 
 func (b *textbox) deliver(a *deliverer, l *letter, k *task) error {
+	header, err := a.header(l, k, "file")
+	if err != nil {
+		return err
+	}
 	m := &mbox.Message{
-		Sender: smtp.Quote(k.sender), Arrival: time.UnixMicro(l.req.Arrival), Header: trace(k.sender, k.r, a.delivered["file"]),
+		Sender: smtp.Quote(k.sender), Arrival: time.UnixMicro(l.req.Arrival), Header: header,
 		Content: l.content, Offset: l.offset, Length: l.req.Length, Unsure: l.req.Unsure,
 	}
 	if err := b.append(a, m); err != nil {

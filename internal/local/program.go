@@ -90,8 +90,11 @@ func (p *program) deliver(a *deliverer, l *letter, k *task) error {
 	for _, e := range exported {
 		p.add(e.variable, l.req.Attrs[e.attr])
 	}
-	header := []byte(mbox.From(smtp.Quote(k.sender), time.UnixMicro(l.req.Arrival)))
-	header = append(header, trace(k.sender, k.r, a.delivered["command"])...)
+	fields, err := a.header(l, k, "command")
+	if err != nil {
+		return err
+	}
+	header := append([]byte(mbox.From(smtp.Quote(k.sender), time.UnixMicro(l.req.Arrival))), fields...)
 	prog := &command.Program{
 		As: id, Env: p.env(p.vars...), Dir: p.dir, Time: p.time,
 		Stdin: func(w io.Writer) error {

@@ -107,6 +107,9 @@ func (f *folder) adoptOne(s *scan, n newFile) error {
 	f.setFile(r, []byte(n.info), n.isNew)
 	r.st = r.st&^absent | met
 	s.changed = true
+	if !n.isNew { // another program has put it there, and nobody has seen it
+		f.recent = append(f.recent, uid)
+	}
 	if n.isNew && s.takeUp {
 		return f.takeUp(s, r, n.info)
 	}

@@ -30,7 +30,9 @@ type appended struct {
 	words  []string
 	file   *os.File
 	octets int64
-	ext    string // for the uidlist
+	ext    string  // for the uidlist
+	from   *source // it lies in another folder still, not in tmp/
+	tries  int     // to find it there again
 }
 
 // Attributes are what goes with a message that is appended.
@@ -61,12 +63,21 @@ func (a *Append) Message(r io.Reader, at Attributes) error {
 	if err := a.valid(at.Keywords); err != nil {
 		return err
 	}
+	m, err := a.take(r, at)
+	if m.file != nil {
+		a.files = append(a.files, m)
+	}
+	return err
+}
+
+// take writes a message to tmp/. Where it fails there may be a file.
+func (a *Append) take(r io.Reader, at Attributes) (m appended, err error) {
 	base := freshBase()
 	file, err := a.tmp.open(base, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL)
 	if err != nil {
-		return full(err)
+		return m, full(err)
 	}
-	m := appended{name: base, flags: at.Flags, words: at.Keywords, file: file}
+	m = appended{name: base, flags: at.Flags, words: at.Keywords, file: file}
 	w := &lfWriter{w: bufio.NewWriterSize(&dirWriter{a.tmp, file}, copySize)}
 	_, err = io.Copy(w, r)
 	if err == nil {
@@ -78,8 +89,7 @@ func (a *Append) Message(r io.Reader, at Attributes) error {
 	}
 	m.base = fmt.Sprintf("%s,S=%d,W=%d", base, w.size, w.size+w.bare)
 	m.octets = w.size + w.bare
-	a.files = append(a.files, m)
-	return full(err)
+	return m, full(err)
 }
 
 func (a *Append) valid(words []string) error {
@@ -91,75 +101,9 @@ func (a *Append) valid(words []string) error {
 	return nil
 }
 
-// Copy takes message i of a View: a second link to the file where that is
-// possible, else its bytes. The flags, keywords and time go with it.
-func (a *Append) Copy(v *View, i int) error {
-	msg := v.snap.Message(i)
-	at := Attributes{Flags: msg.Flags}
-	for k := range maxKeywords {
-		if msg.Keywords&(1<<k) != 0 {
-			at.Keywords = append(at.Keywords, v.snap.Keyword(k))
-		}
-	}
-	c, err := v.Content(i)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	base := freshBase()
-	m := appended{name: base, base: base, flags: at.Flags, words: at.Keywords, ext: v.snap.carried(i)}
-	if n, ok := v.octets(msg.UID); ok {
-		m.base += fmt.Sprintf(",S=%d,W=%d", c.stored, n)
-		m.octets = n
-	}
-	err = v.f.linkUID(v, msg.UID, a.tmp, base)
-	if err == nil {
-		// Its bytes may be younger than the last flush.
-		m.file, err = a.tmp.open(base, unix.O_RDONLY)
-		a.files = append(a.files, m)
-		return err
-	}
-	if errors.Is(err, ErrGone) {
-		return err
-	}
-	if at.Received, err = v.Received(i); err != nil {
-		return err
-	}
-	err = a.Message(c, at)
-	if err == nil {
-		a.files[len(a.files)-1].ext = m.ext
-	}
-	return err
-}
-
-// linkUID makes another name for a message's file.
-func (f *folder) linkUID(v *View, uid uint32, to *dir, name string) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for round := 0; ; round++ {
-		r := f.byUID(uid)
-		if r == nil || f.head.validity != v.snap.validity {
-			return ErrGone
-		}
-		d, file := f.file(r)
-		err := d.link(file, to, name)
-		if err == nil || !gone(err) {
-			return err
-		}
-		if round == rescans {
-			return ErrGone
-		}
-		if err := f.sync(v.mode == ReadWrite, true); err != nil {
-			return err
-		}
-	}
-}
-
 // Abort removes what was written.
 func (a *Append) Abort() {
-	for i := range a.files {
-		a.tmp.remove(a.files[i].name)
-	}
+	a.discard(nil, 0)
 	a.end()
 }
 
@@ -178,12 +122,18 @@ func (a *Append) end() {
 // and their UIDs, in the order in which they came, are on stable storage.
 func (a *Append) Commit() (validity uint32, uids []uint32, err error) {
 	defer a.end()
-	a.f.mu.Lock()
-	defer a.f.mu.Unlock()
-	return a.put()
+	for {
+		a.f.mu.Lock()
+		validity, uids, err = a.put()
+		a.f.mu.Unlock()
+		if !a.moved(&err) {
+			return validity, uids, err
+		}
+	}
 }
 
-// put is Commit. The folder's mutex is held.
+// put is one try of Commit; a message that was to be copied may have been
+// moved meanwhile. The folder's mutex is held.
 func (a *Append) put() (validity uint32, uids []uint32, err error) {
 	f := a.f
 	if err := f.sync(false, false); err != nil {
@@ -233,8 +183,16 @@ func (a *Append) commit(infos []string) (validity uint32, uids []uint32, err err
 	}
 	moved := 0
 	err = f.ownChange(&f.cur, f.curDir, func() error {
+		if which, err := a.linkAll(infos); err != nil {
+			return &movedError{which, err}
+		}
 		for i := range a.files {
 			m := &a.files[i]
+			if m.from != nil {
+				m.name = m.base + infos[i]
+				moved++
+				continue
+			}
 			if err := a.tmp.rename(m.name, f.curDir, m.base+infos[i]); err != nil {
 				return full(err)
 			}
@@ -245,6 +203,9 @@ func (a *Append) commit(infos []string) (validity uint32, uids []uint32, err err
 	})
 	if err == nil && uint64(f.head.next)+uint64(len(a.files)) > maxUID {
 		err = ErrUIDs
+	}
+	if errors.As(err, new(*movedError)) {
+		return 0, nil, err
 	}
 	if err != nil {
 		a.discard(f.curDir, moved)
@@ -263,9 +224,15 @@ func (a *Append) commit(infos []string) (validity uint32, uids []uint32, err err
 		uids = append(uids, f.head.next)
 		f.recent = append(f.recent, f.head.next)
 		f.head.next++
-		items = append(items, durable.Item{File: m.file, Dirs: []*os.File{f.curDir.File}})
+		if m.from == nil {
+			items = append(items, durable.Item{File: m.file, Dirs: []*os.File{f.curDir.File}})
+		}
 	}
-	if err := f.writeList(s.lock, f.all[first:], items); err != nil {
+	err = f.writeList(s.lock, f.all[first:], items)
+	if err == nil {
+		err = a.flushCopies()
+	}
+	if err != nil {
 		// The UIDs may be on the disk: they are not given again.
 		a.discard(f.curDir, moved)
 		for i := range f.all {
@@ -287,7 +254,7 @@ func (a *Append) discard(cur *dir, moved int) {
 	for i := range a.files {
 		if i < moved {
 			cur.remove(a.files[i].name)
-		} else {
+		} else if a.files[i].from == nil {
 			a.tmp.remove(a.files[i].name)
 		}
 	}

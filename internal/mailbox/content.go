@@ -5,16 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"slices"
 	"sync"
-
-	"golang.org/x/sys/unix"
 )
 
 // Content is a message's text as it goes over the wire: every line ends in
 // CRLF, whether the file has LF or CRLF. It is one goroutine's.
 type Content struct {
-	file   *os.File
+	file   *storedFile
 	stored int64
 	octets int64 // -1: not known
 	v      *View
@@ -33,55 +31,23 @@ const copySize = 64 << 10
 
 var copyBuffers = sync.Pool{New: func() any { return new([copySize]byte) }}
 
-// Content opens message i. ErrGone: its file is no longer there.
+// Content opens message i. ErrGone: its file is no longer there. Many
+// goroutines may open messages of one View, as long as it is not refreshed.
 func (v *View) Content(i int) (*Content, error) {
 	uid := v.snap.at(i).uid
-	f := v.f
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	file, err := f.openUID(v, uid)
+	file, err := v.openUID(uid)
 	if err != nil {
 		return nil, err
 	}
-	var st unix.Stat_t
-	err = unix.Fstat(int(file.Fd()), &st)
-	if err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
-		err = fmt.Errorf("%s: not a file", file.Name())
-	}
-	if err != nil {
-		file.Close()
-		return nil, err
-	}
-	c := &Content{file: file, stored: st.Size, octets: -1, v: v, uid: uid}
-	if r := f.byUID(uid); r != nil && st.Size > copySize { // a smaller one is in memory at once, and counted there
-		c.octets = f.known(r, st.Size)
+	c := &Content{file: file, stored: file.size, octets: -1, v: v, uid: uid}
+	if file.size > copySize { // a smaller one is in memory at once, and counted there
+		v.f.mu.Lock()
+		if r := v.f.byUID(uid); r != nil {
+			c.octets = v.f.known(r, file.size)
+		}
+		v.f.mu.Unlock()
 	}
 	return c, nil
-}
-
-// openUID opens the file of a UID. A file that was renamed since is looked for
-// in the directories.
-func (f *folder) openUID(v *View, uid uint32) (*os.File, error) {
-	for round := 0; ; round++ {
-		if v.snap.validity != f.head.validity {
-			return nil, ErrGone
-		}
-		r := f.byUID(uid)
-		if r == nil {
-			return nil, ErrGone
-		}
-		d, name := f.file(r)
-		file, err := d.open(name, unix.O_RDONLY)
-		if err == nil || !gone(err) || round == rescans {
-			if gone(err) {
-				err = ErrGone
-			}
-			return file, err
-		}
-		if err := f.sync(v.mode == ReadWrite, true); err != nil {
-			return nil, err
-		}
-	}
 }
 
 // Stored returns the file as it is, and its size.
@@ -201,6 +167,41 @@ func (c *Content) read(p []byte) (int, error) {
 		n += i
 	}
 	return n, nil
+}
+
+// Append appends the whole of a message that is small enough to be read at once,
+// behind what head makes of its length; ok is false for a larger one. Nothing of it
+// may have been read before.
+func (c *Content) Append(b []byte, head func(b []byte, octets int64) []byte) (_ []byte, ok bool, err error) {
+	if c.stored > copySize || c.at > 0 {
+		return b, false, nil
+	}
+	if err := c.fill(); err != nil && err != io.EOF {
+		return b, true, err
+	}
+	if int64(len(c.in)) < c.stored {
+		return b, true, c.broken(nil)
+	}
+	octets := int64(0)
+	if cr := false; c.stored > 0 {
+		octets = c.stored + bareLines(c.in, &cr)
+	}
+	c.learn(octets)
+	b = slices.Grow(head(b, octets), int(octets))
+	for in := c.in; len(in) > 0; {
+		i := bytes.IndexByte(in, '\n')
+		if i < 0 {
+			b = append(b, in...)
+			break
+		}
+		if b = append(b, in[:i]...); i == 0 || in[i-1] != '\r' {
+			b = append(b, '\r')
+		}
+		b = append(b, '\n')
+		in = in[i+1:]
+	}
+	c.in, c.given = nil, octets
+	return b, true, nil
 }
 
 // WriteTo writes what is left of the message with CRLF line ends.

@@ -17,6 +17,10 @@ type folder struct {
 	dirs
 	views int // guarded by Store.mu
 
+	// opening is held while a directory is used and mu is not, so that it stays
+	// open. Who needs both takes mu first.
+	opening sync.RWMutex
+
 	mu sync.Mutex // guards what follows
 	// all has a rec for each line of the uidlist and each file, sorted by UID.
 	all       []rec
@@ -43,6 +47,7 @@ type folder struct {
 	untaken    bool     // files in new/ that a ReadWrite View would take up
 	cache      cacheState
 	mods       tracker
+	shelf      *shelf // nil: nobody has asked for records
 
 	snap *Snapshot
 }

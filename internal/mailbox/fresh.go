@@ -3,6 +3,7 @@ package mailbox
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -25,9 +26,16 @@ func tick() (sec, usec int64) {
 // form is Dovecot's.
 func freshBase() string {
 	sec, usec := tick()
-	host := strings.NewReplacer("/", `\057`, ":", `\072`, ",", `\054`).Replace(hostname())
-	return fmt.Sprintf("%d.M%dP%d.%s", sec, usec, os.Getpid(), host)
+	b := strconv.AppendInt(make([]byte, 0, 64), sec, 10)
+	b = strconv.AppendInt(append(b, ".M"...), usec, 10)
+	return string(append(b, nameEnd()...))
 }
+
+// nameEnd is what all names that this process gives end in.
+var nameEnd = sync.OnceValue(func() string {
+	host := strings.NewReplacer("/", `\057`, ":", `\072`, ",", `\054`).Replace(hostname())
+	return fmt.Sprintf("P%d.%s", os.Getpid(), host)
+})
 
 // freshName returns a new name for a file that has another's; it keeps sizes
 // and flags.

@@ -65,20 +65,19 @@ func (v *View) Saved(i int) (time.Time, error) {
 // stat returns what the system knows of message i's file.
 func (v *View) stat(i int) (st unix.Stat_t, err error) {
 	uid := v.snap.at(i).uid
-	f := v.f
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if r := f.byUID(uid); r != nil && v.snap.validity == f.head.validity {
-		d, name := f.file(r)
-		if st, err = d.stat(name); err == nil && st.Mode&unix.S_IFMT == unix.S_IFREG {
+	d, name, err := v.f.locate(v, uid)
+	if err == nil {
+		st, err = d.stat(name)
+		v.f.opening.RUnlock()
+		if err == nil && st.Mode&unix.S_IFMT == unix.S_IFREG {
 			return st, nil
 		}
 	}
-	file, err := f.openUID(v, uid) // which looks for a file that was renamed
+	file, err := v.openUID(uid) // which looks for a file that was renamed
 	if err != nil {
 		return st, err
 	}
 	defer file.Close()
-	err = unix.Fstat(int(file.Fd()), &st)
+	err = unix.Fstat(file.fd, &st)
 	return st, err
 }

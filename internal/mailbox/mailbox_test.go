@@ -192,8 +192,8 @@ func TestOpen(t *testing.T) {
 		t.Errorf("files %q, want %q", got, want)
 	}
 	s := v.Snapshot()
-	if !v.Recent(3) || v.Recent(0) {
-		t.Error("what was in new/ is recent, what was in cur/ is not")
+	if !v.Recent(3) || !v.Recent(0) {
+		t.Error("what nobody has seen is recent, in new/ and in cur/")
 	}
 	lines := strings.Split(b.read(uidlistFile), "\n")
 	if !strings.HasPrefix(lines[0], fmt.Sprintf("3 V%d N7 G", s.UIDValidity())) || lines[1] != "1 :5.h" || lines[5] != "5 :10.M2P1.h,S=5,W=6" {
@@ -203,6 +203,9 @@ func TestOpen(t *testing.T) {
 	b.reopen()
 	v = b.view(ReadWrite)
 	b.want(v, want...)
+	if v.Recent(3) || v.Recent(0) {
+		t.Error("what another has seen is recent")
+	}
 	if v.Snapshot().UIDValidity() != s.UIDValidity() || v.Snapshot().UIDNext() != 7 {
 		t.Errorf("UIDVALIDITY %d, UIDNEXT %d", v.Snapshot().UIDValidity(), v.Snapshot().UIDNext())
 	}

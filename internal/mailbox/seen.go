@@ -39,7 +39,9 @@ func (f *folder) follow(d *dirSeen, open **dir, st *unix.Stat_t) error {
 	if err != nil {
 		return err
 	}
+	f.opening.Lock()
 	(*open).Close()
+	f.opening.Unlock()
 	*open, d.id = now, inodeOf(st)
 	d.forget()
 	return nil

@@ -36,6 +36,7 @@ const defaultIdle = 16
 type Store struct {
 	o       Options
 	watcher watcher
+	shelves shelves
 
 	mu      sync.Mutex // guards what follows, and folder.views
 	folders map[folderKey]*folder
@@ -82,6 +83,7 @@ func retire(old []*folder) {
 	for _, f := range old {
 		f.endMods()
 		f.saveCache()
+		f.shelf.close()
 		f.close()
 	}
 }

@@ -68,7 +68,8 @@ func (f *folder) sync(takeUp, force bool) error {
 	}
 	s.changed = s.changed || words
 	readCur := force || !f.cur.fresh(&curs)
-	readNew := readCur || !f.new.fresh(&news) || takeUp && f.untaken
+	came := f.store.watcher.came(f.new.id) // whatever the clock says
+	readNew := readCur || came || !f.new.fresh(&news) || takeUp && f.untaken
 	if readNew {
 		if f.head.version == 0 {
 			// The first to come numbers everything: nobody else should begin too.

@@ -344,10 +344,15 @@ func TestCopy(t *testing.T) {
 	if a, err = b.tree.Append("A"); err != nil {
 		t.Fatal(err)
 	}
-	defer a.Abort()
 	b.rm("cur/1.h:2,Sa")
-	if err := a.Copy(v, 0); !errors.Is(err, ErrGone) {
+	if err := errors.Join(a.Copy(v, 1), a.Copy(v, 0)); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := a.Commit(); !errors.Is(err, ErrGone) {
 		t.Errorf("copy of a removed message: %v", err)
+	}
+	if refresh(t, w); w.Snapshot().Len() != 2 {
+		t.Errorf("copies %q", describe(w.Snapshot()))
 	}
 }
 

@@ -50,7 +50,7 @@ func (v *View) Close() {
 // Snapshot returns the messages as this View knows them.
 func (v *View) Snapshot() *Snapshot { return v.snap }
 
-// Recent tells whether message i was taken up for this View, the first to see
+// Recent tells whether message i was taken up or found for this View, the first to see
 // it (RFC 3501, 2.3.2: \Recent).
 func (v *View) Recent(i int) bool {
 	if v.mode == Peek && v.recent == nil {

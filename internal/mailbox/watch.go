@@ -1,10 +1,14 @@
 package mailbox
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,20 +23,27 @@ const watchPoll = 30 * time.Second
 const watchMask = unix.IN_CREATE | unix.IN_DELETE | unix.IN_MOVED_FROM | unix.IN_MOVED_TO | unix.IN_ONLYDIR
 
 // A watcher is the one inotify instance of a process, there as long as anybody
-// watches a folder.
+// watches a folder. Where the system gives no more watches, the watcher wakes
+// every watchPoll.
 type watcher struct {
-	warn func(format string, args ...any)
+	warn  func(format string, args ...any)
+	every time.Duration // in place of watchPoll, in tests
 
 	mu     sync.Mutex // guards what follows
 	file   *os.File   // nil: nobody watches
 	by     map[int32]map[*watch]bool
+	news   map[int32]inode // new/ of folders
+	fresh  map[inode]bool  // something came there, and was not looked for since
+	polled map[*watch]bool
+	unpoll chan struct{} // ends the polling; nil: there is none
 	warned bool
 }
 
-// A watch is one View's.
+// A watch is somebody's.
 type watch struct {
 	wake func()
 	in   []int32
+	of   func(name string) bool // which names in the directory count; nil: all
 }
 
 // Watch has wake called, by another goroutine, soon after the folder may have
@@ -42,21 +53,48 @@ type watch struct {
 func (v *View) Watch(wake func()) (stop func()) {
 	v.f.mu.Lock()
 	defer v.f.mu.Unlock()
-	return v.f.store.watcher.watch(wake, v.f.newDir, v.f.curDir)
+	return v.f.store.watcher.watch(&watch{wake: wake}, v.f.newDir, v.f.curDir)
 }
 
-func (w *watcher) watch(wake func(), dirs ...*dir) (stop func()) {
+// Watch is View.Watch for a folder that need not be open.
+func (t *Tree) Watch(name string, wake func()) (stop func(), err error) {
+	where, err := diskName(name)
+	if err != nil {
+		return nil, err
+	}
+	d, err := t.openFolder(where)
+	if err != nil {
+		return nil, err
+	}
+	defer d.close()
+	return t.store.watcher.watch(&watch{wake: wake}, d.newDir, d.curDir), nil
+}
+
+// WatchNames has wake called after folders or subscriptions may have changed.
+func (t *Tree) WatchNames(wake func()) (stop func()) {
+	of := func(name string) bool {
+		return name == subsFile || len(name) > 1 && name[0] == '.' && name[1] != '.'
+	}
+	return t.store.watcher.watch(&watch{wake: wake, of: of}, nil, t.dir)
+}
+
+// watch begins x, which is woken by changes in news, new/ of a folder, and in
+// another directory.
+func (w *watcher) watch(x *watch, news, other *dir) (stop func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	x := &watch{wake: wake}
-	for _, d := range dirs {
-		if err := w.add(x, d); err != nil {
-			w.drop(x)
-			if !w.warned {
-				w.warned = true
-				w.warn("inotify: %v; folders are looked at every %v", err, watchPoll)
-			}
-			return poll(wake)
+	err := w.add(x, other)
+	if err == nil && news != nil {
+		if err = w.add(x, news); err == nil {
+			w.news[x.in[1]] = news.inode()
+		}
+	}
+	if err != nil {
+		w.drop(x)
+		w.poll(x)
+		if !w.warned {
+			w.warned = true
+			w.warn("inotify: %v; folders are looked at every %v", err, watchPoll)
 		}
 	}
 	return func() {
@@ -66,14 +104,28 @@ func (w *watcher) watch(wake func(), dirs ...*dir) (stop func()) {
 	}
 }
 
+// came tells whether something has come into new/ of a folder since it was
+// asked last.
+func (w *watcher) came(id inode) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	came := w.fresh[id]
+	delete(w.fresh, id)
+	return came
+}
+
 // add has x woken by changes in d.
 func (w *watcher) add(x *watch, d *dir) error {
+	if err := d.fault.ask("watch", d.Name()); err != nil {
+		return err
+	}
 	if w.file == nil {
 		fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 		if err != nil {
 			return err
 		}
 		w.file, w.by = os.NewFile(uintptr(fd), "inotify"), map[int32]map[*watch]bool{}
+		w.news, w.fresh = map[int32]inode{}, map[inode]bool{}
 		go w.read(w.file)
 	}
 	raw, err := w.file.SyscallConn()
@@ -104,12 +156,18 @@ func (w *watcher) drop(x *watch) {
 		if delete(set, x); set == nil || len(set) > 0 {
 			continue
 		}
+		delete(w.fresh, w.news[wd])
+		delete(w.news, wd)
 		delete(w.by, wd)
 		if raw, err := w.file.SyscallConn(); err == nil {
 			raw.Control(func(fd uintptr) { unix.InotifyRmWatch(int(fd), uint32(wd)) })
 		}
 	}
 	x.in = nil
+	if delete(w.polled, x); len(w.polled) == 0 && w.unpoll != nil {
+		close(w.unpoll)
+		w.unpoll = nil
+	}
 	if w.file != nil && len(w.by) == 0 {
 		w.file.Close()
 		w.file = nil
@@ -141,8 +199,12 @@ func (w *watcher) concerned(file *os.File, events []byte) (list []*watch) {
 		wd := int32(binary.NativeEndian.Uint32(events))
 		mask := binary.NativeEndian.Uint32(events[4:])
 		size := unix.SizeofInotifyEvent + int(binary.NativeEndian.Uint32(events[12:]))
+		name := events[unix.SizeofInotifyEvent:min(size, len(events))]
 		events = events[min(size, len(events)):]
 		if mask&unix.IN_Q_OVERFLOW != 0 { // events were lost
+			for _, id := range w.news {
+				w.fresh[id] = true
+			}
 			for _, set := range w.by {
 				for x := range set {
 					woken[x] = true
@@ -150,8 +212,13 @@ func (w *watcher) concerned(file *os.File, events []byte) (list []*watch) {
 			}
 			continue
 		}
+		if id, ok := w.news[wd]; ok {
+			w.fresh[id] = true
+		}
 		for x := range w.by[wd] {
-			woken[x] = true
+			if x.of == nil || x.of(string(bytes.TrimRight(name, "\x00"))) {
+				woken[x] = true
+			}
 		}
 		if mask&unix.IN_IGNORED != 0 { // the directory has gone
 			delete(w.by, wd)
@@ -163,20 +230,30 @@ func (w *watcher) concerned(file *os.File, events []byte) (list []*watch) {
 	return list
 }
 
-// poll wakes now and then.
-func poll(wake func()) (stop func()) {
-	end := make(chan struct{})
-	go func() {
-		t := time.NewTicker(watchPoll)
-		defer t.Stop()
-		for {
-			select {
-			case <-t.C:
-				wake()
-			case <-end:
-				return
-			}
+// poll wakes x now and then.
+func (w *watcher) poll(x *watch) {
+	if w.unpoll == nil {
+		w.unpoll, w.polled = make(chan struct{}), map[*watch]bool{}
+		go w.tick(w.unpoll)
+	}
+	w.polled[x] = true
+}
+
+// tick wakes who is polled, until the end.
+func (w *watcher) tick(end <-chan struct{}) {
+	t := time.NewTicker(cmp.Or(w.every, watchPoll))
+	defer t.Stop()
+	for {
+		select {
+		case <-end:
+			return
+		case <-t.C:
 		}
-	}()
-	return sync.OnceFunc(func() { close(end) })
+		w.mu.Lock()
+		list := slices.Collect(maps.Keys(w.polled))
+		w.mu.Unlock()
+		for _, x := range list {
+			x.wake()
+		}
+	}
 }

@@ -1,9 +1,12 @@
 package mailbox
 
 import (
+	"errors"
 	"os"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Whoever changes a folder, all who watch it are woken; the instance goes with
@@ -35,5 +38,92 @@ func TestWatch(t *testing.T) {
 	stopW()
 	if f := v.f.store.watcher.file; f != nil {
 		t.Error("the instance is still open")
+	}
+}
+
+// Where the system gives no more watches (max_user_watches) who watches is woken
+// now and then, by one ticker for all, which goes with the last; the
+// administrator is told once.
+func TestWatchPolls(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, "cur/1.h:2,")
+	v, u := b.view(Peek), b.view(Peek)
+	warned := 0
+	w := &v.f.store.watcher
+	w.every, w.warn = time.Millisecond, func(string, ...any) { warned++ }
+	// The second watch of a folder is one too many, which takes the first along.
+	watches := 0
+	setFault(b, v, func(op, _ string) error {
+		if op == "watch" {
+			if watches++; watches%2 == 0 {
+				return unix.ENOSPC
+			}
+		}
+		return nil
+	})
+	woken := make(chan string, 1000)
+	stopV, stopU := v.Watch(func() { woken <- "v" }), u.Watch(func() { woken <- "u" })
+	heard := map[string]int{}
+	for heard["v"] < 3 || heard["u"] < 3 {
+		select {
+		case who := <-woken:
+			heard[who]++
+		case <-time.After(20 * time.Second):
+			t.Fatalf("heard %v", heard)
+		}
+	}
+	stopV()
+	stopU()
+	if warned != 1 {
+		t.Errorf("the administrator was told %d times", warned)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.file != nil || w.unpoll != nil || len(w.polled)+len(w.by)+len(w.news) > 0 {
+		t.Error("something is still watched")
+	}
+}
+
+// A folder is watched though nobody has it open, and names are.
+func TestTreeWatch(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, "cur/1.h:2,")
+	if err := b.tree.Create("a"); err != nil {
+		t.Fatal(err)
+	}
+	woken := make(chan string, 1000)
+	stop, err := b.tree.Watch("a", func() { woken <- "a" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	defer b.tree.WatchNames(func() { woken <- "names" })()
+	if _, err := b.tree.Watch("nowhere", func() {}); !errors.Is(err, ErrNoFolder) {
+		t.Errorf("a folder that is not there: %v", err)
+	}
+	for _, c := range []struct {
+		want string
+		do   func() error
+	}{
+		{"a", func() error { return os.WriteFile(b.path(".a/new/1.h"), nil, 0o600) }},
+		{"names", func() error { return b.tree.Create("b") }},
+		{"names", func() error { return b.tree.Subscribe("b", true) }},
+		{"names", func() error { return b.tree.Rename("b", "c") }},
+		{"names", func() error { return b.tree.Delete("c") }},
+		{"a", func() error { return os.Remove(b.path(".a/new/1.h")) }},
+	} {
+		if err := c.do(); err != nil {
+			t.Fatal(err)
+		}
+		for got := ""; got != c.want; {
+			select {
+			case got = <-woken:
+			case <-time.After(20 * time.Second):
+				t.Fatalf("not woken for %s", c.want)
+			}
+		}
+		for len(woken) > 0 {
+			<-woken
+		}
 	}
 }

@@ -5,10 +5,9 @@ import (
 	"time"
 
 	"yubin/internal/imap"
-	"yubin/internal/imapmime"
+	"yubin/internal/mailrecord"
 	"yubin/internal/mailtext"
 	"yubin/internal/mimescan"
-	"yubin/internal/thread"
 )
 
 // A Mail is a message that may be found.
@@ -16,8 +15,8 @@ type Mail interface {
 	// Simple answers a key that needs nothing of the message's text: numbers,
 	// flags, dates of arrival and saving, sizes, IDs.
 	Simple(k *imap.SearchKey) bool
-	// Fields are the fields of its envelope (imapmime.Record).
-	Fields() ([]mimescan.Field, error)
+	// Keys are what is known of its header.
+	Keys() (*mailrecord.Keys, error)
 	// Text is the stored message and its structure. It stays open for the search.
 	Text() (io.ReaderAt, *mimescan.Part, error)
 }
@@ -87,17 +86,17 @@ func (s *Searcher) fail(err error) {
 // header answers HEADER; an empty string is found in any field of that name.
 func (s *Searcher) header(n *node) bool {
 	if n.cost == fields {
-		list, err := s.mail.Fields()
+		k, err := s.mail.Keys()
 		if err != nil {
 			s.fail(err)
 			return false
 		}
-		for _, f := range list {
-			if f.ID == n.field && (n.needle == "" || mailtext.Contains(mailtext.DecodeWords(f.Value), n.needle)) {
-				return true
-			}
-		}
-		return false
+		found := false
+		k.Each(n.field, func(value []byte) bool {
+			found = n.needle == "" || mailtext.FieldContains(value, n.needle)
+			return !found
+		})
+		return found
 	}
 	r, root, err := s.mail.Text()
 	if err != nil {
@@ -107,7 +106,7 @@ func (s *Searcher) header(n *node) bool {
 	found := false
 	err = mimescan.EachField(r, root.Header, func(name, value []byte) bool {
 		found = mimescan.EqualFold(string(name), n.name) &&
-			(n.needle == "" || mailtext.Contains(mailtext.DecodeWords(string(value)), n.needle))
+			(n.needle == "" || mailtext.FieldContains(value, n.needle))
 		return !found
 	})
 	if err != nil {
@@ -119,13 +118,12 @@ func (s *Searcher) header(n *node) bool {
 // sent answers SENTBEFORE, SENTON and SENTSINCE: by the day that the sender wrote,
 // whatever the zone. A message without a date was sent on no day.
 func (s *Searcher) sent(k *imap.SearchKey) bool {
-	list, err := s.mail.Fields()
+	keys, err := s.mail.Keys()
 	if err != nil {
 		s.fail(err)
 		return false
 	}
-	value, _ := imapmime.Field(list, mimescan.Date)
-	t, ok := thread.ParseDate(value)
+	t, ok := keys.Sent()
 	if !ok {
 		return false
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"yubin/internal/imap"
+	"yubin/internal/mailrecord"
 	"yubin/internal/mimescan"
 )
 
@@ -24,9 +25,15 @@ func (l *letter) Simple(k *imap.SearchKey) bool {
 	return k.Op == imap.SearchFlag && k.Text == imap.Seen
 }
 
-func (l *letter) Fields() ([]mimescan.Field, error) {
-	p, err := mimescan.Scan(bytes.NewReader(l.text), int64(len(l.text)))
-	return p.Envelope, err
+func (l *letter) Keys() (*mailrecord.Keys, error) { return keysOf(string(l.text)) }
+
+func keysOf(text string) (*mailrecord.Keys, error) {
+	p, err := mimescan.Scan(strings.NewReader(text), int64(len(text)))
+	if err != nil {
+		return nil, err
+	}
+	k, err := mailrecord.ParseKeys(mailrecord.AppendKeys(nil, p.Envelope))
+	return &k, err
 }
 
 func (l *letter) Text() (io.ReaderAt, *mimescan.Part, error) {
@@ -165,17 +172,17 @@ func (*lost) Text() (io.ReaderAt, *mimescan.Part, error) {
 }
 
 func TestSort(t *testing.T) {
-	var list [][]mimescan.Field
+	var list []*mailrecord.Keys
 	for _, text := range []string{
 		"From: Zoe <a@x>\nSubject: Re: beta\nDate: 3 Jan 2024 00:00 +0000\nTo: G: m@x;\n\n",
 		"From: b@x\nSubject: Alpha\nDate: nonsense\nCc: q@x\n\n",
 		"From: =?utf-8?q?=C3=84nne?= <c@x>\nSubject: [l] alpha\nDate: 3 Jan 2024 00:00 +0100\n\n",
 	} {
-		p, err := mimescan.Scan(strings.NewReader(text), int64(len(text)))
+		k, err := keysOf(text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		list = append(list, p.Envelope)
+		list = append(list, k)
 	}
 	for criteria, want := range map[string][]int{
 		"ARRIVAL": {0, 1, 2}, "REVERSE ARRIVAL": {2, 1, 0}, "SIZE": {2, 1, 0}, "DATE": {1, 2, 0}, "FROM": {0, 1, 2}, "DISPLAYFROM": {2, 1, 0},
@@ -186,28 +193,15 @@ func TestSort(t *testing.T) {
 		by := d.Sort().Sort
 		keys := make([]Key, len(list))
 		order := make([]int, len(list))
-		for i, fields := range list {
-			keys[i] = SortKey(by, fields, time.Unix(int64(1700000000+i), 0), int64(100-i))
+		for i, k := range list {
+			arrived := func() time.Time { return time.Unix(int64(1700000000+i), 0) }
+			keys[i] = SortKey(by, k, arrived, func() int64 { return int64(100 - i) })
 			order[i] = i
 		}
 		slices.SortStableFunc(order, func(a, b int) int { return Compare(by, keys[a], keys[b]) })
 		if !slices.Equal(order, want) {
 			t.Errorf("%s: %v, want %v", criteria, order, want)
 		}
-	}
-}
-
-func TestThreadMessage(t *testing.T) {
-	text := "Subject: Re: =?utf-8?q?=C3=A4?=\nDate: 1 Jan 1970 00:00:07 +0000\nMessage-ID: <a@b>\nReferences: <c@d>\n <e@f>\nIn-Reply-To: <g@h> <i@j>\n\n"
-	p, _ := mimescan.Scan(strings.NewReader(text), int64(len(text)))
-	m := ThreadMessage(7, p.Envelope, time.Unix(9, 0))
-	if m.ID != 7 || m.MessageID != "a@b" || !slices.Equal(m.References, []string{"c@d", "e@f"}) || m.Subject != "A\u0308" || !m.Reply || m.Sent != 7 {
-		t.Errorf("%+v", m)
-	}
-	text = "In-Reply-To: <g@h> <i@j>\n\n"
-	p, _ = mimescan.Scan(strings.NewReader(text), int64(len(text)))
-	if m = ThreadMessage(7, p.Envelope, time.Unix(9, 0)); !slices.Equal(m.References, []string{"g@h"}) || m.Sent != 9 {
-		t.Errorf("%+v", m)
 	}
 }
 

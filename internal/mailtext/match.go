@@ -94,7 +94,33 @@ func (m *Matcher) look() {
 // WriteString looks at more of a text.
 func (m *Matcher) WriteString(s string) { m.Write([]byte(s)) }
 
-// Contains tells whether s has the string that was folded in it.
-func Contains(s, folded string) bool {
-	return bytes.Contains(AppendFold(nil, []byte(s)), []byte(folded))
+// FieldContains tells whether the value of a header field has the string that
+// was folded in it, when its encoded words are decoded.
+func FieldContains(value []byte, folded string) bool {
+	if ascii(value) < len(value) || bytes.Contains(value, []byte("=?")) {
+		return bytes.Contains(AppendFold(nil, []byte(DecodeWords(string(value)))), []byte(folded))
+	}
+	return containsASCII(value, folded)
+}
+
+// containsASCII tells whether s, which is ASCII, has what was folded in it.
+func containsASCII(s []byte, folded string) bool {
+	if folded == "" {
+		return true
+	}
+	for first, n := folded[0], len(s)-len(folded); n >= 0; n-- {
+		if upper[s[n]] == first && equalASCII(s[n:n+len(folded)], folded) {
+			return true
+		}
+	}
+	return false
+}
+
+func equalASCII(s []byte, folded string) bool {
+	for i, c := range s {
+		if upper[c] != folded[i] {
+			return false
+		}
+	}
+	return true
 }

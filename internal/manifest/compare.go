@@ -21,9 +21,10 @@ type Difference struct {
 var kinds = map[Type]fs.FileMode{Dir: fs.ModeDir, Link: fs.ModeSymlink}
 
 // Compare says how e differs from what is installed below root ("" is the
-// system). Ghosts are not ours to judge.
+// system). Ghosts are not ours to judge, nor are
+// Postfix's commands, which may be Postfix's.
 func (e *Entry) Compare(root string) []Difference {
-	if e.Type == Ghost {
+	if e.Type == Ghost || e.Type == Postfix {
 		return nil
 	}
 	name := root + e.Path

@@ -39,10 +39,11 @@ const (
 	Ghost   Type = "ghost" // a name that alternatives gives, to us or to others
 	Doc     Type = "doc"
 	License Type = "license"
+	Postfix Type = "postfix" // a file of the package yubin-postfix-commands
 )
 
 // regular says which types are files that we install, from a source.
-var regular = map[Type]bool{File: true, Option: true, Config: true, Doc: true, License: true, Dir: false, Link: false, Ghost: false}
+var regular = map[Type]bool{File: true, Option: true, Config: true, Doc: true, License: true, Postfix: true, Dir: false, Link: false, Ghost: false}
 
 // An Entry is one file, directory or link.
 type Entry struct {

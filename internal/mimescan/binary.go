@@ -102,7 +102,7 @@ func (r *binaryReader) span(from int64) (s Span) {
 
 func (r *binaryReader) part(from int64, depth int) *Part {
 	r.parts++
-	if r.bad || len(r.b) == 0 || depth > MaxDepth || r.parts > MaxParts+MaxDepth {
+	if r.bad || len(r.b) == 0 || depth > MostDepth || r.parts > MostParts+MostDepth {
 		r.bad = true
 		return nil
 	}

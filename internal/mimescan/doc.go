@@ -5,6 +5,7 @@
 // scan fail; only a failed read does.
 //
 //	scan.go    the pass: headers, bodies, boundaries
+//	limits.go  how much of it
 //	lines.go   the file line by line, in bounded memory
 //	field.go   what of a header is kept
 //	param.go   media types and parameters (RFC 2231)
@@ -21,7 +22,7 @@
 //
 // # Limits
 //
-// MaxDepth and MaxParts: what goes beyond is content of the part around it, and
-// offsets and counts stay exact. A field is kept up to MaxField octets and a
-// header up to MaxHeader; what is behind is sent, but is in no structure.
+// Limits: parts that are deeper, or beyond their number, are content of the part
+// around them, and offsets and counts stay exact. What of a field or a header is
+// longer is sent, but is in no structure.
 package mimescan

@@ -62,13 +62,6 @@ type Field struct {
 	Value string
 }
 
-const (
-	// MaxField is how much of one field is kept, octets.
-	MaxField = 1 << 20
-	// MaxHeader is how much of the fields of one message is kept, octets.
-	MaxHeader = 10 << 20
-)
-
 // identify returns which field a header line begins, and where its value is.
 func identify(line []byte) (FieldID, []byte) {
 	colon := bytes.IndexByte(line, ':')
@@ -92,6 +85,8 @@ type collector struct {
 	value []byte // of the field that is being read
 	left  int    // how much of the message's fields may still be kept
 	put   func(FieldID, []byte)
+
+	longest int // how much of one field is kept
 }
 
 // line takes the first line of a field, or what of it is ready.
@@ -111,7 +106,7 @@ func (c *collector) more(b []byte) {
 	if n := len(b); n > 0 && b[n-1] == '\n' {
 		b = bytes.TrimSuffix(b[:n-1], []byte("\r"))
 	}
-	room := min(MaxField-len(c.value), c.left)
+	room := min(c.longest-len(c.value), c.left)
 	b = b[:min(len(b), room)]
 	c.left -= len(b)
 	c.value = append(c.value, b...)

@@ -56,7 +56,7 @@ func (f *FieldReader) Read(p []byte) (int, error) {
 		}
 	}
 	n := copy(p, f.out)
-	hideNULs(p[:n])
+	HideNULs(p[:n])
 	f.out = f.out[n:]
 	return n, nil
 }
@@ -94,14 +94,14 @@ func (f *FieldReader) put(b []byte) {
 }
 
 // EachField calls each for the fields of a header: with a name, and a value that is
-// unfolded and has at most MaxField octets, until it returns false. Lines without a
+// unfolded and has at most Defaults.Field octets, until it returns false. Lines without a
 // colon are a value without a name.
 func EachField(r io.ReaderAt, header Span, each func(name, value []byte) bool) error {
 	l := &lines{r: r, size: header.End(), base: header.Offset, buf: buffers.Get().(*[bufferSize]byte), bol: true}
 	defer buffers.Put(l.buf)
 	goOn, value := true, []byte(nil)
 	var name []byte
-	c := collector{left: math.MaxInt, put: func(_ FieldID, v []byte) { value = v }}
+	c := collector{left: math.MaxInt, longest: maxField, put: func(_ FieldID, v []byte) { value = v }}
 	flush := func() {
 		if c.id != other {
 			c.end()

@@ -84,7 +84,7 @@ func (r *Reader) fill() error {
 	r.at += int64(n)
 	r.in = r.buf[:n]
 	if !r.nuls {
-		hideNULs(r.in)
+		HideNULs(r.in)
 	}
 	return nil
 }
@@ -134,7 +134,9 @@ func (r *Reader) some(p []byte) int {
 	return k
 }
 
-func hideNULs(b []byte) {
+// HideNULs makes 0x80 of each NUL: IMAP's literals cannot hold one (as in
+// Dovecot).
+func HideNULs(b []byte) {
 	for i := bytes.IndexByte(b, 0); i >= 0; i = bytes.IndexByte(b, 0) {
 		b[i] = 0x80
 		b = b[i+1:]

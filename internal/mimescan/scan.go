@@ -5,13 +5,6 @@ import (
 	"io"
 )
 
-const (
-	// MaxDepth is how deep parts are looked for (as in Dovecot).
-	MaxDepth = 100
-	// MaxParts is how many parts a message may have (as in Dovecot).
-	MaxParts = 10000
-)
-
 // longestBoundary is how much of a boundary is compared (RFC 2046 has 70).
 const longestBoundary = 80
 
@@ -23,6 +16,7 @@ type boundary struct {
 
 type scanner struct {
 	lines
+	limits  Limits
 	fields  collector
 	isMIME  bool
 	cur     *Part
@@ -33,11 +27,14 @@ type scanner struct {
 	starts  []mark // of the header and the body of each part that is open
 }
 
+// Scan is Defaults.Scan.
+func Scan(r io.ReaderAt, size int64) (*Part, error) { return Defaults.Scan(r, size) }
+
 // Scan reads a stored message of size octets and returns its structure.
-func Scan(r io.ReaderAt, size int64) (*Part, error) {
-	s := &scanner{lines: lines{r: r, size: size, buf: buffers.Get().(*[bufferSize]byte), bol: true}}
+func (l Limits) Scan(r io.ReaderAt, size int64) (*Part, error) {
+	s := &scanner{limits: l, lines: lines{r: r, size: size, buf: buffers.Get().(*[bufferSize]byte), bol: true}}
 	defer buffers.Put(s.buf)
-	s.fields.left = MaxHeader
+	s.fields.left, s.fields.longest = l.Header, l.Field
 	s.fields.put = s.field
 	root := s.child(nil, true)
 	hit := s.part()
@@ -132,7 +129,7 @@ func (s *scanner) decide(p *Part) {
 	if !s.isMIME {
 		p.Encoding, p.Content, p.Attachment = "", nil, false
 	}
-	room := s.depth < MaxDepth && s.parts < MaxParts
+	room := s.depth < s.limits.Depth && s.parts < s.limits.Parts
 	switch {
 	case p.Is("message", "rfc822"), p.Is("message", "global"), p.Digest && p.Type == "" && !p.Broken:
 		if room {
@@ -167,7 +164,7 @@ func (s *scanner) body() int {
 
 // delimiter tells whether a line is the delimiter of an open boundary.
 func (s *scanner) delimiter(line []byte) (int, bool) {
-	if len(s.open) == 0 || len(line) < 2 || line[0] != '-' || line[1] != '-' || s.parts >= MaxParts {
+	if len(s.open) == 0 || len(line) < 2 || line[0] != '-' || line[1] != '-' || s.parts >= s.limits.Parts {
 		return 0, false
 	}
 	b := bytes.TrimSuffix(line[2:], []byte("\n"))

@@ -156,26 +156,26 @@ func TestBufferEnds(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
-	deep := strings.Repeat("Content-Type: message/rfc822\n\n", 3*MaxDepth)
+	deep := strings.Repeat("Content-Type: message/rfc822\n\n", 3*Defaults.Depth)
 	p := scan(t, []byte(deep))
 	n := 0
 	for q := p; q.Kind == Message; q = q.Kids[0] {
 		n++
 	}
-	if n != MaxDepth-1 {
-		t.Errorf("%d messages in each other, want %d", n, MaxDepth-1)
+	if n != Defaults.Depth-1 {
+		t.Errorf("%d messages in each other, want %d", n, Defaults.Depth-1)
 	}
-	wide := "Content-Type: multipart/x; boundary=b\n\n" + strings.Repeat("--b\n\nx\n", MaxParts+5)
+	wide := "Content-Type: multipart/x; boundary=b\n\n" + strings.Repeat("--b\n\nx\n", Defaults.Parts+5)
 	p = scan(t, []byte(wide))
-	if len(p.Kids) != MaxParts-1 {
-		t.Errorf("%d parts, want %d", len(p.Kids), MaxParts-1)
+	if len(p.Kids) != Defaults.Parts-1 {
+		t.Errorf("%d parts, want %d", len(p.Kids), Defaults.Parts-1)
 	}
 	if err := checkWhole([]byte(wide), p); err != nil {
 		t.Error(err)
 	}
-	long := "Subject: " + strings.Repeat("y", 2*MaxField) + "\nX: y\nDate: z\n\n"
+	long := "Subject: " + strings.Repeat("y", 2*Defaults.Field) + "\nX: y\nDate: z\n\n"
 	p = scan(t, []byte(long))
-	if len(p.Envelope) != 2 || len(p.Envelope[0].Value) > MaxField || p.Envelope[1].Value != "z" {
+	if len(p.Envelope) != 2 || len(p.Envelope[0].Value) > Defaults.Field || p.Envelope[1].Value != "z" {
 		t.Errorf("fields of %d octets", len(p.Envelope[0].Value))
 	}
 	many := strings.Repeat("To: "+strings.Repeat("a", 1<<19)+"\n", 30)
@@ -183,7 +183,7 @@ func TestLimits(t *testing.T) {
 	for _, f := range scan(t, []byte(many)).Envelope {
 		sum += len(f.Value)
 	}
-	if sum > MaxHeader {
+	if sum > Defaults.Header {
 		t.Errorf("%d octets of fields are kept", sum)
 	}
 }

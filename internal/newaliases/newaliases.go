@@ -5,9 +5,12 @@ package newaliases
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/spf13/pflag"
 
+	"yubin/internal/aliases"
 	"yubin/internal/cli"
 	"yubin/internal/config"
 	"yubin/internal/table"
@@ -28,13 +31,40 @@ var Command = &cli.Command{
 	},
 }
 
+// checkValue tells what is wrong with what an alias stands for. Mail for such an
+// alias waits.
+func checkValue(name, value string) error {
+	if err := aliases.CheckList(value); err != nil {
+		return fmt.Errorf("%q: %w; its mail waits", name, err)
+	}
+	for _, file := range aliases.Includes(value) {
+		info, err := os.Stat(file)
+		switch {
+		case !filepath.IsAbs(file):
+			return fmt.Errorf("%q: :include:%s: want an absolute path", name, file)
+		case err != nil:
+			return fmt.Errorf("%q: :include: %w", name, err)
+		case info.Mode().Perm()&0o002 != 0:
+			return fmt.Errorf("%q: :include:%s: anybody may write to it, it does not count", name, file)
+		}
+		data, err := os.ReadFile(file)
+		if err != nil {
+			continue // whoever runs this may not read what local(8) may
+		}
+		if err := aliases.CheckFile(file, data); err != nil {
+			return fmt.Errorf("%q: %w; its mail waits", name, err)
+		}
+	}
+	return nil
+}
+
 // check prints what is wrong with the files of alias_database. Aliases that
 // delivery would miss make the command fail.
 func check(env *cli.Env) error {
 	specs := config.AliasDatabase.Of(env.Config)
 	bad := false
 	for _, spec := range specs {
-		for _, p := range table.Check(spec, table.Aliases(specs...)) {
+		for _, p := range table.Check(spec, table.Aliases(specs...), table.Values(checkValue)) {
 			fmt.Fprintf(env.Stderr, "%s: %s\n", env.Program, p)
 			bad = true
 		}

@@ -18,6 +18,12 @@ func TestCheck(t *testing.T) {
 		{"empty", "", ""},
 		{"problems", "a: b\nnonsense\na: c\n", "newaliases: DIR/aliases:2: want \"name: value\", the line is ignored\n" +
 			"newaliases: DIR/aliases:3: \"a\" is there already, the first entry counts\n"},
+		{"values", "a: b, @\nb: :include:DIR/none\nc: :include:x\nd: \"|echo \"x\" y\"\n",
+			"newaliases: DIR/aliases:1: \"a\": bad address \"@\"; its mail waits\n" +
+				"newaliases: DIR/aliases:2: \"b\": :include: stat DIR/none: no such file or directory\n" +
+				"newaliases: DIR/aliases:3: \"c\": :include:x: want an absolute path\n" +
+				"newaliases: DIR/aliases:4: \"d\": an address that begins with \"|\", do the quotes match? \"\\\"|echo \\\"x\\\" y\\\"\"; its mail waits\n"},
+		{"an :include: file", "a: :include:DIR/main.cf\n", "newaliases: DIR/aliases:1: \"a\": DIR/main.cf:1: an address that begins with \"/\", do the quotes match? \"alias_database = lmdb:DIR/aliases\"; its mail waits\n"},
 		{"missing", "-", "newaliases: open DIR/aliases: no such file or directory\n"},
 	}
 	for _, test := range tests {
@@ -29,6 +35,7 @@ func TestCheck(t *testing.T) {
 				delete(files, "aliases")
 			}
 			for name, text := range files {
+				text = strings.ReplaceAll(text, "DIR", dir)
 				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 					t.Fatal(err)
 				}

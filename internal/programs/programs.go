@@ -16,6 +16,11 @@ import (
 	"yubin/internal/pickup"
 	"yubin/internal/pipe"
 	"yubin/internal/pop3d"
+	"yubin/internal/postconf"
+	"yubin/internal/postfix"
+	"yubin/internal/postlog"
+	"yubin/internal/postmap"
+	"yubin/internal/postqueue"
 	"yubin/internal/qmgr"
 	"yubin/internal/smtpc"
 	"yubin/internal/smtpd"
@@ -28,4 +33,5 @@ var All = []*cli.Command{
 	master.Command, smtpd.Command, pickup.Command, qmgr.Command, local.Command, pipe.Command, smtpc.Command, authd.Command, acmed.Command, pamd.Command,
 	pop3d.Command, imapd.Command,
 	submit.Command, mailq.Command, newaliases.Command, mailctl.Command,
+	postfix.Command, postconf.Command, postmap.Command, postmap.Alias, postqueue.Command, postqueue.Super, postqueue.Cat, postlog.Command,
 }

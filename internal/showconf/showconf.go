@@ -3,6 +3,8 @@
 package showconf
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,6 +21,10 @@ type Options struct {
 	Names    bool // names without values
 	Expand   bool // with $name replaced
 	Fold     bool // long lines in several
+	JSON     bool
+	// Class is the kind of parameters that a listing has: builtin, service, user;
+	// all and "" are everything.
+	Class string
 }
 
 // Print prints parameters in the form of postconf(1): those named, in the
@@ -73,7 +79,24 @@ func (o *Options) all(c *config.Config, unused []string) []string {
 		names = append(names, "config_directory")
 	}
 	slices.Sort(names)
-	return slices.DeleteFunc(slices.Compact(names), func(n string) bool { return slices.Contains(unused, n) })
+	return slices.DeleteFunc(slices.Compact(names), func(n string) bool {
+		return slices.Contains(unused, n) || !o.of(n)
+	})
+}
+
+// of tells whether a parameter is of the class that is wanted.
+func (o *Options) of(name string) bool {
+	builtin := config.Lookup(name) != nil || name == "config_directory"
+	service := !builtin && config.IsTransportName(name)
+	switch o.Class {
+	case "builtin":
+		return builtin || !service && config.IsPostfix(name)
+	case "service":
+		return service
+	case "user":
+		return !builtin && !service && !config.IsPostfix(name)
+	}
+	return true
 }
 
 // value returns what to print for a name, before it is expanded.
@@ -108,11 +131,58 @@ func (o *Options) print(env *cli.Env, name, value string) error {
 		}
 		value = expanded
 	}
-	line := value
-	if !o.Values {
-		line = name + " = " + value
+	words := strings.Fields(value)
+	if o.JSON {
+		return printJSON(env, name, strings.Join(words, " "))
 	}
-	_, err := fmt.Fprintln(env.Stdout, strings.Join(strings.Fields(line), " "))
+	if !o.Values {
+		words = append([]string{name, "="}, words...)
+	}
+	_, err := fmt.Fprintln(env.Stdout, o.line(words))
+	return err
+}
+
+// width is where a folded line ends.
+const width = 80
+
+// line joins words, in several lines where that is wanted and needed.
+func (o *Options) line(words []string) string {
+	if !o.Fold {
+		return strings.Join(words, " ")
+	}
+	var b strings.Builder
+	column := 0
+	for i, w := range words {
+		switch {
+		case i == 0:
+		case column+1+len(w) > width && i > 2:
+			b.WriteString("\n   ")
+			column = 3
+			fallthrough
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(w)
+		column += len(w)
+	}
+	return b.String()
+}
+
+func printJSON(env *cli.Env, name, value string) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	for i, s := range []string{name, value} {
+		if err := enc.Encode(s); err != nil {
+			return err
+		}
+		b.Truncate(b.Len() - 1)
+		if i == 0 {
+			b.WriteString(": ")
+		}
+	}
+	_, err := fmt.Fprintf(env.Stdout, "{%s}\n", b.String())
 	return err
 }
 

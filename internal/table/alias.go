@@ -29,6 +29,32 @@ func parseAliases(data []byte, report Reporter) *index {
 	return x
 }
 
+// Values has check called with the name and value of each alias of an alias
+// table that is read; what it returns is reported with the line, which counts all
+// the same.
+func Values(check func(name, value string) error) Option {
+	return func(o *options) { o.values = check }
+}
+
+// checked is parseAliases that asks about the values.
+func checked(check func(name, value string) error) func([]byte, Reporter) *index {
+	if check == nil {
+		return parseAliases
+	}
+	return func(data []byte, report Reporter) *index {
+		for number, line := range logicalLines(data, func(int, string) {}) {
+			name, value, ok := splitAlias(line)
+			if !ok || len(value) == 0 {
+				continue
+			}
+			if err := check(string(name), string(value)); err != nil {
+				report(number, err.Error())
+			}
+		}
+		return parseAliases(data, report)
+	}
+}
+
 // splitAlias parts a line at the first colon that is not in double quotes.
 func splitAlias(line []byte) (name, value []byte, ok bool) {
 	quoted, special := false, false

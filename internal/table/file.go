@@ -39,7 +39,7 @@ type reading[T any] struct {
 	err     error
 	id      identity
 	settled bool
-	owner   int // user ID
+	owner   int          // user ID
 	looked  atomic.Int64 // nanoseconds since 1970
 }
 

@@ -31,6 +31,7 @@ type options struct {
 	queue   string                                   // queue_directory
 	plain   bool                                     // no parts of keys in values
 	trusted bool                                     // no values from the network
+	values  func(name, value string) error           // of aliases
 }
 
 // Aliases says which tables hold "name: value" lines: the elements of
@@ -224,7 +225,7 @@ func openText(name string, o *options, alias bool) (Table, error) {
 	}
 	parse := parseText
 	if alias {
-		parse = parseAliases
+		parse = checked(o.values)
 	}
 	return fileTable{newFile(name, parse, o), true}, nil
 }

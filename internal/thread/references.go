@@ -59,9 +59,14 @@ func Refs(messages []Message) []*Node {
 // those without a parent (step 2).
 func link(messages []Message) []*Node {
 	byID := make(map[string]*Node, len(messages))
-	var nodes []*Node
+	nodes := make([]*Node, 0, len(messages))
+	var block []Node // allocating them one by one would cost as much as all else
 	add := func(id string) *Node {
-		n := &Node{}
+		if len(block) == 0 {
+			block = make([]Node, 256)
+		}
+		n := &block[0]
+		block = block[1:]
 		nodes = append(nodes, n)
 		if id != "" {
 			byID[id] = n
@@ -101,13 +106,22 @@ func link(messages []Message) []*Node {
 			n.adopt(before)
 		}
 	}
-	var roots []*Node
+	return raise(nodes)
+}
+
+// raise gives the parents of nodes their kids, and returns those without one.
+func raise(nodes []*Node) (roots []*Node) {
+	room := make([]*Node, len(nodes))
 	for _, n := range nodes {
-		if n.parent == nil {
+		p := n.parent
+		if p == nil {
 			roots = append(roots, n)
-		} else {
-			n.parent.Kids = append(n.parent.Kids, n)
+			continue
 		}
+		if p.Kids == nil {
+			p.Kids, room = room[:0:p.kids], room[p.kids:]
+		}
+		p.Kids = append(p.Kids, n)
 	}
 	return roots
 }
@@ -141,7 +155,7 @@ func (n *Node) orphan() {
 
 // levels returns all nodes, parents before their kids.
 func levels(roots []*Node) []*Node {
-	list := slices.Clone(roots)
+	list := append(make([]*Node, 0, 2*len(roots)+64), roots...)
 	for i := 0; i < len(list); i++ {
 		list = append(list, list[i].Kids...)
 	}
@@ -188,6 +202,9 @@ func sortAll(roots []*Node) []*Node {
 }
 
 func sortByDate(nodes []*Node) {
+	if len(nodes) < 2 {
+		return
+	}
 	slices.SortStableFunc(nodes, func(a, b *Node) int {
 		return cmp.Or(cmp.Compare(a.date, b.date), cmp.Compare(a.first(), b.first()))
 	})

@@ -1,8 +1,10 @@
 // Place puts an installation where packaging/manifest says. make install and
 // the RPM's spec run it in the source tree, after make:
 //
-//	place install [DESTDIR]   install; without DESTDIR into the system, as root
-//	place files               print the manifest as the %files list of an RPM
+//	place install [DESTDIR]           install; without DESTDIR into the system, as root
+//	place install-postfix [DESTDIR]   install Postfix's commands, which install leaves out
+//	place files                       print the manifest as the %files list of an RPM
+//	place files-postfix               that of Postfix's commands
 //
 // Below a DESTDIR owners stay as they are: a package sets them itself. What the
 // administrator may have changed is never overwritten.
@@ -12,6 +14,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 
 	"yubin/internal/manifest"
 )
@@ -28,15 +32,20 @@ func run(args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	verb, postfix := "", false
+	if len(args) > 0 {
+		verb, postfix = strings.CutSuffix(args[0], "-postfix")
+	}
+	entries = slices.DeleteFunc(entries, func(e manifest.Entry) bool { return (e.Type == manifest.Postfix) != postfix })
 	switch {
-	case len(args) == 1 && args[0] == "files":
+	case len(args) == 1 && verb == "files":
 		return files(out, entries)
-	case len(args) == 1 && args[0] == "install":
+	case len(args) == 1 && verb == "install":
 		return newInstaller("", out).install(entries)
-	case len(args) == 2 && args[0] == "install":
+	case len(args) == 2 && verb == "install":
 		return newInstaller(args[1], out).install(entries)
 	}
-	return fmt.Errorf("want install [DESTDIR] or files, have %q", args)
+	return fmt.Errorf("want install, install-postfix, files or files-postfix, have %q", args)
 }
 
 // directives are what rpm has to know of a type beside its attributes.

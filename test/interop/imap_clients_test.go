@@ -69,6 +69,46 @@ ok(m.unsubscribe('py')); ok(m.rename('py', 'snake')); ok(m.delete('snake/deep'))
 ok(m.close()); m.logout()
 `, host, w.port, bit(w.stls), bit(w.tls), popUser, popSecret), "python3", "-")
 	},
+	"imaplib and zlib": func(t *testing.T, dir, host string, w way) string {
+		return succeed(t, fmt.Sprintf(`
+import imaplib, ssl, sys, zlib
+c = ssl.create_default_context(); c.check_hostname = False; c.verify_mode = ssl.CERT_NONE
+m = imaplib.IMAP4_SSL(%[1]q, %[2]s, ssl_context=c) if %[4]d else imaplib.IMAP4(%[1]q, %[2]s)
+if %[3]d: m.starttls(c)
+def ok(r):
+    assert r[0] == 'OK', r
+    return r[1]
+ok(m.login(%[5]q, %[6]q))
+assert b'COMPRESS=DEFLATE' in ok(m.capability())[0]
+imaplib.Commands['COMPRESS'] = ('AUTH', 'SELECTED')
+ok(m._simple_command('COMPRESS', 'DEFLATE'))
+class File:
+    def __init__(self, sock): self.sock, self.z, self.b = sock, zlib.decompressobj(-15), b''
+    def more(self):
+        d = self.sock.recv(1000)
+        assert d, 'the server has gone'
+        self.b += self.z.decompress(d)
+    def read(self, n):
+        while len(self.b) < n: self.more()
+        r, self.b = self.b[:n], self.b[n:]
+        return r
+    def readline(self, most=-1):
+        while b'\n' not in self.b: self.more()
+        return self.read(self.b.index(b'\n') + 1)
+    def close(self): pass
+out = zlib.compressobj(9, zlib.DEFLATED, -15)
+f = File(m.sock)
+m.read, m.readline = f.read, f.readline
+m.send = lambda d: m.sock.sendall(out.compress(d) + out.flush(zlib.Z_SYNC_FLUSH))
+assert ok(m.select('INBOX')) == [b'2']
+for n in ok(m.search(None, 'ALL'))[0].split():
+    sys.stdout.write(ok(m.fetch(n, '(BODY[] FLAGS)'))[0][1].decode())
+long = b'Subject: long\r\n\r\n' + b'All work and no play makes Jack a dull boy.\r\n' * 20000
+ok(m.append('INBOX', None, None, long))
+assert ok(m.fetch('3', '(BODY.PEEK[])'))[0][1] == long
+m.logout()
+`, host, w.port, bit(w.stls), bit(w.tls), popUser, popSecret), "python3", "-")
+	},
 	"Mail::IMAPClient": func(t *testing.T, dir, host string, w way) string {
 		return succeed(t, fmt.Sprintf(`use Mail::IMAPClient;
 my @tls = (SSL_verify_mode => 0);
@@ -116,6 +156,7 @@ set wait_key=no
 set copy=no
 set mark_old=no
 set header_cache=""
+set imap_deflate=yes
 `, popUser, popSecret, starttls, serverCertificate(t, dir, host), scheme, host, w.port))
 		mutt := fmt.Sprintf(`exec mutt -n -F %s -f %s://%s:%s/INBOX -e 'push "<tag-pattern>~A<enter><tag-prefix><copy-message>%s<enter><exit>"'`,
 			rc, scheme, host, w.port, box)
@@ -274,7 +315,10 @@ func TestIMAPSyncers(t *testing.T) {
 	for name, make := range imapSyncers {
 		for _, w := range imapWays {
 			if name == "offlineimap" && w.stls {
-				continue // stands still behind the handshake at times; why is not known
+				// imaplib2 2.57 stands still at times, whoever the server is: its reader thread ends at the
+				// next line when starttls() has begun, and that line may still be the end of the answer
+				// to CAPABILITY. Then nobody reads the answer to STARTTLS.
+				continue
 			}
 			t.Run(name+" "+w.name, func(t *testing.T) {
 				t.Parallel()

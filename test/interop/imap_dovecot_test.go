@@ -138,37 +138,44 @@ func (s *twoServers) own(path string) {
 // begin begins Dovecot's session.
 func (s *twoServers) begin() {
 	s.t.Helper()
-	root := os.Getenv("YUBIN_SERVERS")
-	if root == "" {
-		s.t.Fatal("YUBIN_SERVERS is not set; make interop sets it")
-	}
-	c := exec.Command("./server.sh", "imap", root, s.dirs[1])
-	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	to, err := c.StdinPipe()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	from, err := c.StdoutPipe()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	c.Stderr = &testLog{s.t}
-	if err := c.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	timer := time.AfterFunc(4*time.Minute, func() { syscall.Kill(-c.Process.Pid, syscall.SIGKILL) })
-	s.t.Cleanup(func() {
-		to.Close()
-		c.Wait()
-		timer.Stop()
-	})
-	s.theirs = &imapTalk{t: s.t, name: "Dovecot", to: to, in: bufio.NewReader(from)}
-	s.theirs.response()
+	s.theirs = dovecotTalk(s.t, s.dirs[1])
 	// What is there is recent no more.
 	for _, server := range []*imapTalk{s.ours, s.theirs} {
 		server.ask("a", "SELECT INBOX")
 		server.ask("a", "UNSELECT")
 	}
+}
+
+// dovecotTalk has a session of Dovecot's imap with the Maildir in dir.
+func dovecotTalk(t *testing.T, dir string) *imapTalk {
+	t.Helper()
+	root := os.Getenv("YUBIN_SERVERS")
+	if root == "" {
+		t.Fatal("YUBIN_SERVERS is not set; make interop sets it")
+	}
+	c := exec.Command("./server.sh", "imap", root, dir)
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	to, err := c.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Stderr = &testLog{t}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	timer := time.AfterFunc(4*time.Minute, func() { syscall.Kill(-c.Process.Pid, syscall.SIGKILL) })
+	t.Cleanup(func() {
+		to.Close()
+		c.Wait()
+		timer.Stop()
+	})
+	talk := &imapTalk{t: t, name: "Dovecot", to: to, in: bufio.NewReader(from)}
+	talk.response()
+	return talk
 }
 
 // testLog takes what Dovecot complains of.
@@ -223,8 +230,9 @@ func TestIMAPAsDovecot(t *testing.T) {
 	}
 }
 
-// play gives both the commands; "@" is a letter that comes, "% NAME" gives the
-// highest mod-sequence so far a name, under which commands have it with a "$".
+// play gives both the commands; "@" is a letter that comes, "@cur" one that another
+// program puts there as one that was seen; "% NAME" gives the highest mod-sequence
+// so far a name, under which commands have it with a "$".
 func (s *twoServers) play(script, commands string) {
 	s.t.Helper()
 	seen := map[string]int{}
@@ -233,8 +241,8 @@ func (s *twoServers) play(script, commands string) {
 		if command == "" || command[0] == '#' {
 			continue
 		}
-		if command == "@" {
-			s.put("", fmt.Sprintf("Subject: another %d\n\ntext\n", s.n))
+		if command == "@" || command == "@cur" {
+			s.put(map[string]string{"@cur": "S"}[command], fmt.Sprintf("Subject: another %d\n\ntext\n", s.n))
 			continue
 		}
 		if name, ok := strings.CutPrefix(command, "% "); ok {

@@ -3,7 +3,7 @@
 package interop
 
 // imapScripts are commands that Dovecot and imapd get, a line each, in a Maildir
-// of their own. "@" is a letter that another program puts there; \r\n
+// of their own. "@" is a letter that another program puts there, "@cur" one that it puts into cur/; \r\n
 // within a command is a line end.
 var imapScripts = map[string]string{
 	"select": `
@@ -34,6 +34,27 @@ var imapScripts = map[string]string{
 		@
 		NOOP
 		STORE 1 -FLAGS (\Seen)
+		SELECT INBOX
+	`,
+	"recent": `
+		SELECT INBOX
+		@cur
+		NOOP
+		FETCH 7 FLAGS
+		SEARCH RECENT
+		@
+		NOOP
+		FETCH 7:8 FLAGS
+		SEARCH NEW
+		SEARCH OLD
+		UNSELECT
+		@cur
+		STATUS INBOX (MESSAGES RECENT)
+		@
+		STATUS INBOX (MESSAGES RECENT)
+		EXAMINE INBOX
+		EXAMINE INBOX
+		SELECT INBOX
 		SELECT INBOX
 	`,
 	"status": `

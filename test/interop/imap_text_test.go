@@ -97,16 +97,21 @@ func (s *imapTalk) response() []byte {
 	}
 }
 
-// ask gives a command and returns the normal form of the responses.
-func (s *imapTalk) ask(tag, command string) string {
+// send gives a command.
+func (s *imapTalk) send(tag, command string) {
 	s.t.Helper()
-	command = s.fill(command)
 	if s.strict != nil {
 		s.strict.Sent(tag + " " + command + "\r\n")
 	}
 	if _, err := fmt.Fprintf(s.to, "%s %s\r\n", tag, command); err != nil {
 		s.t.Fatalf("%s, %s: %v", s.name, command, err)
 	}
+}
+
+// ask gives a command and returns the normal form of the responses.
+func (s *imapTalk) ask(tag, command string) string {
+	s.t.Helper()
+	s.send(tag, s.fill(command))
 	var said []string
 	for {
 		r := s.response()

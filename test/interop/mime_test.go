@@ -18,6 +18,7 @@ import (
 
 	"yubin/internal/imap"
 	"yubin/internal/imaptest"
+	"yubin/internal/mailrecord"
 	"yubin/internal/mailsearch"
 	"yubin/internal/mimescan"
 	"yubin/internal/thread"
@@ -122,9 +123,13 @@ type stored struct{ text []byte }
 
 func (stored) Simple(*imap.SearchKey) bool { return false }
 
-func (m stored) Fields() ([]mimescan.Field, error) {
+func (m stored) Keys() (*mailrecord.Keys, error) {
 	_, p, err := m.Text()
-	return p.Envelope, err
+	if err != nil {
+		return nil, err
+	}
+	k, err := mailrecord.ParseKeys(mailrecord.AppendKeys(nil, p.Envelope))
+	return &k, err
 }
 
 func (m stored) Text() (io.ReaderAt, *mimescan.Part, error) {
@@ -224,15 +229,15 @@ func TestDovecotOrder(t *testing.T) {
 		messages := random(seed)
 		s := newShared(t)
 		s.put(messages)
-		var fields [][]mimescan.Field
+		var keys []*mailrecord.Keys
 		var list []thread.Message
 		for i, m := range messages {
-			f, err := stored{m.Text}.Fields()
+			k, err := stored{m.Text}.Keys()
 			if err != nil {
 				t.Fatal(err)
 			}
-			fields = append(fields, f)
-			list = append(list, mailsearch.ThreadMessage(uint32(i+1), f, arrival(i)))
+			keys = append(keys, k)
+			list = append(list, k.Thread(uint32(i+1), func() time.Time { return arrival(i) }))
 		}
 		commands := []string{"SELECT INBOX"}
 		for _, a := range threads {
@@ -257,7 +262,10 @@ func TestDovecotOrder(t *testing.T) {
 				order[k] = k + 1
 			}
 			slices.SortStableFunc(order, func(a, b int) int {
-				return mailsearch.Compare(by, mailsearch.SortKey(by, fields[a-1], arrival(a-1), 0), mailsearch.SortKey(by, fields[b-1], arrival(b-1), 0))
+				key := func(i int) mailsearch.Key {
+					return mailsearch.SortKey(by, keys[i-1], func() time.Time { return arrival(i - 1) }, func() int64 { return 0 })
+				}
+				return mailsearch.Compare(by, key(a), key(b))
 			})
 			if ours := strings.Trim(fmt.Sprint(order), "[]"); ours != theirs {
 				t.Errorf("%d: SORT (%s)\n   we are %s\nDovecot is %s", seed, criteria[i], ours, theirs)

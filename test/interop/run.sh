@@ -19,7 +19,7 @@ install() {
 }
 
 missing=
-for program in swaks msmtp mutt sslscan openssl curl python3 fetchmail mpop; do
+for program in swaks msmtp procmail maildrop mutt sslscan openssl curl python3 fetchmail mpop; do
 	has "$program" || missing="$missing $program"
 done
 [ -x "$(git --exec-path)/git-send-email" ] || missing="$missing git-email"
@@ -30,6 +30,8 @@ has mbsync || missing="$missing isync"
 has interimap || missing="$missing interimap"
 has offlineimap || missing="$missing offlineimap3"
 perl -MMail::IMAPClient -e 1 2>/dev/null || missing="$missing libmail-imapclient-perl"
+[ -d /usr/share/roundcube ] || missing="$missing roundcube-core roundcube-sqlite3" # its server is php
+php -m 2>/dev/null | grep -q pdo_sqlite || missing="$missing php-cli php-sqlite3"
 has testssl || missing="$missing testssl.sh"
 has script || missing="$missing bsdutils"
 # shellcheck disable=SC2086 # a list of packages

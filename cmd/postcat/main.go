@@ -1,0 +1,8 @@
+package main
+
+import (
+	"yubin/internal/cli"
+	"yubin/internal/postqueue"
+)
+
+func main() { cli.Main(postqueue.Cat) }

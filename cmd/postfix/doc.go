@@ -1,0 +1,34 @@
+// postfix - start, stop and reload the mail system, as Postfix's command does
+//
+// # Description
+//
+// The operand says what is to be done:
+//
+//	start        start the mail system in the background
+//	start-fg     start it in the foreground, in the place of this program
+//	stop, abort  end it and wait until it has ended
+//	reload       have it read its configuration again
+//	flush        have it try all that waits
+//	check        print what is wrong with the configuration (mailctl check)
+//	status       say whether it runs
+//	logrotate    give maillog_file the date as a suffix and begin a new one
+//
+// set-permissions, upgrade-configuration and post-install do nothing: packages and the start of
+// the system see to what they do in Postfix. Where systemd runs the mail system, use
+// systemctl: what is started here is none of its units.
+//
+// # Diagnostics
+//
+// Postfix says what it does on standard error and in the log, in the name of
+// postfix-script: "the Postfix mail system is running: PID: 123".
+//
+// # Exit status
+//
+// 0 when it was done, or, of status, when the system runs; 1 when it was not, or does
+// not run; 64 for a wrong command line; 69 when master cannot be started; 77 when the
+// caller may not; 78 for a wrong configuration.
+//
+// # See also
+//
+// mailctl(8), master(8), postqueue(1)
+package main
