@@ -24,8 +24,10 @@ type box struct {
 	made  []uint32     // by this client, and not told yet (RFC 5465, 5.2)
 	// unwatch ends what NOTIFY watches; nil: nothing does.
 	unwatch func()
-	// heard is the mod-sequence up to which the client believes to know all.
-	heard uint64
+	// full is the mod-sequence up to which the client was told all, heard that up
+	// to which it believes so.
+	full, heard uint64
+	unsaid      bool // some flags were not told (NOTIFY)
 }
 
 // at returns the index that the view has for the client's message i; false: it
@@ -192,7 +194,11 @@ func (v *visit) report(c *mailbox.Changes, now *mailbox.Snapshot) error {
 		}
 	}
 	if !v.wantsFlags() {
+		b.unsaid = b.unsaid || len(flags) > 0
 		flags = nil
+	}
+	if !b.unsaid {
+		b.full = now.HighestModSeq()
 	}
 	for _, uid := range flags {
 		i, _ := now.Index(uid)
@@ -247,7 +253,7 @@ func (v *visit) others(c *mailbox.Changes, now *mailbox.Snapshot) (uids []uint32
 		return there && (!ok || t != told{now.Message(i), v.modSeqIn(now, i)})
 	}
 	list := c.Flags
-	if v.condstore {
+	if v.condstore || !slices.Equal(now.Keywords(), b.snap.Keywords()) { // a letter may have another name
 		list = append(slices.Clip(list), c.ModSeq...)
 	}
 	for _, uid := range list {

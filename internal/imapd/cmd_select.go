@@ -42,7 +42,7 @@ func (v *visit) choose(mode mailbox.Mode) (reply, error) {
 	if arg.QResync != nil {
 		err = v.resync(arg.QResync)
 	}
-	v.box.heard = s.HighestModSeq()
+	v.box.full, v.box.heard = s.HighestModSeq(), s.HighestModSeq()
 	return r, err
 }
 

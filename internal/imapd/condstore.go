@@ -39,6 +39,14 @@ func (v *visit) appendModSeq(b []byte, i int) []byte {
 	return append(appendNumber(append(b, "MODSEQ ("...), mod), ')')
 }
 
+// withModSeq adds MODSEQ to the items of a FETCH that comes unasked.
+func (v *visit) withModSeq(items []imap.FetchItem) []imap.FetchItem {
+	if !v.condstore || slices.ContainsFunc(items, isModSeq) {
+		return items
+	}
+	return append(slices.Clip(items), imap.FetchItem{Name: imap.FetchModSeq})
+}
+
 // inOrder sorts UIDs as what is told of them is told: by rising mod-sequences,
 // so that whoever is cut off within has missed nothing below what he has heard.
 func (v *visit) inOrder(uids []uint32, s *mailbox.Snapshot) {
@@ -56,17 +64,18 @@ func (v *visit) inOrder(uids []uint32, s *mailbox.Snapshot) {
 // highest is the response code for a client whose belief of what it knows needs
 // to be set right; "" for others. A client believes to know everything up to the
 // highest MODSEQ that it was told (RFC 7162, 6). That is too little when
-// messages came or went, and too much while removals are held back.
+// messages came or went, and too much while removals are held back, or when NOTIFY
+// keeps flags from it.
 func (v *visit) highest() string {
 	if v.box == nil || !v.condstore {
 		return ""
 	}
-	now := v.box.snap.HighestModSeq()
-	if now == v.box.heard {
+	b := v.box
+	if b.full == b.heard {
 		return ""
 	}
-	v.box.heard = now
-	return fmt.Sprintf("HIGHESTMODSEQ %d", now)
+	b.heard = b.full
+	return fmt.Sprintf("HIGHESTMODSEQ %d", b.full)
 }
 
 // sayHighest says it without the end of a command.

@@ -1,15 +1,11 @@
 package imapd
 
 import (
-	"fmt"
-	"math"
-	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-
-	"yubin/internal/imap"
-	"yubin/internal/mailbox"
 )
 
 // A script is a dialogue with numbers that are the server's: <a> in an expected
@@ -338,61 +334,160 @@ func TestHeldBack(t *testing.T) {
 		S: h OK ...`)
 }
 
-// What seq-match-data tells, against the two lists written out.
-func TestMatched(t *testing.T) {
+// What asks for mod-sequences is told them from then on, and nobody else is (RFC
+// 7162, 3.1).
+func TestCondStoreEnabled(t *testing.T) {
+	t.Parallel()
+	for command, enables := range map[string]bool{
+		"SELECT INBOX (CONDSTORE)":                      true,
+		"EXAMINE INBOX (CONDSTORE)":                     true,
+		"STATUS INBOX (HIGHESTMODSEQ)":                  true,
+		`LIST "" INBOX RETURN (STATUS (HIGHESTMODSEQ))`: true,
+		"FETCH 1 MODSEQ":                                true,
+		"UID FETCH 1 (FLAGS) (CHANGEDSINCE 1)":          true,
+		"STORE 1 (UNCHANGEDSINCE 1) FLAGS ()":           true,
+		"SEARCH OR SEEN NOT MODSEQ 1":                   true,
+		"UID SORT (ARRIVAL) UTF-8 MODSEQ 1":             true,
+		"THREAD REFS UTF-8 MODSEQ 1":                    true,
+		"SELECT INBOX":                                  false,
+		"STATUS INBOX (MESSAGES)":                       false,
+		"FETCH 1 (EMAILID FLAGS)":                       false,
+		"SEARCH ALL":                                    false,
+		"FETCH 1 FLAGS (CHANGEDSINCE x)":                false,
+	} {
+		r := newRig(t)
+		r.deliver("", "1.h", letter)
+		u := r.connect()
+		u.cmd("SELECT INBOX")
+		u.cmd("%s", command)
+		u.cmd("SELECT INBOX")
+		if got := strings.Join(u.cmd(`STORE 1 +FLAGS (\Seen)`), "\n"); strings.Contains(got, " MODSEQ (") != enables {
+			t.Errorf("%s: then STORE is answered by %q", command, got)
+		}
+	}
+}
+
+// IDLE tells what went, and up to where all is told.
+func TestIdleVanished(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	for n := range 40 {
-		r.deliver("", fmt.Sprintf("%02d.h", n), letter)
-	}
-	tree, err := r.tree()
-	if err != nil {
+	r.deliver("", "1.h", letter)
+	r.deliver("", "2.h", letter)
+	a, b := &script{r.connect(), map[string]string{}}, r.connect()
+	a.cmd("ENABLE QRESYNC")
+	a.cmd("SELECT INBOX")
+	b.cmd("SELECT INBOX")
+	a.play(`
+		C: a IDLE
+		S: + idling`)
+	b.cmd(`STORE 1 +FLAGS (\Deleted)`)
+	a.play(`S: * 1 FETCH (UID 1 FLAGS (\Deleted \Recent) MODSEQ (<m>))`)
+	b.cmd("EXPUNGE")
+	a.play(`
+		S: * VANISHED 1
+		S: * OK [HIGHESTMODSEQ <n>] Highest
+		C: DONE
+		S: a OK Idle completed.
+		C: b UID FETCH 1:* FLAGS (CHANGEDSINCE $n VANISHED)
+		S: b OK Fetch completed.`)
+}
+
+// A keyword that gets its name later is news of the messages that have it, also
+// for a client without mod-sequences.
+func TestKeywordNamed(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.deliver("", "1.h", letter)
+	if err := os.Rename(filepath.Join(r.dir, "new/1.h"), filepath.Join(r.dir, "cur/1.h:2,a")); err != nil {
 		t.Fatal(err)
 	}
-	defer tree.Close()
-	v, err := tree.Open(mailbox.Inbox, mailbox.ReadWrite)
-	if err != nil {
+	u := r.connect()
+	u.cmd("SELECT INBOX")
+	u.play(`
+		C: a FETCH 1 FLAGS
+		S: * 1 FETCH (FLAGS (...unknown-0))
+		S: a OK Fetch completed.`)
+	if err := os.WriteFile(filepath.Join(r.dir, "dovecot-keywords"), []byte("0 later\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	defer v.Close()
-	if _, err := v.Expunge([]uint32{3, 4, 9, 20, 21, 22, 37, 40}); err != nil {
+	u.play(`
+		C: b NOOP
+		S: * FLAGS (... later)
+		S: * OK [PERMANENTFLAGS (... later \*)] Flags permitted.
+		S: * 1 FETCH (FLAGS (...later))
+		S: b OK NOOP completed.`)
+}
+
+// Whoever is not told of flags (NOTIFY) is not told either that it knows all.
+func TestNotifyWithoutFlags(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.deliver("", "1.h", letter)
+	a, b := &script{r.connect(), map[string]string{}}, r.connect()
+	a.play(`
+		C: a ENABLE QRESYNC
+		S: * ENABLED QRESYNC
+		S: a OK Enabled.
+		C: b SELECT INBOX
+		S~ * OK [UIDVALIDITY <v>] UIDs valid
+		S~ * OK [HIGHESTMODSEQ <h>] Highest
+		S~ b OK ...
+		C: c NOTIFY SET (SELECTED (MessageNew (UID) MessageExpunge))
+		S: c OK Notify completed.`)
+	b.cmd("SELECT INBOX")
+	b.cmd(`STORE 1 +FLAGS (\Seen)`)
+	r.deliver("", "2.h", letter)
+	a.play(`
+		S: * 2 EXISTS
+		S: * ... RECENT
+		S: * 2 FETCH (UID 2 MODSEQ (<n>))
+		S: * OK [HIGHESTMODSEQ <h>] Highest
+		C: d NOTIFY NONE
+		S: d OK Notify completed.
+		C: e SELECT INBOX (QRESYNC ($v $h))
+		S: * OK [CLOSED] Previous mailbox closed.
+		S~ * 1 FETCH (UID 1 FLAGS (\Seen) MODSEQ (<m>))
+		S~ e OK ...`)
+}
+
+// Removed and put back messages may leave a sequence number the UID that it had:
+// that proves nothing of those below.
+func TestNumbersThatFit(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for _, n := range []string{"1.h", "2.h", "3.h", "4.h"} {
+		r.deliver("", n, letter)
+	}
+	a := &script{r.connect(), map[string]string{}}
+	a.play(`
+		C: a ENABLE QRESYNC
+		S: * ENABLED QRESYNC
+		S: a OK Enabled.
+		C: b SELECT INBOX
+		S~ b OK ...`)
+	away, back := filepath.Join(t.TempDir(), "1"), filepath.Join(r.dir, "cur", "1.h:2,")
+	move := func(from, to string) {
+		t.Helper()
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	move(back, away)
+	a.play(`
+		C: c NOOP
+		S: * VANISHED 1
+		S: c OK [HIGHESTMODSEQ <h>] NOOP completed.
+		C: d SELECT INBOX (QRESYNC (1 1))
+		S~ * OK [UIDVALIDITY <v>] UIDs valid
+		S~ d OK ...`)
+	move(away, back)
+	if err := os.Remove(filepath.Join(r.dir, "cur", "2.h:2,")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := v.Refresh(); err != nil {
-		t.Fatal(err)
-	}
-	s := v.Snapshot()
-	rnd := rand.New(rand.NewPCG(7, 7))
-	set := func() (list []imap.Range) {
-		for range 1 + rnd.IntN(3) {
-			first := uint32(1 + rnd.IntN(45))
-			list = append(list, imap.Range{First: first, Last: first + uint32(rnd.IntN(12))})
-		}
-		if rnd.IntN(8) == 0 {
-			list = append(list, imap.Range{First: math.MaxUint32, Last: 30})
-		}
-		return list
-	}
-	flat := func(list []imap.Range) (all []uint32) {
-		for _, r := range list {
-			r = rising(r)
-			for n := r.First; n <= r.Last && len(all) < 100; n++ {
-				all = append(all, n)
-			}
-		}
-		return all
-	}
-	for range 20000 {
-		q := &imap.QResync{SeqMatch: set(), UIDMatch: set()}
-		want := uint32(0)
-		seqs, uids := flat(q.SeqMatch), flat(q.UIDMatch)
-		for i := range min(len(seqs), len(uids)) {
-			if n := int(seqs[i]); n <= s.Len() && s.Message(n-1).UID == uids[i] {
-				want = max(want, uids[i])
-			}
-		}
-		if got := matched(s, q); got != want {
-			t.Fatalf("%v %v: got %d, want %d", q.SeqMatch, q.UIDMatch, got, want)
-		}
-	}
+	a.play(`
+		C: e SELECT INBOX (QRESYNC ($v $h 1:4 (2:3 3:4)))
+		S: * OK [CLOSED] Previous mailbox closed.
+		S~ * VANISHED (EARLIER) 2
+		S: * 1 FETCH (UID 1 FLAGS () MODSEQ (<n>))
+		S: e OK [READ-WRITE] Select completed.`)
 }

@@ -34,6 +34,7 @@ type modeler struct {
 	last []string // what was said, for people
 
 	condstore, qresync, rev2 bool
+	notify                   bool // is told what happens at any time
 	list                     []known
 	validity                 string
 	highest                  uint64            // up to which it believes to know all
@@ -127,6 +128,9 @@ func (m *modeler) enter() bool {
 	}
 	least := m.w.highest.Load()
 	if m.do(model{selects: true}, "%s", command) != "OK" {
+		return false
+	}
+	if m.notify && m.do(model{}, "NOTIFY SET (SELECTED-DELAYED (MessageNew (UID) MessageExpunge FlagChange))") != "OK" {
 		return false
 	}
 	if m.highest < least && m.condstore {
@@ -409,7 +413,11 @@ func (m *modeler) check() {
 	if m.condstore {
 		items = "FLAGS MODSEQ"
 	}
-	if m.do(model{fetches: true, strict: 1}, "UID FETCH 1:* (%s)", items) != "OK" {
+	at := model{fetches: true, strict: 1}
+	if m.notify { // something may come before the answer
+		at.strict = 0
+	}
+	if m.do(at, "UID FETCH 1:* (%s)", items) != "OK" {
 		return
 	}
 	if m.cmd.strict != 0 && m.cmd.strict != n+1 {

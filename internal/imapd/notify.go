@@ -430,7 +430,7 @@ func (n *notify) fetchNew(v *visit, uids []uint32) error {
 		if !ok || slices.Contains(made, uid) {
 			continue
 		}
-		if err := v.fetchOne(i, n.selected.items, n.selected.mark && !v.box.readOnly, l); err != nil && !isRefusal(err) {
+		if err := v.fetchOne(i, v.withModSeq(n.selected.items), n.selected.mark && !v.box.readOnly, l); err != nil && !isRefusal(err) {
 			return err
 		}
 	}

@@ -1,8 +1,6 @@
 package imapd
 
 import (
-	"sort"
-
 	"yubin/internal/imap"
 	"yubin/internal/mailbox"
 )
@@ -22,8 +20,9 @@ func (v *visit) resync(q *imap.QResync) error {
 	if q.Known != nil {
 		known = imap.Resolve(q.Known, 0)
 	}
-	gone := common(s.VanishedSince(since), beyond(known, matched(s, q)))
-	if err := v.sayEarlier(gone); err != nil {
+	// What the client says of sequence numbers (3.2.5.2) is not used: a message that
+	// another program has put back makes numbers fit where others are missing.
+	if err := v.sayEarlier(common(s.VanishedSince(since), known)); err != nil {
 		return err
 	}
 	for _, i := range s.ChangedSince(since) {
@@ -55,69 +54,6 @@ func (v *visit) vanished(arg *imap.Fetch) error {
 		set = imap.Resolve(append([]imap.Range(nil), arg.Set.Ranges...), s.UIDNext()-1)
 	}
 	return v.sayEarlier(common(s.VanishedSince(arg.ChangedSince), set))
-}
-
-// matched is the UID up to which the client's messages are all there: where it
-// has the UID of a sequence number that has it still, none below can have gone
-// (RFC 7162, 3.2.5.2). 0: that is not known.
-func matched(s *mailbox.Snapshot, q *imap.QResync) (uid uint32) {
-	// The two sets in step, as runs of numbers and UIDs that both rise by one.
-	seqs, uids := q.SeqMatch, q.UIDMatch
-	var seq, of imap.Range
-	for {
-		if seq.First == 0 {
-			if len(seqs) == 0 {
-				return uid
-			}
-			seq, seqs = rising(seqs[0]), seqs[1:]
-		}
-		if of.First == 0 {
-			if len(uids) == 0 {
-				return uid
-			}
-			of, uids = rising(uids[0]), uids[1:]
-		}
-		n := min(seq.Last-seq.First, of.Last-of.First)
-		uid = max(uid, matchedRun(s, seq.First, of.First, n))
-		seq, of = behind(seq, n), behind(of, n)
-	}
-}
-
-func rising(r imap.Range) imap.Range {
-	return imap.Range{First: min(r.First, r.Last), Last: max(r.First, r.Last)}
-}
-
-// behind is what a range has behind its first n+1 numbers; First is 0 for none.
-func behind(r imap.Range, n uint32) imap.Range {
-	if r.Last-r.First == n {
-		return imap.Range{}
-	}
-	return imap.Range{First: r.First + n + 1, Last: r.Last}
-}
-
-// matchedRun is the last UID that fits of those from first on, n more, which the
-// client had at the sequence numbers from seq on.
-func matchedRun(s *mailbox.Snapshot, seq, first, n uint32) uint32 {
-	if int64(seq) > int64(s.Len()) {
-		return 0
-	}
-	// UIDs rise by one or more, so that behind one that is too high all are.
-	uid := func(k int) int64 { return int64(s.Message(int(seq) - 1 + k).UID) }
-	k := sort.Search(int(min(n, uint32(s.Len())-seq))+1, func(k int) bool { return uid(k) > int64(first)+int64(k) }) - 1
-	if k < 0 || uid(k) != int64(first)+int64(k) {
-		return 0
-	}
-	return first + uint32(k)
-}
-
-// beyond cuts what is not above uid off a resolved set.
-func beyond(set []imap.Range, uid uint32) (list []imap.Range) {
-	for _, r := range set {
-		if r.Last > uid {
-			list = append(list, imap.Range{First: max(r.First, uid+1), Last: r.Last})
-		}
-	}
-	return list
 }
 
 // common are the UIDs in both of two lists, which both rise.

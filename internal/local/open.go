@@ -16,18 +16,15 @@ import (
 
 // deliveryParams are the parameters that openTransports reads beside those of
 // package account.
-var deliveryParams = []*config.Def{
-	config.Myorigin.Def, config.Mydestination.Def, config.AliasMaps.Def, config.DefaultPrivs.Def,
-	config.AllowMailToCommands.Def, config.AllowMailToFiles.Def, config.PropagateExtensions.Def,
-	config.OwnerRequestSpecial.Def, config.ExpandOwnerAlias.Def, config.ResetOwnerAlias.Def, config.DuplicateFilterLimit.Def,
-	config.ForwardPath.Def, config.ForwardExpansionFilter.Def, config.LuserRelay.Def,
+var deliveryParams = append(aliases.Params(), []*config.Def{
+	config.DefaultPrivs.Def, config.LuserRelay.Def,
 	config.MailboxTransport.Def, config.MailboxTransportMaps.Def, config.FallbackTransport.Def, config.FallbackTransportMaps.Def,
 	config.MailboxCommand.Def, config.MailboxCommandMaps.Def, config.LocalCommandShell.Def, config.CommandExpansionFilter.Def,
 	config.CommandExecutionDirectory.Def, config.ExecutionDirectoryFilter.Def, config.CommandTimeLimit.Def, config.ExportEnvironment.Def,
 	config.SetgidGroup.Def, config.PrependDeliveredHeader.Def, config.MailboxDeliveryLock.Def, config.VirtualMailboxLock.Def,
 	config.DeliverLockAttempts.Def, config.DeliverLockDelay.Def, config.StaleLockTime.Def, config.MessageSizeLimit.Def,
 	config.MailboxSizeLimit.Def, config.VirtualMailboxLimit.Def, config.StrictMailboxOwnership.Def, config.RequireHomeDirectory.Def,
-}
+}...)
 
 // openTransports opens the tables. Files that are missing or wrong fail in the
 // lookups, which defers the mail that needs them.
@@ -96,8 +93,7 @@ func openUsers(c *config.Config, log *maillog.Logger, ids *switcher, options ...
 		*o.to = choice{maps, o.maps.Name, strings.TrimSpace(o.value.Of(c))}
 	}
 	u.privs, u.privsErr = privs(config.DefaultPrivs.Of(c))
-	warn := func(text string) { log.Warn("%s", text) }
-	if u.x, err = aliases.New(c, opener(ids), warn, options...); err != nil {
+	if u.x, err = aliases.New(c, opener(ids), func(text string) { log.Warn("%s", text) }, options...); err != nil {
 		return nil, err
 	}
 	return u, nil

@@ -34,6 +34,9 @@ perl -MMail::IMAPClient -e 1 2>/dev/null || missing="$missing libmail-imapclient
 php -m 2>/dev/null | grep -q pdo_sqlite || missing="$missing php-cli php-sqlite3"
 has testssl || missing="$missing testssl.sh"
 has script || missing="$missing bsdutils"
+has maildrop || missing="$missing maildrop"
+has procmail || missing="$missing procmail"
+[ -x /usr/lib/dovecot/dovecot-lda ] || missing="$missing dovecot-core"
 # shellcheck disable=SC2086 # a list of packages
 [ -z "$missing" ] || install $missing
 
