@@ -39,7 +39,7 @@ func TestPages(t *testing.T) {
 	add("queue.5", page, err)
 	page, err = FilePage("users", "users.txt", nil)
 	add("users.5", page, err)
-	for _, name := range []string{"aliases", "forward", "tables", "canonical", "virtual", "relocated", "transport"} {
+	for _, name := range []string{"tables", "aliases", "forward", "canonical", "virtual", "relocated", "transport"} {
 		page, err = FilePage(name, name+".txt", nil)
 		add(name+".5", page, err)
 	}

@@ -26,18 +26,19 @@ func TestRoutes(t *testing.T) {
 	i.Start()
 
 	// A sender's rule, and the rules for recipients that overrule it.
-	id := i.Submit("bob@example.test", "dave@anywhere.test", "Subject: 1\n\nx\n")
-	i.WaitLog(id+": to=<dave@anywhere.test>, relay=none", "dsn=4.7.1, status=deferred (bob has to wait)")
-	id = i.Submit("bob@example.test", "dave@void.test", "Subject: 2\n\nx\n")
+	i.Sendmail("Subject: 1\n\nx\n", "-f", "bob@example.test", "dave@anywhere.test")
+	i.WaitLog(": to=<dave@anywhere.test>, relay=none", "dsn=4.7.1, status=deferred (bob has to wait)")
+	id := i.Submit("bob@example.test", "dave@void.test", "Subject: 2\n\nx\n")
 	i.WaitLog(id+": to=<dave@void.test>, relay=none", "status=sent (thrown away)")
 
-	id = i.Submit("alice@example.test", "dave@x.late.test", "Subject: 3\n\nx\n")
-	i.WaitLog(id+": to=<dave@x.late.test>, relay=none", "dsn=4.2.1, status=deferred (come back later)")
+	i.Sendmail("Subject: 3\n\nx\n", "-f", "alice@example.test", "dave@x.late.test")
+	i.WaitLog(": to=<dave@x.late.test>, relay=none", "dsn=4.2.1, status=deferred (come back later)")
 
 	// A client learns at once that it is no use, a script by a notice.
 	c := i.Dial()
 	c.Want("250", "EHLO client.test")
 	c.Want("250 2.1.0 Ok", "MAIL FROM:<alice@example.test>")
+	c.Want("450 4.2.1 <dave@x.late.test>: Recipient address rejected: come back later", "RCPT TO:<dave@x.late.test>")
 	c.Want("550 5.7.1 <dave@shut.test>: Recipient address rejected: nothing goes there", "RCPT TO:<dave@shut.test>")
 	i.Sendmail("Subject: 4\n\nx\n", "-f", "alice@example.test", "dave@shut.test")
 	i.WaitLog(": to=<dave@shut.test>, relay=none", "dsn=5.7.1, status=bounced (nothing goes there)")
