@@ -7,6 +7,8 @@
 //	expand.go   aliases, through all that they name in alias_maps
 //	include.go  lists in files
 //	forward.go  .forward files
+//	system.go   users
+//	new.go      all of it, as a configuration says
 //	choose.go   one member of an expansion, found again
 //
 // # Rights

@@ -11,13 +11,13 @@ import (
 	"yubin/internal/account"
 )
 
-// table is alias_maps: the values, and who owns the table.
-type table struct {
+// tableOf is alias_maps: the values, and who owns the table.
+type tableOf struct {
 	values map[string]string
 	owner  int
 }
 
-func (m table) FindOwned(key string) (string, string, int, bool, error) {
+func (m tableOf) FindOwned(key string) (string, string, int, bool, error) {
 	if m.values == nil {
 		return "", "", 0, false, errors.New("unreadable")
 	}
@@ -99,7 +99,7 @@ func newTest() (*Expander, *disk) {
 		"/home/hal/.forward":      text(1008, 0o644, "others, Hal+copy@mx.example, bob"),
 	}}
 	x := &Expander{
-		Maps: table{values: map[string]string{
+		Maps: tableOf{values: map[string]string{
 			"ann":         "ann, bob",
 			"everybody":   "ann, fay, x@example.org",
 			"others":      "bob, y@example.org",
@@ -186,7 +186,7 @@ func TestAlias(t *testing.T) {
 		"include, allowed":          {"deep", func(x *Expander) { x.Commands, x.Files = []Kind{InInclude}, []Kind{InInclude} }, `bob@example.org |/bin/x y /tmp/file =ann@mx.example =bob@mx.example`},
 		"include has its owner":     {"listann", func(x *Expander) { x.Commands = []Kind{InInclude} }, `|/bin/x y[ann]`},
 		"unless the table has one": {"listann", func(x *Expander) {
-			x.Commands, x.Maps = []Kind{InInclude}, table{x.Maps.(table).values, 1002}
+			x.Commands, x.Maps = []Kind{InInclude}, tableOf{x.Maps.(tableOf).values, 1002}
 		}, `|/bin/x y[bob]`},
 		"include within itself": {"listed", nil, "=ann@mx.example =bob@mx.example"},
 		"a line that is none":   {"broken", nil, "=bob@mx.example include /lists/bad!"},
@@ -194,14 +194,14 @@ func TestAlias(t *testing.T) {
 			"include /lists/open! include /lists/nobody! include /lists/dir! include relative! include /lists/gone!"},
 		"one within another":    {"nest", nil, "include /lists/locked! =ann@mx.example =bob@mx.example"},
 		"rights of default":     {"cmd", nil, "|/bin/x ~/file! /x"},
-		"rights of the owner":   {"cmd", func(x *Expander) { x.Maps = table{x.Maps.(table).values, 1002} }, "|/bin/x[bob] /home/bob/file[bob] /x[bob]"},
-		"a table of nobody's":   {"cmd", func(x *Expander) { x.Maps = table{x.Maps.(table).values, 77} }, "error: cannot find alias database owner"},
+		"rights of the owner":   {"cmd", func(x *Expander) { x.Maps = tableOf{x.Maps.(tableOf).values, 1002} }, "|/bin/x[bob] /home/bob/file[bob] /x[bob]"},
+		"a table of nobody's":   {"cmd", func(x *Expander) { x.Maps = tableOf{x.Maps.(tableOf).values, 77} }, "error: cannot find alias database owner"},
 		"owner":                 {"list", nil, "<owner-list@mx.example>l@example.org <owner-list@mx.example>m@example.org"},
 		"owner within":          {"mixed", nil, "=bob@mx.example <owner-list@mx.example>l@example.org <owner-list@mx.example>m@example.org"},
 		"owner is reset":        {"list", func(x *Expander) { x.ResetOwner = true }, "<owner-list@mx.example>l@example.org m@example.org"},
 		"owner is expanded":     {"list3", func(x *Expander) { x.ExpandOwner = true }, "<boss@example.org>m@example.org"},
 		"owner is nothing":      {"list", func(x *Expander) { x.Owners = false }, "l@example.org m@example.org"},
-		"unreadable":            {"ann", func(x *Expander) { x.Maps = table{} }, "error: alias_maps"},
+		"unreadable":            {"ann", func(x *Expander) { x.Maps = tableOf{} }, "error: alias_maps"},
 		"domains are not known": {"ann", func(x *Expander) { x.Local = func(string) (bool, error) { return false, errors.New("x") } }, "=ann@mx.example =bob@mx.example"},
 	} {
 		x, _ := newTest()
@@ -262,7 +262,7 @@ func TestOpenedAs(t *testing.T) {
 	if _, err := x.Alias("deep", "mx.example"); err != nil || d.as["/lists/root"] != "itself" {
 		t.Errorf("root's: %v, %v", d.as, err)
 	}
-	x.Maps = table{x.Maps.(table).values, 1002}
+	x.Maps = tableOf{x.Maps.(tableOf).values, 1002}
 	if _, err := x.Alias("deep", "mx.example"); err != nil || d.as["/lists/root"] != "bob" {
 		t.Errorf("bob's: %v, %v", d.as, err)
 	}
@@ -329,7 +329,7 @@ func TestBounds(t *testing.T) {
 	for i := range maxLists + 10 {
 		chain[fmt.Sprintf("a%d", i)] = fmt.Sprintf("a%d", i+1)
 	}
-	x.Maps = table{values: chain}
+	x.Maps = tableOf{values: chain}
 	if _, err := x.Alias("a0", "mx.example"); err == nil || !strings.Contains(err.Error(), "more than 1000 aliases and files") {
 		t.Errorf("a chain of aliases: %v", err)
 	}
@@ -337,7 +337,7 @@ func TestBounds(t *testing.T) {
 	for i := range maxMembers + 1 {
 		fmt.Fprintf(&wide, "u%d@example.org,", i)
 	}
-	x.Maps = table{values: map[string]string{"wide": wide.String()}}
+	x.Maps = tableOf{values: map[string]string{"wide": wide.String()}}
 	if _, err := x.Alias("wide", "mx.example"); err == nil || !strings.Contains(err.Error(), "more than 100000 addresses") {
 		t.Errorf("a wide alias: %v", err)
 	}

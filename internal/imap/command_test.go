@@ -83,6 +83,7 @@ func TestCommands(t *testing.T) {
 		{"SEARCH UNSEEN 1:4 UID 7:*", "Key:{and {not {flag \\Seen}} {set 1:4} {uid 7:*}}"},
 		{"SEARCH CHARSET utf-8 SUBJECT {3+}\r\n\xe2\x82\xac", "Charset:UTF-8 Key:{header Subject \xe2\x82\xac}"},
 		{"SEARCH RETURN (MIN COUNT) OR FROM a (TO b NOT DELETED)", "Return:{Min:true Max:false All:false Count:true Save:false Extended:true} Charset: Key:{or {header From a} {and {header To b} {not {flag \\Deleted}}}}"},
+		{"SEARCH CHARSET utf-8 SUBJECT \"\xe2\x82\xac\"", "Charset:UTF-8 Key:{header Subject \xe2\x82\xac}"},
 		{"SEARCH RETURN () CHARSET US-ASCII $", "Return:{Min:false Max:false All:true Count:false Save:false Extended:true} Charset:US-ASCII Key:{set $}"},
 		{"SEARCH RETURN (SAVE) 1", "Key:{set 1}"},
 		{"SEARCH SINCE 1-Feb-1994 LARGER 100 YOUNGER 60", "Key:{and {since 1994-02-01} {larger 100} {younger 60}}"},

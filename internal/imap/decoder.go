@@ -35,10 +35,11 @@ func (e *SyntaxError) Error() string { return e.Text }
 
 // A Decoder reads the tokens of commands.
 type Decoder struct {
-	r      Source
-	limits Limits
-	goOn   func() error
-	utf8   bool
+	r        Source
+	limits   Limits
+	goOn     func() error
+	utf8     bool
+	eightBit bool // 8-bit text is allowed in the quoted strings of search keys
 
 	left    int // octets that the command may still occupy
 	depth   int
@@ -339,7 +340,7 @@ func (d *Decoder) quoted() string {
 			}
 		case c == 0 || c == '\r' || c == '\n':
 			d.Fail("Unexpected end of a quoted string")
-		case c >= 0x80 && !d.utf8:
+		case c >= 0x80 && !d.utf8 && !d.eightBit:
 			d.Fail("8-bit text in a quoted string: use a literal, or ENABLE UTF8=ACCEPT")
 		}
 		b = append(b, c)

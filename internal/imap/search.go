@@ -168,7 +168,13 @@ func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 // program reads search keys up to the end of the command. word is a keyword
 // that was read already.
+//
+// A quoted string in it may have 8-bit text in the command's charset whatever is
+// enabled: scripts and old clients send it where a literal would be right, and
+// Dovecot's users know it to work.
 func (d *Decoder) program(word string) SearchKey {
+	d.eightBit = true
+	defer func() { d.eightBit = false }()
 	kids := []SearchKey{d.key(word)}
 	for d.Space() {
 		if d.AtEnd() {

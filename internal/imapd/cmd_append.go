@@ -169,6 +169,9 @@ func (v *visit) copyTo() (c copied, err error) {
 	if err != nil {
 		return c, v.tryCreate("copy to "+name, err)
 	}
+	if len(c.from) == 0 {
+		return c, nil
+	}
 	v.own(name, c.to)
 	if v.isTrash(name) {
 		v.trashed += len(c.from)

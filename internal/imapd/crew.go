@@ -94,9 +94,11 @@ func (j *job) ready(b int, me worker) bool {
 
 // work does a batch. mu is held, but not meanwhile.
 func (j *job) work(w worker, batch int) {
-	j.mu.Unlock()
-	w.do(batch)
-	j.mu.Lock()
+	func() {
+		j.mu.Unlock()
+		defer j.mu.Lock() // after a panic too
+		w.do(batch)
+	}()
 	j.done[batch] = true
 	j.news.Signal()
 }
@@ -122,7 +124,6 @@ func (j *job) help() {
 	defer j.mu.Unlock()
 	defer func() {
 		if why := recover(); why != nil {
-			j.mu.Lock()
 			j.broken = fmt.Sprintf("%v\n%s", why, debug.Stack())
 			<-j.free
 			j.leave(nil)

@@ -38,6 +38,7 @@ func (v *visit) fetchAhead(ctx context.Context, numbers []imap.Range, items []im
 	})
 	l := lib.look()
 	defer l.close()
+	patience := newPatience()
 	var failure error // the first
 	serial := func(i int) error {
 		err := v.fetchOne(i, items, false, l)
@@ -56,7 +57,7 @@ func (v *visit) fetchAhead(ctx context.Context, numbers []imap.Range, items []im
 				return err
 			}
 			if n%fetchBatch == 0 {
-				if err := v.still(ctx); err != nil {
+				if err := v.still(ctx, patience, ""); err != nil {
 					return err
 				}
 			}
@@ -69,7 +70,7 @@ func (v *visit) fetchAhead(ctx context.Context, numbers []imap.Range, items []im
 		if err := j.send(batch, serial); err != nil {
 			return err
 		}
-		return v.still(ctx)
+		return v.still(ctx, patience, "")
 	})
 	if err != nil {
 		return err

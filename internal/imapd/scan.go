@@ -3,6 +3,7 @@ package imapd
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"yubin/internal/mailbox"
 	"yubin/internal/mailrecord"
@@ -59,22 +60,15 @@ func (p *program) scan(ctx context.Context, compiled *mailsearch.Program) (found
 		s.c = candidate{program: p, message: message{look: lib.look()}}
 		return s
 	}
+	patience := newPatience()
 	err = p.srv.crew.inOrder(batches, hire, func(batch int) error {
 		if errs[batch] != nil {
 			return p.failed("search", errs[batch])
 		}
 		found = append(found, results[batch]...)
-		return p.still(ctx)
+		return p.still(ctx, patience, fmt.Sprintf("Searched %d%% of the mailbox", (batch+1)*100/batches))
 	})
 	return found, err
-}
-
-// still ends a command whose client is gone.
-func (v *visit) still(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return nil
 }
 
 // A gatherer looks at the headers of batches of messages.
@@ -115,10 +109,11 @@ func (v *visit) eachHeader(ctx context.Context, lib *library, list []int, take f
 	hire := func() worker {
 		return &gatherer{list: list, take: take, errs: errs, c: candidate{program: p, message: message{look: lib.look()}}}
 	}
+	patience := newPatience()
 	return v.srv.crew.inOrder(batches, hire, func(batch int) error {
 		if errs[batch] != nil {
 			return v.failed("look at messages", errs[batch])
 		}
-		return v.still(ctx)
+		return v.still(ctx, patience, fmt.Sprintf("Read %d%% of the headers", (batch+1)*100/batches))
 	})
 }

@@ -89,6 +89,9 @@ func (v *visit) end(why, text string) error {
 // errBroken ends a connection within a response: nothing more can be said.
 var errBroken = errors.New("a response could not be sent to its end")
 
+// errGone ends the command of a client that is no longer there.
+var errGone = errors.New("the client is gone")
+
 // lost ends a session whose client is gone, silent, or has to go.
 func (v *visit) lost(ctx context.Context, err error) {
 	say := ""

@@ -13,7 +13,7 @@
 //	mailbox.go   Maildirs (package maildir) and mbox files (package mbox)
 //	program.go   commands (package command)
 //	open.go      the parameters and tables
-//	system.go    users, and files read with their rights
+//	system.go    files read with the rights of users
 //	identity.go  threads with another user's rights
 //	request.go   a request and its recipients; crew.go, finish.go: when
 //

@@ -59,7 +59,7 @@ func owners(dir string) finder {
 		if _, err := fmt.Sscanf(name, "u%d", &n); err != nil {
 			return nil, nil, err
 		}
-		return &mailbox{maildir.Place{Base: filepath.Join(dir, name), Path: "Maildir/"}, identity{someUID + n, someUID + n}}, nil, nil
+		return &mailbox{place: maildir.Place{Base: filepath.Join(dir, name), Path: "Maildir/"}, as: identity{someUID + n, someUID + n}}, nil, nil
 	}
 }
 
@@ -240,12 +240,15 @@ func TestRootTraps(t *testing.T) {
 	if err := os.Symlink("u1", filepath.Join(spool, "u0")); err != nil {
 		t.Fatal(err)
 	}
-	u := &users{places: &account.Places{Spool: spool + "/"}, aliases: pairs{}}
+	places := &account.Places{Spool: spool + "/"}
 	inSpool := finder(func(r *ipc.Recipient) (*mailbox, []ipc.Result, error) {
 		name, _, _ := strings.Cut(r.Address, "@")
 		id := strconv.Itoa(someUID + r.Index)
-		box, err := u.mailbox(&account.Person{Name: name, UID: id, GID: id})
-		return box, nil, err
+		a, err := places.System(&account.Person{Name: name, UID: id, GID: id})
+		if err != nil {
+			return nil, nil, err
+		}
+		return mailboxOf(a, 0), nil, nil
 	})
 	a, _ := newTestAgent(t, map[string]transport{relayLocal: owners(dir), "spool": inSpool}, production())
 	c := dial(t, a)

@@ -10,26 +10,21 @@ import (
 	"yubin/internal/config"
 	"yubin/internal/ids"
 	"yubin/internal/maillog"
-	"yubin/internal/match"
 	"yubin/internal/mbox"
-	"yubin/internal/nss"
 	"yubin/internal/table"
 )
 
 // deliveryParams are the parameters that openTransports reads beside those of
 // package account.
-var deliveryParams = []*config.Def{
-	config.Myorigin.Def, config.Mydestination.Def, config.AliasMaps.Def, config.DefaultPrivs.Def,
-	config.AllowMailToCommands.Def, config.AllowMailToFiles.Def, config.PropagateExtensions.Def,
-	config.OwnerRequestSpecial.Def, config.ExpandOwnerAlias.Def, config.ResetOwnerAlias.Def, config.DuplicateFilterLimit.Def,
-	config.ForwardPath.Def, config.ForwardExpansionFilter.Def, config.LuserRelay.Def,
+var deliveryParams = append(aliases.Params(), []*config.Def{
+	config.DefaultPrivs.Def, config.LuserRelay.Def,
 	config.MailboxTransport.Def, config.MailboxTransportMaps.Def, config.FallbackTransport.Def, config.FallbackTransportMaps.Def,
 	config.MailboxCommand.Def, config.MailboxCommandMaps.Def, config.LocalCommandShell.Def, config.CommandExpansionFilter.Def,
 	config.CommandExecutionDirectory.Def, config.ExecutionDirectoryFilter.Def, config.CommandTimeLimit.Def, config.ExportEnvironment.Def,
 	config.SetgidGroup.Def, config.PrependDeliveredHeader.Def, config.MailboxDeliveryLock.Def, config.VirtualMailboxLock.Def,
 	config.DeliverLockAttempts.Def, config.DeliverLockDelay.Def, config.StaleLockTime.Def, config.MessageSizeLimit.Def,
 	config.MailboxSizeLimit.Def, config.VirtualMailboxLimit.Def, config.StrictMailboxOwnership.Def, config.RequireHomeDirectory.Def,
-}
+}...)
 
 // openTransports opens the tables. Files that are missing or wrong fail in the
 // lookups, which defers the mail that needs them.
@@ -98,7 +93,7 @@ func openUsers(c *config.Config, log *maillog.Logger, ids *switcher, options ...
 		*o.to = choice{maps, o.maps.Name, strings.TrimSpace(o.value.Of(c))}
 	}
 	u.privs, u.privsErr = privs(config.DefaultPrivs.Of(c))
-	if u.x, err = newExpander(c, log, ids, options...); err != nil {
+	if u.x, err = aliases.New(c, opener(ids), func(text string) { log.Warn("%s", text) }, options...); err != nil {
 		return nil, err
 	}
 	return u, nil
@@ -121,41 +116,4 @@ func newCommands(c *config.Config) *commands {
 		guard: command.NewGuard(c), env: environment(c), shell: config.LocalCommandShell.Of(c), filter: config.CommandExpansionFilter.Of(c),
 		directory: config.CommandExecutionDirectory.Of(c), dirChar: config.ExecutionDirectoryFilter.Of(c), time: config.CommandTimeLimit.Of(c),
 	}
-}
-
-// newExpander opens what package aliases asks.
-func newExpander(c *config.Config, log *maillog.Logger, ids *switcher, options ...table.Option) (*aliases.Expander, error) {
-	maps, err := table.OpenAliases(config.AliasMaps.Of(c), options...)
-	if err != nil {
-		return nil, c.Fault(config.AliasMaps.Def, err.Error())
-	}
-	passwd, err := table.Open("unix:passwd.byname", options...)
-	if err != nil {
-		return nil, err
-	}
-	destinations, err := match.Of(c, config.Mydestination)
-	if err != nil {
-		return nil, err
-	}
-	delimiters := config.RecipientDelimiter.Of(c)
-	path, err := config.SplitBraces(config.ForwardPath.Of(c), ", \t\r\n")
-	if err != nil {
-		return nil, c.Fault(config.ForwardPath.Def, err.Error())
-	}
-	return &aliases.Expander{
-		Maps: maps, Users: newSystem(passwd, nss.New(c), delimiters), Open: opener(ids), Local: destinations.Domain,
-		Origin: config.Myorigin.Of(c), Delimiters: delimiters,
-		Commands: kinds(config.AllowMailToCommands.Of(c)), Files: kinds(config.AllowMailToFiles.Of(c)), Propagate: kinds(config.PropagateExtensions.Of(c)),
-		Owners: config.OwnerRequestSpecial.Of(c), ExpandOwner: config.ExpandOwnerAlias.Of(c), ResetOwner: config.ResetOwnerAlias.Of(c),
-		Remember: config.DuplicateFilterLimit.Of(c), ForwardPath: path, ForwardFilter: config.ForwardExpansionFilter.Of(c),
-		Warn: func(text string) { log.Warn("%s", text) },
-	}, nil
-}
-
-func kinds(list []string) []aliases.Kind {
-	var all []aliases.Kind
-	for _, k := range list {
-		all = append(all, aliases.Kind(k))
-	}
-	return all
 }

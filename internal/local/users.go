@@ -87,7 +87,7 @@ func (t *users) find(l *letter, r *ipc.Recipient) (*action, error) {
 		u, err = t.x.Users.User("root")
 	}
 	if err != nil {
-		return nil, unplaced(err)
+		return nil, unexpanded(unplaced(err))
 	}
 	if u != nil && r.Member != aliases.OwnMailbox {
 		if act, err := t.forward(r, u); act != nil || err != nil {

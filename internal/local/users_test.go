@@ -70,7 +70,7 @@ func testUsers() *users {
 				"empty":       " , ,",
 				"just-a-user": "ann",
 			}},
-			Users: &system{passwd: passwd, delimiters: "+"}, Open: lists.open,
+			Users: &aliases.System{Passwd: passwd, Delimiters: "+"}, Open: lists.open,
 			Local:  func(d string) (bool, error) { return names{"mx.example", "localhost"}.Domain(d) },
 			Origin: "mx.example", Delimiters: "+", Commands: mine, Files: mine, Owners: true, Remember: 1000,
 			ForwardPath:   []string{"$home/.forward${recipient_delimiter}${extension}", "$home/.forward"},
@@ -239,7 +239,7 @@ func TestElsewhere(t *testing.T) {
 		"commands are not for lists": {func(u *users) { u.x.Commands = nil }, "quotedpipe@mx.example", "bounced 5.7.1 mail to command is restricted"},
 		"nor files":                  {func(u *users) { u.x.Files = nil }, "tofile@mx.example", "bounced 5.7.1 mail to file is restricted"},
 		"alias_maps unreadable":      {func(u *users) { u.x.Maps = owned{} }, "zoe@mx.example", "deferred 4.3.0 alias_maps: lookup failed"},
-		"users unreadable":           {func(u *users) { u.x.Users = &system{passwd: pairs(nil)} }, "zoe@mx.example", "deferred 4.3.0 user lookup failed"},
+		"users unreadable":           {func(u *users) { u.x.Users = &aliases.System{Passwd: pairs(nil)} }, "zoe@mx.example", "deferred 4.3.0 user lookup failed"},
 	} {
 		u := testUsers()
 		c.change(u)

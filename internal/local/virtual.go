@@ -34,12 +34,12 @@ func (t virtual) find(_ *letter, r *ipc.Recipient) (*action, error) {
 }
 
 // mbox is the mbox file of a virtual mailbox. Its path comes from a table and not
-// from the user: it leads through no link.
+// from the user: no link leads out of the base.
 func (t virtual) mbox(a *ipc.Account) (*action, error) {
 	owner := identity{a.UID, a.GID}
 	return &action{to: &textbox{
 		place: mbox.Place{
-			Path: path.Join(a.Base, a.Mailbox), Plain: true, Owned: t.strict, Owner: a.UID, Limit: t.limits.size, Lock: t.limits.lock,
+			Path: path.Join(a.Base, a.Mailbox), Plain: true, Beneath: a.Base, Owned: t.strict, Owner: a.UID, Limit: t.limits.size, Lock: t.limits.lock,
 		},
 		as: owner, opener: owner,
 	}}, nil

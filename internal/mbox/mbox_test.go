@@ -210,6 +210,27 @@ func TestPlanted(t *testing.T) {
 	}
 }
 
+// No link leads out of the directory that a mailbox is confined to.
+func TestBeneath(t *testing.T) {
+	t.Parallel()
+	base, outside := t.TempDir(), t.TempDir()
+	if err := errors.Join(os.Mkdir(base+"/in", 0o700), os.Symlink("in", base+"/within"), os.Symlink(outside, base+"/out"),
+		os.Symlink(outside+"/box", base+"/in/link")); err != nil {
+		t.Fatal(err)
+	}
+	for path, ok := range map[string]bool{"in/box": true, "within/box": true, "out/box": false, "in/link": false, "none/box": false} {
+		for range 2 { // made, and found
+			err := deliver(&Place{Path: filepath.Join(base, path), Beneath: base, Plain: true, Lock: Lock{Fcntl: true, Attempts: 1}}, message("x\n"), fsync)
+			if (err == nil) != ok {
+				t.Errorf("%s: %v", path, err)
+			}
+		}
+	}
+	if made, err := os.ReadDir(outside); err != nil || len(made) > 0 {
+		t.Errorf("outside: %v, %v", made, err)
+	}
+}
+
 // Locks of others are waited for; a stale one goes.
 func TestLocks(t *testing.T) {
 	t.Parallel()

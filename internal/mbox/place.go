@@ -28,6 +28,8 @@ type Place struct {
 	Path string
 	// Plain refuses links: the file is in a spool.
 	Plain bool
+	// Beneath, if it is set, is a directory that no link in Path leads out of.
+	Beneath string
 	// Owned wants Owner to own the file.
 	Owned bool
 	Owner int
@@ -92,22 +94,22 @@ func (b *Box) open() error {
 // may make or remove it.
 func (b *Box) openFile() error {
 	for range 10 {
-		fd, err := b.existing()
+		f, err := b.existing()
 		if err == nil {
-			b.f = os.NewFile(uintptr(fd), b.place.Path)
+			b.f = f
 			return nil
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		fd, err = unix.Open(b.place.Path, unix.O_RDWR|unix.O_APPEND|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+		f, err = b.place.openAt(os.O_CREATE | os.O_EXCL)
 		if errors.Is(err, fs.ErrExist) {
 			continue
 		}
 		if err != nil {
-			return &fs.PathError{Op: "create", Path: b.place.Path, Err: err}
+			return err
 		}
-		b.f, b.made = os.NewFile(uintptr(fd), b.place.Path), true
+		b.f, b.made = f, true
 		if b.place.Give != nil {
 			return b.f.Chown(b.place.Give[0], b.place.Give[1])
 		}
@@ -118,35 +120,52 @@ func (b *Box) openFile() error {
 
 // existing opens what is there. Of links only the last one in the path is of
 // interest: directories are their owners' business.
-func (b *Box) existing() (int, error) {
-	path := b.place.Path
-	fd, err := openAppend(path)
+func (b *Box) existing() (*os.File, error) {
+	f, err := b.place.openAt(0)
 	if !errors.Is(err, syscall.ELOOP) {
-		return fd, err
+		return f, err
 	}
+	path := b.place.Path
 	if b.place.Plain {
-		return -1, fmt.Errorf("open %s: %w", path, ErrLinks)
+		return nil, fmt.Errorf("open %s: %w", path, ErrLinks)
 	}
 	target, err := ownLink(path)
 	if err != nil {
-		return -1, err
+		return nil, err
 	}
-	if fd, err = openAppend(target); errors.Is(err, syscall.ELOOP) {
+	if f, err = (&Place{Path: target}).openAt(0); errors.Is(err, syscall.ELOOP) {
 		err = fmt.Errorf("open %s: %w", path, ErrLinks)
 	}
-	return fd, err
+	return f, err
 }
 
-func openAppend(path string) (int, error) {
-	const flags = unix.O_APPEND | unix.O_NOFOLLOW | unix.O_CLOEXEC | unix.O_NONBLOCK | unix.O_NOCTTY
-	fd, err := unix.Open(path, unix.O_RDWR|flags, 0)
+// openAt opens the file itself; a link in its place is ELOOP.
+func (p *Place) openAt(more int) (*os.File, error) {
+	flags := os.O_APPEND | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY | more
+	open := os.OpenFile
+	if p.Beneath != "" {
+		root, err := os.OpenRoot(p.Beneath)
+		if err != nil {
+			return nil, err
+		}
+		defer root.Close()
+		open = func(path string, flags int, mode fs.FileMode) (*os.File, error) {
+			rel, err := filepath.Rel(p.Beneath, path)
+			if err != nil {
+				return nil, err
+			}
+			// os.Root follows a link that stays below it.
+			if info, err := root.Lstat(rel); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+				return nil, &fs.PathError{Op: "open", Path: path, Err: syscall.ELOOP}
+			}
+			return root.OpenFile(rel, flags, mode)
+		}
+	}
+	f, err := open(p.Path, os.O_RDWR|flags, 0o600)
 	if errors.Is(err, fs.ErrPermission) { // a file that may be written to and not read
-		fd, err = unix.Open(path, unix.O_WRONLY|flags, 0)
+		f, err = open(p.Path, os.O_WRONLY|flags, 0o600)
 	}
-	if err != nil {
-		return -1, &fs.PathError{Op: "open", Path: path, Err: err}
-	}
-	return fd, nil
+	return f, err
 }
 
 // ownLink returns where a link leads that root or this user has made: another's

@@ -121,6 +121,7 @@ func (r *binaryReader) part(from int64, depth int) *Part {
 			return nil
 		}
 		k.parent = p
+		r.bad = r.bad || k.Body.End() > p.Body.End()
 		p.Kids = append(p.Kids, k)
 		at = k.Body.End()
 	}

@@ -65,6 +65,9 @@ func (t *Conn) Octets() (received, sent int64) { return t.received, t.sent }
 // Net is the connection beneath.
 func (t *Conn) Net() net.Conn { return t.c }
 
+// Socket is the connection beneath all that it has been rebased on.
+func (t *Conn) Socket() net.Conn { return t.base }
+
 // Rebase goes on over c, such as TLS over what was there. Nothing of what came
 // before may count (THREATS: plain text behind STLS).
 func (t *Conn) Rebase(c net.Conn) { t.c, t.in, t.r, t.w, t.skip = c, nil, 0, 0, false }

@@ -67,6 +67,8 @@ func TestProcmail(t *testing.T) {
 	t.Parallel()
 	need(t, "procmail")
 	i, out := startLocal(t, map[string]string{"rc": `DEFAULT=OUT/default
+SHELL=/bin/sh
+EXT=$1
 :0
 * ^Subject: refuse
 { EXITCODE=67 HOST }
@@ -77,8 +79,8 @@ func TestProcmail(t *testing.T) {
 * ^Subject: dir
 OUT/dir/
 :0 fhw
-| /bin/sed "1,/^$/s/^Subject: /Subject: [$LOGNAME,$EXTENSION] /"
-`}, "mailbox_command = /usr/bin/procmail -a \"$EXTENSION\" DEFAULT=OUT/default -m OUT/rc", "recipient_delimiter = +")
+| /bin/sed "1,/^$/s/^Subject: /Subject: [$LOGNAME,$EXT] /"
+`}, "mailbox_command = /usr/bin/procmail -a \"$EXTENSION\" OUT/rc", "recipient_delimiter = +")
 	for _, s := range []string{"dir", "other", "refuse", "later"} {
 		send(i, localUser+"+x", s)
 	}
