@@ -14,10 +14,12 @@ The command line is that of the historic program. Options may be clustered
 -A, -c, -e, -G, -h, -L, -m, -n, -O but for requiretls, -p, -U, -x, -oX for any X but i and A, and
 -r for -f. Called as mailq or with -bp it runs mailq(1), as newaliases or with
 -bi newaliases(1). -q asks qmgr(8) to try everything that waits, -qI and a
-queue ID one message, -qR and a domain the mail for that. -bs (SMTP on standard
-input), -bv (verification) and -XV are not supported yet, and say so.
-
-Lines may end in LF or CRLF. A From, Date or Message-ID field that is missing
+queue ID one message, -qR and a domain the mail for that. -bv finds out what
+// would become of a letter to the recipients on the command line: standard input is
+// not read, nothing is delivered, and a report is mailed to the sender, as with -v. -bs
+// (SMTP on standard input) and -XV are not supported yet, and say so.
+//
+// Lines may end in LF or CRLF. A From, Date or Message-ID field that is missing
 is added; Bcc, Resent-Bcc, Return-Path and Content-Length are removed. Lines
 "From ..." at the start are dropped. An address without a domain is completed with
 myorigin. With -t recipients are those of To, Cc and Bcc, or of Resent-To,

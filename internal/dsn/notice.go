@@ -27,6 +27,8 @@ type Notice struct {
 	Delayed    bool      // Recipients wait for it, until Until at most
 	Until      time.Time // set with Delayed
 	Arrived    bool      // Recipients have the message, as far as can be known; else it did not reach them
+	Trace      bool      // with Arrived: he asked for a report whatever the servers beyond do
+	Probe      bool      // with Arrived: nothing was delivered, only looked for
 	Recipients []Recipient
 
 	// Message is the content as accepted, LF line ends. It is returned whole
@@ -44,6 +46,10 @@ const (
 	Delayed   = "delayed"
 	Delivered = "delivered"
 	Relayed   = "relayed" // to a host that sends no reports
+
+	// Of a probe, in Postfix's words.
+	Deliverable   = "deliverable"
+	Undeliverable = "undeliverable"
 )
 
 // A Recipient is one address that the message was for.
@@ -123,6 +129,8 @@ func (n *Notice) header(returned []byte) message.Header {
 
 func (n *Notice) subject() string {
 	switch {
+	case n.Trace:
+		return "Mail Delivery Status Report"
 	case n.Arrived:
 		return "Successful Mail Delivery Report"
 	case n.Delayed:

@@ -12,7 +12,10 @@ import (
 // meaning is what an Action is in plain words, before the reason.
 var meaning = map[string]string{
 	Delivered: "arrived: ",
-	Relayed:   "handed to a mail system that sends no delivery reports, so this is the last you hear unless delivery fails there: ",
+
+	Deliverable:   "mail would be taken: ",
+	Undeliverable: "mail would not be taken now: ",
+	Relayed:       "handed to a mail system that sends no delivery reports, so this is the last you hear unless delivery fails there: ",
 }
 
 // text returns the part for people.
@@ -22,6 +25,9 @@ func (n *Notice) text() []byte {
 	if n.Delayed {
 		b.WriteString("Your message has not reached the addresses below in the time that you wanted.\n" +
 			"This system goes on trying. You need not send it again.\n\n")
+	} else if n.Probe {
+		b.WriteString("You asked what would become of mail to the addresses below. Nothing was sent\n" +
+			"to them; this is what was found out.\n\n")
 	} else if n.Arrived {
 		b.WriteString("You asked to be told what becomes of your message. It is on its way or has\n" +
 			"arrived, as is said of each address below. Nothing is left for you to do.\n\n")

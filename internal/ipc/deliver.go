@@ -62,6 +62,10 @@ const (
 	Redirected = "redirected"
 )
 
+// Probe is the name in Attrs that has an agent find out whether it could deliver,
+// and deliver nothing (queue.AttrProbe).
+const Probe = "probe"
+
 // What a sender who has asked for it is told of a recipient that is Sent (RFC
 // 3464, 2.3.3).
 const (

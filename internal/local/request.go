@@ -60,5 +60,9 @@ func (a *deliverer) write(t transport, l *letter, k *task) {
 	if k.sender = l.req.Sender; act.sender != nil {
 		k.sender = *act.sender
 	}
+	if l.req.Attrs[ipc.Probe] != "" {
+		k.text = "delivers to mailbox or program"
+		return
+	}
 	k.err = act.to.deliver(a, l, k)
 }

@@ -197,7 +197,7 @@ func allowed(name, value string) bool {
 		return value == "7BIT" || value == "8BITMIME"
 	case queue.AttrRet:
 		return value == "FULL" || value == "HDRS"
-	case queue.AttrVerbose, queue.AttrRequireTLS:
+	case queue.AttrVerbose, queue.AttrProbe, queue.AttrRequireTLS:
 		return value == "yes"
 	case queue.AttrEnvID:
 		return smtp.ValidEnvID(value)

@@ -109,6 +109,9 @@ func (d *deliverer) deliver(ctx context.Context, req *agent.Request, to []*ipc.R
 	if err != nil {
 		return bounced(smtp.BadRecipientSyntax, "%v", err)
 	}
+	if req.Attrs[ipc.Probe] != "" {
+		return &command.Outcome{Status: ipc.Sent, Code: smtp.Undefined.Code(2), Text: "would be run: " + d.a.argv[0].parts[0].text}
+	}
 	head := l.head(to, time.Now())
 	p := &command.Program{
 		Args: args, Name: d.a.argv[0].parts[0].text, As: as, Env: d.env, Dir: d.dir, Chroot: d.a.chroot, Time: d.limit,

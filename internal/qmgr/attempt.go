@@ -92,6 +92,10 @@ func (s *scheduler) decide(m *message, r *recipient, transport string, res resul
 		return
 	}
 	now := s.now()
+	status := statusNames[res.outcome]
+	if m.probe() && res.outcome != untried {
+		status = m.probed(&res)
+	}
 	r.outcome, r.code, r.text, r.host, r.tried = res.outcome, res.code, res.text, res.host, now.UnixMicro()
 	r.report = res.report
 	m.left--
@@ -103,7 +107,7 @@ func (s *scheduler) decide(m *message, r *recipient, transport string, res resul
 	}
 	d := delivery{
 		transport: textOr(res.program, transport), relay: textOr(res.relay, "none"), code: res.code, text: res.text,
-		status: statusNames[res.outcome],
+		status: status,
 		before: max(m.active.UnixMicro()-m.Arrival, 0), setup: res.setup, transfer: res.transfer,
 	}
 	if d.transport == "" {

@@ -148,6 +148,8 @@ func (s *scheduler) noticeOf(m *message, rs []*recipient, id string, arrived boo
 		Size: int64(m.Content), SizeLimit: s.p.bounceSize, HeaderOnly: m.Env.Attrs[queue.AttrRet] == "HDRS" || m.Env.Attrs[queue.AttrRequireTLS] != "",
 		Recipients: make([]dsn.Recipient, len(rs)),
 	}
+	n.Probe = arrived && m.probe()
+	n.Trace = arrived && (n.Probe || m.Env.Attrs[queue.AttrVerbose] != "")
 	for i, r := range rs {
 		e := m.envelope(r)
 		n.Recipients[i] = dsn.Recipient{

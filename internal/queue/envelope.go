@@ -28,6 +28,7 @@ const (
 	AttrParent        = "parent"        // ID of the message that this one came from
 	AttrRequireTLS    = "require_tls"   // RFC 8689: yes
 	AttrVerbose       = "verbose"       // sendmail -v: report deliveries to the sender
+	AttrProbe         = "probe"         // sendmail -bv: find out, deliver nothing, report to the sender
 	AttrRet           = "dsn_ret"       // RFC 3461: FULL, HDRS
 	AttrEnvID         = "dsn_envid"     // RFC 3461, decoded xtext
 	AttrBlank         = "blank"         // ID of the blank that pickup wrote under sendmail's ID

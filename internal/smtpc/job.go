@@ -19,6 +19,8 @@ type recipient struct {
 	heard bool     // the session at hand has said something of her
 	done  bool     // has an outcome
 	why   *failure // what the last server said of her
+	// welcome is the reply to RCPT, where that is all that is asked for.
+	welcome *reply
 }
 
 // A job is one request.

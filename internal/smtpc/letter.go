@@ -68,6 +68,10 @@ func unreadable(err error) error {
 	return fmt.Errorf("the message cannot be read from the queue: %w", err)
 }
 
+// probe tells that nothing is to be delivered: what servers say of the recipients
+// is all that is wanted.
+func (m *letter) probe() bool { return m.req.Attrs[ipc.Probe] != "" }
+
 // binary tells whether the content is kept as it came, CRLF and all.
 func (m *letter) binary() bool { return m.req.Flags&queue.FlagBinary != 0 }
 

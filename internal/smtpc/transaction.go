@@ -64,6 +64,11 @@ func transact(s *session, m *letter, rs []*recipient, j judge) (again []*recipie
 	}
 	switch {
 	case t.refusal != nil:
+	case t.m.probe():
+		for _, to := range t.accepted {
+			t.judge.sent(to, to.welcome)
+		}
+		return t.again, nil // the session is in doubt, and begins anew with RSET
 	case len(t.accepted) > 0:
 		if err := t.message(); err != nil {
 			return nil, t.broken(err)
@@ -106,7 +111,7 @@ func (t *transaction) commands() []command {
 	for _, r := range t.rs {
 		cs = append(cs, command{rcptStep, t.form.rcptCommand(t.s, r), r})
 	}
-	if !t.form.chunked {
+	if !t.form.chunked && !t.m.probe() {
 		cs = append(cs, command{step: dataStep, text: "DATA"})
 	}
 	return cs
@@ -199,6 +204,7 @@ func (t *transaction) said(r *reply, step string) *failure {
 func (t *transaction) recipient(to *recipient, r *reply) {
 	switch {
 	case r.class() == 2:
+		to.welcome = r
 		t.accepted = append(t.accepted, to)
 	case full(r) && len(t.accepted) > 0:
 		t.again = append(t.again, to)

@@ -3,10 +3,12 @@ package submit
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"yubin/internal/cli"
@@ -65,7 +67,11 @@ func take(env *cli.Env, o *options, name string, d *draft) error {
 	c := env.Config
 	queueDir := config.QueueDirectory.Of(c)
 	dir := filepath.Join(queueDir, queue.DirMaildrop)
-	in := newInput(env.Stdin, o.ignoreDots)
+	source := env.Stdin
+	if o.probe {
+		source = strings.NewReader("Subject: probe\n\n") // standard input is not read
+	}
+	in := newInput(source, o.ignoreDots)
 	l, err := compose(env, o, name, in)
 	if err != nil {
 		return err
@@ -93,6 +99,14 @@ func take(env *cli.Env, o *options, name string, d *draft) error {
 		return err
 	}
 	poke(filepath.Join(queueDir, queue.DirPublic, "pickup"))
+	if o.probe || o.verbose == 1 {
+		sender := l.env.Sender
+		if sender == "" {
+			sender = nobody
+		}
+		// The letter is safe, whoever reads this.
+		fmt.Fprintf(env.Stdout, "Mail Delivery Status Report will be mailed to <%s>.\n", sender)
+	}
 	return nil
 }
 

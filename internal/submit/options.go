@@ -29,12 +29,13 @@ type options struct {
 	envID      string
 	verbose    int
 	verp       string
+	probe      bool // -bv
 }
 
 func flags(fs *pflag.FlagSet) *options {
 	o := &options{fs: fs}
 	fs.StringVarP(&o.body, "body", "B", "", "the `type` of the body: 7BIT or 8BITMIME")
-	fs.StringVarP(&o.modeLetter, "mode", "b", "m", "what to do: m submit, p list the queue, i rebuild aliases, h nothing (one `letter`)")
+	fs.StringVarP(&o.modeLetter, "mode", "b", "m", "what to do: m submit, v find out what would become of a letter, p list the queue, i rebuild aliases, h nothing (one `letter`)")
 	fs.StringVarP(&o.fullName, "full-name", "F", "", "the sender's `name`, for a From field that is added")
 	fs.StringVarP(&o.sender, "sender", "f", "", "the envelope sender; -r is the same (`address`; empty or <>: none)")
 	fs.BoolVarP(&o.ignoreDots, "ignore-dots", "i", false, "a line of a single dot does not end the letter")
@@ -56,6 +57,16 @@ func (o *options) check(env *cli.Env) error {
 	for _, s := range o.set {
 		if s == "i" {
 			o.ignoreDots = true
+		}
+	}
+	if o.probe {
+		for _, f := range []string{"recipients-from-header", "notify", "ret", "verp"} {
+			if o.fs.Changed(f) {
+				return usage("-bv goes without -t, -N, -R and -X")
+			}
+		}
+		if o.verbose > 0 {
+			return usage("-bv goes without -v: it makes a report in any case")
 		}
 	}
 	if o.body != "" && o.body != "7BIT" && o.body != "8BITMIME" {
@@ -98,6 +109,9 @@ func (o *options) attrs() map[string]string {
 	if o.verbose == 1 {
 		a[queue.AttrVerbose] = "yes"
 	}
+	if o.probe {
+		a[queue.AttrProbe] = "yes"
+	}
 	if o.requireTLS() {
 		a[queue.AttrRequireTLS] = "yes"
 	}
@@ -138,7 +152,7 @@ var modes = [...]mode{
 	{"d", true, notHere("-bd: the mail system is started by \"mailctl start\"")},
 	{"l", true, notHere("-bl: the mail system is started by \"mailctl start\"")},
 	{"s", true, notHere("-bs: SMTP on standard input is not supported yet")},
-	{"v", false, notHere("-bv: address verification is not supported yet")},
+	{"v", false, nil}, // a letter that goes nowhere
 }
 
 // mode returns what to do: the options say, or the name of the program.

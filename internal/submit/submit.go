@@ -82,6 +82,7 @@ func dispatch(ctx context.Context, env *cli.Env, o *options, m *mode, name strin
 	if m.run != nil {
 		return m.run(env, o)
 	}
+	o.probe = m.letter == "v"
 	if err := o.check(env); err != nil {
 		return err
 	}
