@@ -36,6 +36,11 @@
 // into mailboxes go to the disk as they come, and may have
 // imapd_append_size_limit octets.
 //
+// A mailbox with its folders may have a quota: the account's, quota_rule's, or that
+// of its file maildirsize (main.cf(5), users(5)). Clients see it by GETQUOTAROOT
+// INBOX, as the root "User quota". APPEND and COPY that have no room are answered NO
+// [OVERQUOTA]; MOVE within what counts needs none. Nobody sets limits by IMAP.
+//
 // # Files
 //
 // The login role opens no file. The session role opens the mailbox, a Maildir

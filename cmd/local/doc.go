@@ -73,6 +73,15 @@
 // In a private instance, as an ordinary user, it delivers to mailboxes of that
 // user alone.
 //
+// # Quota
+//
+// The limit of a mailbox is the account's (userdb_quota_rule in users(5)),
+// else quota_rule's, else the one in the mailbox's file maildirsize. A letter
+// that has no room goes back to its sender with 5.2.2 and quota_exceeded_message, or,
+// with quota_full_tempfail, waits (4.2.2). A mailbox that is not full yet takes
+// one last letter that goes up to quota_grace beyond the limit. Users of the
+// system have quota_rule's limit.
+//
 // # Standards
 //
 // RFC 3463 (enhanced status codes), RFC 5321, 4.4 (Return-Path) and 4.5.1
@@ -81,10 +90,11 @@
 // # Diagnostics
 //
 // Qmgr(8) logs what becomes of each recipient. Local logs a warning with the cause
-// and the path for every delivery that it puts off. A full disk or quota, a home
-// that is missing, a table that cannot be read and a directory that cannot be
-// written put mail off; an unknown user, a loop, a mailbox beyond mailbox_size_limit,
-// a command or file where none may stand, and a command that says so send it back.
+// and the path for every delivery that it puts off. A full disk, a home that is
+// missing, a table that cannot be read and a directory that cannot be written put
+// mail off; an unknown user, a loop, a mailbox beyond mailbox_size_limit or its
+// quota, a command or file where none may stand, and a command that says so send
+// it back.
 //
 // # Exit status
 //

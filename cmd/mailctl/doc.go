@@ -37,12 +37,17 @@
 //	    /TLS), client, since when, session process.
 //	mailctl kick USER
 //	    End the sessions of USER, as mailctl who shows him. He can log in again.
-//	mailctl route [-f SENDER] ADDRESS
-//	    Say how mail from SENDER, or from the null sender, to ADDRESS is
-//	    delivered: what each rule says that is asked, in order, then class,
-//	    transport, next hop and the rule that chose it ("by"), the service of
-//	    master.cf, and the hosts that the name servers know for the next hop;
-//	    "secure" are those that DNSSEC vouches for. Lines that begin with "waits",
+//	mailctl route [--from SENDER] ADDRESS
+//	    Say how new mail from SENDER, or from the null sender, to ADDRESS is
+//	    delivered: what each rule and table says that is asked, in order, with
+//	    the line of a text file: canonical addresses, virtual aliases, automatic
+//	    copies ("copy"), then, for each address that this one becomes, class,
+//	    transport, next hop and the rule that chose it ("by"), and the service of
+//	    master.cf. It ends in the hosts that the name servers know for the next
+//	    hop ("secure" are those that DNSSEC vouches for), or, for local(8), in
+//	    what aliases and .forward files come to: mailbox, file, command, or
+//	    another address, which is followed in its turn ("follow"). -f is short
+//	    for --from. Files are read with the rights of the caller. Lines that begin with "waits",
 //	    "goes back" or "refused" say why mail would not be delivered now; a host
 //	    that cannot be found does no harm while another one is.
 //	mailctl lookup TYPE:NAME KEY
@@ -82,6 +87,11 @@
 //	mailctl user show USER@DOMAIN
 //	    List the accounts of that file; show what any backend knows of one, but
 //	    no secret.
+//	mailctl user quota USER@DOMAIN [LIMIT...|none]
+//	    Show how much mail an account has and may have; first set it: LIMIT is a
+//	    size (500M, 2G; 0: no limit) or a rule as in quota_rule, none takes the
+//	    account's own rules away, so that those of main.cf count. Mail that is there
+//	    stays, whatever the limit.
 //	mailctl user rename USER@DOMAIN NEW@DOMAIN
 //	    Give an account another name, and move its mail along, unless the account
 //	    names a place of its own for it.

@@ -20,6 +20,7 @@ type Lookup interface {
 type Virtual struct {
 	Mailboxes  Lookup // virtual_mailbox_maps: address to path
 	UIDs, GIDs Lookup // virtual_uid_maps, virtual_gid_maps
+	Quotas     Lookup // the accounts' own rules; nil: there are none
 	Base       string // virtual_mailbox_base
 	Delimiter  string // recipient_delimiter
 	MinimumUID int    // virtual_minimum_uid
@@ -53,6 +54,10 @@ func openVirtual(c *config.Config, which func([]string) []string, options ...tab
 		}
 		*m.to = maps
 	}
+	var err error
+	if v.Quotas, err = quotas(which(config.VirtualMailboxMaps.Of(c)), options); err != nil {
+		return nil, err
+	}
 	return v, nil
 }
 
@@ -83,7 +88,10 @@ func (v *Virtual) Find(addr string) (*ipc.Account, error) {
 	if a.UID < v.MinimumUID {
 		return nil, misconfigured(nil, "the user ID %d in virtual_uid_maps is below virtual_minimum_uid (%d)", a.UID, v.MinimumUID)
 	}
-	a.GID, err = v.id("virtual_gid_maps", v.GIDs, keys)
+	if a.GID, err = v.id("virtual_gid_maps", v.GIDs, keys); err != nil {
+		return nil, err
+	}
+	a.Quota, err = v.quota(keys)
 	return a, err
 }
 

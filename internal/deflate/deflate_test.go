@@ -17,13 +17,13 @@ import (
 // texts are of every kind: none, short, repeated, random, longer than the window.
 func texts() map[string][]byte {
 	rnd := rand.New(rand.NewPCG(1, 2))
-	noise := make([]byte, 200<<10)
+	noise := make([]byte, 50<<10)
 	for i := range noise {
 		noise[i] = byte(rnd.Uint32())
 	}
-	words := bytes.Repeat([]byte("a1 UID FETCH 1:* (FLAGS BODY.PEEK[HEADER])\r\n"), 5000)
+	words := bytes.Repeat([]byte("a1 UID FETCH 1:* (FLAGS BODY.PEEK[HEADER])\r\n"), 1000)
 	return map[string][]byte{
-		"none": nil, "one": []byte("x"), "command": []byte("a NOOP\r\n"), "run": bytes.Repeat([]byte("x"), 300<<10),
+		"none": nil, "one": []byte("x"), "command": []byte("a NOOP\r\n"), "run": bytes.Repeat([]byte("x"), 70<<10),
 		"noise": noise, "words": words, "both": append(bytes.Clone(words), noise...),
 	}
 }

@@ -6,12 +6,24 @@ import (
 	"yubin/internal/smtp"
 )
 
+// A Side says whose addresses a field holds: rules of rewriting are for one of
+// them.
+type Side byte
+
+// The sides.
+const (
+	NoSide Side = iota // no addresses of people
+	Senders
+	Recipients
+)
+
 // addressFields are the fields that hold addresses of people, by name in lower
 // case.
-var addressFields = map[string]bool{
-	"from": true, "sender": true, "reply-to": true, "to": true, "cc": true, "bcc": true,
-	"resent-from": true, "resent-sender": true, "resent-reply-to": true, "resent-to": true, "resent-cc": true, "resent-bcc": true,
-	"errors-to": true, "return-receipt-to": true, "disposition-notification-to": true, "mail-followup-to": true, "apparently-to": true,
+var addressFields = map[string]Side{
+	"from": Senders, "sender": Senders, "reply-to": Senders, "errors-to": Senders, "return-receipt-to": Senders,
+	"disposition-notification-to": Senders, "mail-followup-to": Senders, "resent-from": Senders, "resent-sender": Senders,
+	"to": Recipients, "cc": Recipients, "bcc": Recipients, "apparently-to": Recipients, "resent-reply-to": Recipients,
+	"resent-to": Recipients, "resent-cc": Recipients, "resent-bcc": Recipients,
 }
 
 // Rewrite returns a header with its addresses replaced by what f gives for
@@ -40,7 +52,7 @@ type rewriter struct {
 
 func (s *rewriter) field(name []byte) {
 	s.flush()
-	s.inside = addressFields[lower(name)]
+	s.inside = addressFields[lower(name)] != NoSide
 }
 
 func (s *rewriter) data(p []byte) {
@@ -64,28 +76,105 @@ func (s *rewriter) end(bool) {
 func (s *rewriter) flush() {
 	if s.inside {
 		name, value, _ := strings.Cut(string(s.held), ":")
-		s.out = append(append(append(s.out, name...), ':'), s.value(value)...)
+		s.out = append(append(append(s.out, name...), ':'), s.rewrite(value)...)
 	}
 	s.held, s.inside = s.held[:0], false
 }
 
-// value rewrites the value of an address field.
-func (s *rewriter) value(v string) string {
-	var b strings.Builder
-	done := 0
-	p := listParser{s: v, seen: func(addr string, from, to int) {
-		if s.err != nil {
-			return
+// rewrite rewrites the value of an address field.
+func (s *rewriter) rewrite(value string) string {
+	if s.err != nil {
+		return value
+	}
+	var next string
+	next, s.err = rewriteValue(value, s.f)
+	return next
+}
+
+// qualified tells, without reading it in full, that every address of a value of the
+// usual form has a domain.
+func qualified(value []byte) bool {
+	at, open := 0, false
+	for _, c := range value {
+		switch c {
+		case '@':
+			at++
+		case '<':
+			if open || at > 0 {
+				return false
+			}
+			open = true
+		case '>':
+			if !open || at != 1 {
+				return false
+			}
+		case ',':
+			if at != 1 {
+				return false
+			}
+			at, open = 0, false
+		case '"', '(', ')', '\\', ':', ';', '[', ']':
+			return false
 		}
-		var next string
-		if next, s.err = s.f(addr); s.err != nil || next == addr {
-			return
-		}
-		b.WriteString(v[done:from])
-		b.WriteString(smtp.Quote(next))
-		done = to
-	}}
+	}
+	return at == 1
+}
+
+// maxLine is the longest line of a header, octets without its end (RFC 5322,
+// 2.1.1).
+const maxLine = 998
+
+// rewriteValue rewrites the value of an address field, but for its addresses octet
+// by octet. Where that makes a line too long, the line is folded in front of the
+// address: white space may stand there (RFC 5322, 3.4.1).
+func rewriteValue(v string, f func(addr string) (string, error)) (string, error) {
+	e := valueEditor{value: v, f: f}
+	p := listParser{s: v, seen: e.seen}
 	p.all()
-	b.WriteString(v[done:])
-	return b.String()
+	if e.done == 0 || e.err != nil {
+		return v, e.err
+	}
+	e.out.WriteString(v[e.done:])
+	return e.out.String(), nil
+}
+
+// A valueEditor is told of the addresses of a value in the order in which they
+// stand there.
+type valueEditor struct {
+	value string
+	f     func(string) (string, error)
+	out   strings.Builder
+	done  int // how much of value is in out
+	line  int // where the last line of out begins in it
+	err   error
+}
+
+func (e *valueEditor) seen(addr string, from, to int) {
+	if e.err != nil {
+		return
+	}
+	next, err := e.f(addr)
+	if err != nil || next == addr {
+		e.err = err
+		return
+	}
+	e.put(e.value[e.done:from])
+	next = smtp.Quote(next)
+	rest := len(e.value) - to
+	if i := strings.IndexByte(e.value[to:min(len(e.value), to+maxLine)], '\n'); i >= 0 {
+		rest = i
+	}
+	// The field's name stands in the first line, too.
+	if column := e.out.Len() - e.line; column > 1 && maxName+column+len(next)+min(rest, maxLine) > maxLine {
+		e.put("\n\t")
+	}
+	e.put(next)
+	e.done = to
+}
+
+func (e *valueEditor) put(text string) {
+	if i := strings.LastIndexByte(text, '\n'); i >= 0 {
+		e.line = e.out.Len() + i + 1
+	}
+	e.out.WriteString(text)
 }

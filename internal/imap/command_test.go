@@ -20,6 +20,10 @@ var parsers = map[string]func(*Decoder) any{
 	"LSUB":   func(d *Decoder) any { return d.LSub() },
 	"STATUS": func(d *Decoder) any { return d.StatusItems() },
 	"NOTIFY": func(d *Decoder) any { return d.Notify() },
+	"SETQUOTA": func(d *Decoder) any {
+		root, limits := d.SetQuota()
+		return fmt.Sprintf("%q %v", root, limits)
+	},
 }
 
 // parse reads one command line.
@@ -34,6 +38,12 @@ func parse(line string) (any, error) {
 
 func TestCommands(t *testing.T) {
 	for _, c := range []struct{ line, want string }{
+		{`SETQUOTA "User quota" (STORAGE 512 message 5)`, `"User quota" [{STORAGE 512} {MESSAGE 5}]`},
+		{`SETQUOTA "" ()`, `"" []`},
+		{`SETQUOTA "" (STORAGE)`, ""},
+		{`SETQUOTA "" (STORAGE -1)`, ""},
+		{`SETQUOTA "" (STORAGE 9223372036854775808)`, ""},
+		{`SETQUOTA ""`, ""},
 		{"FETCH 1:* FAST", "{Set:{Saved:false Ranges:[{First:1 Last:0}]} Items:[FLAGS INTERNALDATE RFC822.SIZE] ChangedSince:0 Vanished:false}"},
 		{"FETCH 1 (UID FLAGS)", "{Set:{Saved:false Ranges:[{First:1 Last:1}]} Items:[UID FLAGS] ChangedSince:0 Vanished:false}"},
 		{"FETCH 2 BODY[]", "Items:[BODY[[]]"},
@@ -178,7 +188,7 @@ func FuzzCommands(f *testing.F) {
 		"SEARCH RETURN (MIN) CHARSET x OR (NOT 1 UID 2:*) SUBJECT {3+}\r\nabc MODSEQ \"a\" all 1\r\n",
 		"SORT (REVERSE DATE) UTF-8 ALL\r\n", "THREAD REFS UTF-8 ALL\r\n", "STORE $ (UNCHANGEDSINCE 1) +FLAGS.SILENT (\\Seen a)\r\n",
 		"SELECT a (QRESYNC (1 2 3:4 (5 6)))\r\n", "CREATE a (USE (\\Sent))\r\n",
-		"LIST (SUBSCRIBED) \"\" (a b) RETURN (STATUS (MESSAGES))\r\n", "NOTIFY SET STATUS (SELECTED (MessageNew (UID)))\r\n",
+		"SETQUOTA \"\" (STORAGE 1)\r\n", "LIST (SUBSCRIBED) \"\" (a b) RETURN (STATUS (MESSAGES))\r\n", "NOTIFY SET STATUS (SELECTED (MessageNew (UID)))\r\n",
 	} {
 		f.Add(s)
 	}

@@ -14,6 +14,7 @@
 //	url.go       URLs of messages (RFC 5092)
 //	fetch.go     FETCH (RFC 3516, 7162, 8474, 8514, 8970)
 //	search.go    SEARCH, SORT, THREAD (RFC 4731, 5182, 5256, 5032, 7162)
+//	quota.go     SETQUOTA (RFC 9208)
 //	notify.go    NOTIFY (RFC 5465)
 //	encoder.go   responses
 //

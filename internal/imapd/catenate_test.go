@@ -74,16 +74,16 @@ var catenations = []struct{ name, text string }{
 		C+ a\0b
 		C: )
 		S: k NO [UNKNOWN-CTE] A message with NUL octets is not taken.
-		C: l APPEND INBOX CATENATE (TEXT {1048000+}
+		C: l APPEND INBOX CATENATE (TEXT {9500+}
 		C+ HUGE0
 		C:  TEXT {1000}
-		S: l NO [TOOBIG] A message may have 1048576 octets.
-		C: m APPEND INBOX CATENATE (TEXT {1048500+}
+		S: l NO [TOOBIG] A message may have 10000 octets.
+		C: m APPEND INBOX CATENATE (TEXT {9950+}
 		C+ HUGE5
 		C:  URL "/INBOX/;UID=1" TEXT {3+}
 		C: x
 		C: )
-		S: m NO [TOOBIG] A message may have 1048576 octets.
+		S: m NO [TOOBIG] A message may have 10000 octets.
 		C: n APPEND INBOX CATENATE (UTF8 (~{3+}
 		C: abc))
 		S: n BAD Expected TEXT or URL
@@ -163,6 +163,7 @@ func TestCatenate(t *testing.T) {
 		t.Run(d.name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
+			r.srv.appendLimit = 10000
 			r.deliver("", "1.h", mixed)
 			u := r.connect()
 			var validity string
@@ -170,7 +171,7 @@ func TestCatenate(t *testing.T) {
 				fmt.Sscanf(l, "* STATUS INBOX (UIDVALIDITY %s", &validity)
 			}
 			u.play(strings.NewReplacer("VALIDITY", strings.TrimSuffix(validity, ")"),
-				"HUGE0", strings.Repeat("x", 1048000), "HUGE5", strings.Repeat("x", 1048500)).Replace(d.text))
+				"HUGE0", strings.Repeat("x", 9500), "HUGE5", strings.Repeat("x", 9950)).Replace(d.text))
 			// Nothing is left in tmp/.
 			if files, _ := filepath.Glob(filepath.Join(r.dir, "tmp", "*")); len(files) > 0 {
 				t.Errorf("in tmp/: %v", files)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"yubin/internal/imap"
 	"yubin/internal/mailbox"
@@ -83,8 +84,13 @@ func (v *visit) receiveText(a *mailbox.Append, at mailbox.Attributes) error {
 	case text.Size > v.srv.appendLimit:
 		return v.tooBig()
 	}
+	if err := a.Room(text.Size); err != nil {
+		return v.failed("append", err)
+	}
 	l := text.Accept()
+	v.Bound(time.Time{}) // a long text may take long
 	err := a.Message(noNUL{l}, at)
+	v.hurry()
 	if lost := v.d.Err(); lost != nil {
 		return lost // the client is gone
 	}
@@ -142,7 +148,7 @@ func (c *copied) code() string {
 }
 
 // copyTo reads the arguments of COPY or MOVE and copies.
-func (v *visit) copyTo() (c copied, err error) {
+func (v *visit) copyTo(moving bool) (c copied, err error) {
 	v.d.SP()
 	set := v.d.Set()
 	v.d.SP()
@@ -160,7 +166,7 @@ func (v *visit) copyTo() (c copied, err error) {
 		return c, err
 	}
 	for range 10 {
-		c, err = v.copyNumbers(numbers, name)
+		c, err = v.copyNumbers(numbers, name, moving)
 		if !errors.Is(err, mailbox.ErrGone) || !v.cmd.uid {
 			break
 		}
@@ -180,10 +186,13 @@ func (v *visit) copyTo() (c copied, err error) {
 }
 
 // copyNumbers copies messages. ErrGone: one was removed meanwhile.
-func (v *visit) copyNumbers(numbers []imap.Range, name string) (c copied, err error) {
+func (v *visit) copyNumbers(numbers []imap.Range, name string, moving bool) (c copied, err error) {
 	a, err := v.tree.Append(name)
 	if err != nil {
 		return c, err
+	}
+	if moving {
+		a.Moving()
 	}
 	err = each(numbers, func(i int) error {
 		err := mailbox.ErrGone
@@ -220,7 +229,7 @@ func (v *visit) isTrash(name string) bool {
 
 // copy is COPY (RFC 9051, 6.4.7).
 func (v *visit) copy(context.Context) (reply, error) {
-	c, err := v.copyTo()
+	c, err := v.copyTo(false)
 	return reply{code: c.code()}, err
 }
 
@@ -229,7 +238,7 @@ func (v *visit) move(context.Context) (reply, error) {
 	if v.box.readOnly {
 		return reply{}, no("READ-ONLY", "Mailbox is read-only.")
 	}
-	c, err := v.copyTo()
+	c, err := v.copyTo(true)
 	if err != nil || len(c.from) == 0 {
 		return reply{}, err
 	}

@@ -3,6 +3,7 @@ package imapd
 import (
 	"errors"
 	"io"
+	"time"
 
 	"yubin/internal/imap"
 	"yubin/internal/imapmime"
@@ -59,6 +60,7 @@ func (c *catenation) Read(p []byte) (int, error) {
 		n, err := c.part.Read(p)
 		c.empty = c.empty && n == 0
 		if err == io.EOF {
+			c.hurry()
 			if err = nil; c.end != nil {
 				c.end()
 				err = c.d.Err()
@@ -103,6 +105,7 @@ func (c *catenation) next() error {
 	}
 	c.left -= text.Size
 	c.part = noNUL{text.Accept()}
+	c.Bound(time.Time{}) // a long text may take long
 	return c.d.Err()
 }
 

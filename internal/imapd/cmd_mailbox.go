@@ -123,6 +123,7 @@ func (v *visit) emptyInbox(to string) error {
 	if err != nil {
 		return err
 	}
+	a.Moving()
 	s := view.Snapshot()
 	var uids []uint32
 	for i := range s.Len() {

@@ -94,11 +94,14 @@ func (v *visit) addGroup(n *notify, g *imap.NotifyGroup) error {
 		v.d.Fail("FETCH items are for the selected mailbox")
 		return v.d.Err()
 	}
-	for i, sent := range g.Mailboxes {
-		if g.Mailboxes[i], err = v.name(sent); err != nil {
-			return err
+	// A name that cannot be one is of a mailbox that is not there (3.1).
+	var known []string
+	for _, sent := range g.Mailboxes {
+		if name, err := v.name(sent); err == nil {
+			known = append(known, strings.TrimSuffix(name, "/"))
 		}
 	}
+	g.Mailboxes = known
 	n.groups = append(n.groups, group{*g, set})
 	return nil
 }

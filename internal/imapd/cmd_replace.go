@@ -40,6 +40,7 @@ func (v *visit) replace(context.Context) (reply, error) {
 	if err != nil {
 		return reply{}, v.tryCreate("replace in "+name, err)
 	}
+	a.InPlaceOf(b.view, b.snap.Message(old).UID)
 	if err := v.receiveOne(a); err != nil {
 		a.Abort()
 		return reply{}, err

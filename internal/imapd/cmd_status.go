@@ -97,6 +97,7 @@ var statusItems = map[string]func(*visit, *mailbox.View) (uint64, error){
 		}
 		return total, err
 	},
+	imap.StatusDeletedStorage: deletedStorage,
 	imap.StatusHighestModSeq: func(_ *visit, w *mailbox.View) (uint64, error) {
 		return w.Snapshot().HighestModSeq(), nil
 	},

@@ -58,6 +58,10 @@ func commands() map[string]*command {
 		"NOTIFY":      {run: (*visit).setNotify, done: "Notify completed.", asks: true},
 		"COMPRESS":    {run: (*visit).compress, done: "DEFLATE active."},
 
+		"GETQUOTA":     {run: (*visit).getQuota, done: "Getquota completed."},
+		"GETQUOTAROOT": {run: (*visit).getQuotaRoot, done: "Getquotaroot completed."},
+		"SETQUOTA":     {run: (*visit).setQuota},
+
 		"CHECK":    {run: (*visit).check, in: selected, done: "Check completed.", asks: true},
 		"CLOSE":    {run: (*visit).closeBox, in: selected, done: "Close completed."},
 		"UNSELECT": {run: (*visit).unselect, in: selected, done: "Unselect completed."},

@@ -165,8 +165,7 @@ func TestPipelining(t *testing.T) {
 }
 
 // Who takes nothing of what he asked for, asks for everything of a large mailbox,
-// or dribbles, keeps nobody else from being served, holds little memory, and is
-// given up when his time is over.
+// or dribbles, keeps nobody else from being served, and holds little memory.
 func TestNeverReads(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -213,11 +212,42 @@ func TestNeverReads(t *testing.T) {
 	if each := (int64(after.HeapAlloc) - int64(before.HeapAlloc)) / bad; each > 1<<20 {
 		t.Errorf("each holds %d octets", each)
 	}
+}
+
+// Who takes nothing is given up.
+func TestTakesNothing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
 	r.srv.timeout = 200 * time.Millisecond
+	r.deliver("", "1.h", letter)
 	u := r.connect()
 	u.cmd("SELECT INBOX")
-	u.send("a FETCH 1:* BODY.PEEK[]\r\n")
+	u.send("a FETCH 1 (" + strings.Repeat("BODY.PEEK[] ", 500) + "UID)\r\n")
 	waitEnd(t, u)
+}
+
+// Who dribbles a command has no more time for it than another.
+func TestDribbles(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.srv.timeout = 300 * time.Millisecond
+	u := r.connect()
+	start := time.Now()
+	for {
+		u.c.SetDeadline(time.Now().Add(10 * time.Second))
+		if _, err := u.c.Write([]byte("a")); err != nil {
+			break
+		}
+		if time.Since(start) > 10*time.Second {
+			t.Fatal("the session goes on")
+		}
+		select {
+		case <-t.Context().Done():
+		case <-time.After(20 * time.Millisecond):
+		}
+		u.c.SetReadDeadline(time.Now().Add(time.Millisecond))
+		u.in.ReadString('\n') // BYE
+	}
 }
 
 // waitEnd waits until the server has given a client up who reads nothing.

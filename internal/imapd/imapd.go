@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"yubin/internal/account"
 	"yubin/internal/cli"
 	"yubin/internal/config"
 	"yubin/internal/durable"
@@ -22,7 +23,8 @@ import (
 // Command is imapd(8).
 var Command = &cli.Command{
 	Name: "imapd", Section: 8,
-	Params: slices.Concat(login.Params, session.Params, servertls.Params("imapd"), []*config.Def{
+	Params: slices.Concat(login.Params, session.Params, servertls.Params("imapd"), account.QuotaParams, []*config.Def{
+		config.QuotaExceededMessage.Def,
 		config.ImapdDisablePlaintextAuth.Def, config.ImapdLoginTimeout.Def, config.ImapdTimeout.Def, config.ImapdHardErrorLimit.Def,
 		config.ImapdCommandSizeLimit.Def, config.ImapdNestingLimit.Def, config.ImapdAppendSizeLimit.Def,
 		config.ImapdMimeNestingLimit.Def, config.ImapdMimePartsLimit.Def, config.ImapdFieldSizeLimit.Def, config.ImapdHeaderSizeLimit.Def,
@@ -42,7 +44,11 @@ var Command = &cli.Command{
 
 // serveSessions is the session role.
 func serveSessions(ctx context.Context, env *cli.Env) error {
-	store := mailbox.New(mailbox.Options{Flush: durable.New(durable.Options{}), Warn: session.Warn(env)})
+	rules, err := account.Quota(env.Config)
+	if err != nil {
+		return &cli.Status{Code: cli.ExConfig, Err: err}
+	}
+	store := mailbox.New(mailbox.Options{Flush: durable.New(durable.Options{}), Warn: session.Warn(env), Quota: rules})
 	defer store.Close()
 	srv := newServer(env.Config, store)
 	return session.Run(ctx, env, session.Handler{
@@ -58,7 +64,8 @@ func newServer(c *config.Config, store *mailbox.Store) *server {
 		store: store, timeout: config.ImapdTimeout.Of(c), hardErrors: config.ImapdHardErrorLimit.Of(c),
 		limits:      imap.Limits{Command: command, Literal: command, Nesting: config.ImapdNestingLimit.Of(c)},
 		appendLimit: config.ImapdAppendSizeLimit.Of(c), stillHere: config.ImapdIdleNotifyInterval.Of(c),
-		commands: commands(), mime: mimeLimits(c), crew: newCrew(),
+		overQuota: config.QuotaExceededMessage.Of(c),
+		commands:  commands(), mime: mimeLimits(c), crew: newCrew(),
 	}
 }
 

@@ -1,12 +1,14 @@
 package imapd
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"yubin/internal/imap"
 	"yubin/internal/mailbox"
@@ -31,7 +33,8 @@ type notify struct {
 	mu       sync.Mutex // guards what follows
 	stirred  map[*notified]bool
 	recent   map[*notified]bool // stirred not long ago
-	restless bool               // names have changed
+	restless time.Time          // when names began to change; zero: they did not
+	ripe     bool               // they have stopped
 }
 
 // A selection is what is told of the selected mailbox.
@@ -81,9 +84,7 @@ func (n *notify) begin(v *visit, status bool) error {
 	}
 	n.boxes, n.stirred, n.recent = map[string]*notified{}, map[*notified]bool{}, map[*notified]bool{}
 	n.stop = v.tree.WatchNames(func() {
-		n.mu.Lock()
-		n.restless = true
-		n.mu.Unlock()
+		n.fret(false)
 		v.Wake()
 	})
 	var err error
@@ -157,7 +158,7 @@ func (n *notify) follow(v *visit, first bool) error {
 		if set == 0 {
 			continue
 		}
-		if len(n.boxes) == maxNotified {
+		if len(n.boxes) == cmp.Or(v.srv.notified, maxNotified) {
 			return errTooMany
 		}
 		if err := n.watch(v, &notified{name: name, events: set, id: id}, first); err != nil {
@@ -170,6 +171,15 @@ func (n *notify) follow(v *visit, first bool) error {
 func (n *notify) drop(name string) {
 	n.boxes[name].stop()
 	delete(n.boxes, name)
+}
+
+// fret has names looked at: now, or when they have stopped changing.
+func (n *notify) fret(now bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.restless.IsZero() {
+		n.restless, n.ripe = time.Now(), now
+	}
 }
 
 // stir has a mailbox looked at.
@@ -346,7 +356,9 @@ func (n *notify) lookAgain() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	maps.Copy(n.stirred, n.recent)
-	n.restless = n.restless || n.names.recent
+	if n.ripe = true; n.restless.IsZero() && n.names.recent {
+		n.restless = time.Now()
+	}
 }
 
 // settle is lookAgain for the last time.
@@ -371,7 +383,7 @@ func (n *notify) lookAtAll() {
 	for _, b := range n.boxes {
 		n.stirred[b] = true
 	}
-	n.restless = true
+	n.restless, n.ripe = time.Now(), true
 }
 
 // leave is the end of a selected mailbox: what its client was told is known.

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"yubin/internal/imap"
 	"yubin/internal/mailbox"
@@ -42,19 +43,30 @@ func (n *notify) knowNames(v *visit) {
 		return // it is told then
 	}
 	n.names = now
+	if n.follow(v, false) != nil {
+		n.fret(true) // somebody has to hear it
+	}
+}
+
+// settling is how long names may go on changing before they are looked at all
+// the same: a mailbox is renamed with those below it one by one.
+const settling = 200 * time.Millisecond
+
+// ready tells whether names are to be looked at, and forgets it.
+func (n *notify) ready() bool {
 	n.mu.Lock()
-	n.restless = true // mailboxes may be new
-	n.mu.Unlock()
+	defer n.mu.Unlock()
+	if n.restless.IsZero() || !n.ripe && time.Since(n.restless) < settling {
+		return false
+	}
+	n.restless, n.ripe = time.Time{}, false
+	return true
 }
 
 // sayNames tells which names have come, gone, or are subscribed now, and
 // watches what there is.
 func (n *notify) sayNames(v *visit) error {
-	n.mu.Lock()
-	restless := n.restless
-	n.restless = false
-	n.mu.Unlock()
-	if !restless {
+	if !n.ready() {
 		return nil
 	}
 	now, err := v.lookAtNames()

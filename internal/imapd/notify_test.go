@@ -2,8 +2,10 @@ package imapd
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -135,7 +137,7 @@ func TestNotifyOthers(t *testing.T) {
 	other.cmd("SUBSCRIBE Work")
 	u.cmd("SELECT INBOX")
 	u.play(`
-		C: a NOTIFY SET STATUS (SELECTED (MessageNew MessageExpunge)) (SUBTREE Lists (MessageNew MessageExpunge FlagChange)) (SUBSCRIBED (MessageNew MessageExpunge)) (MAILBOXES (Lists/b nowhere) NONE)
+		C: a NOTIFY SET STATUS (SELECTED (MessageNew MessageExpunge)) (SUBTREE Lists (MessageNew MessageExpunge FlagChange)) (SUBSCRIBED (MessageNew MessageExpunge SubscriptionChange)) (MAILBOXES (Lists/b nowhere) NONE)
 		S: * STATUS Lists (MESSAGES 1 UIDNEXT 2 UIDVALIDITY ... UNSEEN 1 HIGHESTMODSEQ ...)
 		S: * STATUS Lists/a (MESSAGES 1 UIDNEXT 2 UIDVALIDITY ... UNSEEN 1 HIGHESTMODSEQ ...)
 		S: * STATUS Work (MESSAGES 1 UIDNEXT 2 UIDVALIDITY ...)
@@ -173,6 +175,7 @@ func TestNotifyOthers(t *testing.T) {
 	u.play("S: * STATUS Lists/a (MESSAGES 5 UIDNEXT 7 UIDVALIDITY ... UNSEEN 5)")
 	// Who is no longer subscribed is no longer told of.
 	other.cmd("UNSUBSCRIBE Work")
+	u.play(`S: * LIST (\HasNoChildren) "/" Work`)
 	r.deliver(".Work", "3.h", letter)
 	u.quiet()
 }
@@ -281,4 +284,113 @@ func TestPushTimes(t *testing.T) {
 		}
 	}
 	t.Logf("30 letters in a burst, the last told %v after the first came", time.Since(start))
+}
+
+// More mailboxes than are watched are refused, or end what is told when they
+// become so many.
+func TestNotifyOverflow(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.srv.notified = 3
+	other := r.connect()
+	other.cmd("CREATE a")
+	other.cmd("CREATE b")
+	u := r.connect()
+	u.play("C: a NOTIFY SET (SELECTED (MessageNew MessageExpunge)) (PERSONAL (MessageNew MessageExpunge))\nS: a OK ...")
+	other.cmd("CREATE c")
+	u.play("S: * OK [NOTIFICATIONOVERFLOW] Too many mailboxes: no more is told.")
+	r.deliver(".a", "1.h", letter)
+	u.quiet()
+	u.play("C: b NOTIFY SET (PERSONAL (MessageNew MessageExpunge))\nS: b NO [NOTIFICATIONOVERFLOW] At most 4096 mailboxes are watched.")
+	u.play("C: c NOTIFY SET (MAILBOXES (a b) (MessageNew MessageExpunge))\nS: c OK ...")
+	r.deliver(".a", "2.h", letter)
+	u.play("S: * STATUS a (MESSAGES 2 ...)")
+}
+
+// What a client makes of what NOTIFY tells it, without asking for anything, is
+// what is there, whatever others do.
+func TestNotifyModel(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.deliver("", "0.h", letter)
+	u, other := r.connect(), r.connect()
+	u.cmd("SELECT INBOX")
+	other.cmd("SELECT INBOX")
+	u.play("C: a NOTIFY SET (SELECTED (MessageNew (UID FLAGS) MessageExpunge FlagChange))\nS: a OK ...")
+	m := &passive{list: []string{"? ?"}}
+	heard := make(chan bool)
+	go func() {
+		defer close(heard)
+		for {
+			l := u.line()
+			if strings.HasPrefix(l, "z OK") || strings.HasPrefix(l, "ended") {
+				return
+			}
+			m.hear(t, l)
+		}
+	}()
+	rnd := rand.New(rand.NewPCG(3, 4))
+	for n := range 300 {
+		switch rnd.IntN(6) {
+		case 0, 1:
+			r.deliver("", fmt.Sprintf("%d.h", n+1), letter)
+		case 2:
+			other.cmd("APPEND INBOX {8+}\r\nA: b\r\n\r\n")
+		case 3:
+			other.cmd(`UID STORE %d:%d +FLAGS (\Flagged)`, 1+rnd.IntN(n+1), 1+rnd.IntN(n+1))
+		case 4:
+			other.cmd(`UID STORE %d:* +FLAGS (\Deleted)`, n+1)
+		default:
+			other.cmd("EXPUNGE")
+		}
+	}
+	other.cmd("NOOP")
+	u.send("z NOOP\r\n")
+	<-heard
+	var want []string
+	for _, l := range u.cmd("UID FETCH 1:* (UID FLAGS)") {
+		if f := uidFlags.FindStringSubmatch(l); f != nil {
+			want = append(want, f[2]+" "+bare(f[3]))
+		}
+	}
+	if len(m.list) > 0 && m.list[0] == "? ?" {
+		m.list[0] = want[0] // it was never asked for
+	}
+	if got := strings.Join(m.list, "; "); got != strings.Join(want, "; ") {
+		t.Errorf("the client knows %s\nand there is %s", got, strings.Join(want, "; "))
+	}
+}
+
+var uidFlags = regexp.MustCompile(`^\* (\d+) FETCH \(UID (\d+) FLAGS \(([^)]*)\)`)
+
+func bare(flags string) string {
+	return strings.Join(strings.Fields(strings.ReplaceAll(flags, `\Recent`, "")), " ")
+}
+
+// A passive client has messages as "UID flags".
+type passive struct{ list []string }
+
+func (m *passive) hear(t *testing.T, l string) {
+	var n int
+	var what string
+	fmt.Sscanf(l, "* %d %s", &n, &what)
+	switch what {
+	case "EXISTS":
+		for len(m.list) < n {
+			m.list = append(m.list, "new")
+		}
+	case "EXPUNGE":
+		if n < 1 || n > len(m.list) {
+			t.Errorf("%s with %d messages", l, len(m.list))
+			return
+		}
+		m.list = append(m.list[:n-1], m.list[n:]...)
+	case "FETCH":
+		f := uidFlags.FindStringSubmatch(l)
+		if f == nil || n < 1 || n > len(m.list) {
+			t.Errorf("%s with %d messages", l, len(m.list))
+			return
+		}
+		m.list[n-1] = f[2] + " " + bare(f[3])
+	}
 }

@@ -45,6 +45,9 @@ var refusals = []struct {
 // failed is the answer to a failure in the mailbox; one that nobody foresaw is
 // logged.
 func (v *visit) failed(what string, err error) error {
+	if errors.Is(err, mailbox.ErrQuota) {
+		return no("OVERQUOTA", v.srv.overQuota)
+	}
 	for _, r := range refusals {
 		if errors.Is(err, r.err) {
 			return no(r.code, r.text)

@@ -19,9 +19,11 @@ type server struct {
 	hardErrors  int
 	limits      imap.Limits
 	appendLimit int64
+	overQuota   string // what a client is told when its mailbox is full
 	mime        mimescan.Limits
 	crew        *crew
 	commands    map[string]*command
+	notified    int // in place of maxNotified, in tests
 }
 
 // serve is the handler of a session.

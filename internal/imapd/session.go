@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"yubin/internal/imap"
 	"yubin/internal/mailbox"
@@ -114,6 +115,11 @@ func (v *visit) lost(ctx context.Context, err error) {
 
 // step reads a command and answers it.
 func (v *visit) step(ctx context.Context) error {
+	if _, err := v.Peek(); err != nil {
+		return err
+	}
+	v.hurry()
+	defer v.Bound(time.Time{})
 	v.d.Begin()
 	v.cmd = nil
 	v.tag = v.d.Tag()
@@ -155,6 +161,10 @@ func (v *visit) step(ctx context.Context) error {
 	v.then = nil
 	return then()
 }
+
+// hurry bounds the wait for the rest of a command: who dribbles has no more
+// time than another.
+func (v *visit) hurry() { v.Bound(time.Now().Add(v.srv.timeout)) }
 
 // perform runs the command called name.
 func (v *visit) perform(ctx context.Context, name string) (reply, error) {

@@ -15,6 +15,7 @@ var again = []time.Duration{30 * time.Millisecond, 1100 * time.Millisecond}
 // told now and then, so that it knows that somebody is there; or "".
 func (v *visit) vigil(word string, tell func() error) error {
 	v.out = nil
+	v.Bound(time.Time{})
 	looks := again
 	end, next := time.Now().Add(v.srv.timeout), time.Now().Add(v.srv.stillHere)
 	for !v.over {

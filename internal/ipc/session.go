@@ -29,7 +29,7 @@ type Account struct {
 	Beneath   bool     `json:"beneath,omitempty"`   // links out of Base are errors
 	Owned     bool     `json:"owned,omitempty"`     // the mailbox's directories must be UID's: others may write into Base
 	Addresses []string `json:"addresses,omitempty"` // envelope addresses that are the user's own
-	Quota     string   `json:"quota,omitempty"`     // Dovecot's quota_rule, "" none
+	Quota     string   `json:"quota,omitempty"`     // rules like quota_rule, one a line; "" none
 }
 
 // A SessionAck is said by the session process on the descriptor that came with

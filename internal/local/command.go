@@ -25,8 +25,8 @@ import (
 var Command = &cli.Command{
 	Name: "local", Section: 8,
 	Params: slices.Concat([]*config.Def{
-		config.Myhostname.Def, config.MailOwner.Def, config.FlushSlow.Def,
-	}, deliveryParams, account.PlaceParams, account.VirtualParams, nss.Params(), service.Params),
+		config.Myhostname.Def, config.MailOwner.Def, config.FlushSlow.Def, config.QuotaFullTempfail.Def, config.QuotaExceededMessage.Def,
+	}, deliveryParams, account.QuotaParams, account.PlaceParams, account.VirtualParams, nss.Params(), service.Params),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		o := service.Flags(fs)
 		return func(ctx context.Context, env *cli.Env) error {
@@ -77,8 +77,12 @@ func newServer(ending context.Context, s *service.Service) (*agent.Server, error
 	if err != nil {
 		return nil, err
 	}
+	quota, err := newQuotas(c)
+	if err != nil {
+		return nil, err
+	}
 	a := newDeliverer(&deliverer{
-		log: s.Log, host: config.Myhostname.Of(c), transports: transports, ids: ids,
+		log: s.Log, quota: quota, host: config.Myhostname.Of(c), transports: transports, ids: ids,
 		boxes: maildir.NewBoxes(boxBudget(files.Cur)), open: newBudget(descriptorBudget(files.Cur, workers)),
 		delivered: words(config.PrependDeliveredHeader.Of(c)), sync: (*os.File).Sync, ending: ending,
 	}, workers, durable.New(durable.Options{Slow: config.FlushSlow.Of(c)}))

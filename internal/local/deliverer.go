@@ -42,6 +42,7 @@ type deliverer struct {
 	transports map[string]transport // by ipc.Request.Transport
 	ids        *switcher
 	boxes      *maildir.Boxes
+	quota      quotas
 	open       *budget // descriptors
 	crew       *crew
 	finish     *finisher

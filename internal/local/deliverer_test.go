@@ -316,7 +316,7 @@ func TestBudget(t *testing.T) {
 	if b.free != 6 {
 		t.Errorf("free: %d, want 6", b.free)
 	}
-	for limit, want := range map[uint64]int{64: filesPerRequest + filesPerRecipient, 1024: 1024 - 64 - 400 - 3*85, 1 << 60: 1<<20 - 464 - 3*256} {
+	for limit, want := range map[uint64]int{64: filesPerRequest + filesPerRecipient, 1024: 1024 - 64 - 400 - 4*64, 1 << 60: 1<<20 - 464 - 4*256} {
 		if n := descriptorBudget(limit, 100); n != want {
 			t.Errorf("of %d descriptors %d, want %d", limit, n, want)
 		}

@@ -50,7 +50,7 @@ func (f finder) find(_ *letter, r *ipc.Recipient) (*action, error) {
 func into(dir string) finder {
 	return func(r *ipc.Recipient) (*mailbox, []ipc.Result, error) {
 		user, _, _ := strings.Cut(r.Address, "@")
-		return &mailbox{maildir.Place{Base: dir, Path: user + "/Maildir/"}, self(), 0}, nil, nil
+		return &mailbox{place: maildir.Place{Base: dir, Path: user + "/Maildir/"}, as: self()}, nil, nil
 	}
 }
 

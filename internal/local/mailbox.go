@@ -18,6 +18,9 @@ type mailbox struct {
 	place maildir.Place
 	as    identity
 	limit int64 // octets of a message; 0: none
+	// quota are the account's own rules; nil: no account's mailbox, which has the limit
+	// that it names itself.
+	quota *string
 }
 
 func (b *mailbox) deliver(a *deliverer, l *letter, k *task) error {
@@ -29,6 +32,9 @@ func (b *mailbox) deliver(a *deliverer, l *letter, k *task) error {
 		return err
 	}
 	m := l.file(k.r, a.host, header)
+	if m.Quota, err = a.quota.of(b); err != nil {
+		return err
+	}
 	place := b.place
 	place.UID, place.GID = b.as.uid, b.as.gid
 	err = a.ids.do(b.as, func() (err error) {
@@ -36,7 +42,7 @@ func (b *mailbox) deliver(a *deliverer, l *letter, k *task) error {
 		return err
 	})
 	if err != nil {
-		return mailboxFailure(err)
+		return a.quota.failure(err)
 	}
 	k.text = "delivered to maildir"
 	return nil
@@ -136,6 +142,6 @@ func (lim *limits) named(file string, as identity) target {
 func mailboxOf(a *ipc.Account, limit int64) *mailbox {
 	return &mailbox{
 		maildir.Place{Base: a.Base, Path: a.Mailbox, Beneath: a.Beneath, Owned: a.Owned, Owner: a.UID},
-		identity{a.UID, a.GID}, limit,
+		identity{a.UID, a.GID}, limit, &a.Quota,
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"yubin/internal/durable"
+	"yubin/internal/quota"
 )
 
 // An Append puts messages into a folder, all or none. It is one goroutine's;
@@ -20,6 +21,7 @@ type Append struct {
 	view  *View
 	tmp   *dir
 	files []appended
+	quota appendQuota
 }
 
 // appended is a message that lies in tmp/.
@@ -30,6 +32,8 @@ type appended struct {
 	words  []string
 	file   *os.File
 	octets int64
+	stored int64   // octets of the file
+	within bool    // it moves from a folder that counts
 	ext    string  // for the uidlist
 	from   *source // it lies in another folder still, not in tmp/
 	tries  int     // to find it there again
@@ -54,7 +58,7 @@ func (t *Tree) Append(name string) (*Append, error) {
 		v.Close()
 		return nil, err
 	}
-	return &Append{f: v.f, view: v, tmp: tmp}, nil
+	return &Append{f: v.f, view: v, tmp: tmp, quota: appendQuota{of: t.quota, rules: t.rules, folder: ruled(name)}}, nil
 }
 
 // Message takes one message from r, whose lines end in CRLF or LF, to its end.
@@ -88,7 +92,7 @@ func (a *Append) take(r io.Reader, at Attributes) (m appended, err error) {
 		err = unix.UtimesNanoAt(a.tmp.fd(), base, []unix.Timespec{ts, ts}, unix.AT_SYMLINK_NOFOLLOW)
 	}
 	m.base = fmt.Sprintf("%s,S=%d,W=%d", base, w.size, w.size+w.bare)
-	m.octets = w.size + w.bare
+	m.octets, m.stored = w.size+w.bare, w.size
 	return m, full(err)
 }
 
@@ -122,10 +126,19 @@ func (a *Append) end() {
 // and their UIDs, in the order in which they came, are on stable storage.
 func (a *Append) Commit() (validity uint32, uids []uint32, err error) {
 	defer a.end()
+	change, err := a.quota.begin(a.files)
+	if err != nil {
+		a.discard(nil, 0)
+		return 0, nil, err
+	}
+	defer change.End(quota.Usage{})
 	for {
 		a.f.mu.Lock()
 		validity, uids, err = a.put()
 		a.f.mu.Unlock()
+		if err == nil {
+			change.End(usage(a.files))
+		}
 		if !a.moved(&err) {
 			return validity, uids, err
 		}

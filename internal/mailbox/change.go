@@ -3,6 +3,8 @@ package mailbox
 import (
 	"slices"
 	"time"
+
+	"yubin/internal/quota"
 )
 
 // A FlagChange says what Store does to flags and keywords. Keywords are names.
@@ -152,22 +154,30 @@ func (v *View) Expunge(uids []uint32) ([]uint32, error) {
 // remove is Expunge. The folder's mutex is held.
 func (v *View) remove(uids []uint32) ([]uint32, error) {
 	f := v.f
+	change := v.quota.Remove(v.name)
+	defer change.End(quota.Usage{})
 	if f.head.validity != v.snap.validity {
 		return nil, nil
 	}
-	any := false
+	var freed quota.Usage
 	err := f.each(v, uids, func(r *rec) error {
 		d, name := f.file(r)
+		size := int64(0)
+		if change != nil {
+			size = f.fileSize(r, d, name)
+		}
 		if err := d.remove(name); err != nil {
 			return err
 		}
 		r.st |= absent
-		any = true
+		freed.Bytes += size
+		freed.Count++
 		return nil
 	})
-	if any {
+	if freed.Count > 0 {
 		f.publish()
 	}
+	change.End(freed.Minus())
 	var done []uint32
 	for _, uid := range uids {
 		if f.byUID(uid) == nil && uid < f.head.next {

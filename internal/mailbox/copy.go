@@ -64,6 +64,7 @@ func (a *Append) Copy(v *View, i int) error {
 	if err != nil {
 		return err
 	}
+	m.stored, m.within = stored, a.quota.move && !a.quota.rules.Ignores(v.name)
 	if m.octets > 0 {
 		b := append(append([]byte(m.base), ",S="...), strconv.AppendInt(nil, stored, 10)...)
 		m.base = string(strconv.AppendInt(append(b, ",W="...), m.octets, 10))
@@ -84,7 +85,7 @@ func (s *source) locate(m *appended) (stored int64, err error) {
 	s.dir, s.name = f.file(r)
 	n, ok := f.size(r)
 	if !ok {
-		return 0, nil
+		return f.fileSize(r, s.dir, s.name), nil
 	}
 	m.octets = n
 	if stored, ok = f.storedSize(r); !ok {
@@ -157,6 +158,7 @@ func (m *appended) again(a *Append, why error) error {
 	n, err := a.take(c, at)
 	n.ext = m.ext
 	n.tries = m.tries
+	n.within = m.within
 	*m = n
 	return err
 }

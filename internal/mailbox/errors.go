@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"golang.org/x/sys/unix"
+
+	"yubin/internal/quota"
 )
 
 // Errors that callers tell apart. All others are temporary.
@@ -15,6 +17,7 @@ var (
 	ErrExists   = errors.New("a folder of that name exists")
 	ErrName     = errors.New("not a name that a folder can have")
 	ErrReadOnly = errors.New("the folder cannot be changed here")
+	ErrQuota    = quota.ErrFull
 	ErrFull     = errors.New("no space is left for the mailbox")
 	ErrKeywords = errors.New("the folder has no letter left for another keyword")
 	ErrUIDs     = errors.New("the folder has given its last UID")

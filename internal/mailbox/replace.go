@@ -1,6 +1,10 @@
 package mailbox
 
-import "errors"
+import (
+	"errors"
+
+	"yubin/internal/quota"
+)
 
 // CommitInPlaceOf is Commit, and removes a message of v. Sessions of this
 // process see both or, where the two are in one folder, one change. ErrGone: that
@@ -17,6 +21,13 @@ func (a *Append) CommitInPlaceOf(v *View, uid uint32) (validity uint32, uids []u
 		a.discard(a.f.curDir, 0)
 		return 0, nil, err
 	}
+	a.InPlaceOf(v, uid)
+	change, err := a.quota.begin(a.files)
+	if err != nil {
+		a.discard(a.f.curDir, 0)
+		return 0, nil, err
+	}
+	defer change.End(quota.Usage{})
 	if f != a.f {
 		a.f.mu.Lock()
 		validity, uids, err = a.put()
@@ -33,6 +44,9 @@ func (a *Append) CommitInPlaceOf(v *View, uid uint32) (validity uint32, uids []u
 		_, err = v.remove([]uint32{uid})
 	}
 	f.mu.Unlock()
+	if err == nil {
+		change.End(usage(a.files))
+	}
 	if err == nil || len(uids) == 0 {
 		return validity, uids, err
 	}

@@ -33,6 +33,18 @@ func (f *folder) storedSize(r *rec) (int64, bool) {
 	return 0, false
 }
 
+// fileSize returns the octets of a message's file, as its quota counts them.
+func (f *folder) fileSize(r *rec, d *dir, name string) int64 {
+	if n, ok := f.storedSize(r); ok {
+		return n
+	}
+	st, err := d.stat(name)
+	if err != nil {
+		return 0 // it is about to be found gone
+	}
+	return st.Size
+}
+
 // size returns the octets with CRLF without looking at the file.
 func (f *folder) size(r *rec) (int64, bool) {
 	if n, ok := f.sizes[r.uid]; ok { // what was counted goes before what a name says

@@ -13,6 +13,7 @@ import (
 
 	"yubin/internal/durable"
 	"yubin/internal/ipc"
+	"yubin/internal/quota"
 )
 
 // Options are what a process gives its Store.
@@ -23,6 +24,9 @@ type Options struct {
 	Warn func(format string, args ...any)
 	// Idle is how many folders without a View stay in memory; 0 is 16.
 	Idle int
+	// Quota has the limits of mailboxes whose account has none of its own; nil:
+	// those that a mailbox names itself.
+	Quota *quota.Rules
 
 	fault fault            // in tests
 	boot  string           // instead of the kernel's
@@ -95,15 +99,21 @@ type Tree struct {
 	root  *os.Root
 	dir   *dir
 	key   string
+	rules *quota.Rules
+	quota *quota.Maildir
 }
 
 // Tree opens the mailbox of an account, and makes it if there is none.
 func (s *Store) Tree(a *ipc.Account) (*Tree, error) {
+	rules, err := s.o.Quota.With(a.Quota)
+	if err != nil {
+		return nil, err
+	}
 	root, err := openRoot(a)
 	if err != nil {
 		return nil, err
 	}
-	t := &Tree{store: s, root: root}
+	t := &Tree{store: s, root: root, rules: rules, quota: quota.Of(root, rules)}
 	if t.dir, err = t.openDir("."); err != nil {
 		root.Close()
 		return nil, err

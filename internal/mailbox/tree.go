@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"yubin/internal/durable"
+	"yubin/internal/quota"
 )
 
 // Inbox is the folder that a Maildir's root is.
@@ -185,9 +186,12 @@ func (t *Tree) Delete(name string) error {
 	}
 	// Out of sight first: a delivery or a session meets a whole folder or none.
 	temp := "..yubin-delete." + freshBase()
+	change := t.quota.Remove(name)
+	defer change.End(quota.Usage{})
 	if err := t.renameFolder(disk, temp); err != nil {
 		return err
 	}
+	t.uncount(change, temp)
 	if err := t.root.RemoveAll(temp); err != nil {
 		return err
 	}
@@ -248,10 +252,12 @@ func (t *Tree) Rename(from, to string) error {
 		return ErrNoFolder
 	}
 	slices.Sort(moves)
+	renamed := map[string]string{}
 	for _, n := range moves {
-		if err := t.renameFolder(n, disk+strings.TrimPrefix(n, old)); err != nil {
+		renamed[n] = disk + strings.TrimPrefix(n, old)
+		if err := t.renameFolder(n, renamed[n]); err != nil {
 			return err
 		}
 	}
-	return errors.Join(t.flush(), t.renameUses(old, disk))
+	return errors.Join(t.flush(), t.renameUses(old, disk), t.recount(renamed))
 }

@@ -1,5 +1,7 @@
 package mailbox
 
+import "yubin/internal/quota"
+
 // Mode says what a View may do.
 type Mode int
 
@@ -19,6 +21,8 @@ type View struct {
 	snap   *Snapshot
 	recent map[uint32]bool
 	closed bool
+	name   string
+	quota  *quota.Maildir
 }
 
 // Open opens a folder: "INBOX", or a name with "/" between its levels.
@@ -31,7 +35,7 @@ func (t *Tree) Open(name string, mode Mode) (*View, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &View{f: f, mode: mode, snap: &Snapshot{}}
+	v := &View{f: f, mode: mode, snap: &Snapshot{}, name: ruled(name), quota: t.quota}
 	if err := v.look(false); err != nil {
 		v.Close()
 		return nil, err

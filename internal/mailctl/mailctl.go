@@ -39,7 +39,7 @@ func subcommands() []subcommand {
 		{"route", routeSynopsis, "say how mail for an address is delivered, step by step", sound(showRoute)},
 		{"lookup", lookupSynopsis, "look a key up in a table, as postmap -q does", sound(lookup)},
 		{"relay", "set|test|unset [ARGUMENT...]", "send mail for other hosts through a relay", sound(group("relay", relayCommands))},
-		{"user", "add|passwd|list|show|rename|delete|import [ARGUMENT...]", "make and change accounts", sound(group("user", userCommands))},
+		{"user", "add|passwd|list|show|quota|rename|delete|import [ARGUMENT...]", "make and change accounts", sound(group("user", userCommands))},
 		{"queue", "list|show|cat|flush|hold|release|delete [ID...]", "look at and manage the queue", sound(group("queue", queueCommands))},
 	}
 }

@@ -2,6 +2,7 @@ package mailctl
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -9,17 +10,36 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"yubin/internal/account"
+	"yubin/internal/aliases"
 	"yubin/internal/cli"
 	"yubin/internal/config"
+	"yubin/internal/queue"
 	"yubin/internal/resolve"
+	"yubin/internal/rewrite"
 	"yubin/internal/route"
+	"yubin/internal/smtp"
+	"yubin/internal/table"
 )
 
 // routeSynopsis is what follows `mailctl route`.
-const routeSynopsis = "[-f SENDER] ADDRESS"
+const routeSynopsis = "[--from SENDER] ADDRESS"
 
 // routeParams are the parameters that the subcommand reads.
-var routeParams = slices.Concat(route.Params(), resolve.Params(), []*config.Def{config.InetProtocols.Def})
+var routeParams = slices.Concat(route.Params(), rewrite.Params(), aliases.Params(), account.VirtualParams, account.PlaceParams, resolve.Params(), []*config.Def{
+	config.InetProtocols.Def, config.DefaultPrivs.Def, config.MailboxTransportMaps.Def, config.MailboxTransport.Def, config.FallbackTransportMaps.Def,
+	config.FallbackTransport.Def, config.LuserRelay.Def, config.MailboxCommandMaps.Def, config.MailboxCommand.Def,
+})
+
+// maxLegs is how many addresses one address is followed to.
+const maxLegs = 1000
+
+// A leg is an address that is still to be followed.
+type leg struct {
+	addr, sender string
+	exact        bool // aliases have been applied
+	first        bool // what was asked for: it is new mail
+}
 
 // A trip is one question: how mail for an address travels.
 type trip struct {
@@ -28,6 +48,13 @@ type trip struct {
 	err  error
 	dns  *resolve.Resolver
 	want resolve.Network
+
+	router   *route.Router
+	rewriter *rewrite.Rewriter
+	expander *aliases.Expander
+	next     []leg
+	seen     map[leg]bool
+	sender   string // of the leg at hand
 }
 
 // showRoute prints the way of an address step by step. The exit status is 1 if
@@ -35,7 +62,7 @@ type trip struct {
 func showRoute(ctx context.Context, env *cli.Env, args []string) error {
 	fs := pflag.NewFlagSet("mailctl route", pflag.ContinueOnError)
 	fs.SetOutput(io.Discard)
-	sender := fs.StringP("sender", "f", "", "the envelope sender")
+	sender := fs.StringP("from", "f", "", "the envelope sender")
 	err := fs.Parse(args)
 	if err == nil && fs.NArg() != 1 {
 		err = fmt.Errorf("want one address")
@@ -43,19 +70,45 @@ func showRoute(ctx context.Context, env *cli.Env, args []string) error {
 	if err != nil {
 		return cli.Fail(cli.ExUsage, "route: %v; usage: mailctl route %s", err, routeSynopsis)
 	}
-	router, err := route.New(env.Config, func(p config.Problem) { warn(env, "%v", p) })
-	if err != nil {
+	t := &trip{env: env, want: network(config.InetProtocols.Of(env.Config)), seen: map[leg]bool{}}
+	if err := t.open(); err != nil {
 		return &cli.Status{Code: cli.ExConfig, Err: err}
 	}
-	t := &trip{env: env, want: network(config.InetProtocols.Of(env.Config))}
 	if t.dns, err = resolve.Configured(env.Config); err != nil {
 		return &cli.Status{Code: cli.ExConfig, Err: err}
 	}
-	t.follow(ctx, router, bracketless(fs.Arg(0)), bracketless(*sender))
+	t.follow(ctx, leg{addr: bracketless(fs.Arg(0)), sender: bracketless(*sender), first: true})
+	for n := 1; len(t.next) > 0 && t.err == nil; n++ {
+		l := t.next[0]
+		if t.next = t.next[1:]; t.seen[l] {
+			continue
+		}
+		if n == maxLegs {
+			t.fail("stops", "%d addresses have been followed, and there are more", maxLegs)
+			break
+		}
+		t.blank()
+		t.print("follow", "%s", l.addr)
+		t.follow(ctx, l)
+	}
 	if t.err == nil && t.bad {
 		return &cli.Status{Code: 1}
 	}
 	return t.err
+}
+
+// open makes what decides.
+func (t *trip) open() error {
+	c := t.env.Config
+	report := func(p config.Problem) { warn(t.env, "%v", p) }
+	read := func(path string, _ *account.Person, nofollow bool) (*aliases.Content, error) {
+		return aliases.Read(path, nofollow)
+	}
+	var err1, err2, err3 error
+	t.router, err1 = route.New(c, report)
+	t.rewriter, err2 = rewrite.New(c, report)
+	t.expander, err3 = aliases.New(c, read, func(text string) { warn(t.env, "%s", text) }, table.Report(report), table.Site(c))
+	return errors.Join(err1, err2, err3)
 }
 
 func bracketless(addr string) string {
@@ -80,17 +133,63 @@ func (t *trip) print(what, format string, args ...any) {
 	}
 }
 
+// blank parts two addresses.
+func (t *trip) blank() {
+	if t.err == nil {
+		_, t.err = fmt.Fprintln(t.env.Stdout)
+	}
+}
+
 // fail is print of something that keeps mail from being delivered.
 func (t *trip) fail(what, format string, args ...any) {
 	t.bad = true
 	t.print(what, format, args...)
 }
 
-func (t *trip) follow(ctx context.Context, router *route.Router, addr, sender string) {
-	res, steps, err := router.Explain(addr, sender)
+// follow rewrites an address, as the writers and qmgr do, and says where each that
+// it becomes goes.
+func (t *trip) follow(ctx context.Context, l leg) {
+	t.seen[l] = true
+	if l.exact {
+		t.sender = l.sender
+		t.deliver(ctx, l.addr, true)
+		return
+	}
+	env, steps, err := t.rewriter.Explain(l.sender, l.addr, rewrite.Options{Copies: l.first})
+	t.steps(steps)
+	if err != nil {
+		t.fail("waits", "%v", err)
+		return
+	}
+	t.sender = env.Sender
+	if env.Sender != l.sender {
+		t.print("sender", "%s", env.Sender)
+	}
+	for i, r := range env.Recipients {
+		if i > 0 {
+			t.blank()
+		}
+		if r.Attrs[queue.AttrNotify] == smtp.NotifyNever.String() {
+			t.print("copy", "to %s", r.Address)
+		}
+		addr := r.Address
+		if addr == t.rewriter.Complete(l.addr) {
+			addr = l.addr // as it was given: the postmaster needs no domain
+		}
+		t.deliver(ctx, addr, r.Exact)
+	}
+}
+
+func (t *trip) steps(steps []route.Step) {
 	for _, s := range steps {
 		t.print("asked", "%s: %s", s.Rule, s.Said)
 	}
+}
+
+// deliver says how mail for an address that has been rewritten is delivered.
+func (t *trip) deliver(ctx context.Context, addr string, exact bool) {
+	res, steps, err := t.router.Explain(addr, t.sender)
+	t.steps(steps)
 	if err != nil {
 		t.fail("waits", "%v", err)
 		return
@@ -102,7 +201,7 @@ func (t *trip) follow(ctx context.Context, router *route.Router, addr, sender st
 	t.print("by", "%s", res.Rule)
 	switch res.Transport {
 	case "error":
-		t.fail("goes back", "%s", orElse(res.Nexthop, "address is not deliverable"))
+		t.fail("goes back", "%s", orElse(res.Nexthop, "Address is undeliverable"))
 		return
 	case "retry":
 		t.fail("waits", "%s", orElse(res.Nexthop, "address is temporarily not deliverable"))
@@ -111,10 +210,15 @@ func (t *trip) follow(ctx context.Context, router *route.Router, addr, sender st
 		t.print("dropped", "%s", res.Nexthop)
 		return
 	}
-	t.exists(router, addr)
+	t.exists(addr)
 	t.service(res.Transport)
-	if res.Mailbox == "" {
+	switch {
+	case res.Mailbox == "":
 		t.hops(ctx, res)
+	case res.Transport == "local":
+		t.local(res.Recipient, exact)
+	case res.Transport == "virtual":
+		t.virtual(res.Recipient)
 	}
 }
 
@@ -126,8 +230,8 @@ func orElse(s, otherwise string) string {
 }
 
 // exists says whether there is such a recipient.
-func (t *trip) exists(router *route.Router, addr string) {
-	known, table, err := router.Known(addr)
+func (t *trip) exists(addr string) {
+	known, table, err := t.router.Known(addr)
 	switch {
 	case err != nil:
 		t.fail("waits", "%v", err)

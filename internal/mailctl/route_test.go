@@ -1,6 +1,8 @@
 package mailctl
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -25,6 +27,19 @@ func TestRoute(t *testing.T) {
 mydestination = $myhostname
 local_recipient_maps = inline:{ ann=x }
 relay_transport = smtp
+alias_maps = inline:{ {ann=root} {team=root, "|/bin/prog -x", /var/mail/team, dave@err.test} {loop=loop} {postmaster=root} }
+mail_spool_directory = /var/mail
+default_privs = nobody
+virtual_alias_domains = alias.test
+virtual_alias_maps = texthash:%VIRTUAL
+sender_canonical_maps = inline:{ {old@mx.example.test=new@mx.example.test} }
+sender_bcc_maps = inline:{ {new@mx.example.test=copy@di.test} }
+virtual_mailbox_domains = box.test
+virtual_mailbox_maps = inline:{ {ann@box.test=box/ann/} }
+virtual_mailbox_base = /srv
+virtual_uid_maps = static:5000
+virtual_gid_maps = static:5000
+mailbox_command_maps = inline:{ {daemon=/bin/mda} }
 relay_domains = relayed.test
 sender_dependent_relayhost_maps = inline:{ {ann@mx.example.test=[127.0.0.5]:587} }
 transport_maps = inline:{ {lm.test=lmtp:unix:private/lmtp} {err.test=error:5.7.1 no way} {re.test=retry:} {di.test=discard:} {hop.test=smtp:127.0.0.1} {none.test=none:} }
@@ -33,6 +48,11 @@ resolver_addresses = ` + s.Addr() + "\n"
 smtp unix - - n - - smtpd
 lmtp unix - - n - - smtpd
 `
+	virtual := filepath.Join(t.TempDir(), "virtual")
+	if err := os.WriteFile(virtual, []byte("# aliases\nsales@alias.test ann@box.test, x@di.test\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	main = strings.ReplaceAll(main, "%VIRTUAL", virtual)
 	tests := []struct {
 		name string
 		args []string
@@ -41,7 +61,22 @@ lmtp unix - - n - - smtpd
 	}{
 		{"local", []string{"Ann@mx.example.test"}, 0, []string{
 			"asked      mydestination: has mx.example.test", "recipient  Ann@mx.example.test", "class      local", "transport  local",
-			"next hop   mx.example.test", "by         local_transport", "service    local, CONF/master.cf line 1, by local(8)"}},
+			"next hop   mx.example.test", "by         local_transport", "service    local, CONF/master.cf line 1, by local(8)",
+			"asked      inline:{ {ann=root} {team=root, \"|/bin/prog -x\", /var/mail/team, dave@err.test} {loop=loop} {postmaster=root} }: ann is root",
+			"mailbox    /var/mail/root, an mbox file of root"}},
+		{"every form", []string{"team@mx.example.test"}, 1, []string{
+			"command    /bin/prog -x, with the rights of nobody (default_privs)", "file       /var/mail/team, with the rights of nobody (default_privs)",
+			"mailbox    /var/mail/root, an mbox file of root", "follow     dave@err.test", "goes back  5.7.1 no way"}},
+		{"alias loop", []string{"loop@mx.example.test"}, 1, nil},
+		{"bare postmaster", []string{"postmaster"}, 0, []string{"class      local", "mailbox    /var/mail/root, an mbox file of root"}},
+		{"command", []string{"daemon@mx.example.test"}, 1, []string{"command    /bin/mda (mailbox_command_maps inline:{ {daemon=/bin/mda} })"}},
+		{"virtual alias", []string{"sales@alias.test"}, 0, []string{
+			"asked      virtual_alias_maps texthash:VIRTUAL line 2: sales@alias.test: ann@box.test, x@di.test",
+			"recipient  ann@box.test", "class      virtual", "mailbox    /srv/box/ann/, a Maildir of uid 5000", "recipient  x@di.test", "dropped"}},
+		{"unknown virtual alias", []string{"no@alias.test"}, 1, []string{"class      alias", "goes back  5.1.1 User unknown in virtual alias table"}},
+		{"canonical sender, copy", []string{"x@di.test", "--from", "old@mx.example.test"}, 0, []string{
+			"asked      sender_canonical_maps inline:{ {old@mx.example.test=new@mx.example.test} }: old@mx.example.test: new@mx.example.test",
+			"sender     new@mx.example.test", "recipient  x@di.test", "copy       to copy@di.test", "recipient  copy@di.test"}},
 		{"unknown", []string{"bob@mx.example.test"}, 1, []string{"refused    smtpd says: User unknown in local recipient table"}},
 		{"by MX", []string{"<ann@far.test>"}, 0, []string{
 			"asked      relay_domains: does not have far.test", "class      default", "transport  smtp", "next hop   far.test", "by         default_transport",
@@ -71,7 +106,7 @@ lmtp unix - - n - - smtpd
 			env, stdout, _ := environment(t, main, master)
 			env.Args = append([]string{"route"}, test.args...)
 			code := exitStatus(t, run(t.Context(), env))
-			out := strings.NewReplacer(env.Config.Dir, "CONF", s.Addr(), "DNS").Replace(stdout.String())
+			out := strings.NewReplacer(env.Config.Dir, "CONF", s.Addr(), "DNS", virtual, "VIRTUAL").Replace(stdout.String())
 			rest := out
 			for _, line := range test.want {
 				var ok bool

@@ -20,7 +20,7 @@ import (
 )
 
 // userParams are the parameters that the subcommands read.
-var userParams = slices.Concat(passdb.Params, []*config.Def{
+var userParams = slices.Concat(passdb.Params, account.QuotaParams, []*config.Def{
 	config.PasswordScheme.Def, config.Mydestination.Def, config.RelayDomains.Def, config.VirtualMailboxDomains.Def,
 	config.ParentDomainMatchesSubdomains.Def,
 })
@@ -32,6 +32,7 @@ func userCommands() []subcommand {
 		{"passwd", "USER@DOMAIN", "change the password, which is asked for, or read from standard input", userPasswd},
 		{"list", "", "list the accounts", userList},
 		{"show", "USER@DOMAIN", "show what is known of an account, but no secret", userShow},
+		{"quota", quotaSynopsis, "show how much mail an account has and may have, or set the limit", userQuota},
 		{"rename", "USER@DOMAIN NEW@DOMAIN", "give an account another name, and its mail with it", userRename},
 		{"delete", "[--purge] USER@DOMAIN", "remove an account; with --purge its mail too", userDelete},
 		{"import", "FILE", "take accounts over from a passwd-file or a file like /etc/shadow", userImport},
@@ -284,26 +285,35 @@ func userShow(ctx context.Context, env *cli.Env, args []string) error {
 	if err != nil {
 		return err
 	}
+	c, backend, err := findAccount(ctx, env, names[0])
+	if err != nil {
+		return err
+	}
+	return showAccount(env, backend, c)
+}
+
+// findAccount asks the backends for an account; backend is the one that has it.
+func findAccount(ctx context.Context, env *cli.Env, user string) (c *passdb.Credential, backend string, err error) {
 	problem := func(p config.Problem) { fmt.Fprintf(env.Stderr, "mailctl: warning: %v\n", p) }
 	backends, err := passdb.Open(passdb.Env{Config: env.Config, Hasher: passdb.NewHasher(nil), Report: problem})
 	if err != nil {
-		return &cli.Status{Code: cli.ExConfig, Err: err}
+		return nil, "", &cli.Status{Code: cli.ExConfig, Err: err}
 	}
 	for _, db := range backends {
-		c, err := db.Lookup(ctx, names[0])
+		c, err := db.Lookup(ctx, user)
 		switch {
 		case errors.Is(err, passdb.ErrUnknown), errors.Is(err, passdb.ErrCannotTell):
 			continue
 		case err != nil:
-			return cli.Fail(cli.ExUnavailable, "user show: %s: %v", db.Name(), err)
+			return nil, "", cli.Fail(cli.ExUnavailable, "user: %s: %v", db.Name(), err)
 		}
-		showAccount(env.Stdout, db.Name(), c)
-		return nil
+		return c, db.Name(), nil
 	}
-	return cli.Fail(cli.ExNoUser, "user: there is no account %q", names[0])
+	return nil, "", cli.Fail(cli.ExNoUser, "user: there is no account %q", user)
 }
 
-func showAccount(w io.Writer, backend string, c *passdb.Credential) {
+func showAccount(env *cli.Env, backend string, c *passdb.Credential) error {
+	w := env.Stdout
 	fmt.Fprintf(w, "user: %s\nbackend: %s\n", c.User, backend)
 	scheme := c.Scheme
 	if scheme == "" {
@@ -315,8 +325,10 @@ func showAccount(w io.Writer, backend string, c *passdb.Credential) {
 	} else {
 		fmt.Fprintf(w, "mailbox: %s\nuid: %d\ngid: %d\n", mailboxPath(&c.Account), c.Account.UID, c.Account.GID)
 	}
-	if c.Account.Quota != "" {
-		fmt.Fprintf(w, "quota: %s\n", c.Account.Quota)
+	if c.NoAccount == nil {
+		if err := showQuota(env, w, &c.Account); err != nil {
+			return err
+		}
 	}
 	var names []string
 	for name := range c.Fields {
@@ -327,4 +339,5 @@ func showAccount(w io.Writer, backend string, c *passdb.Credential) {
 	if slices.Sort(names); len(names) > 0 {
 		fmt.Fprintf(w, "fields: %s\n", strings.Join(names, " "))
 	}
+	return nil
 }

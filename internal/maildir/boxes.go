@@ -7,8 +7,9 @@ import (
 	"sync"
 )
 
-// FilesPerBox is how many descriptors an open Maildir holds: base, tmp/, new/.
-const FilesPerBox = 3
+// FilesPerBox is how many descriptors an open Maildir holds: base, the Maildir,
+// tmp/, new/.
+const FilesPerBox = 4
 
 // Boxes keeps Maildirs open between deliveries: opening one costs more than
 // writing into it. Before each use it is looked up again by its path, so a

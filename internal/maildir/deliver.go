@@ -11,6 +11,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"yubin/internal/quota"
 )
 
 // ErrContent is the error of a Message whose content could not be read: the
@@ -27,6 +29,8 @@ type Message struct {
 	Offset, Length int64
 	// Unsure makes Deliver look first whether the delivery was made already.
 	Unsure bool
+	// Quota has the limits of the mailbox; nil: those that it names itself.
+	Quota *quota.Rules
 }
 
 // A Delivery is a file in a Maildir. It counts when File and then Dirs, the
@@ -59,6 +63,21 @@ func (b *box) deliver(m *Message) (*Delivery, error) {
 			return d, err
 		}
 	}
+	use := quota.Usage{Bytes: int64(len(m.Header)) + m.Length, Count: 1}
+	change, err := quota.Of(b.root, m.Quota).Add(quota.Want{Folder: "INBOX", Usage: use, Last: true})
+	if err != nil {
+		return nil, err
+	}
+	d, err := b.put(m)
+	if err != nil {
+		use = quota.Usage{}
+	}
+	change.End(use)
+	return d, err
+}
+
+// put writes m and shows it in new/.
+func (b *box) put(m *Message) (*Delivery, error) {
 	name := tmpName(m.Name)
 	f, err := create(b.tmp, name)
 	if err != nil {

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"yubin/internal/quota"
 )
 
 const testName = "1700000000.Q0A1B2C3D4E5F60R0.mx.example"
@@ -353,10 +355,19 @@ func TestTwiceAtOnce(t *testing.T) {
 // BenchmarkDeliver is one message of 1 KiB into a Maildir that exists, without
 // a flush; the files are removed outside the clock.
 func BenchmarkDeliver(b *testing.B) {
-	for _, beneath := range []bool{false, true} {
-		b.Run(fmt.Sprintf("beneath=%t", beneath), func(b *testing.B) {
+	limited, err := quota.Parse([]string{"*:storage=1T"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, c := range []struct {
+		beneath bool
+		rules   *quota.Rules
+	}{{false, nil}, {true, nil}, {true, limited}} {
+		beneath := c.beneath
+		b.Run(fmt.Sprintf("beneath=%t,quota=%t", beneath, c.rules != nil), func(b *testing.B) {
 			dir := b.TempDir()
 			m := message("Return-Path: <a@example.org>\nX-Original-To: b@example.org\nDelivered-To: b@example.org\n", strings.Repeat("0123456789abcde\n", 64))
+			m.Quota = c.rules
 			b.ReportAllocs()
 			n := 0
 			boxes := NewBoxes(64)

@@ -42,6 +42,7 @@ type base interface {
 	Open(name string) (*os.File, error)
 	Mkdir(name string, perm fs.FileMode) error
 	Stat(name string) (fs.FileInfo, error)
+	OpenRoot(name string) (*os.Root, error)
 	Close() error
 }
 
@@ -56,6 +57,10 @@ func (l linked) Mkdir(name string, perm fs.FileMode) error {
 
 func (l linked) Stat(name string) (fs.FileInfo, error) {
 	return os.Stat(filepath.Join(string(l), name))
+}
+
+func (l linked) OpenRoot(name string) (*os.Root, error) {
+	return os.OpenRoot(filepath.Join(string(l), name))
 }
 
 func (l linked) Close() error { return nil }
@@ -83,6 +88,7 @@ type box struct {
 	place    Place
 	base     base
 	path     string
+	root     *os.Root // of the Maildir, for its quota
 	tmp, new *os.File
 	made     []*os.File // directories in which something was made
 
@@ -121,7 +127,11 @@ func openBox(p *Place) (*box, error) {
 // enter opens the directories that a delivery needs.
 func (b *box) enter() error {
 	closeAll(b.tmp)
+	closeRoot(b.root)
 	var err error
+	if b.root, err = b.base.OpenRoot(b.path); err != nil {
+		return err
+	}
 	if b.tmp, err = b.base.Open(path.Join(b.path, "tmp")); err != nil {
 		return err
 	}
@@ -215,7 +225,14 @@ func (b *box) mkdir(name string) error {
 func (b *box) close() {
 	closeAll(b.tmp, b.new)
 	closeAll(b.made...)
+	closeRoot(b.root)
 	b.base.Close()
+}
+
+func closeRoot(r *os.Root) {
+	if r != nil {
+		r.Close()
+	}
 }
 
 func closeAll(files ...*os.File) {

@@ -39,12 +39,10 @@ func TestPages(t *testing.T) {
 	add("queue.5", page, err)
 	page, err = FilePage("users", "users.txt", nil)
 	add("users.5", page, err)
-	page, err = FilePage("aliases", "aliases.txt", nil)
-	add("aliases.5", page, err)
-	page, err = FilePage("forward", "forward.txt", nil)
-	add("forward.5", page, err)
-	page, err = FilePage("tables", "tables.txt", nil)
-	add("tables.5", page, err)
+	for _, name := range []string{"aliases", "forward", "tables", "canonical", "virtual", "relocated", "transport"} {
+		page, err = FilePage(name, name+".txt", nil)
+		add(name+".5", page, err)
+	}
 
 	for name, page := range want {
 		path := filepath.Join("../../man", name)

@@ -138,6 +138,6 @@ func (k *checkpassword) credential(user string, said []byte) (*Credential, error
 	}
 	return k.env.place(c, &account.Person{
 		Name: c.User, UID: vars["userdb_uid"], GID: vars["userdb_gid"], Home: vars["HOME"], Mail: vars["userdb_mail"],
-		Quota: vars["userdb_quota_rule"],
+		Quota: quotaRules(func(name string) string { return vars[name] }),
 	}), nil
 }

@@ -106,12 +106,19 @@ func (e *Entry) Person() *account.Person {
 	for _, f := range e.Fields {
 		to := map[string]*string{
 			"userdb_uid": &p.UID, "userdb_gid": &p.GID, "userdb_home": &p.Home, "userdb_mail": &p.Mail,
-			"userdb_quota_rule": &p.Quota,
 		}[f.Name]
 		if to != nil {
 			*to = f.Value
 		}
 	}
+	p.Quota = quotaRules(func(name string) string {
+		for _, f := range slices.Backward(e.Fields) {
+			if f.Name == name {
+				return f.Value
+			}
+		}
+		return ""
+	})
 	return p
 }
 

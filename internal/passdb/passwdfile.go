@@ -64,6 +64,9 @@ func parseEntries(data []byte, report table.Reporter) (*entries, error) {
 			report(number, "this user has an entry further up, which is the one that counts")
 			continue
 		case err == nil:
+			if err := e.checkQuota(); err != nil {
+				report(number, err.Error()) // nobody gets at the mailbox, and mail waits
+			}
 			if c := e.credential(); c.Hash != "" {
 				x.order = append(x.order, s)
 				common, x.uses = common&uses(c.Scheme), common&uses(c.Scheme)

@@ -26,7 +26,7 @@ func openStatic(e *Env, argument string) (DB, error) {
 			*to = value
 			continue
 		}
-		if name == "mail" || name == "quota_rule" {
+		if name == "mail" || strings.HasPrefix(name, "quota_") {
 			name = "userdb_" + name
 		}
 		s.entry.Fields = append(s.entry.Fields, Field{name, value, !found})

@@ -17,6 +17,9 @@
 // checksums are right is a letter that sendmail may have said 0 for, and is
 // taken once it is too old to be one in the making.
 //
+// A letter whose addresses cannot be rewritten now stays where it is, and is tried
+// again; the others do not wait for it.
+//
 // Reading order: scan.go finds files and takes turns by uid; take.go is the way
 // of one letter.
 package pickup
@@ -25,6 +28,7 @@ import (
 	"context"
 	"net"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -33,25 +37,34 @@ import (
 	"yubin/internal/config"
 	"yubin/internal/fdpass"
 	"yubin/internal/intake"
+	"yubin/internal/maillog"
 	"yubin/internal/queue"
+	"yubin/internal/rewrite"
 	"yubin/internal/service"
 )
 
 // Command is pickup(8).
 var Command = &cli.Command{
 	Name: "pickup", Section: 8,
-	Params: append([]*config.Def{
+	Params: slices.Concat([]*config.Def{
 		config.QueueDirectory.Def, config.Myhostname.Def, config.MailName.Def, config.MaildropUIDLimit.Def,
-	}, service.Params...),
+		config.ReceiveOverrideOptions.Def,
+	}, rewrite.Params(), service.Params),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		o := service.Flags(fs)
 		return func(ctx context.Context, env *cli.Env) error {
 			d := new(daemon)
 			return service.Run(ctx, env, o, service.Handler{
-				Conn: d.conn, Start: d.start, Idle: d.idle, Stop: d.stop,
+				Check: check, Conn: d.conn, Start: d.start, Idle: d.idle, Stop: d.stop,
 			})
 		}
 	},
+}
+
+// check finds wrong values.
+func check(c *config.Config, log *maillog.Logger) error {
+	_, err := newEditor(c, log)
+	return err
 }
 
 // daemon joins the service to a worker.

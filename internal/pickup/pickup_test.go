@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"yubin/internal/config"
 	"yubin/internal/intake"
 	"yubin/internal/maillog"
 	"yubin/internal/queue"
@@ -98,7 +99,7 @@ func newFixture(t testing.TB) *fixture {
 	t.Cleanup(func() { log.Close() })
 	f := &fixture{t: t, dir: dir, l: &lender{dir: dir}, at: time.Now()}
 	f.w = &worker{
-		log: log, queue: f.l, hostname: "mx.example.com", mailName: "Yubin", limit: 10,
+		log: log, queue: f.l, edit: editorOf(t, log, ""), postponed: map[string]time.Time{}, hostname: "mx.example.com", mailName: "Yubin", limit: 10,
 		now: func() time.Time { return f.at }, wake: make(chan struct{}, 1), quit: make(chan struct{}),
 	}
 	for name, to := range map[string]**os.File{"maildrop": &f.w.dir, "corrupt": &f.w.corrupt} {
@@ -108,6 +109,27 @@ func newFixture(t testing.TB) *fixture {
 	}
 	t.Cleanup(f.w.close)
 	return f
+}
+
+// editorOf is what the lines of a main.cf do to addresses.
+func editorOf(t testing.TB, log *maillog.Logger, main string) *editor {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "main.cf"), []byte("myhostname = mx.example.com\n"+main), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := config.Load(dir, nil)
+	if err == nil {
+		err = c.Check(Command.Params)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := newEditor(c, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
 }
 
 func (f *fixture) path(names ...string) string {
@@ -229,6 +251,59 @@ func TestLetter(t *testing.T) {
 		if !strings.Contains(f.log(), line) {
 			t.Errorf("log lacks %q:\n%s", line, f.log())
 		}
+	}
+}
+
+// Addresses of a letter go through the tables, in the envelope and in the header. A
+// letter that cannot be rewritten now stays, and keeps no other waiting.
+func TestAddresses(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	const tables = "canonical_maps = inline:{ {ann@example.com=Ann.Smith@example.com} }\n" +
+		"always_bcc = log\nvirtual_alias_maps = inline:{ {bob@example.org=carol@example.net} }, hash:"
+	f.w.edit = editorOf(t, f.w.log, tables+f.path("virtual"))
+	f.drop(id1, id1, &plain, "From: ann@example.com\nTo: Bob <bob>\n\nFrom: ann@example.com\n")
+	f.drop(id2, id2, &queue.Envelope{Sender: "ann@example.com", Recipients: []queue.Recipient{{Address: "bob@example.org"}}}, "From: ann\n\nx\n")
+	f.turn()
+	if f.names("maildrop") != id1+" "+id2 || !strings.Contains(f.log(), id1+": stays in maildrop: ") {
+		t.Fatalf("without a table maildrop holds %q\n%s", f.names("maildrop"), f.log())
+	}
+	if err := os.WriteFile(f.path("virtual"), []byte("dave@example.org eve@example.org\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.turn()
+	if f.names("maildrop") != id1+" "+id2 {
+		t.Fatalf("before its time maildrop holds %q", f.names("maildrop"))
+	}
+	f.at = f.at.Add(editRetry)
+	f.w.edit = editorOf(t, f.w.log, tables+f.path("virtual")) // which has not looked for the file yet
+	f.turn()
+	if f.names("maildrop") != "" {
+		t.Fatalf("maildrop holds %q\n%s", f.names("maildrop"), f.log())
+	}
+	file, err := os.Open(f.path("incoming", id1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	m, err := queue.Read(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content := make([]byte, m.Content)
+	if _, err := file.ReadAt(content, m.ContentOffset()); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasSuffix(string(content), "\nFrom: Ann.Smith@example.com\nTo: Bob <bob@mx.example.com>\n\nFrom: ann@example.com\n") {
+		t.Errorf("content:\n%s", content)
+	}
+	got := m.Env.Sender
+	for _, r := range m.Env.Recipients {
+		got += " " + r.Address + "[" + r.Original + "]" + fmt.Sprint(r.Attrs)
+	}
+	want := "Ann.Smith@example.com carol@example.net[bob@example.org]map[] log@mx.example.com[]map[dsn_notify:NEVER]"
+	if got != want {
+		t.Errorf("envelope %s, want %s", got, want)
 	}
 }
 

@@ -30,6 +30,7 @@ const (
 	firstRetry = time.Second      // after the queue took no mail
 	lastRetry  = 30 * time.Second // at most
 	lockRetry  = 200 * time.Millisecond
+	editRetry  = 10 * time.Second // of a letter whose addresses could not be rewritten
 )
 
 // An intaker is what pickup needs of package intake.
@@ -45,6 +46,7 @@ type worker struct {
 	corrupt  *os.File
 	log      *maillog.Logger
 	queue    intaker
+	edit     *editor
 	hostname string
 	mailName string
 	limit    int // maildrop_uid_limit
@@ -57,15 +59,21 @@ type worker struct {
 	mu   sync.Mutex // guards what follows
 	busy bool       // working, or waiting to try again
 	next time.Time  // when a file that is left alone must be looked at again; zero: never
+	// postponed are letters whose addresses could not be rewritten, and when that
+	// is tried again.
+	postponed map[string]time.Time
 }
 
 func newWorker(queueDir string, c *config.Config, log *maillog.Logger, q intaker) (*worker, error) {
 	w := &worker{
 		log: log, queue: q, hostname: config.Myhostname.Of(c), mailName: config.MailName.Of(c),
 		limit: config.MaildropUIDLimit.Of(c), now: time.Now,
-		wake: make(chan struct{}, 1), quit: make(chan struct{}),
+		wake: make(chan struct{}, 1), quit: make(chan struct{}), postponed: map[string]time.Time{},
 	}
 	var err error
+	if w.edit, err = newEditor(c, log); err != nil {
+		return nil, err
+	}
 	if w.dir, err = os.Open(filepath.Join(queueDir, queue.DirMaildrop)); err != nil {
 		return nil, err
 	}
@@ -261,6 +269,10 @@ func (w *worker) scan() ([]file, error) {
 
 // ready tells whether to look into an entry now. If not, next says when.
 func (w *worker) ready(name string, st *unix.Stat_t) bool {
+	if due, later := w.isPostponed(name); later {
+		w.setNext(due)
+		return false
+	}
 	if st.Mode&unix.S_IFMT == unix.S_IFREG && st.Mode&unix.S_IXUSR != 0 && queue.ValidID(name) {
 		return true
 	}

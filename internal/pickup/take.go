@@ -13,6 +13,7 @@ import (
 
 	"yubin/internal/header"
 	"yubin/internal/queue"
+	"yubin/internal/rewrite"
 	"yubin/internal/smtp"
 )
 
@@ -38,7 +39,11 @@ func bad(format string, args ...any) error { return &badFile{fmt.Errorf(format, 
 func (w *worker) take(ctx context.Context, f file) error {
 	err := w.letter(ctx, f.name)
 	var b *badFile
+	var address *rewrite.Error
 	switch {
+	case errors.As(err, &address):
+		w.postpone(f.name, err)
+		return nil
 	case err == nil, errors.Is(err, errLater), errors.Is(err, fs.ErrNotExist):
 		return nil
 	case errors.As(err, &b):
@@ -95,6 +100,9 @@ func (w *worker) letter(ctx context.Context, name string) error {
 	}
 	env, err := envelope(m, name, int(st.Uid))
 	if err != nil {
+		return err
+	}
+	if err := w.edit.Envelope(env, w.edit.options); err != nil {
 		return err
 	}
 	return w.copy(ctx, f, m, env, time.Unix(st.Mtim.Unix()))
@@ -239,6 +247,7 @@ func (w *worker) fill(f *os.File, m *queue.Message, env *queue.Envelope, arrival
 		return err
 	}
 	filter := header.NewFilter(io.MultiWriter(out, look), header.Dropped, nil)
+	filter.Edit(w.edit.Header(true, w.edit.options))
 	n, err := io.Copy(filter, io.NewSectionReader(f, m.ContentOffset(), int64(m.Content)))
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"yubin/internal/account"
 	"yubin/internal/cli"
 	"yubin/internal/config"
 	"yubin/internal/durable"
@@ -20,7 +21,7 @@ import (
 // Command is pop3d(8).
 var Command = &cli.Command{
 	Name: "pop3d", Section: 8,
-	Params: slices.Concat(login.Params, session.Params, servertls.Params("pop3d"), []*config.Def{
+	Params: slices.Concat(login.Params, session.Params, servertls.Params("pop3d"), account.QuotaParams, []*config.Def{
 		config.Pop3dDisablePlaintextAuth.Def, config.Pop3dLoginTimeout.Def, config.Pop3dTimeout.Def, config.Pop3dHardErrorLimit.Def,
 		config.Pop3dUIDLFormat.Def, config.Pop3dLockSession.Def, config.Pop3dNoFlagUpdates.Def,
 		config.Pop3dUpstreamProxyProtocol.Def, config.Pop3dUpstreamProxyTimeout.Def,
@@ -52,7 +53,11 @@ func readUIDL(c *config.Config) (uidlFormat, error) {
 // serveSessions is the session role.
 func serveSessions(ctx context.Context, env *cli.Env, uidl uidlFormat) error {
 	c := env.Config
-	store := mailbox.New(mailbox.Options{Flush: durable.New(durable.Options{}), Warn: session.Warn(env)})
+	rules, err := account.Quota(c)
+	if err != nil {
+		return &cli.Status{Code: cli.ExConfig, Err: err}
+	}
+	store := mailbox.New(mailbox.Options{Flush: durable.New(durable.Options{}), Warn: session.Warn(env), Quota: rules})
 	defer store.Close()
 	o := &opener{store: store, uidl: uidl, lock: config.Pop3dLockSession.Of(c), seen: !config.Pop3dNoFlagUpdates.Of(c)}
 	srv := &server{

@@ -40,7 +40,7 @@ func (s *scheduler) place(m *message, r *recipient, i int) {
 	case name == "discard":
 		s.decide(m, r, name, result{outcome: sent, code: "2.0.0", text: textOr(r.to.nexthop, "discarded")})
 	case name == "error":
-		code, text := splitCode(textOr(r.to.nexthop, "address is not deliverable"), "5.0.0")
+		code, text := splitCode(textOr(r.to.nexthop, "Address is undeliverable"), "5.0.0")
 		s.decide(m, r, name, result{outcome: bounced, code: code, text: text})
 	case name == "retry":
 		code, text := splitCode(textOr(r.to.nexthop, "address is temporarily not deliverable"), "4.0.0")

@@ -8,7 +8,9 @@ import (
 	"os"
 	"time"
 
+	"yubin/internal/header"
 	"yubin/internal/queue"
+	"yubin/internal/rewrite"
 )
 
 // A child is a message made from another one. Its ID follows from the
@@ -19,7 +21,8 @@ type child struct {
 	env    *queue.Envelope
 	record queue.Record // of the parent
 	// write writes the content. It runs in a goroutine of its own.
-	write func(w io.Writer, parent *os.File) error
+	write  func(w io.Writer, parent *os.File) error
+	header bool // our own: its addresses are rewritten too
 	// then hears that the record is safe, or that there is no child.
 	then func(err error)
 }
@@ -40,14 +43,19 @@ func (s *scheduler) make(m *message, c *child) {
 	s.making++
 	m.making++
 	parent, arrival, flags := m.file, m.since(), m.Flags
+	edit := s.rewrite // which may have to read tables
 	s.helpers.Go(func() {
-		err := c.fill(f, b.Size, parent, arrival, flags)
+		err := c.fill(edit, f, b.Size, parent, arrival, flags)
 		s.post(func() { s.written(m, c, b, err) })
 	})
 }
 
 // fill writes the child onto its blank.
-func (c *child) fill(f *os.File, old int64, parent *os.File, arrival time.Time, flags uint32) error {
+func (c *child) fill(edit *rewrite.Rewriter, f *os.File, old int64, parent *os.File, arrival time.Time, flags uint32) error {
+	if err := edit.Envelope(c.env, rewrite.Options{}); err != nil {
+		f.Close()
+		return err
+	}
 	w, err := queue.NewWriter(f, c.id, old, c.env)
 	if err != nil {
 		f.Close()
@@ -55,7 +63,14 @@ func (c *child) fill(f *os.File, old int64, parent *os.File, arrival time.Time, 
 	}
 	w.SetArrival(arrival)
 	w.SetFlags(flags)
-	if err := c.write(w, parent); err != nil {
+	if c.header {
+		filter := header.NewFilter(w, nil, nil)
+		filter.Edit(edit.Header(true, rewrite.Options{}))
+		err = errors.Join(c.write(filter, parent), filter.Close())
+	} else {
+		err = c.write(w, parent)
+	}
+	if err != nil {
 		w.Abandon()
 		return err
 	}

@@ -122,7 +122,7 @@ func (s *scheduler) noticeChild(m *message, id string, n dsn.Notice, rs []*recip
 	}
 	off, size := m.ContentOffset(), int64(m.Content)
 	return &child{
-		id: id,
+		id: id, header: true,
 		env: &queue.Envelope{
 			Attrs:      attrs,
 			Recipients: []queue.Recipient{{Address: m.Env.Sender}},

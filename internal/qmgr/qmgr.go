@@ -48,6 +48,7 @@ import (
 	"yubin/internal/fdpass"
 	"yubin/internal/maillog"
 	"yubin/internal/queue"
+	"yubin/internal/rewrite"
 	"yubin/internal/route"
 	"yubin/internal/service"
 )
@@ -66,7 +67,7 @@ var Command = &cli.Command{
 		config.FailedCohortLimit.Def, config.DestinationRateDelay.Def, config.TransportRateDelay.Def,
 		config.AgentWindow.Def, config.AgentSlowWindow.Def, config.FlushSlow.Def,
 		config.AuthorizedMailqUsers.Def, config.AuthorizedFlushUsers.Def,
-	}, route.Params()...), service.Params...),
+	}, append(route.Params(), rewrite.Params()...)...), service.Params...),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		o := service.Flags(fs)
 		return func(ctx context.Context, env *cli.Env) error {
@@ -96,6 +97,9 @@ func check(c *config.Config, log *maillog.Logger) error {
 	if err == nil {
 		_, err = newResolver(c, log)
 	}
+	if err == nil {
+		_, err = newRewriter(c, log)
+	}
 	return err
 }
 
@@ -110,13 +114,17 @@ func (q *manager) start(_ context.Context, svc *service.Service) error {
 	if err != nil {
 		return err
 	}
+	edit, err := newRewriter(c, svc.Log)
+	if err != nil {
+		return err
+	}
 	store, err := openStore(p.dir)
 	if err != nil {
 		return err
 	}
 	q.users, q.store = u, store
 	q.s = newScheduler(p, store, svc.Log, config.FlushSlow.Of(c))
-	q.s.resolve, q.s.dial = resolve, dialPrivate(p.dir)
+	q.s.resolve, q.s.rewrite, q.s.dial = resolve, edit, dialPrivate(p.dir)
 	if err := q.s.recover(); err != nil {
 		store.Close()
 		return err
@@ -156,6 +164,11 @@ func newResolver(c *config.Config, log *maillog.Logger) (resolver, error) {
 	}, nil
 }
 
+// newRewriter makes what the addresses of forwards and notices go through.
+func newRewriter(c *config.Config, log *maillog.Logger) (*rewrite.Rewriter, error) {
+	return rewrite.New(c, func(p config.Problem) { log.Warn("%v", p) })
+}
+
 // dialPrivate connects to sockets in private/ of the queue directory.
 func dialPrivate(dir string) dialer {
 	return func(transport string) (link, error) {
@@ -178,6 +191,11 @@ func (q *manager) reload(c *config.Config) {
 		q.s.log.warn("reload: %v; the old configuration stays", err)
 		return
 	}
+	edit, err := newRewriter(c, q.s.log.out)
+	if err != nil {
+		q.s.log.warn("reload: %v; the old configuration stays", err)
+		return
+	}
 	u, err := readUsers(c)
 	if err != nil {
 		q.s.log.warn("reload: %v; the old configuration stays", err)
@@ -186,7 +204,7 @@ func (q *manager) reload(c *config.Config) {
 	p := readParams(c)
 	p.dir = q.s.p.dir // the queue does not move under a running process
 	q.s.ask(func() {
-		q.s.p, q.s.resolve = p, resolve
+		q.s.p, q.s.resolve, q.s.rewrite = p, resolve, edit
 		q.s.spaceAt = time.Time{}
 		q.s.reviveTransports()
 	})

@@ -204,6 +204,86 @@ func TestExpand(t *testing.T) {
 	r.logged("postfix/local[", d.ID+": to=<list@example.org>", "status=sent (forwarded as "+id+")", "dsn=2.0.0")
 }
 
+// The addresses of a forward go through virtual aliases; no copies are made of it,
+// and its header stays.
+func TestForwardIsRewritten(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.rewrite = rewriterOf(t, "always_bcc = log@example.org\nmasquerade_domains = example.com\n"+
+		"virtual_alias_maps = inline:{ {x@example.org=v@example.org w@example.org} }\n")
+	var content string
+	r.deliver = func(q *ipc.Request, c string) *ipc.Reply {
+		if q.Recipients[0].Address != "list@example.org" {
+			content = c
+			return deliverAll(q, c)
+		}
+		return &ipc.Reply{N: q.N, Results: []ipc.Result{
+			{Status: ipc.Expanded, To: []ipc.Target{{Address: "x@example.org"}, {Address: "x@example.org", Exact: true}}, Relay: "local"},
+		}}
+	}
+	r.start()
+	d := r.writer().commit(envelope("ann@h.example.com", "list@example.org"), "From: ann@h.example.com\n\nhello\n")
+	r.settled()
+	r.stopAll()
+	id, _ := queue.ChildID(d.ID, queue.ChildForward, 0)
+	for _, addr := range []string{"v@example.org", "w@example.org", "x@example.org"} {
+		if got := r.got(addr); len(got) != 1 || got[0] != id {
+			t.Errorf("%s got %v, want %s", addr, got, id)
+		}
+	}
+	if len(r.got("log@example.org")) > 0 || content != "From: ann@h.example.com\n\nhello\n" {
+		t.Errorf("copies %v, content %q", r.got("log@example.org"), content)
+	}
+	r.logged(id+": from=<ann@example.com>", "nrcpt=3")
+}
+
+// A table that cannot be read keeps a forward waiting, and a notice.
+func TestForwardWaitsForTables(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.rewrite = rewriterOf(t, "virtual_alias_maps = hash:/nowhere/virtual\n")
+	r.deliver = func(q *ipc.Request, c string) *ipc.Reply {
+		if q.Recipients[0].Address == "list@example.org" {
+			return &ipc.Reply{N: q.N, Results: []ipc.Result{{Status: ipc.Expanded, To: []ipc.Target{{Address: "x@example.org"}}, Relay: "local"}}}
+		}
+		return outcomes(map[string]ipc.Result{"bob@example.org": {Status: ipc.Bounced, Code: "5.1.1", Text: "unknown", Relay: "local"}})(q, c)
+	}
+	r.start()
+	w := r.writer()
+	one := w.commit(envelope("ann@example.com", "list@example.org"), "x\n")
+	two := w.commit(envelope("ann@example.com", "bob@example.org"), "x\n")
+	r.wait("both to wait", func(s *scheduler) bool { return len(s.messages) == 0 && s.waiting.len() == 2 })
+	r.stopAll()
+	r.logged(one.ID+": to=<list@example.org>", "dsn=4.3.0, status=deferred (cannot make the forwarded message)")
+	r.logged(two.ID + ": sender notification failed: <ann@example.com>")
+	if got := r.names(queue.DirDeferred); len(got) != 2 {
+		t.Errorf("deferred holds %v", got)
+	}
+}
+
+// A notice is new mail of this system's own: its addresses are rewritten too.
+func TestNoticeIsRewritten(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.rewrite = rewriterOf(t, "canonical_maps = inline:{ {ann@example.com=Ann.Smith@example.com} }\nvirtual_alias_maps = inline:{ {Ann.Smith@example.com=as@example.net} }\n")
+	var notice string
+	r.deliver = func(q *ipc.Request, content string) *ipc.Reply {
+		if q.Sender == "" {
+			notice = content
+		}
+		return outcomes(map[string]ipc.Result{"bob@example.org": {Status: ipc.Bounced, Code: "5.1.1", Text: "unknown", Relay: "local"}})(q, content)
+	}
+	r.start()
+	r.writer().commit(envelope("ann@example.com", "bob@example.org"), "To: ann@example.com\n\nhello\n")
+	r.wait("notice", func(*scheduler) bool { return len(r.got("as@example.net")) > 0 })
+	r.settled()
+	r.stopAll()
+	top, rest, _ := strings.Cut(notice, "\n\n")
+	if !strings.Contains(top+"\n", "\nTo: Ann.Smith@example.com\n") || !strings.Contains(rest, "\nTo: ann@example.com\n") {
+		t.Errorf("the notice is\n%s", notice)
+	}
+}
+
 func TestMissingAgent(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -19,6 +19,7 @@ import (
 	"yubin/internal/ipc"
 	"yubin/internal/maillog"
 	"yubin/internal/queue"
+	"yubin/internal/rewrite"
 )
 
 // patience is how long a test waits for what must happen.
@@ -39,6 +40,7 @@ type rig struct {
 	flush   durable.Options
 	params  func(*params)
 	resolve resolver
+	rewrite *rewrite.Rewriter
 	// deliver answers a delivery request; nil drops the connection.
 	deliver func(r *ipc.Request, content string) *ipc.Reply
 	missing map[string]bool // transports without agent
@@ -60,8 +62,29 @@ func newRig(t testing.TB) *rig {
 		resolve: func(a, _ string) (destination, error) {
 			return destination{transport: "local", nexthop: "here", address: a, mailbox: a}, nil
 		},
-		deliver: deliverAll,
+		deliver: deliverAll, rewrite: rewriterOf(t, ""),
 	}
+}
+
+// rewriterOf is what the lines of a main.cf do to addresses.
+func rewriterOf(t testing.TB, main string) *rewrite.Rewriter {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "main.cf"), []byte("myhostname = mx.test\nmydestination = mx.test\n"+main), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := config.Load(dir, nil)
+	if err == nil {
+		err = c.Check(rewrite.Params())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := rewrite.New(c, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 func deliverAll(r *ipc.Request, _ string) *ipc.Reply {
@@ -132,7 +155,7 @@ func (r *rig) start() {
 	}
 	r.store, r.s = store, newScheduler(p, store, log, 0)
 	r.s.flusher = durable.New(r.flush)
-	r.s.resolve, r.s.dial = r.resolve, r.dial
+	r.s.resolve, r.s.rewrite, r.s.dial = r.resolve, r.rewrite, r.dial
 	r.users = &users{owner: map[int]bool{os.Geteuid(): true}, smtpd: -1}
 	if err := r.s.recover(); err != nil {
 		r.t.Fatal(err)

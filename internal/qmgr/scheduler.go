@@ -8,6 +8,7 @@ import (
 	"yubin/internal/durable"
 	"yubin/internal/maillog"
 	"yubin/internal/queue"
+	"yubin/internal/rewrite"
 )
 
 // A resolver says how mail of a sender to an address is delivered. An error is
@@ -23,6 +24,7 @@ type dialer func(transport string) (link, error)
 type scheduler struct {
 	p       *params
 	resolve resolver
+	rewrite *rewrite.Rewriter // of the addresses of children
 	dial    dialer
 	store   *queue.Store
 	flusher *durable.Flusher

@@ -18,6 +18,7 @@ func Params() []*config.Def {
 		config.Myhostname.Def, config.Myorigin.Def, config.Mydestination.Def, config.InetInterfaces.Def,
 		config.RecipientDelimiter.Def, config.ParentDomainMatchesSubdomains.Def,
 		config.LocalTransport.Def, config.LocalRecipientMaps.Def, config.AliasMaps.Def, config.AliasDatabase.Def,
+		config.VirtualAliasDomains.Def, config.VirtualAliasMaps.Def, config.RelocatedMaps.Def, config.ShowUserUnknownTableName.Def,
 		config.VirtualTransport.Def, config.VirtualMailboxDomains.Def, config.VirtualMailboxMaps.Def,
 		config.RelayTransport.Def, config.RelayDomains.Def, config.RelayRecipientMaps.Def,
 		config.DefaultTransport.Def, config.Relayhost.Def, config.TransportMaps.Def,
@@ -39,6 +40,7 @@ func New(c *config.Config, report func(config.Problem)) (*Router, error) {
 	r := &Router{
 		classes: []domainClass{
 			b.class(Local, config.Mydestination, config.LocalTransport, config.LocalRecipientMaps, "local recipient table"),
+			b.aliases(),
 			b.class(Virtual, config.VirtualMailboxDomains, config.VirtualTransport, config.VirtualMailboxMaps, "virtual mailbox table"),
 			b.class(Relay, config.RelayDomains, config.RelayTransport, config.RelayRecipientMaps, "relay recipient table"),
 		},
@@ -50,6 +52,7 @@ func New(c *config.Config, report func(config.Problem)) (*Router, error) {
 	}
 	b.setTransport(&r.others, config.DefaultTransport)
 	r.overrides = b.overrides()
+	r.relocated = b.maps(config.RelocatedMaps)
 	if b.errs != nil {
 		return nil, errors.Join(b.errs...)
 	}
@@ -76,6 +79,20 @@ func (b *builder) class(class Class, domains config.List, transport config.Strin
 		b.errs = append(b.errs, err)
 	}
 	d.recipients = b.maps(recipients).Maps
+	return d
+}
+
+// aliases is the class of virtual_alias_domains.
+func (b *builder) aliases() domainClass {
+	d := domainClass{class: Alias, list: config.VirtualAliasDomains.Name, fixed: true, table: AliasTable}
+	d.way = way{"error", "5.1.1 User unknown", d.list}
+	if config.ShowUserUnknownTableName.Of(b.c) {
+		d.way.nexthop += " in " + d.table
+	}
+	var err error
+	if d.domains, err = match.Of(b.c, config.VirtualAliasDomains, b.options...); err != nil {
+		b.errs = append(b.errs, err)
+	}
 	return d
 }
 
@@ -116,17 +133,27 @@ func (b *builder) overrides() overrides {
 // compare looks for domains that stand in two classes: the second is never
 // reached, which is the commonest mistake with virtual domains.
 func (r *Router) compare() {
-	for i, later := range r.classes {
-		for _, name := range later.domains.Names() {
-			for _, earlier := range r.classes[:i] {
-				// A table that cannot be read now says nothing now.
-				if both, err := earlier.domains.Domain(name); err == nil && both {
-					r.problems = append(r.problems, config.Problem{
-						What: fmt.Sprintf("domain %s is in both %s and %s", name, earlier.list, later.list),
-						Mend: fmt.Sprintf("%s counts; remove the domain from one of them", earlier.list),
-					})
-				}
+	for i := range r.classes {
+		for j := range i {
+			r.compareTwo(&r.classes[j], &r.classes[i])
+		}
+	}
+}
+
+// compareTwo looks at the names in each list that the other, which may be a table,
+// has too. A table that cannot be read now says nothing now.
+func (r *Router) compareTwo(earlier, later *domainClass) {
+	seen := map[string]bool{}
+	for _, two := range [...][2]*domainClass{{earlier, later}, {later, earlier}} {
+		for _, name := range two[0].domains.Names() {
+			if both, err := two[1].domains.Domain(name); err != nil || !both || seen[name] {
+				continue
 			}
+			seen[name] = true
+			r.problems = append(r.problems, config.Problem{
+				What: fmt.Sprintf("domain %s is in both %s and %s", name, earlier.list, later.list),
+				Mend: fmt.Sprintf("%s counts; remove the domain from one of them", earlier.list),
+			})
 		}
 	}
 }

@@ -24,6 +24,9 @@ func Reserved(local string) bool {
 	return false
 }
 
+// AliasTable is what replies call the table that recipients of class alias are in.
+const AliasTable = "virtual alias table"
+
 // Known tells whether addr has a recipient. When it has none, in is the name
 // of the table for the reply ("User unknown in local recipient table"). Of
 // domains of class default nothing is known, so that everyone exists. The error
@@ -36,6 +39,9 @@ func (r *Router) Known(addr string) (ok bool, in string, err error) {
 	d, err := r.classify(p.domain, nil)
 	if err != nil {
 		return false, "", fmt.Errorf("resolve %s: %w", addr, err)
+	}
+	if d.class == Alias {
+		return false, d.table, nil
 	}
 	if d.recipients == nil || d.recipients.Empty() || d.class == Local && Reserved(p.local) {
 		return true, "", nil

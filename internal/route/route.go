@@ -8,9 +8,13 @@
 // ADDRESS_CLASS_README:
 //
 //	local    mydestination, and address literals of this host  local_transport
+//	alias    virtual_alias_domains                             none: see below
 //	virtual  virtual_mailbox_domains                           virtual_transport
 //	relay    relay_domains                                     relay_transport
 //	default  every other domain                                default_transport
+//
+// Nobody is left in a domain of class alias when virtual_alias_maps have been
+// applied (package rewrite), so that its mail goes back: no table changes that.
 //
 // # Next hops
 //
@@ -20,7 +24,8 @@
 //	sender_dependent_default_transport_maps  class default
 //	relayhost, or for a sender
 //	sender_dependent_relayhost_maps          classes relay and default, when no next hop is named yet
-//	transport_maps                           all classes
+//	transport_maps                           all classes but alias
+//	relocated_maps                           all classes: mail goes back
 //
 // Without any of them the next hop is the recipient's domain. Result.Rule says
 // which rule it was, Explain what all of them said. way.go has them, hop.go
@@ -58,6 +63,7 @@ type Class string
 // The classes.
 const (
 	Local   Class = "local"
+	Alias   Class = "alias"
 	Virtual Class = "virtual"
 	Relay   Class = "relay"
 	Default Class = "default"
@@ -89,6 +95,7 @@ type Router struct {
 	classes    []domainClass // in the order in which they are tried
 	others     domainClass
 	overrides  overrides
+	relocated  maps
 	own        func(netip.Addr) bool
 	hostname   string
 	origin     string
@@ -104,6 +111,7 @@ type domainClass struct {
 	way        way         // without a next hop: the recipient's domain
 	recipients *table.Maps // who exists; nil or empty: everyone
 	table      string      // what recipients is called in replies to clients
+	fixed      bool        // no table changes the way
 }
 
 // Problems returns what `mailctl check` should say about the routing
@@ -158,8 +166,11 @@ func (r *Router) way(d *domainClass, p parted, sender string, t *trace) (way, er
 	if err == nil && (d.class == Default || d.class == Relay) {
 		w, err = r.relayed(w, sender, t)
 	}
-	if err == nil {
+	if err == nil && !d.fixed {
 		w, err = r.recipientWay(w, p, t)
+	}
+	if err == nil {
+		w, err = r.moved(w, d, p, t)
 	}
 	if w.nexthop == "" && !w.inner() {
 		w.nexthop = p.domain

@@ -65,7 +65,9 @@ func (m maps) find(keys []string, t *trace) (value, rule string, err error) {
 		}
 		if found {
 			rule = m.name + " " + spec + ": " + key
-			t.note(rule, value)
+			if t != nil {
+				t.note(m.name+" "+table.WithLine(spec, key, false)+": "+key, value)
+			}
 			return strings.TrimSpace(value), rule, nil
 		}
 	}
@@ -138,6 +140,19 @@ func (r *Router) recipientWay(w way, p parted, t *trace) (way, error) {
 		return w, err
 	}
 	return w.changed(value, rule), nil
+}
+
+// moved is w, or what returns mail for somebody who has left an address.
+func (r *Router) moved(w way, d *domainClass, p parted, t *trace) (way, error) {
+	if r.relocated.Empty() {
+		return w, nil
+	}
+	bare := d.class == Local || p.domain == r.origin
+	value, rule, err := r.relocated.find(Keys(smtp.JoinAddress(p.local, p.domain), r.delimiters, bare), t)
+	if rule == "" || err != nil {
+		return w, err
+	}
+	return way{"error", "5.1.6 User has moved to " + value, rule}, nil
 }
 
 // changed is w as a table's "transport:nexthop" has it.

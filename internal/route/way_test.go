@@ -154,6 +154,7 @@ transport_maps = inline:{ x=y }
 	_, steps, err := r.Explain("a+b@c.example", "ann@s.example")
 	want := []Step{
 		{"mydestination", "does not have c.example"},
+		{"virtual_alias_domains", "does not have c.example"},
 		{"virtual_mailbox_domains", "does not have c.example"},
 		{"relay_domains", "does not have c.example"},
 		{"default_transport", "smtp:"},

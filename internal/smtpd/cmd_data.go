@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"yubin/internal/intake"
+	"yubin/internal/rewrite"
 	"yubin/internal/smtp"
 )
 
@@ -64,6 +65,10 @@ func (s *session) onlyRecipient() string {
 // noMessage is the reply to DATA when there is nothing to write on.
 func (s *session) noMessage(err error) smtp.Reply {
 	r := writeError
+	var address *rewrite.Error
+	if errors.As(err, &address) {
+		r = smtp.Reply{Code: 451, Detail: address.Detail(), Text: address.Text()}
+	}
 	if errors.Is(err, intake.ErrFull) {
 		r = full
 	} else {

@@ -53,7 +53,7 @@ func (s *session) cmdMail(_ context.Context, args string) smtp.Reply {
 	if err != nil {
 		return s.faultOf(err)
 	}
-	m := transaction{sender: s.complete(sender), original: sender}
+	m := transaction{sender: s.srv.rewrite.Complete(sender), original: sender}
 	for _, p := range params {
 		set := mailParams[p.Name]
 		if set == nil {
@@ -92,13 +92,4 @@ func (s *session) admitMail() (r smtp.Reply, refused bool) {
 		return r, false
 	}
 	return s.check(stageSender, "")
-}
-
-// complete adds myorigin to an address without a domain.
-func (s *session) complete(addr string) string {
-	local, domain := smtp.SplitAddress(addr)
-	if local == "" || domain != "" {
-		return addr
-	}
-	return smtp.JoinAddress(local, s.srv.p.origin)
 }

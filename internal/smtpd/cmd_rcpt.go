@@ -52,7 +52,7 @@ func (s *session) cmdRcpt(_ context.Context, args string) smtp.Reply {
 		s.msg.refused++
 		return r
 	}
-	s.msg.recipients = append(s.msg.recipients, queue.Recipient{Address: s.complete(rcpt), Original: rcpt, Attrs: attrs})
+	s.msg.recipients = append(s.msg.recipients, queue.Recipient{Address: s.srv.rewrite.Complete(rcpt), Original: rcpt, Attrs: attrs})
 	s.st = inRcpt
 	return smtp.Reply{Code: 250, Detail: smtp.DestinationOK, Text: "Ok"}
 }

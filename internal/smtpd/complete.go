@@ -17,24 +17,31 @@ import (
 type completion struct {
 	header.Completion
 	filter *header.Filter
+	adds   bool // fields that are missing
 }
 
 // completion returns what completes the letter m; nil where its header stays as
 // the client wrote it.
-func (s *session) completion(m *message, now time.Time) *completion {
+func (s *session) completion(m *message, sender string, now time.Time) *completion {
 	ours := s.isOurs()
-	if !ours && !s.srv.p.addMissing {
+	edit := s.srv.rewrite.Header(ours, s.rewriting())
+	if !ours && !s.srv.p.addMissing && edit == nil {
 		return nil
 	}
-	c := &completion{Completion: header.Completion{
-		Sender: s.msg.sender, Origin: s.srv.p.origin, ID: s.msg.id, Host: s.srv.p.hostname, Now: now,
+	c := &completion{adds: ours || s.srv.p.addMissing, Completion: header.Completion{
+		Sender: sender, Origin: s.srv.p.origin, ID: s.msg.id, Host: s.srv.p.hostname, Now: now,
 	}}
 	drop := header.Dropped
 	if !ours {
 		drop = nil
 	}
 	// m.look is fed each piece before the filter is.
-	c.filter = header.NewFilter(m.out, drop, func(w io.Writer) error { return c.Missing(w, &m.look) })
+	add := func(w io.Writer) error { return c.Missing(w, &m.look) }
+	if !c.adds {
+		add = nil
+	}
+	c.filter = header.NewFilter(m.out, drop, add)
+	c.filter.Edit(edit)
 	return c
 }
 

@@ -51,12 +51,12 @@ func TestMissingHeaders(t *testing.T) {
 		{"networks", insider, "local_header_rewrite_clients = permit_mynetworks", "ann@example.org", bare, added},
 		{"everybody", stranger, "always_add_missing_headers = yes", "ann@example.org", bare,
 			"Subject: x\nBcc: bob@example.org\nDate: T\nFrom: ann@example.org\nMessage-Id: <ID@mx.example>\n\ntext\n"},
-		{"all there", insider, "", "ann@example.org", "From: a\nDate: b\nMessage-ID: c\n\nx\n", "From: a\nDate: T\nMessage-ID: c\n\nx\n"},
+		{"all there", insider, "", "ann@example.org", "From: a\nDate: b\nMessage-ID: c\n\nx\n", "From: a@mx.example\nDate: T\nMessage-ID: c\n\nx\n"},
 		{"null sender", insider, "", "", "\nx\n", "Date: T\nFrom: MAILER-DAEMON@mx.example\nMessage-Id: <ID@mx.example>\n\nx\n"},
 		{"no header", insider, "", "ann@example.org", "x\n", "Date: T\nFrom: ann@example.org\nMessage-Id: <ID@mx.example>\n\nx\n"},
 		{"no body", insider, "", "ann@example.org", "Subject: x\n", "Subject: x\nDate: T\nFrom: ann@example.org\nMessage-Id: <ID@mx.example>\n"},
 		{"resent", insider, "", "ann@example.org", "From: a\nDate: b\nMessage-ID: c\nResent-To: d\n\nx\n",
-			"From: a\nDate: T\nMessage-ID: c\nResent-To: d\nResent-Date: T\nResent-From: ann@example.org\nResent-Message-Id: <ID@mx.example>\n\nx\n"},
+			"From: a@mx.example\nDate: T\nMessage-ID: c\nResent-To: d@mx.example\nResent-Date: T\nResent-From: ann@example.org\nResent-Message-Id: <ID@mx.example>\n\nx\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -153,12 +153,23 @@ func rejectUnlisted(q *query, what subject) verdict {
 	if addr == "" {
 		return verdict{}
 	}
+	addr = q.s.resolvable(addr)
+	switch known, err := q.s.srv.rewrite.Known(addr, what == aboutSender); {
+	case err != nil:
+		return q.unsure(what, err)
+	case known:
+		return verdict{}
+	}
 	res, err := q.s.srv.router.Resolve(addr, q.s.msg.sender)
 	switch {
 	case err != nil:
 		return q.unsure(what, err)
+	case res.Class == route.Alias:
+		return q.unknownUser(what, route.AliasTable)
 	case res.Transport == "error":
-		return q.undeliverable(what, res.Nexthop)
+		return q.undeliverable(what, 550, res.Nexthop)
+	case res.Transport == "retry":
+		return q.undeliverable(what, 450, res.Nexthop)
 	}
 	exists, table, err := q.s.srv.router.Known(addr)
 	switch {
@@ -170,13 +181,13 @@ func rejectUnlisted(q *query, what subject) verdict {
 	return q.unknownUser(what, table)
 }
 
-// undeliverable says what the transport error would say.
-func (q *query) undeliverable(what subject, text string) verdict {
-	d, text := leadingCode(text, 5, noMailbox(what))
+// undeliverable says what the transport error, or retry, would say.
+func (q *query) undeliverable(what subject, code int, text string) verdict {
+	d, text := leadingCode(text, code/100, noMailbox(what))
 	if text == "" {
-		text = "Address is not deliverable"
+		text = "Address is undeliverable"
 	}
-	return q.rejected(what, 550, d, text)
+	return q.rejected(what, code, d, text)
 }
 
 // noMailbox is the detail of "no such address".

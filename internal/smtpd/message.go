@@ -11,6 +11,7 @@ import (
 	"yubin/internal/header"
 	"yubin/internal/intake"
 	"yubin/internal/queue"
+	"yubin/internal/rewrite"
 	"yubin/internal/smtp"
 )
 
@@ -40,7 +41,11 @@ func (s *session) newMessage(ctx context.Context) (*message, error) {
 	if err != nil {
 		return nil, err
 	}
-	env := s.envelope()
+	env, err := s.envelope()
+	if err != nil {
+		s.srv.depot.Return(b)
+		return nil, err
+	}
 	w, err := queue.NewWriter(b.File, b.ID, b.Size, env)
 	if err != nil {
 		s.srv.depot.Return(b)
@@ -54,16 +59,16 @@ func (s *session) newMessage(ctx context.Context) (*message, error) {
 	}
 	// An error stays with w until the end of the message.
 	now := time.Now()
-	w.Write([]byte(s.received(env, now)))
-	m.whole = s.completion(m, now)
+	w.Write([]byte(s.received(now)))
+	m.whole = s.completion(m, env.Sender, now)
 	return m, nil
 }
 
-// envelope is what the queue keeps of the session.
-func (s *session) envelope() *queue.Envelope {
+// envelope is what the queue keeps of the session. Its error is a *rewrite.Error.
+func (s *session) envelope() (*queue.Envelope, error) {
 	env := &queue.Envelope{
 		Sender:     s.msg.sender,
-		Recipients: unique(s.msg.recipients),
+		Recipients: s.msg.recipients,
 		Attrs: map[string]string{
 			queue.AttrOrigin:        "smtpd",
 			queue.AttrClientName:    s.peer.name,
@@ -81,23 +86,12 @@ func (s *session) envelope() *queue.Envelope {
 	if s.msg.body != "" {
 		env.Attrs[queue.AttrBody] = s.msg.body
 	}
-	return env
+	return env, s.srv.rewrite.Envelope(env, s.rewriting())
 }
 
-// unique drops recipients that were given before.
-func unique(list []queue.Recipient) []queue.Recipient {
-	if len(list) < 2 {
-		return list
-	}
-	seen := make(map[string]bool, len(list))
-	kept := make([]queue.Recipient, 0, len(list))
-	for _, r := range list {
-		if !seen[r.Address] {
-			seen[r.Address] = true
-			kept = append(kept, r)
-		}
-	}
-	return kept
+// rewriting is what is done to the addresses of mail that comes in here.
+func (s *session) rewriting() rewrite.Options {
+	return rewrite.Options{Copies: true, Unmapped: s.srv.p.override.Unmapped}
 }
 
 // take gets the next octets of the content.
@@ -148,7 +142,7 @@ func (m *message) messageID() string {
 	switch {
 	case m.look.Count("message-id") > 0 && m.look.MessageID != "":
 		return m.look.MessageID
-	case m.look.Count("message-id") == 0 && m.whole != nil:
+	case m.look.Count("message-id") == 0 && m.whole != nil && m.whole.adds:
 		return m.whole.MessageID()
 	}
 	return "<>"

@@ -6,13 +6,12 @@ import (
 	"time"
 
 	"yubin/internal/header"
-	"yubin/internal/queue"
 	"yubin/internal/smtp"
 )
 
 // received is the trace field (RFC 5321, 4.4). It names the recipient only
 // when there is no other who would learn of it (RFC 5321, 7.6).
-func (s *session) received(env *queue.Envelope, now time.Time) string {
+func (s *session) received(now time.Time) string {
 	var b strings.Builder
 	b.WriteString("Received: ")
 	with := ""
@@ -21,8 +20,8 @@ func (s *session) received(env *queue.Envelope, now time.Time) string {
 		with = " with " + s.transmission()
 	}
 	fmt.Fprintf(&b, "by %s (%s)%s id %s", s.srv.p.hostname, s.srv.p.mailName, with, s.msg.id)
-	if len(env.Recipients) == 1 {
-		fmt.Fprintf(&b, "\n\tfor <%s>", smtp.Quote(env.Recipients[0].Address))
+	if len(s.msg.recipients) == 1 { // as the client gave it: what it stands for is nobody's business
+		fmt.Fprintf(&b, "\n\tfor <%s>", smtp.Quote(s.msg.recipients[0].Address))
 	}
 	fmt.Fprintf(&b, "; %s\n", header.FormatDate(now))
 	return b.String()

@@ -98,11 +98,20 @@ func (q *query) resolve() (route.Result, error) {
 	if q.route != nil {
 		return *q.route, nil
 	}
-	r, err := q.s.srv.router.Resolve(q.recipient, q.s.msg.sender)
+	r, err := q.s.srv.router.Resolve(q.s.resolvable(q.recipient), q.s.msg.sender)
 	if err == nil {
 		q.route = &r
 	}
 	return r, err
+}
+
+// resolvable is an address as routing wants it: completed, but for the postmaster
+// whom every host has (RFC 5321, 4.5.1).
+func (s *session) resolvable(addr string) string {
+	if strings.EqualFold(addr, "postmaster") {
+		return addr
+	}
+	return s.srv.rewrite.Complete(addr)
 }
 
 // name is the text that stands for a subject in replies.
@@ -167,6 +176,7 @@ func (s *session) check(at stage, recipient string) (r smtp.Reply, refused bool)
 func (s *session) unlisted(q *query) (r smtp.Reply, refused bool) {
 	var v verdict
 	switch {
+	case s.srv.p.override.Unchecked:
 	case q.stage == stageRecipient && s.srv.p.unlistedRecipient:
 		v = rejectUnlisted(q, aboutRecipient)
 	case q.stage == stageSender && s.srv.p.unlistedSender:

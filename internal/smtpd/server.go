@@ -15,6 +15,7 @@ import (
 	"yubin/internal/maillog"
 	"yubin/internal/match"
 	"yubin/internal/queue"
+	"yubin/internal/rewrite"
 	"yubin/internal/route"
 	"yubin/internal/servertls"
 	"yubin/internal/smtp"
@@ -37,6 +38,7 @@ type server struct {
 	cleanup *maillog.Logger // Postfix logs message-id under this name
 	depot   depot
 	router  *route.Router
+	rewrite *rewrite.Rewriter
 	rules   rulebook
 	tls     *tlsState
 	login   *login // nil: AUTH is not enabled
@@ -60,6 +62,7 @@ type server struct {
 // settings are the parameters in the form that sessions use.
 type settings struct {
 	hostname, mailName, banner, origin             string
+	override                                       rewrite.Overrides
 	timeout, errorSleep                            time.Duration
 	recipients, overshoot                          int
 	softErrors, hardErrors, junk                   int
@@ -88,6 +91,12 @@ func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (
 	var err error
 	report := func(p config.Problem) { log.Warn("%v", p) }
 	if s.router, err = route.New(c, report); err != nil {
+		return nil, err
+	}
+	if s.rewrite, err = rewrite.New(c, report); err != nil {
+		return nil, err
+	}
+	if s.p.override, err = rewrite.ReadOverrides(c); err != nil {
 		return nil, err
 	}
 	for _, l := range []struct {
@@ -136,6 +145,7 @@ func read(c *config.Config) settings {
 		showTable: config.ShowUserUnknownTableName.Of(c), etrn: len(config.FastFlushDomains.Of(c)) > 0,
 		unknown: map[string]int{
 			"local recipient table": config.UnknownLocalRejectCode.Of(c),
+			route.AliasTable:        config.UnknownAliasRejectCode.Of(c),
 			"virtual mailbox table": config.UnknownVirtualRejectCode.Of(c),
 			"relay recipient table": config.UnknownRelayRejectCode.Of(c),
 		},

@@ -13,6 +13,7 @@ import (
 	"yubin/internal/intake"
 	"yubin/internal/maillog"
 	"yubin/internal/queuectl"
+	"yubin/internal/rewrite"
 	"yubin/internal/route"
 	"yubin/internal/service"
 )
@@ -20,7 +21,7 @@ import (
 // Command is smtpd(8).
 var Command = &cli.Command{
 	Name: "smtpd", Section: 8,
-	Params: slices.Concat(service.Params, route.Params(), queuectl.Params(), submissionParams, tlsParams, []*config.Def{
+	Params: slices.Concat(service.Params, route.Params(), rewrite.Params(), queuectl.Params(), submissionParams, tlsParams, []*config.Def{
 		config.Myhostname.Def, config.MailName.Def, config.Myorigin.Def,
 		config.Mynetworks.Def, config.RecipientDelimiter.Def, config.ParentDomainMatchesSubdomains.Def,
 		config.MessageSizeLimit.Def, config.HopcountLimit.Def, config.LineLengthLimit.Def, config.HeaderSizeLimit.Def,
@@ -37,6 +38,7 @@ var Command = &cli.Command{
 		config.FastFlushDomains.Def,
 		config.SmtpdRejectUnlistedRecipient.Def, config.SmtpdRejectUnlistedSender.Def, config.ShowUserUnknownTableName.Def,
 		config.UnknownLocalRejectCode.Def, config.UnknownVirtualRejectCode.Def, config.UnknownRelayRejectCode.Def,
+		config.UnknownAliasRejectCode.Def, config.ReceiveOverrideOptions.Def,
 		config.AccessMapRejectCode.Def, config.AccessMapDeferCode.Def, config.RejectCode.Def, config.DeferCode.Def,
 		config.RelayDomainsRejectCode.Def, config.InvalidHostnameRejectCode.Def, config.NonFQDNRejectCode.Def,
 		config.SmtpdNullAccessLookupKey.Def,

@@ -25,6 +25,7 @@ var userFields = map[string]userTable{
 	"mailbox": {value: belowBase},
 	"uid":     {value: func(a *ipc.Account, _ string) (string, error) { return strconv.Itoa(a.UID), nil }},
 	"gid":     {value: func(a *ipc.Account, _ string) (string, error) { return strconv.Itoa(a.GID), nil }},
+	"quota":   {value: func(a *ipc.Account, _ string) (string, error) { return a.Quota, nil }},
 	"domain":  {},
 	"user":    {value: func(a *ipc.Account, _ string) (string, error) { return a.User, nil }, bare: true},
 }

@@ -97,7 +97,7 @@ func (o *oracle) serve(c *fdpass.Conn) {
 		r := ipc.UserReply{ID: q.ID}
 		switch q.User {
 		case "ann@v.example":
-			r.Account = &ipc.Account{User: "ann@v.example", UID: 5000, GID: 5001, Base: "/var/vmail", Mailbox: "v.example/ann/Maildir"}
+			r.Account = &ipc.Account{User: "ann@v.example", UID: 5000, GID: 5001, Base: "/var/vmail", Mailbox: "v.example/ann/Maildir", Quota: "*:storage=1G"}
 		case "far@v.example":
 			r.Account = &ipc.Account{User: "far@v.example", Base: "/srv", Mailbox: "far"}
 		case "ben":
@@ -123,6 +123,7 @@ func TestUserdb(t *testing.T) {
 		{"mailbox", "Ann@V.example", "v.example/ann/Maildir/"},
 		{"uid", "ann@v.example", "5000"},
 		{"gid", "ann@v.example", "5001"},
+		{"quota", "ann@v.example", "*:storage=1G"},
 		{"user", "ann@v.example", "ann@v.example"},
 		{"user", "ben", "ben"},
 		{"user", "v.example", ""},

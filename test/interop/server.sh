@@ -1,6 +1,6 @@
 #!/bin/sh
 # server.sh NAME ROOT DIR [HOST PORT] runs a mail server of somebody else in the
-# foreground: exim, opensmtpd, postfix, submission (at HOST:PORT) or dovecot (LMTP
+# foreground: exim, opensmtpd, postfix, same, submission (at HOST:PORT) or dovecot (LMTP
 # at DIR/lmtp); or one session of Dovecot's imap or pop3 on standard input and output. ROOT is where its packages are unpacked. It takes mail for
 # dave@far.test, in the Maildir DIR/mail/dave. Root only: it lives in a mount
 # namespace of its own, where ROOT/usr lies over /usr and the accounts that it
@@ -93,11 +93,18 @@ opensmtpd() {
 	exec /usr/sbin/smtpd -d -f "$dir/conf"
 }
 
+# last leaves of lines that set one parameter the last. Postfix would warn of each
+# other one, and its postlogd wait for itself when it has many warnings to take.
+last() {
+	awk -F' *= *' '{ name[NR] = $1; line[NR] = $0; at[$1] = NR }
+		END { for (i = 1; i <= NR; i++) if (at[name[i]] == i) print line[i] }'
+}
+
 # postfix MAIN: with further lines of main.cf.
 postfix() {
 	mkdir "$dir/etc" "$dir/data"
 	chown postfix "$dir/data"
-	cat >"$dir/etc/main.cf" <<-END
+	last >"$dir/etc/main.cf" <<-END
 		compatibility_level = 3.6
 		queue_directory = $dir/spool
 		data_directory = $dir/data
@@ -129,6 +136,11 @@ postfix() {
 		proxymap unix - - n - - proxymap
 		tlsmgr unix - - n 1000? 1 tlsmgr
 		virtual unix - n n - - virtual
+		smtp unix - - n - - smtp
+		relay unix - - n - - smtp
+		error unix - - n - - error
+		retry unix - - n - - error
+		discard unix - - n - - discard
 		anvil unix - - n - 1 anvil
 		postlog unix-dgram n - n - 1 postlogd
 	END
@@ -143,6 +155,9 @@ postfix() {
 	mkdir pid
 	exec /usr/lib/postfix/sbin/master -c "$dir/etc" -d
 }
+
+# same: a Postfix that is compared, with the lines of main.cf in DIR/main.
+same() { postfix "$(cat "$dir/main")"; }
 
 # judge: Dovecot's authentication service, for submission.
 judge() {

@@ -50,11 +50,18 @@ func (s *server) read(t *testing.T, name string) string {
 // finds these files in its directory.
 func serve(t *testing.T, name, addr string, files map[string]string) *server {
 	t.Helper()
+	return serveIn(t, name, serverDir(t, name, nil), addr, files)
+}
+
+// serveIn is serve in a directory of serverDir.
+func serveIn(t *testing.T, name, dir, addr string, files map[string]string) *server {
+	t.Helper()
+	putFiles(t, dir, files)
 	root := os.Getenv("YUBIN_SERVERS")
 	if root == "" {
 		t.Fatal("YUBIN_SERVERS is not set; make interop sets it")
 	}
-	s := &server{serverDir(t, name, files), "tcp", addr}
+	s := &server{dir, "tcp", addr}
 	args := []string{name, root, s.dir}
 	if name == "dovecot" {
 		s.network, s.addr = "unix", filepath.Join(s.dir, "lmtp")
@@ -118,6 +125,13 @@ func serverDir(t *testing.T, name string, files map[string]string) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
+	putFiles(t, dir, files)
+	return dir
+}
+
+// putFiles writes files below a directory.
+func putFiles(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
 	for name, content := range files {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -127,7 +141,6 @@ func serverDir(t *testing.T, name string, files map[string]string) string {
 			t.Fatal(err)
 		}
 	}
-	return dir
 }
 
 // certificate makes one for a host, as files of a server, and a file that makes
