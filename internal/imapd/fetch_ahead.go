@@ -68,6 +68,7 @@ func (v *visit) fetchAhead(ctx context.Context, numbers []imap.Range, items []im
 	}
 	v.box.view.Recent(0) // so that no worker has to find out
 	j.batches = make([]fetchBatchOut, (len(j.list)+j.size-1)/j.size)
+	j.first, j.firstBox = *v, *v.box
 	err := v.srv.crew.inOrder(len(j.batches), j.hire, func(batch int) error {
 		if err := j.send(batch, serial); err != nil {
 			return err
@@ -92,6 +93,9 @@ type fetchJob struct {
 	answer  []func(*fetched, *imap.FetchItem) error
 	batches []fetchBatchOut
 	buffers chan []byte
+	// What workers begin with: the session goes on with its own.
+	first    visit
+	firstBox box
 }
 
 // A fetchBatchOut has the responses for a batch. Those that no worker could make
@@ -107,7 +111,7 @@ type ownResponse struct{ at, i int }
 
 func (j *fetchJob) hire() worker {
 	// What a worker counts, and tells, is its own until it is sent.
-	own, box := *j.visit, *j.box
+	own, box := j.first, j.firstBox
 	own.box = &box
 	w := &fetchWorker{job: j}
 	w.f = fetched{visit: &own, message: &message{look: j.lib.look()}, room: aheadLiteral}
