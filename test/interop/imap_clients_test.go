@@ -168,9 +168,11 @@ set imap_deflate=yes
 		if w.tls {
 			kind = "SimpleIMAPSSLRetriever"
 		}
+		// getmail begins to wait for its child after it has started it; one that has ended
+		// by then it awaits for a minute.
 		rc := popFile(t, dir, "rc", fmt.Sprintf(
 			"[retriever]\ntype = %s\nserver = %s\nport = %s\nusername = %s\npassword = %s\nmailboxes = (\"INBOX\",)\n"+
-				"[destination]\ntype = MDA_external\npath = /bin/sh\narguments = ('-c', 'cat >>%s/box')\nallow_root_commands = true\n"+
+				"[destination]\ntype = MDA_external\npath = /bin/sh\narguments = ('-c', 'cat >>%s/box; sleep 0.5')\nallow_root_commands = true\n"+
 				"[options]\nread_all = true\ndelete = false\nverbose = 0\n",
 			kind, host, w.port, popUser, popSecret, dir))
 		succeed(t, "", "getmail", "--getmaildir", dir, "--rcfile", rc)
