@@ -24,6 +24,7 @@ var deliveryParams = append(aliases.Params(), []*config.Def{
 	config.SetgidGroup.Def, config.PrependDeliveredHeader.Def, config.MailboxDeliveryLock.Def, config.VirtualMailboxLock.Def,
 	config.DeliverLockAttempts.Def, config.DeliverLockDelay.Def, config.StaleLockTime.Def, config.MessageSizeLimit.Def,
 	config.MailboxSizeLimit.Def, config.VirtualMailboxLimit.Def, config.StrictMailboxOwnership.Def, config.RequireHomeDirectory.Def,
+	config.EnableOriginalRecipient.Def,
 }...)
 
 // openTransports opens the tables. Files that are missing or wrong fail in the
@@ -113,7 +114,7 @@ func privs(name string) (identity, error) {
 
 func newCommands(c *config.Config) *commands {
 	return &commands{
-		guard: command.NewGuard(c), env: environment(c), shell: config.LocalCommandShell.Of(c), filter: config.CommandExpansionFilter.Of(c),
+		noOriginal: !config.EnableOriginalRecipient.Of(c), guard: command.NewGuard(c), env: environment(c), shell: config.LocalCommandShell.Of(c), filter: config.CommandExpansionFilter.Of(c),
 		directory: config.CommandExecutionDirectory.Of(c), dirChar: config.ExecutionDirectoryFilter.Of(c), time: config.CommandTimeLimit.Of(c),
 	}
 }

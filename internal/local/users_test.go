@@ -336,3 +336,24 @@ func TestLargeAlias(t *testing.T) {
 		t.Errorf("%d addresses, want %d; header %q", n, len(members), header)
 	}
 }
+
+// The original recipient is told of, unless enable_original_recipient is no.
+func TestOriginalRecipient(t *testing.T) {
+	t.Parallel()
+	for _, no := range []bool{false, true} {
+		u := testUsers()
+		u.commands.noOriginal = no
+		u.mailboxCommand.value = "/bin/x"
+		r := &ipc.Recipient{Address: "ann@mx.example"}
+		act, err := u.find(testLetter(t), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.Contains(act.to.(*program).vars, "ORIGINAL_RECIPIENT=ann@mx.example"); got == no {
+			t.Errorf("enable_original_recipient = no is %t, the command is told: %t", no, got)
+		}
+		if got := strings.Contains(string(trace("", r, no, false)), "X-Original-To: ann@mx.example\n"); got == no {
+			t.Errorf("enable_original_recipient = no is %t, there is a field: %t", no, got)
+		}
+	}
+}

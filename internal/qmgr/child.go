@@ -175,10 +175,11 @@ func (s *scheduler) expand(transport string, m *message, r *recipient) {
 		return
 	}
 	env := &queue.Envelope{Sender: m.Env.Sender, Attrs: maps.Clone(m.Env.Attrs)}
-	attrs := e.Attrs // what the sender asked for goes on (RFC 3461, 5.2.7)
+	// What the sender asked for goes on (RFC 3461, 5.2.7).
+	attrs, original := e.Attrs, textOr(e.Original, e.Address)
 	if fw.sender != nil {
-		// To a list the message is delivered; the copies are the list's own.
-		env.Sender, attrs = *fw.sender, nil
+		// To a list the message is delivered; the copies are the list's own (5.2.7.1 there).
+		env.Sender, attrs, original = *fw.sender, nil, ""
 		delete(env.Attrs, queue.AttrEnvID)
 		delete(env.Attrs, queue.AttrRet)
 		delete(env.Attrs, queue.AttrDeliverBy)
@@ -189,7 +190,7 @@ func (s *scheduler) expand(transport string, m *message, r *recipient) {
 	env.Attrs[queue.AttrOrigin], env.Attrs[queue.AttrParent] = "qmgr", m.ID
 	for _, t := range fw.targets {
 		env.Recipients = append(env.Recipients, queue.Recipient{
-			Address: t.Address, Exact: t.Exact, Member: t.Member, Original: textOr(e.Original, e.Address), Attrs: attrs,
+			Address: t.Address, Exact: t.Exact, Member: t.Member, Original: original, Attrs: attrs,
 		})
 	}
 	c := &child{id: id, env: env, record: queue.Record{
