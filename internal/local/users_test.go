@@ -361,3 +361,17 @@ func TestOriginalRecipient(t *testing.T) {
 		}
 	}
 }
+
+// Only a member that is not in its list any more has the list expanded anew.
+func TestAnew(t *testing.T) {
+	t.Parallel()
+	for member, want := range map[string]bool{"": false, "|/bin/vacation -a": false, "|/bin/gone": true} {
+		act, err := testUsers().find(testLetter(t), &ipc.Recipient{Address: "pipe@mx.example", Member: member})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.ContainsFunc(act.results, func(r ipc.Result) bool { return r.Anew }); got != want {
+			t.Errorf("member %q: anew is %t", member, got)
+		}
+	}
+}
