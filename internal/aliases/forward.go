@@ -133,3 +133,12 @@ func (r *run) forward(in *source, path string, c *Content) (*Expansion, error) {
 	}
 	return r.end(in.name)
 }
+
+// Relay is the address that luser_relay is for mail to addr.
+func (x *Expander) Relay(relay, addr string) (Member, error) {
+	text, _, err := config.Template(relay, x.Values(addr, nil))
+	if err != nil {
+		return Member{}, err
+	}
+	return x.One(text)
+}

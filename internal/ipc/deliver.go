@@ -114,6 +114,9 @@ type Result struct {
 	// Sender replaces the envelope sender of the forward when not nil (owner-
 	// aliases).
 	Sender *string `json:"sender,omitempty"`
+	// Anew says that the recipient was a member that is not in its list any more:
+	// To is what the list has now.
+	Anew bool `json:"anew,omitempty"`
 	// Header is put before the content of the forward, lines ending in LF.
 	Header string `json:"header,omitempty"`
 

@@ -84,7 +84,7 @@ func newServer(ending context.Context, s *service.Service) (*agent.Server, error
 	a := newDeliverer(&deliverer{
 		log: s.Log, quota: quota, host: config.Myhostname.Of(c), transports: transports, ids: ids,
 		boxes: maildir.NewBoxes(boxBudget(files.Cur)), open: newBudget(descriptorBudget(files.Cur, workers)),
-		delivered: words(config.PrependDeliveredHeader.Of(c)), sync: (*os.File).Sync, ending: ending,
+		delivered: words(config.PrependDeliveredHeader.Of(c)), noOriginal: !config.EnableOriginalRecipient.Of(c), sync: (*os.File).Sync, ending: ending,
 	}, workers, durable.New(durable.Options{Slow: config.FlushSlow.Of(c)}))
 	return a.server(agent.Trusted(c)), nil
 }

@@ -47,6 +47,7 @@ type deliverer struct {
 	crew       *crew
 	finish     *finisher
 	delivered  map[string]bool // prepend_delivered_header
+	noOriginal bool            // enable_original_recipient = no
 	sync       func(*os.File) error
 	ending     context.Context // ends when the process must
 }

@@ -20,9 +20,12 @@ import (
 // found under its key. Is it there no more, its address is delivered to as if it
 // came new: rather a second copy of a member than none of all.
 func (t *users) expanded(r *ipc.Recipient, e *aliases.Expansion, of *account.Person) (*action, error) {
+	anew := false
 	if r.Member != "" {
 		if chosen := e.Choose(r.Member); len(chosen) > 0 {
 			e = &aliases.Expansion{Members: chosen, Steps: e.Steps}
+		} else {
+			anew = true
 		}
 	}
 	if len(e.Members) == 1 {
@@ -31,14 +34,20 @@ func (t *users) expanded(r *ipc.Recipient, e *aliases.Expansion, of *account.Per
 		}
 	}
 	plain, senders := e.Groups()
+	var act *action
 	if len(plain) == 0 && len(senders) == 1 {
-		return &action{results: t.expandedResults(r, t.targets(r, e.Members, of), e.Members[0].Sender)}, nil
+		act = &action{results: t.expandedResults(r, t.targets(r, e.Members, of), e.Members[0].Sender)}
+	} else {
+		targets := t.targets(r, plain, of)
+		for _, key := range senders {
+			targets = append(targets, ipc.Target{Address: r.Address, Exact: of != nil, Member: key})
+		}
+		act = &action{results: t.expandedResults(r, targets, nil)}
 	}
-	targets := t.targets(r, plain, of)
-	for _, key := range senders {
-		targets = append(targets, ipc.Target{Address: r.Address, Exact: of != nil, Member: key})
+	for i := range act.results {
+		act.results[i].Anew = anew
 	}
-	return &action{results: t.expandedResults(r, targets, nil)}, nil
+	return act, nil
 }
 
 // single is what is done at once for the only member; nil: it is sent on.

@@ -2,6 +2,7 @@ package local
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -80,22 +81,24 @@ func (a *deliverer) header(l *letter, k *task, kind string) ([]byte, error) {
 		}
 		add = !passed
 	}
-	return trace(k.sender, k.r, add), nil
+	return trace(k.sender, k.r, a.noOriginal, add), nil
 }
 
 // trace are the fields that go before the message for r: those of RFC 5321, 4.4
 // (Return-Path) and Postfix, in its order.
-func trace(sender string, r *ipc.Recipient, deliveredTo bool) []byte {
-	original := r.Original
-	if original == "" {
-		original = r.Address
+func trace(sender string, r *ipc.Recipient, noOriginal, deliveredTo bool) []byte {
+	h := fmt.Appendf(nil, "Return-Path: <%s>\n", smtp.Quote(sender))
+	if !noOriginal {
+		h = fmt.Appendf(h, "X-Original-To: %s\n", smtp.Quote(original(r)))
 	}
-	h := fmt.Appendf(nil, "Return-Path: <%s>\nX-Original-To: %s\n", smtp.Quote(sender), smtp.Quote(original))
 	if deliveredTo {
 		h = fmt.Appendf(h, "Delivered-To: %s\n", smtp.Quote(r.Address))
 	}
 	return h
 }
+
+// original is the recipient as it came in, before any rewriting.
+func original(r *ipc.Recipient) string { return cmp.Or(r.Original, r.Address) }
 
 // file is what is written into a Maildir.
 func (l *letter) file(r *ipc.Recipient, host string, header []byte) *maildir.Message {

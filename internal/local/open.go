@@ -2,7 +2,7 @@ package local
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 
 	"yubin/internal/account"
 	"yubin/internal/aliases"
@@ -16,15 +16,14 @@ import (
 
 // deliveryParams are the parameters that openTransports reads beside those of
 // package account.
-var deliveryParams = append(aliases.Params(), []*config.Def{
-	config.DefaultPrivs.Def, config.LuserRelay.Def,
-	config.MailboxTransport.Def, config.MailboxTransportMaps.Def, config.FallbackTransport.Def, config.FallbackTransportMaps.Def,
-	config.MailboxCommand.Def, config.MailboxCommandMaps.Def, config.LocalCommandShell.Def, config.CommandExpansionFilter.Def,
+var deliveryParams = slices.Concat(aliases.Params(), account.FinalParams, []*config.Def{
+	config.DefaultPrivs.Def, config.LocalCommandShell.Def, config.CommandExpansionFilter.Def,
 	config.CommandExecutionDirectory.Def, config.ExecutionDirectoryFilter.Def, config.CommandTimeLimit.Def, config.ExportEnvironment.Def,
 	config.SetgidGroup.Def, config.PrependDeliveredHeader.Def, config.MailboxDeliveryLock.Def, config.VirtualMailboxLock.Def,
 	config.DeliverLockAttempts.Def, config.DeliverLockDelay.Def, config.StaleLockTime.Def, config.MessageSizeLimit.Def,
 	config.MailboxSizeLimit.Def, config.VirtualMailboxLimit.Def, config.StrictMailboxOwnership.Def, config.RequireHomeDirectory.Def,
-}...)
+	config.EnableOriginalRecipient.Def,
+})
 
 // openTransports opens the tables. Files that are missing or wrong fail in the
 // lookups, which defers the mail that needs them.
@@ -69,7 +68,7 @@ func words(list []string) map[string]bool {
 // openUsers makes the transport local.
 func openUsers(c *config.Config, log *maillog.Logger, ids *switcher, options ...table.Option) (*users, error) {
 	u := &users{
-		places: account.NewPlaces(c), ids: ids, commands: newCommands(c), luserRelay: config.LuserRelay.Of(c),
+		places: account.NewPlaces(c), ids: ids, commands: newCommands(c),
 		strict: config.StrictMailboxOwnership.Of(c), home: config.RequireHomeDirectory.Of(c),
 		forwardHeader: words(config.PrependDeliveredHeader.Of(c))["forward"],
 	}
@@ -77,20 +76,8 @@ func openUsers(c *config.Config, log *maillog.Logger, ids *switcher, options ...
 	if u.limits, err = sizes(c, config.MailboxSizeLimit, config.MailboxDeliveryLock); err != nil {
 		return nil, err
 	}
-	for _, o := range []struct {
-		to    *choice
-		maps  config.List
-		value config.String
-	}{
-		{&u.mailboxTransport, config.MailboxTransportMaps, config.MailboxTransport},
-		{&u.fallbackTransport, config.FallbackTransportMaps, config.FallbackTransport},
-		{&u.mailboxCommand, config.MailboxCommandMaps, config.MailboxCommand},
-	} {
-		maps, err := table.OpenMaps(o.maps.Of(c), append(options[:len(options):len(options)], table.Trusted())...)
-		if err != nil {
-			return nil, c.Fault(o.maps.Def, err.Error())
-		}
-		*o.to = choice{maps, o.maps.Name, strings.TrimSpace(o.value.Of(c))}
+	if u.final, err = account.NewFinal(c, options...); err != nil {
+		return nil, err
 	}
 	u.privs, u.privsErr = privs(config.DefaultPrivs.Of(c))
 	if u.x, err = aliases.New(c, opener(ids), func(text string) { log.Warn("%s", text) }, options...); err != nil {
@@ -113,7 +100,7 @@ func privs(name string) (identity, error) {
 
 func newCommands(c *config.Config) *commands {
 	return &commands{
-		guard: command.NewGuard(c), env: environment(c), shell: config.LocalCommandShell.Of(c), filter: config.CommandExpansionFilter.Of(c),
+		noOriginal: !config.EnableOriginalRecipient.Of(c), guard: command.NewGuard(c), env: environment(c), shell: config.LocalCommandShell.Of(c), filter: config.CommandExpansionFilter.Of(c),
 		directory: config.CommandExecutionDirectory.Of(c), dirChar: config.ExecutionDirectoryFilter.Of(c), time: config.CommandTimeLimit.Of(c),
 	}
 }

@@ -48,11 +48,6 @@ func misconfigured(err error, format string, args ...any) error {
 	return deferred(smtp.Detail{Subject: 3, Detail: 5}, err, format, args...)
 }
 
-// noTable is the deferral for a lookup that could not be made.
-func noTable(parameter string, err error) error {
-	return deferred(smtp.LocalProcessing, err, "%s: lookup failed", parameter)
-}
-
 // result turns an error into a recipient's result. An error that is no outcome
 // is ours, and says nothing of the recipient: it is tried again.
 func result(relay string, r *ipc.Recipient, err error) ipc.Result {

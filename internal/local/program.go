@@ -18,6 +18,7 @@ import (
 
 // commands are the parameters of commands. Its fields do not change.
 type commands struct {
+	noOriginal         bool // enable_original_recipient = no
 	guard              *command.Guard
 	env                func(vars ...string) []string
 	shell, filter      string
@@ -57,7 +58,9 @@ func (t *users) program(_ *letter, r *ipc.Recipient, line string, as, user *acco
 	p.add("LOCAL", local)
 	p.add("DOMAIN", domain)
 	p.add("EXTENSION", extension)
-	p.add("ORIGINAL_RECIPIENT", r.Original)
+	if !t.commands.noOriginal {
+		p.add("ORIGINAL_RECIPIENT", original(r))
+	}
 	dir, _, err := config.Template(t.commands.directory, aliases.Filtered(t.x.Values(r.Address, as), t.commands.dirChar))
 	if err != nil {
 		return nil, misconfigured(err, "command_execution_directory cannot be expanded")

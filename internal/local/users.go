@@ -8,11 +8,9 @@ import (
 
 	"yubin/internal/account"
 	"yubin/internal/aliases"
-	"yubin/internal/config"
 	"yubin/internal/ipc"
 	"yubin/internal/route"
 	"yubin/internal/smtp"
-	"yubin/internal/table"
 )
 
 // The transports, as master.cf calls them.
@@ -29,34 +27,13 @@ type users struct {
 	limits *limits
 	ids    *switcher
 
-	mailboxTransport, fallbackTransport choice
-	mailboxCommand                      choice
-	luserRelay                          string
-	commands                            *commands
-	privs                               identity // default_privs
-	privsErr                            error    // why there is none
-	strict                              bool     // strict_mailbox_ownership
-	home                                bool     // require_home_directory
-	forwardHeader                       bool     // prepend_delivered_header has forward
-}
-
-// A choice is a parameter with tables before it.
-type choice struct {
-	maps      account.Lookup
-	parameter string
-	value     string
-}
-
-// of is what is chosen for a user; "": nothing.
-func (c *choice) of(user string) (string, error) {
-	value, found, err := table.First(c.maps, []string{user})
-	switch {
-	case err != nil:
-		return "", noTable(c.parameter, err)
-	case found:
-		return strings.TrimSpace(value), nil
-	}
-	return c.value, nil
+	final         *account.Final
+	commands      *commands
+	privs         identity // default_privs
+	privsErr      error    // why there is none
+	strict        bool     // strict_mailbox_ownership
+	home          bool     // require_home_directory
+	forwardHeader bool     // prepend_delivered_header has forward
 }
 
 func (t *users) find(l *letter, r *ipc.Recipient) (*action, error) {
@@ -145,21 +122,18 @@ func (t *users) toMailbox(l *letter, r *ipc.Recipient, local string, u *account.
 	if u != nil {
 		name = u.Name
 	}
-	to, err := t.mailboxTransport.of(name)
+	end, err := t.final.Of(name, u != nil)
 	switch {
 	case err != nil:
-		return nil, err
-	case to != "":
-		return redirected(r, to), nil
+		return nil, unplaced(err)
+	case end.Transport != "":
+		return redirected(r, end.Transport), nil
+	case end.Relay != "":
+		return t.relay(r, end.Relay)
 	case u == nil:
-		return t.unknown(r, name)
-	}
-	line, err := t.mailboxCommand.of(name)
-	switch {
-	case err != nil:
-		return nil, err
-	case line != "":
-		return t.program(l, r, line, u, nil)
+		return nil, bounced(smtp.BadMailbox, "unknown user: %q", strings.ToLower(local))
+	case end.Command != "":
+		return t.program(l, r, end.Command, u, nil)
 	}
 	as, err := identityOf(u)
 	if err != nil {
@@ -180,26 +154,13 @@ func (t *users) toMailbox(l *letter, r *ipc.Recipient, local string, u *account.
 	return &action{to: mailboxOf(a, t.limits.size)}, nil
 }
 
-// unknown is what becomes of mail for a user whom nobody knows.
-func (t *users) unknown(r *ipc.Recipient, name string) (*action, error) {
-	to, err := t.fallbackTransport.of(name)
-	switch {
-	case err != nil:
-		return nil, err
-	case to != "":
-		return redirected(r, to), nil
-	case t.luserRelay == "":
-		local, _ := smtp.SplitAddress(r.Address)
-		return nil, bounced(smtp.BadMailbox, "unknown user: %q", strings.ToLower(local))
+// relay sends mail for a user whom nobody knows to luser_relay.
+func (t *users) relay(r *ipc.Recipient, relay string) (*action, error) {
+	m, err := t.x.Relay(relay, r.Address)
+	if err != nil {
+		return nil, misconfigured(err, "luser_relay is not an address")
 	}
-	addr, _, err := config.Template(t.luserRelay, t.x.Values(r.Address, nil))
-	if err == nil {
-		var m aliases.Member
-		if m, err = t.x.One(addr); err == nil {
-			return &action{results: t.expandedResults(r, []ipc.Target{{Address: m.Text}}, nil)}, nil
-		}
-	}
-	return nil, misconfigured(err, "luser_relay is not an address")
+	return &action{results: t.expandedResults(r, []ipc.Target{{Address: m.Text}}, nil)}, nil
 }
 
 // redirected hands a recipient to another transport.

@@ -77,7 +77,9 @@ func testUsers() *users {
 			ForwardFilter: "abcdefghijklmnopqrstuvwxyz/+.", Warn: func(string) {},
 		},
 		places: &account.Places{HomeMailbox: "Maildir/"}, limits: &limits{}, commands: &commands{guard: &command.Guard{}, filter: "abc/@.nmxeplwd"},
-		mailboxTransport: choice{maps: pairs{}}, fallbackTransport: choice{maps: pairs{}}, mailboxCommand: choice{maps: pairs{}},
+		final: &account.Final{
+			MailboxTransport: account.Choice{Maps: pairs{}}, FallbackTransport: account.Choice{Maps: pairs{}}, MailboxCommand: account.Choice{Maps: pairs{}},
+		},
 		privs: identity{65534, 65534}, strict: true, forwardHeader: true,
 	}
 }
@@ -215,24 +217,26 @@ func TestElsewhere(t *testing.T) {
 		addr   string
 		want   string
 	}{
-		"mailbox_transport":          {func(u *users) { u.mailboxTransport.value = "lmtp:unix:private/lmtp" }, "ann@mx.example", "to lmtp unix:private/lmtp"},
-		"for nobody, too":            {func(u *users) { u.mailboxTransport.value = "lmtp:unix:private/lmtp" }, "zoe@mx.example", "to lmtp unix:private/lmtp"},
-		"after .forward":             {func(u *users) { u.mailboxTransport.value = "cyrus" }, "fred+self@mx.example", "to cyrus "},
-		"not for aliases":            {func(u *users) { u.mailboxTransport.value = "cyrus" }, "list@mx.example", "<owner-list@mx.example> =ann@mx.example carl@example.org"},
-		"maps":                       {func(u *users) { u.mailboxTransport.maps = pairs{"ann": "virtual:"} }, "ann+x@mx.example", "to virtual "},
-		"maps, another":              {func(u *users) { u.mailboxTransport.maps = pairs{"ann": "virtual:"} }, "bob@mx.example", "=bob@mx.example robert@example.org"},
-		"maps unreadable":            {func(u *users) { u.mailboxTransport = choice{pairs(nil), "mailbox_transport_maps", "x"} }, "ann@mx.example", "deferred 4.3.0 mailbox_transport_maps: lookup failed"},
-		"mailbox_command":            {func(u *users) { u.mailboxCommand.value = "/usr/bin/procmail" }, "ann@mx.example", "|/usr/bin/procmail 1001:1002"},
-		"mailbox_command_maps":       {func(u *users) { u.mailboxCommand.maps = pairs{"ann": "/bin/x"} }, "ann@mx.example", "|/bin/x 1001:1002"},
-		"mailbox_command of root":    {func(u *users) { u.mailboxCommand.value = "/usr/bin/procmail" }, "root@mx.example", "|/usr/bin/procmail 65534:65534"},
+		"mailbox_transport": {func(u *users) { u.final.MailboxTransport.Value = "lmtp:unix:private/lmtp" }, "ann@mx.example", "to lmtp unix:private/lmtp"},
+		"for nobody, too":   {func(u *users) { u.final.MailboxTransport.Value = "lmtp:unix:private/lmtp" }, "zoe@mx.example", "to lmtp unix:private/lmtp"},
+		"after .forward":    {func(u *users) { u.final.MailboxTransport.Value = "cyrus" }, "fred+self@mx.example", "to cyrus "},
+		"not for aliases":   {func(u *users) { u.final.MailboxTransport.Value = "cyrus" }, "list@mx.example", "<owner-list@mx.example> =ann@mx.example carl@example.org"},
+		"maps":              {func(u *users) { u.final.MailboxTransport.Maps = pairs{"ann": "virtual:"} }, "ann+x@mx.example", "to virtual "},
+		"maps, another":     {func(u *users) { u.final.MailboxTransport.Maps = pairs{"ann": "virtual:"} }, "bob@mx.example", "=bob@mx.example robert@example.org"},
+		"maps unreadable": {func(u *users) {
+			u.final.MailboxTransport = account.Choice{Maps: pairs(nil), Tables: "mailbox_transport_maps", Value: "x"}
+		}, "ann@mx.example", "deferred 4.3.0 mailbox_transport_maps: lookup failed"},
+		"mailbox_command":            {func(u *users) { u.final.MailboxCommand.Value = "/usr/bin/procmail" }, "ann@mx.example", "|/usr/bin/procmail 1001:1002"},
+		"mailbox_command_maps":       {func(u *users) { u.final.MailboxCommand.Maps = pairs{"ann": "/bin/x"} }, "ann@mx.example", "|/bin/x 1001:1002"},
+		"mailbox_command of root":    {func(u *users) { u.final.MailboxCommand.Value = "/usr/bin/procmail" }, "root@mx.example", "|/usr/bin/procmail 65534:65534"},
 		"default_privs are missing":  {func(u *users) { u.privsErr = misconfigured(errors.New("x"), "no default_privs") }, "tofile@mx.example", "deferred 4.3.5 no default_privs"},
-		"fallback_transport":         {func(u *users) { u.fallbackTransport.value = "smtp:[old]" }, "zoe@mx.example", "to smtp [old]"},
-		"fallback, not for users":    {func(u *users) { u.fallbackTransport.value = "smtp:[old]" }, "ann@mx.example", "/home/ann Maildir/ 1001:1002"},
-		"fallback maps":              {func(u *users) { u.fallbackTransport.maps = pairs{"zoe": "error:5.2.1 gone"} }, "zoe+x@mx.example", "to error 5.2.1 gone"},
-		"luser_relay":                {func(u *users) { u.luserRelay = "$user+$extension@else.example" }, "zoe+x@mx.example", "zoe+x@else.example"},
-		"luser_relay, bare":          {func(u *users) { u.luserRelay = "ann" }, "zoe@mx.example", "ann@mx.example"},
-		"luser_relay is not a pipe":  {func(u *users) { u.luserRelay = "|/bin/x" }, "zoe@mx.example", "deferred 4.3.5 luser_relay is not an address"},
-		"luser_relay is hostile":     {func(u *users) { u.luserRelay = "$local" }, "|/bin/x@mx.example", "deferred 4.3.5 luser_relay is not an address"},
+		"fallback_transport":         {func(u *users) { u.final.FallbackTransport.Value = "smtp:[old]" }, "zoe@mx.example", "to smtp [old]"},
+		"fallback, not for users":    {func(u *users) { u.final.FallbackTransport.Value = "smtp:[old]" }, "ann@mx.example", "/home/ann Maildir/ 1001:1002"},
+		"fallback maps":              {func(u *users) { u.final.FallbackTransport.Maps = pairs{"zoe": "error:5.2.1 gone"} }, "zoe+x@mx.example", "to error 5.2.1 gone"},
+		"luser_relay":                {func(u *users) { u.final.LuserRelay = "$user+$extension@else.example" }, "zoe+x@mx.example", "zoe+x@else.example"},
+		"luser_relay, bare":          {func(u *users) { u.final.LuserRelay = "ann" }, "zoe@mx.example", "ann@mx.example"},
+		"luser_relay is not a pipe":  {func(u *users) { u.final.LuserRelay = "|/bin/x" }, "zoe@mx.example", "deferred 4.3.5 luser_relay is not an address"},
+		"luser_relay is hostile":     {func(u *users) { u.final.LuserRelay = "$local" }, "|/bin/x@mx.example", "deferred 4.3.5 luser_relay is not an address"},
 		"mbox at home":               {func(u *users) { u.places.HomeMailbox = "mail/in" }, "ann@mx.example", "mbox /home/ann/mail/in 1001:1002"},
 		"mbox in the spool":          {func(u *users) { *u.places = account.Places{Spool: "/no/such/spool"} }, "ann@mx.example", "mbox /no/such/spool/ann 1001:1002"},
 		"Maildir in the spool":       {func(u *users) { *u.places = account.Places{Spool: "/var/mail/"} }, "ann@mx.example", "/var/mail/ ann 1001:1002"},
@@ -290,7 +294,7 @@ func TestSpool(t *testing.T) {
 func TestEnvironment(t *testing.T) {
 	t.Parallel()
 	u := testUsers()
-	u.mailboxCommand.value = "/bin/x"
+	u.final.MailboxCommand.Value = "/bin/x"
 	act, err := u.find(testLetter(t), &ipc.Recipient{Address: "Ann+$(id)@mx.example", Original: "`x`"})
 	if err != nil {
 		t.Fatal(err)
@@ -334,5 +338,40 @@ func TestLargeAlias(t *testing.T) {
 	}
 	if n != len(members) || header != "Delivered-To: all@mx.example\n" {
 		t.Errorf("%d addresses, want %d; header %q", n, len(members), header)
+	}
+}
+
+// The original recipient is told of, unless enable_original_recipient is no.
+func TestOriginalRecipient(t *testing.T) {
+	t.Parallel()
+	for _, no := range []bool{false, true} {
+		u := testUsers()
+		u.commands.noOriginal = no
+		u.final.MailboxCommand.Value = "/bin/x"
+		r := &ipc.Recipient{Address: "ann@mx.example"}
+		act, err := u.find(testLetter(t), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.Contains(act.to.(*program).vars, "ORIGINAL_RECIPIENT=ann@mx.example"); got == no {
+			t.Errorf("enable_original_recipient = no is %t, the command is told: %t", no, got)
+		}
+		if got := strings.Contains(string(trace("", r, no, false)), "X-Original-To: ann@mx.example\n"); got == no {
+			t.Errorf("enable_original_recipient = no is %t, there is a field: %t", no, got)
+		}
+	}
+}
+
+// Only a member that is not in its list any more has the list expanded anew.
+func TestAnew(t *testing.T) {
+	t.Parallel()
+	for member, want := range map[string]bool{"": false, "|/bin/vacation -a": false, "|/bin/gone": true} {
+		act, err := testUsers().find(testLetter(t), &ipc.Recipient{Address: "pipe@mx.example", Member: member})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.ContainsFunc(act.results, func(r ipc.Result) bool { return r.Anew }); got != want {
+			t.Errorf("member %q: anew is %t", member, got)
+		}
 	}
 }

@@ -26,9 +26,8 @@ import (
 const routeSynopsis = "[--from SENDER] ADDRESS"
 
 // routeParams are the parameters that the subcommand reads.
-var routeParams = slices.Concat(route.Params(), rewrite.Params(), aliases.Params(), account.VirtualParams, account.PlaceParams, resolve.Params(), []*config.Def{
-	config.InetProtocols.Def, config.DefaultPrivs.Def, config.MailboxTransportMaps.Def, config.MailboxTransport.Def, config.FallbackTransportMaps.Def,
-	config.FallbackTransport.Def, config.LuserRelay.Def, config.MailboxCommandMaps.Def, config.MailboxCommand.Def,
+var routeParams = slices.Concat(route.Params(), rewrite.Params(), aliases.Params(), account.VirtualParams, account.PlaceParams, account.FinalParams, resolve.Params(), []*config.Def{
+	config.InetProtocols.Def, config.DefaultPrivs.Def,
 })
 
 // maxLegs is how many addresses one address is followed to.
@@ -52,6 +51,7 @@ type trip struct {
 	router   *route.Router
 	rewriter *rewrite.Rewriter
 	expander *aliases.Expander
+	final    *account.Final
 	next     []leg
 	seen     map[leg]bool
 	sender   string // of the leg at hand
@@ -104,11 +104,12 @@ func (t *trip) open() error {
 	read := func(path string, _ *account.Person, nofollow bool) (*aliases.Content, error) {
 		return aliases.Read(path, nofollow)
 	}
-	var err1, err2, err3 error
+	var err1, err2, err3, err4 error
 	t.router, err1 = route.New(c, report)
 	t.rewriter, err2 = rewrite.New(c, report)
 	t.expander, err3 = aliases.New(c, read, func(text string) { warn(t.env, "%s", text) }, table.Report(report), table.Site(c))
-	return errors.Join(err1, err2, err3)
+	t.final, err4 = account.NewFinal(c, table.Report(report), table.Site(c))
+	return errors.Join(err1, err2, err3, err4)
 }
 
 func bracketless(addr string) string {
@@ -199,26 +200,43 @@ func (t *trip) deliver(ctx context.Context, addr string, exact bool) {
 	t.print("transport", "%s", res.Transport)
 	t.print("next hop", "%s", res.Nexthop)
 	t.print("by", "%s", res.Rule)
-	switch res.Transport {
-	case "error":
-		t.fail("goes back", "%s", orElse(res.Nexthop, "Address is undeliverable"))
-		return
-	case "retry":
-		t.fail("waits", "%s", orElse(res.Nexthop, "address is temporarily not deliverable"))
-		return
-	case "discard":
-		t.print("dropped", "%s", res.Nexthop)
+	if t.kept(res) {
 		return
 	}
 	t.exists(addr)
-	t.service(res.Transport)
 	switch {
 	case res.Mailbox == "":
-		t.hops(ctx, res)
+		t.agent(ctx, res)
 	case res.Transport == "local":
-		t.local(res.Recipient, exact)
+		t.service(res.Transport)
+		t.local(ctx, res.Recipient, exact)
 	case res.Transport == "virtual":
+		t.service(res.Transport)
 		t.virtual(res.Recipient)
+	default:
+		t.service(res.Transport)
+	}
+}
+
+// kept says what qmgr(8) does itself; false: an agent delivers.
+func (t *trip) kept(res route.Result) bool {
+	switch res.Transport {
+	case "error":
+		t.fail("goes back", "%s", orElse(res.Nexthop, "Address is undeliverable"))
+	case "retry":
+		t.fail("waits", "%s", orElse(res.Nexthop, "address is temporarily not deliverable"))
+	case "discard":
+		t.print("dropped", "%s", res.Nexthop)
+	default:
+		return false
+	}
+	return true
+}
+
+// agent says who delivers, and, unless it is a program of pipe(8)'s, to where.
+func (t *trip) agent(ctx context.Context, res route.Result) {
+	if t.service(res.Transport) != "pipe" {
+		t.hops(ctx, res)
 	}
 }
 
@@ -240,12 +258,12 @@ func (t *trip) exists(addr string) {
 	}
 }
 
-// service says who delivers.
-func (t *trip) service(transport string) {
+// service says who delivers, and returns which program that is.
+func (t *trip) service(transport string) (command string) {
 	services, err := config.Services(t.env.Config)
 	if err != nil {
 		t.fail("waits", "%v", err)
-		return
+		return ""
 	}
 	i := slices.IndexFunc(services, func(s config.MasterService) bool {
 		return s.Name == transport && s.Type == "unix" && s.Private
@@ -253,11 +271,13 @@ func (t *trip) service(transport string) {
 	switch {
 	case i < 0:
 		t.fail("waits", "master.cf has no service %s that is started", transport)
+		return ""
 	case services[i].File == "":
 		t.print("service", "%s, built in, by %s(8)", transport, services[i].Command)
 	default:
 		t.print("service", "%s, %s line %d, by %s(8)", transport, services[i].File, services[i].Line, services[i].Command)
 	}
+	return services[i].Command
 }
 
 // hops says to which hosts the next hop leads. One of them is enough.

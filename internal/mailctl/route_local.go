@@ -1,6 +1,7 @@
 package mailctl
 
 import (
+	"context"
 	"errors"
 	"path"
 	"strings"
@@ -16,14 +17,14 @@ import (
 
 // local says what local(8) does with a recipient: aliases, .forward files, then
 // the mailbox, or what stands in its place. exact says that aliases are done with.
-func (t *trip) local(addr string, exact bool) {
+func (t *trip) local(ctx context.Context, addr string, exact bool) {
 	local, domain := smtp.SplitAddress(addr)
-	if !exact && t.expansion(t.expander.Alias(local, domain)) {
+	if !exact && t.expansion(ctx)(t.expander.Alias(local, domain)) {
 		return
 	}
 	u, err := t.expander.Users.User(local)
 	if u == nil && err == nil && aliases.IsRoot(local, t.expander.Delimiters) {
-		if !exact && t.expansion(t.expander.Alias("root", domain)) {
+		if !exact && t.expansion(ctx)(t.expander.Alias("root", domain)) {
 			return
 		}
 		u, err = t.expander.Users.User("root")
@@ -31,36 +32,39 @@ func (t *trip) local(addr string, exact bool) {
 	switch {
 	case err != nil:
 		t.fail("waits", "%v", err)
-	case u == nil || !t.expansion(t.expander.Forward(u, addr)):
-		t.mailbox(local, u)
+	case u == nil || !t.expansion(ctx)(t.expander.Forward(u, addr)):
+		t.mailbox(ctx, addr, u)
 	}
 }
 
-// expansion follows what an address stands for; false: it stands for itself.
-func (t *trip) expansion(e *aliases.Expansion, err error) bool {
-	var why *aliases.Error
-	switch {
-	case errors.As(err, &why) && why.Class == 5:
-		t.fail("goes back", "%v", err)
+// expansion returns what follows what an address stands for; false: it stands for
+// itself.
+func (t *trip) expansion(ctx context.Context) func(*aliases.Expansion, error) bool {
+	return func(e *aliases.Expansion, err error) bool {
+		var why *aliases.Error
+		switch {
+		case errors.As(err, &why) && why.Class == 5:
+			t.fail("goes back", "%v", err)
+			return true
+		case err != nil:
+			t.fail("waits", "%v", err)
+			return true
+		case e == nil:
+			return false
+		}
+		for _, s := range e.Steps {
+			name, _, _ := strings.Cut(s.What, " is ")
+			t.print("asked", "%s: %s", table.WithLine(s.Where, name, true), s.What)
+		}
+		for i := range e.Members {
+			t.member(ctx, &e.Members[i])
+		}
 		return true
-	case err != nil:
-		t.fail("waits", "%v", err)
-		return true
-	case e == nil:
-		return false
 	}
-	for _, s := range e.Steps {
-		name, _, _ := strings.Cut(s.What, " is ")
-		t.print("asked", "%s: %s", table.WithLine(s.Where, name, true), s.What)
-	}
-	for i := range e.Members {
-		t.member(&e.Members[i])
-	}
-	return true
 }
 
 // member says what becomes of one member.
-func (t *trip) member(m *aliases.Member) {
+func (t *trip) member(ctx context.Context, m *aliases.Member) {
 	switch {
 	case m.Err != nil:
 		t.fail("goes back", "%s: %v", m.Text, m.Err)
@@ -75,7 +79,7 @@ func (t *trip) member(m *aliases.Member) {
 			t.fail("waits", "%v", err)
 			return
 		}
-		t.mailbox(local, u)
+		t.mailbox(ctx, m.Text, u)
 	default:
 		sender := t.sender
 		if m.Sender != nil {
@@ -93,58 +97,69 @@ func (t *trip) rights(u *account.Person) string {
 	return u.Name
 }
 
-// mailbox says where mail goes that nothing sends elsewhere; u is nil when there
-// is no such user.
-func (t *trip) mailbox(local string, u *account.Person) {
-	c := t.env.Config
+// mailbox says where mail for an address goes that nothing sends elsewhere; u is
+// nil when there is no such user.
+func (t *trip) mailbox(ctx context.Context, addr string, u *account.Person) {
+	local, _ := smtp.SplitAddress(addr)
 	name, _ := route.SplitExtension(strings.ToLower(local), t.expander.Delimiters)
 	if u != nil {
 		name = u.Name
 	}
-	if t.chosen("transport", name, config.MailboxTransportMaps, config.MailboxTransport) {
-		return
-	}
-	if u == nil {
-		switch {
-		case t.chosen("transport", name, config.FallbackTransportMaps, config.FallbackTransport):
-		case config.LuserRelay.Of(c) != "":
-			t.print("goes to", "%s (luser_relay)", config.LuserRelay.Of(c))
-		default:
-			t.fail("goes back", "unknown user: %q", name)
+	end, err := t.final.Of(name, u != nil)
+	switch {
+	case err != nil:
+		t.fail("waits", "%v", err)
+	case end.Transport != "":
+		t.print("handed to", "%s, by %s", end.Transport, end.Rule())
+		t.hand(ctx, addr, end.Transport)
+	case end.Relay != "":
+		m, err := t.expander.Relay(end.Relay, addr)
+		if err != nil {
+			t.fail("waits", "%s is not an address: %v", end.Rule(), err)
+			return
 		}
-		return
+		t.print("goes to", "%s, by %s", m.Text, end.Rule())
+		t.next = append(t.next, leg{addr: m.Text, sender: t.sender})
+	case u == nil:
+		t.fail("goes back", "unknown user: %q", name)
+	case end.Command != "":
+		t.print("command", "%s, with the rights of %s, by %s", end.Command, t.rights(u), end.Rule())
+	default:
+		t.box(u)
 	}
-	if t.chosen("command", name, config.MailboxCommandMaps, config.MailboxCommand) {
-		return
+}
+
+// hand says what another transport does with mail that local(8) hands to it.
+func (t *trip) hand(ctx context.Context, addr, to string) {
+	res := route.Result{Recipient: addr}
+	res.Transport, res.Nexthop, _ = strings.Cut(to, ":")
+	_, domain := smtp.SplitAddress(addr)
+	res.Nexthop = orElse(res.Nexthop, domain)
+	switch {
+	case t.kept(res):
+	case res.Transport == "local":
+		t.fail("waits", "mail transports hand the recipient on in a circle")
+	case res.Transport == "virtual":
+		t.service(res.Transport)
+		t.virtual(addr)
+	default:
+		t.agent(ctx, res)
 	}
-	places := account.NewPlaces(c)
+}
+
+// box says which mailbox of a user mail goes to.
+func (t *trip) box(u *account.Person) {
+	places, by := account.NewPlaces(t.env.Config), config.HomeMailbox.Name
+	if places.HomeMailbox == "" {
+		by = config.MailSpoolDirectory.Name
+	}
+	t.print("by", "%s", by)
 	if file, _ := places.Mbox(u); file != "" {
 		t.print("mailbox", "%s, an mbox file of %s", file, u.Name)
 		return
 	}
 	a, err := places.System(u)
 	t.maildir(a, err)
-}
-
-// chosen prints what tables, or else the parameter behind them, have for a user.
-func (t *trip) chosen(what, name string, maps config.List, otherwise config.String) bool {
-	m, err := table.OpenMaps(maps.Of(t.env.Config), table.Site(t.env.Config), table.Trusted())
-	if err != nil {
-		t.fail("waits", "%s: %v", maps.Name, err)
-		return true
-	}
-	value, spec, found, err := m.Find(name)
-	switch {
-	case err != nil:
-		t.fail("waits", "%s: %s: %v", maps.Name, name, err)
-	case found:
-		t.print(what, "%s (%s %s)", value, maps.Name, table.WithLine(spec, name, false))
-	case otherwise.Of(t.env.Config) != "":
-		t.print(what, "%s (%s)", otherwise.Of(t.env.Config), otherwise.Name)
-	default:
-		return false
-	}
-	return true
 }
 
 // maildir prints the mailbox of an account.

@@ -69,7 +69,7 @@ lmtp unix - - n - - smtpd
 			"mailbox    /var/mail/root, an mbox file of root", "follow     dave@err.test", "goes back  5.7.1 no way"}},
 		{"alias loop", []string{"loop@mx.example.test"}, 1, nil},
 		{"bare postmaster", []string{"postmaster"}, 0, []string{"class      local", "mailbox    /var/mail/root, an mbox file of root"}},
-		{"command", []string{"daemon@mx.example.test"}, 1, []string{"command    /bin/mda (mailbox_command_maps inline:{ {daemon=/bin/mda} })"}},
+		{"command", []string{"daemon@mx.example.test"}, 1, []string{"command    /bin/mda, with the rights of daemon, by mailbox_command_maps inline:{ {daemon=/bin/mda} }"}},
 		{"virtual alias", []string{"sales@alias.test"}, 0, []string{
 			"asked      virtual_alias_maps texthash:VIRTUAL line 2: sales@alias.test: ann@box.test, x@di.test",
 			"recipient  ann@box.test", "class      virtual", "mailbox    /srv/box/ann/, a Maildir of uid 5000", "recipient  x@di.test", "dropped"}},

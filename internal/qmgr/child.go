@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"strconv"
 	"time"
 
 	"yubin/internal/header"
@@ -174,11 +175,15 @@ func (s *scheduler) expand(transport string, m *message, r *recipient) {
 		s.decide(m, r, transport, fw.res)
 		return
 	}
+	if fw.anew && !s.renew(transport, m, r) {
+		return
+	}
 	env := &queue.Envelope{Sender: m.Env.Sender, Attrs: maps.Clone(m.Env.Attrs)}
-	attrs := e.Attrs // what the sender asked for goes on (RFC 3461, 5.2.7)
+	// What the sender asked for goes on (RFC 3461, 5.2.7).
+	attrs, original := e.Attrs, textOr(e.Original, e.Address)
 	if fw.sender != nil {
-		// To a list the message is delivered; the copies are the list's own.
-		env.Sender, attrs = *fw.sender, nil
+		// To a list the message is delivered; the copies are the list's own (5.2.7.1 there).
+		env.Sender, attrs, original = *fw.sender, nil, ""
 		delete(env.Attrs, queue.AttrEnvID)
 		delete(env.Attrs, queue.AttrRet)
 		delete(env.Attrs, queue.AttrDeliverBy)
@@ -189,12 +194,13 @@ func (s *scheduler) expand(transport string, m *message, r *recipient) {
 	env.Attrs[queue.AttrOrigin], env.Attrs[queue.AttrParent] = "qmgr", m.ID
 	for _, t := range fw.targets {
 		env.Recipients = append(env.Recipients, queue.Recipient{
-			Address: t.Address, Exact: t.Exact, Member: t.Member, Original: textOr(e.Original, e.Address), Attrs: attrs,
+			Address: t.Address, Exact: t.Exact, Member: t.Member, Original: original, Attrs: attrs,
 		})
 	}
-	c := &child{id: id, env: env, record: queue.Record{
-		State: queue.Expanded, Time: s.now().UnixMicro(), Code: "2.0.0", Child: id, Recipients: []int{r.number},
-	}}
+	if fw.anew {
+		env.Attrs[queue.AttrAnew] = strconv.Itoa(anew(m) + 1)
+	}
+	c := &child{id: id, env: env, record: s.expandedTo(id, r), then: s.forwarded(transport, m, r, id)}
 	off, size := m.ContentOffset(), int64(m.Content)
 	c.write = func(w io.Writer, parent *os.File) error {
 		if _, err := io.WriteString(w, fw.header); err != nil {
@@ -203,19 +209,32 @@ func (s *scheduler) expand(transport string, m *message, r *recipient) {
 		_, err := io.CopyBuffer(w, io.NewSectionReader(parent, off, size), make([]byte, min(size+1, 64<<10)))
 		return err
 	}
-	c.then = func(err error) {
-		if err != nil {
-			s.log.warn("%s: forward %s: %v", m.ID, id, err)
-			fw.res.outcome, fw.res.code, fw.res.text = deferred, "4.3.0", "cannot make the forwarded message"
-		} else {
-			r.recorded = true
-			fw.res.outcome, fw.res.code, fw.res.text = expanded, "2.0.0", "forwarded as "+id
-		}
-		s.decide(m, r, transport, fw.res)
-	}
 	if len(fw.targets) == 0 {
 		c.then(errors.New("expanded to no address"))
 		return
 	}
 	s.make(m, c)
+}
+
+// expandedTo is the record that a child takes the place of r.
+func (s *scheduler) expandedTo(child string, r *recipient) queue.Record {
+	return queue.Record{State: queue.Expanded, Time: s.now().UnixMicro(), Code: "2.0.0", Child: child, Recipients: []int{r.number}}
+}
+
+// forwarded returns what hears that the child of r is safe, or that there is none.
+func (s *scheduler) forwarded(transport string, m *message, r *recipient, child string) func(error) {
+	fw := r.forward
+	return func(err error) {
+		if err != nil {
+			s.log.warn("%s: forward %s: %v", m.ID, child, err)
+			fw.res.outcome, fw.res.code, fw.res.text = deferred, "4.3.0", "cannot make the forwarded message"
+		} else {
+			r.recorded = true
+			fw.res.outcome, fw.res.code, fw.res.text = expanded, "2.0.0", "forwarded as "+child
+		}
+		s.decide(m, r, transport, fw.res)
+		if fw.anew {
+			s.renewed(transport, m, r, child, err)
+		}
+	}
 }

@@ -73,10 +73,11 @@ const (
 	crashSender    = "ann@example.com"
 	crashRecipient = "bob@example.org"
 	crashForward   = "al@example.org"
+	crashMember    = "list@example.org"
 )
 
 // names are what the table calls a delivery to each of them.
-var names = map[string]string{crashSender: "the notice", crashRecipient: "the message", crashForward: "the forward"}
+var names = map[string]string{crashSender: "the notice", crashRecipient: "the message", crashForward: "the forward", crashMember: "the member"}
 
 func accept(r *rig) bool {
 	return r.writer().commit(envelope(crashSender, crashRecipient), "text\n").Error == ""
@@ -100,6 +101,18 @@ var crashOperations = []crashOperation{
 			return deliverAll(q, c)
 		}
 		return &ipc.Reply{N: q.N, Results: []ipc.Result{{Status: ipc.Expanded, To: []ipc.Target{{Address: crashForward}}}}}
+	}, accept},
+	{"member", "create pool 2", 0, func(q *ipc.Request, c string) *ipc.Reply {
+		if q.Recipients[0].Address != crashRecipient {
+			return deliverAll(q, c)
+		}
+		return &ipc.Reply{N: q.N, Results: []ipc.Result{{Status: ipc.Expanded, To: []ipc.Target{{Address: crashMember, Member: "|program"}}}}}
+	}, accept},
+	{"redirect", "open incoming", 0, func(q *ipc.Request, _ string) *ipc.Reply {
+		if q.Transport == "lmtp" {
+			return &ipc.Reply{N: q.N, Results: []ipc.Result{{Status: ipc.Deferred, Code: "4.2.2", Text: "full"}}}
+		}
+		return &ipc.Reply{N: q.N, Results: []ipc.Result{{Status: ipc.Redirected, Transport: "lmtp"}}}
 	}, accept},
 	{"bounce", "create pool 2", 0, outcomes(map[string]ipc.Result{crashRecipient: {Status: ipc.Bounced, Code: "5.1.1", Text: "unknown"}}), accept},
 	{"report", "open incoming", 0, func(q *ipc.Request, c string) *ipc.Reply {

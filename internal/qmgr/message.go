@@ -60,6 +60,8 @@ type message struct {
 	first  bool      // no attempt has ended: it counts for incoming_limit
 	unsure bool      // an earlier process may have delivered it
 
+	renewals []*renewal // of lists
+
 	left   int  // recipients without outcome
 	making int  // children under way
 	fresh  int  // outcomes that are not recorded

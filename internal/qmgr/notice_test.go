@@ -174,7 +174,7 @@ func TestNotifyForward(t *testing.T) {
 				t.Fatal("nothing was forwarded")
 			}
 			rc := got.Recipients[0]
-			if rc.Attrs[queue.AttrNotify] != c.want || rc.Original != "team@example.org" || (got.Attrs[queue.AttrRet] != "") != (c.want != "") {
+			if rc.Attrs[queue.AttrNotify] != c.want || (rc.Original != "") != (c.want != "") || (got.Attrs[queue.AttrRet] != "") != (c.want != "") {
 				t.Errorf("forwarded as %+v, attributes %v", rc, got.Attrs)
 			}
 		})

@@ -198,8 +198,8 @@ func TestExpand(t *testing.T) {
 	if forwarded.ID != id || forwarded.Sender != owner || content != "Delivered-To: list@example.org\nSubject: hi\n\nhello\n" {
 		t.Errorf("forward %+v with content %q", forwarded, content)
 	}
-	if forwarded.Recipients[0].Original != "list@example.org" {
-		t.Errorf("original recipient: %+v", forwarded.Recipients[0])
+	if forwarded.Recipients[0].Original != "" { // RFC 3461, 5.2.7.1
+		t.Errorf("the copy of a list has an original recipient: %+v", forwarded.Recipients[0])
 	}
 	r.logged("postfix/local[", d.ID+": to=<list@example.org>", "status=sent (forwarded as "+id+")", "dsn=2.0.0")
 }

@@ -130,6 +130,7 @@ type forward struct {
 	sender   *string
 	header   string
 	complete bool
+	anew     bool   // the recipient was a member of a list that has it no more
 	res      result // for the log
 }
 
@@ -144,6 +145,7 @@ func (s *scheduler) gather(t *transport, r *request, rc *recipient, res *ipc.Res
 		fw.sender = res.Sender
 	}
 	fw.header += res.Header
+	fw.anew = fw.anew || res.Anew
 	if len(fw.targets) > maxTargets || len(fw.header) > maxHeader {
 		rc.forward = nil
 		r.left--

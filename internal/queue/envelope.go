@@ -25,6 +25,7 @@ const (
 	AttrUID           = "uid"           // submitter of a local message, decimal
 	AttrBody          = "body"          // 7BIT, 8BITMIME; absent when not said
 	AttrMessageID     = "message_id"    // with its angle brackets
+	AttrAnew          = "anew"          // how often a list was expanded anew on the way here
 	AttrParent        = "parent"        // ID of the message that this one came from
 	AttrRequireTLS    = "require_tls"   // RFC 8689: yes
 	AttrVerbose       = "verbose"       // sendmail -v: report deliveries to the sender

@@ -59,7 +59,6 @@ func TestSameAddresses(t *testing.T) {
 			ours: map[string]string{
 				"client 12.3: DATA 354":                          "client 12.3: DATA 451 4.6.0 <loop1@alias.test>: Alias expansion error",
 				"client 12.4: . 451 4.6.0 Alias expansion error": "",
-				"notice to <eve@far.test> by default: Final-Recipient: rfc822;self@alias.test, Original-Recipient: rfc822;self@alias.test, Action: failed, Status: 5.1.1": "notice to <eve@far.test> by default: Final-Recipient: rfc822;self@alias.test, Action: failed, Status: 5.1.1",
 			}},
 		{name: "virtual alias domains", main: []string{"virtual_alias_domains = swap.test catch.test", "virtual_alias_maps = texthash:%ETC/virtual", "show_user_unknown_table_name = no"},
 			files:   map[string]string{"virtual": "@swap.test @own.test\n@catch.test ann@own.test\nkey@catch.test bob@own.test\n"},

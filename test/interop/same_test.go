@@ -25,13 +25,16 @@ import (
 // Postfix and for this system. What the client is told, where each letter goes and
 // what its header becomes has to be the same.
 //
-// In main, files and the names of tables, %ETC is the directory of files. Mail of
+// In main, files and the names of tables, %ETC is the directory of files, and %OUT
+// one that everybody may write to: what is there in the end is compared too. Mail of
 // each class goes to a next hop of its own, so that every delivery shows of which
 // class an address was found to be.
 type trial struct {
 	name  string
 	main  []string
 	files map[string]string
+	// master are further lines of master.cf.
+	master []string
 	// letters are sent one after another, each in a session of its own.
 	letters []letterIn
 	// ours are lines that are ours instead of Postfix's: an intended difference,
@@ -158,6 +161,12 @@ func (s *sink) note(class, from string, to []string, text string) {
 	defer s.mu.Unlock()
 	if from == "<>" { // a notice: what it says of whom
 		said := strings.ReplaceAll(strings.Join(statusFields.FindAllString(text, -1), ", "), "rfc822; ", "rfc822;")
+		said = sameRecipients.ReplaceAllStringFunc(said, func(both string) string {
+			if m := sameRecipients.FindStringSubmatch(both); m[1] != m[2] {
+				return both
+			}
+			return sameRecipients.ReplaceAllString(both, "Final-Recipient: rfc822;$1")
+		})
 		s.lines = append(s.lines, fmt.Sprintf("notice to %s by %s: %s", strings.Fields(to[0])[0], class, said))
 		return
 	}
@@ -189,6 +198,9 @@ func plainly(rcpt string) string {
 		return err == nil && "<"+strings.TrimPrefix(plain, "rfc822;")+">" == words[0]
 	}), " ")
 }
+
+// sameRecipients are those of a notice; where they are the same, Postfix alone says both.
+var sameRecipients = regexp.MustCompile(`Final-Recipient: rfc822;([^,]+), Original-Recipient: rfc822;([^,]+)`)
 
 var statusFields = regexp.MustCompile(`(?m)^(Final-Recipient|Original-Recipient|Action|Status): .*$`)
 
@@ -250,8 +262,8 @@ func busy(queue string, dirs ...string) bool {
 }
 
 // fill puts the values of a system into a text.
-func fill(text, etc string, s *sink) string {
-	pairs := []string{"%ETC", etc, "%SINK", serverHost}
+func fill(text, etc, out string, s *sink) string {
+	pairs := []string{"%ETC", etc, "%OUT", out, "%SINK", serverHost}
 	for _, class := range classes {
 		pairs = append(pairs, "%"+strings.ToUpper(class), s.ports[class])
 	}
@@ -261,33 +273,57 @@ func fill(text, etc string, s *sink) string {
 // viaPostfix runs a trial in Postfix.
 func (c *trial) viaPostfix(t *testing.T) []string {
 	s := newSink(t)
-	dir := serverDir(t, "same", nil)
-	files := map[string]string{"main": fill(sameMain+strings.Join(c.main, "\n"), filepath.Join(dir, "tables"), s)}
-	for name, text := range c.files {
-		files["tables/"+name] = text
-	}
-	p := serveIn(t, "same", dir, fmt.Sprintf("127.8.%d.%d:2525", rand.IntN(255), 1+rand.IntN(254)), files)
+	dir, out := serverDir(t, "same", nil), outDir(t)
+	etc := filepath.Join(dir, "tables")
+	c.putFiles(t, etc, out, s)
+	p := serveIn(t, "same", dir, fmt.Sprintf("127.8.%d.%d:2525", rand.IntN(255), 1+rand.IntN(254)), map[string]string{
+		"main":   fill(sameMain+strings.Join(c.main, "\n"), etc, out, s),
+		"master": fill(strings.Join(c.master, "\n"), etc, out, s),
+	})
 	t.Cleanup(func() {
 		if t.Failed() {
 			log, _ := os.ReadFile(filepath.Join(p.dir, "postfix.log")) // there may be none
 			t.Logf("Postfix says:\n%s%s", p.read(t, "out"), log)
 		}
 	})
-	return c.run(t, s, p.addr, func() bool {
+	lines := c.run(t, s, p.addr, func() bool {
 		return !busy(filepath.Join(p.dir, "spool"), "incoming", "active", "maildrop")
 	}, func() string { return p.read(t, "postfix.log") })
+	return append(lines, written(t, etc, out)...)
 }
 
 // viaOurs runs it in this system.
 func (c *trial) viaOurs(t *testing.T) []string {
-	s := newSink(t)
-	i := instance.New(t, instance.Options{Stopped: true})
-	i.AppendMain(strings.Split(fill(sameMain+strings.Join(c.main, "\n"), i.Etc(), s), "\n")...)
-	for name, text := range c.files {
-		i.WriteFile(filepath.Join("etc", name), []string{text})
+	s, out := newSink(t), outDir(t)
+	i := instance.New(t, instance.Options{Stopped: true, Master: c.master})
+	i.AppendMain(strings.Split(fill(sameMain+strings.Join(c.main, "\n"), i.Etc(), out, s), "\n")...)
+	master, err := os.ReadFile(i.Path("etc", "master.cf"))
+	if err != nil {
+		t.Fatal(err)
 	}
+	i.WriteFile("etc/master.cf", []string{fill(string(master), i.Etc(), out, s)})
+	c.putFiles(t, i.Etc(), out, s)
 	i.Start()
-	return c.run(t, s, i.Addr, func() bool { return !busy(i.Path("queue"), "incoming", "maildrop") }, i.Log)
+	lines := c.run(t, s, i.Addr, func() bool { return !busy(i.Path("queue"), "incoming", "maildrop") }, i.Log)
+	return append(lines, written(t, i.Etc(), out)...)
+}
+
+// putFiles writes the files of a trial, for everybody to read.
+func (c *trial) putFiles(t *testing.T, etc, out string, s *sink) {
+	t.Helper()
+	for name, text := range c.files {
+		mode := os.FileMode(0o644)
+		if strings.HasPrefix(text, "#!") {
+			mode = 0o755
+		}
+		name = filepath.Join(etc, name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(fill(text, etc, out, s)), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // run sends the letters and returns what has come of them.
@@ -308,6 +344,9 @@ func (c *trial) run(t *testing.T, s *sink, addr string, quiet func() bool, log f
 	var fated []string
 	for _, m := range fates.FindAllStringSubmatch(log(), -1) {
 		fated = append(fated, "log: "+m[1]+m[2]+" "+m[3])
+	}
+	for _, m := range waits.FindAllStringSubmatch(log(), -1) {
+		fated = append(fated, "log: "+m[1]+m[2])
 	}
 	slices.Sort(fated)
 	return append(lines, fated...)
@@ -341,6 +380,10 @@ var begun = regexp.MustCompile(`: ([0-9A-F]+): from=<.*\(queue active\)`)
 
 // fates are the log lines of recipients that no server has been asked about.
 var fates = regexp.MustCompile(`: (to=<[^>]*>, (?:orig_to=<[^>]*>, )?relay=none), .*?(, dsn=[0-9.]+, status=\S+) (\(.*\))`)
+
+// waits are those of recipients that local(8) and pipe(8) have deferred, without
+// the reason.
+var waits = regexp.MustCompile(`: (to=<[^>]*>), .*?relay=(?:local|p[0-9]), .*?(, dsn=[0-9.]+, status=deferred)`)
 
 // sameAs runs trials in both systems, and compares.
 func sameAs(t *testing.T, trials []trial) {

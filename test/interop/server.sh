@@ -136,6 +136,7 @@ postfix() {
 		proxymap unix - - n - - proxymap
 		tlsmgr unix - - n 1000? 1 tlsmgr
 		virtual unix - n n - - virtual
+		local unix - n n - - local
 		smtp unix - - n - - smtp
 		relay unix - - n - - smtp
 		error unix - - n - - error
@@ -144,6 +145,8 @@ postfix() {
 		anvil unix - - n - 1 anvil
 		postlog unix-dgram n - n - 1 postlogd
 	END
+	[ ! -f "$dir/tables/aliases" ] || postalias -c "$dir/etc" -o "hash:$dir/tables/aliases"
+	[ ! -f "$dir/master" ] || cat "$dir/master" >>"$dir/etc/master.cf"
 	cd "$dir/spool"
 	for d in active bounce corrupt defer deferred flush hold incoming private saved trace; do
 		mkdir -p -m 700 "$d"
@@ -156,7 +159,8 @@ postfix() {
 	exec /usr/lib/postfix/sbin/master -c "$dir/etc" -d
 }
 
-# same: a Postfix that is compared, with the lines of main.cf in DIR/main.
+# same: a Postfix that is compared, with the lines of main.cf in DIR/main and
+# those of master.cf in DIR/master.
 same() { postfix "$(cat "$dir/main")"; }
 
 # judge: Dovecot's authentication service, for submission.
