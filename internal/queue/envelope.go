@@ -22,6 +22,7 @@ const (
 	AttrSASLSender    = "sasl_sender"   // whom the client says the letter comes from (RFC 4954, 5), decoded
 	AttrRelease       = "release"       // not before this time, microseconds since 1970 (RFC 4865)
 	AttrDeliverBy     = "deliver_by"    // see Deadline (RFC 2852)
+	AttrIdent         = "log_ident"     // the queue ID that another mail system says the message had there (XFORWARD)
 	AttrUID           = "uid"           // submitter of a local message, decimal
 	AttrBody          = "body"          // 7BIT, 8BITMIME; absent when not said
 	AttrMessageID     = "message_id"    // with its angle brackets

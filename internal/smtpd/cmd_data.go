@@ -72,7 +72,7 @@ func (s *session) noMessage(err error) smtp.Reply {
 	if errors.Is(err, intake.ErrFull) {
 		r = full
 	} else {
-		s.srv.log.Warn("no queue file for a message from %v: %v", s.peer, err)
+		s.srv.log.Warn("no queue file for a message from %v: %v", s.client(), err)
 	}
 	s.logRefusal("reject", "DATA", r)
 	return r
@@ -147,7 +147,7 @@ func (s *session) notWritten(err error) smtp.Reply {
 	if isFull(err) {
 		r = full
 	}
-	s.srv.log.Warn("%s: message from %v not taken: %v", s.msg.id, s.peer, err)
+	s.srv.log.Warn("%s: message from %v not taken: %v", s.msg.id, s.client(), err)
 	return r
 }
 

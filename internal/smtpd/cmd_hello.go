@@ -61,6 +61,7 @@ func (s *session) keywords(ctx context.Context) []string {
 	if s.offersRequireTLS() {
 		words = append(words, "REQUIRETLS")
 	}
+	words = append(words, s.trustKeywords()...)
 	words = append(words, "ENHANCEDSTATUSCODES", "8BITMIME", "DSN")
 	return append(words, s.userKeywords(auth)...)
 }

@@ -47,6 +47,9 @@ func (s *session) completion(m *message, sender string, now time.Time) *completi
 
 // isOurs tells whether local_header_rewrite_clients has the client.
 func (s *session) isOurs() bool {
+	if s.forward != nil && s.forward.source != "" {
+		return s.forward.source == "LOCAL"
+	}
 	q := &query{s: s}
 	for _, rule := range s.srv.ours {
 		switch v := rule.ask(q); v.action {

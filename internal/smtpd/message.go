@@ -52,7 +52,7 @@ func (s *session) newMessage(ctx context.Context) (*message, error) {
 		return nil, err
 	}
 	s.msg.id = b.ID
-	s.srv.log.Info("%s: client=%v%s", b.ID, s.peer, s.saslFields(", "))
+	s.srv.log.Info("%s: client=%v%s%s", b.ID, s.client(), s.saslFields(", "), s.forwardFields())
 	m := &message{
 		depot: s.srv.depot, blank: b, out: w, limit: s.srv.p.messageLimit, hops: s.srv.p.hops,
 		field: fieldMeter{limit: s.srv.p.fieldLimit},
@@ -70,16 +70,15 @@ func (s *session) envelope() (*queue.Envelope, error) {
 		Sender:     s.msg.sender,
 		Recipients: s.msg.recipients,
 		Attrs: map[string]string{
-			queue.AttrOrigin:        "smtpd",
-			queue.AttrClientName:    s.peer.name,
-			queue.AttrClientAddress: s.peer.address(),
-			queue.AttrClientPort:    strconv.Itoa(int(s.peer.port)),
-			queue.AttrProtocol:      s.proto(),
+			queue.AttrOrigin:   "smtpd",
+			queue.AttrProtocol: s.proto(),
 		},
 	}
+	setClient(env.Attrs, s.client())
 	if s.helo != "" {
 		env.Attrs[queue.AttrHelo] = s.helo
 	}
+	s.forwardAttrs(env.Attrs)
 	maps.Copy(env.Attrs, s.msg.attrs)
 	s.saslAttrs(env.Attrs)
 	s.msg.timing(env, time.Now())
@@ -87,6 +86,12 @@ func (s *session) envelope() (*queue.Envelope, error) {
 		env.Attrs[queue.AttrBody] = s.msg.body
 	}
 	return env, s.srv.rewrite.Envelope(env, s.rewriting())
+}
+
+// setClient notes where a letter comes from.
+func setClient(attrs map[string]string, p peer) {
+	attrs[queue.AttrClientName], attrs[queue.AttrClientAddress] = p.name, p.address()
+	attrs[queue.AttrClientPort] = strconv.Itoa(int(p.port))
 }
 
 // rewriting is what is done to the addresses of mail that comes in here.

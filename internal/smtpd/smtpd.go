@@ -13,6 +13,7 @@ import (
 	"yubin/internal/intake"
 	"yubin/internal/maillog"
 	"yubin/internal/queuectl"
+	"yubin/internal/resolve"
 	"yubin/internal/rewrite"
 	"yubin/internal/route"
 	"yubin/internal/service"
@@ -21,7 +22,7 @@ import (
 // Command is smtpd(8).
 var Command = &cli.Command{
 	Name: "smtpd", Section: 8,
-	Params: slices.Concat(service.Params, route.Params(), rewrite.Params(), queuectl.Params(), submissionParams, tlsParams, []*config.Def{
+	Params: slices.Concat(service.Params, route.Params(), rewrite.Params(), queuectl.Params(), submissionParams, tlsParams, resolve.Params(), namesParams, []*config.Def{
 		config.Myhostname.Def, config.MailName.Def, config.Myorigin.Def,
 		config.Mynetworks.Def, config.RecipientDelimiter.Def, config.ParentDomainMatchesSubdomains.Def,
 		config.MessageSizeLimit.Def, config.HopcountLimit.Def, config.LineLengthLimit.Def, config.HeaderSizeLimit.Def,
