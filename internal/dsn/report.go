@@ -23,8 +23,9 @@ func (n *Notice) text() []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "This is the mail system at host %s.\n\n", n.Hostname)
 	if n.Delayed {
-		b.WriteString("Your message has not reached the addresses below in the time that you wanted.\n" +
-			"This system goes on trying. You need not send it again.\n\n")
+		fmt.Fprintf(&b, "This is only a warning: your message has not reached the addresses below yet.\n"+
+			"This system goes on trying until %s. You need not\n"+
+			"send the message again; if it cannot be delivered by then, you will be told.\n\n", header.FormatDate(n.Until))
 	} else if n.Probe {
 		b.WriteString("You asked what would become of mail to the addresses below. Nothing was sent\n" +
 			"to them; this is what was found out.\n\n")

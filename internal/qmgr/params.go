@@ -17,6 +17,7 @@ type params struct {
 
 	minimal, maximal          time.Duration // back-off
 	lifetime, bounceLifetime  time.Duration
+	delayWarning              time.Duration // 0: none
 	transportRetry, queueRun  time.Duration
 	deferred                  map[string]bool // defer_transports
 	minfree, bounceSize       int64
@@ -48,6 +49,7 @@ func readParams(c *config.Config) *params {
 		},
 		minimal: config.MinimalBackoffTime.Of(c), maximal: config.MaximalBackoffTime.Of(c),
 		lifetime: config.MaximalQueueLifetime.Of(c), bounceLifetime: config.BounceQueueLifetime.Of(c),
+		delayWarning:   config.DelayWarningTime.Of(c),
 		transportRetry: config.TransportRetryTime.Of(c), queueRun: config.QueueRunDelay.Of(c),
 		deferred: map[string]bool{},
 		minfree:  config.QueueMinfree.Of(c), bounceSize: config.BounceSizeLimit.Of(c),

@@ -151,6 +151,45 @@ func TestDeadlineWarns(t *testing.T) {
 	}
 }
 
+// A message that has waited for delay_warning_time brings one notice of delay,
+// also over a restart, to senders who did not ask to hear of none.
+func TestDelayWarning(t *testing.T) {
+	t.Parallel()
+	for notify, want := range map[string]int{"": 1, "DELAY": 1, "FAILURE,DELAY": 1, "FAILURE": 0, "NEVER": 0} {
+		t.Run(notify, func(t *testing.T) {
+			t.Parallel()
+			r, notices := lateRig(t)
+			r.params = func(p *params) { p.delayWarning = time.Nanosecond }
+			r.start()
+			env := envelope("ann@example.com", "bob@example.org", "al@example.org")
+			env.Recipients[0].Attrs = map[string]string{queue.AttrNotify: notify}
+			d := r.writer().commit(env, "Subject: hi\n\ntext\n")
+			if want > 0 {
+				r.wait("notice", func(*scheduler) bool { return len(r.got("ann@example.com")) > 0 })
+			}
+			r.settled()
+			for range 2 {
+				r.s.ask(func() { r.s.flushAll() })
+				r.settled()
+				r.stopAll()
+				if n := r.names(queue.DirDeferred); len(n) != 1 || n[0] != d.ID {
+					t.Fatalf("deferred holds %v, want %s", n, d.ID)
+				}
+				r.start()
+				r.settled()
+			}
+			r.stopAll()
+			got := notices()
+			if len(got) != want {
+				t.Fatalf("%d notices, want %d", len(got), want)
+			}
+			if want > 0 && (!strings.Contains(got[0], "Action: delayed") || !strings.Contains(got[0], "You need not\nsend the message again") || strings.Contains(got[0], "al@example.org")) {
+				t.Errorf("the notice:\n%s", got[0])
+			}
+		})
+	}
+}
+
 // Nobody is told of a delay who said NEVER, or who has no address.
 func TestNobodyIsWarned(t *testing.T) {
 	t.Parallel()
