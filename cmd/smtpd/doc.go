@@ -113,6 +113,14 @@
 // HOLDUNTIL), and say by when it is to be delivered (BY): it comes back then, or
 // the user is told that it is late.
 //
+// # One session without the network
+//
+// "smtpd -S", which "sendmail -bs" runs, is one session on standard input and
+// output, with the rights of whoever runs it and without master(8). Letters go to
+// sendmail(1) (sendmail_path), which leaves them in maildrop/ whether or not the mail
+// system runs; what it refuses the client hears as 451. Nothing is restricted, as for
+// sendmail; TLS, AUTH, XCLIENT, XFORWARD and DSN are not offered. Lines may end in LF alone.
+//
 // # Load balancers
 //
 // With smtpd_upstream_proxy_protocol = haproxy, a connection begins with a header of
@@ -123,7 +131,8 @@
 //
 // # Files
 //
-// Smtpd opens lookup tables, and nothing else.
+// Smtpd opens lookup tables, and nothing else; with -S no table, and a file without a
+// name in the directory for temporary files.
 //
 // # Security
 //

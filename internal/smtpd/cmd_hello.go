@@ -62,7 +62,10 @@ func (s *session) keywords(ctx context.Context) []string {
 		words = append(words, "REQUIRETLS")
 	}
 	words = append(words, s.trustKeywords()...)
-	words = append(words, "ENHANCEDSTATUSCODES", "8BITMIME", "DSN")
+	words = append(words, "ENHANCEDSTATUSCODES", "8BITMIME")
+	if !s.srv.local {
+		words = append(words, "DSN")
+	}
 	return append(words, s.userKeywords(auth)...)
 }
 

@@ -52,16 +52,23 @@ func (s *session) newMessage(ctx context.Context) (*message, error) {
 		return nil, err
 	}
 	s.msg.id = b.ID
-	s.srv.log.Info("%s: client=%v%s%s", b.ID, s.client(), s.saslFields(", "), s.forwardFields())
-	m := &message{
-		depot: s.srv.depot, blank: b, out: w, limit: s.srv.p.messageLimit, hops: s.srv.p.hops,
-		field: fieldMeter{limit: s.srv.p.fieldLimit},
+	if s.srv.local {
+		return s.messageOn(b, w), nil // log and trace are for those who take it from sendmail
 	}
+	s.srv.log.Info("%s: client=%v%s%s", b.ID, s.client(), s.saslFields(", "), s.forwardFields())
+	m := s.messageOn(b, w)
 	// An error stays with w until the end of the message.
 	now := time.Now()
 	w.Write([]byte(s.received(now)))
 	m.whole = s.completion(m, env.Sender, now)
 	return m, nil
+}
+
+func (s *session) messageOn(b *intake.Blank, w *queue.Writer) *message {
+	return &message{
+		depot: s.srv.depot, blank: b, out: w, limit: s.srv.p.messageLimit, hops: s.srv.p.hops,
+		field: fieldMeter{limit: s.srv.p.fieldLimit},
+	}
 }
 
 // envelope is what the queue keeps of the session. Its error is a *rewrite.Error.
@@ -84,6 +91,9 @@ func (s *session) envelope() (*queue.Envelope, error) {
 	s.msg.timing(env, time.Now())
 	if s.msg.body != "" {
 		env.Attrs[queue.AttrBody] = s.msg.body
+	}
+	if s.srv.local {
+		return env, nil
 	}
 	return env, s.srv.rewrite.Envelope(env, s.rewriting())
 }

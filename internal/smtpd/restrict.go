@@ -112,7 +112,7 @@ func (s *session) resolvable(addr string) string {
 	if strings.EqualFold(addr, "postmaster") {
 		return addr
 	}
-	return s.srv.rewrite.Complete(addr)
+	return s.complete(addr)
 }
 
 // name is the text that stands for a subject in replies.

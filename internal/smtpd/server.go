@@ -35,6 +35,7 @@ type depot interface {
 // not change after newServer.
 type server struct {
 	service string // master.cf's name
+	local   bool   // of -S: one session with the user who runs it
 	log     *maillog.Logger
 	cleanup *maillog.Logger // Postfix logs message-id under this name
 	depot   depot
