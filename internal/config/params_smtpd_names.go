@@ -15,4 +15,8 @@ var (
 	SmtpdAuthorizedXforwardHosts = list("smtpd_authorized_xforward_hosts", "", `
 		Clients, as in mynetworks, that may say with XFORWARD where the next letter comes from: content filters, whose letters keep
 		in the log and for programs such as pipe(8)'s the client that brought them. Nothing is permitted by it.`)
+
+	SmtpSendXforward = bothBool("send_xforward_command", "no", `
+		Servers that offer XFORWARD, such as content filters that hand letters back to smtpd(8), are told which client a
+		letter came from.`)
 )

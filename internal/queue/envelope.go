@@ -23,6 +23,7 @@ const (
 	AttrRelease       = "release"       // not before this time, microseconds since 1970 (RFC 4865)
 	AttrDeliverBy     = "deliver_by"    // see Deadline (RFC 2852)
 	AttrIdent         = "log_ident"     // the queue ID that another mail system says the message had there (XFORWARD)
+	AttrSource        = "source"        // remote: the client is none whose letters are completed; absent: it is, or there is none
 	AttrUID           = "uid"           // submitter of a local message, decimal
 	AttrBody          = "body"          // 7BIT, 8BITMIME; absent when not said
 	AttrMessageID     = "message_id"    // with its angle brackets

@@ -86,6 +86,9 @@ func (s *session) envelope() (*queue.Envelope, error) {
 		env.Attrs[queue.AttrHelo] = s.helo
 	}
 	s.forwardAttrs(env.Attrs)
+	if !s.srv.local && !s.isOurs() {
+		env.Attrs[queue.AttrSource] = "remote"
+	}
 	maps.Copy(env.Attrs, s.msg.attrs)
 	s.saslAttrs(env.Attrs)
 	s.msg.timing(env, time.Now())
