@@ -208,6 +208,50 @@ func TestNobodyIsWarned(t *testing.T) {
 	}
 }
 
+// What comes back to the null sender goes to the postmaster where he wants it, and
+// when it does not reach him, nobody hears of that.
+func TestDoubleBounce(t *testing.T) {
+	t.Parallel()
+	for _, reached := range []bool{true, false} {
+		r := newRig(t)
+		r.params = func(p *params) { p.doubleBounces = "chief@example.com" }
+		var mu sync.Mutex
+		var notices []string
+		bounce := ipc.Result{Status: ipc.Bounced, Code: "5.1.1", Text: "unknown"}
+		r.deliver = func(q *ipc.Request, content string) *ipc.Reply {
+			results := map[string]ipc.Result{"bob@example.org": bounce}
+			if q.Recipients[0].Address == "chief@example.com" {
+				mu.Lock()
+				notices = append(notices, content)
+				mu.Unlock()
+				if !reached {
+					results["chief@example.com"] = bounce
+				}
+			}
+			return outcomes(results)(q, content)
+		}
+		r.start()
+		d := r.writer().commit(envelope("", "bob@example.org"), "Subject: notice\n\ntext\n")
+		r.wait("notice", func(*scheduler) bool { mu.Lock(); defer mu.Unlock(); return len(notices) > 0 })
+		r.settled()
+		r.stopAll()
+		if len(notices) != 1 {
+			t.Fatalf("%d notices", len(notices))
+		}
+		for _, want := range []string{"Subject: Postmaster Copy: Undelivered Mail\n", "To: chief@example.com\n", "Action: failed\n", "bob@example.org", "Subject: notice\n"} {
+			if !strings.Contains(notices[0], want) {
+				t.Errorf("the notice lacks %q:\n%s", want, notices[0])
+			}
+		}
+		r.logged(d.ID + ": postmaster non-delivery notification: ")
+		for _, dir := range []string{queue.DirIncoming, queue.DirDeferred} {
+			if n := r.names(dir); len(n) > 0 {
+				t.Errorf("%s holds %v", dir, n)
+			}
+		}
+	}
+}
+
 // load reads a deferred message of a rig that has stopped.
 func load(r *rig, id string) (*queue.Message, *os.File, error) {
 	f, err := os.Open(filepath.Join(r.dir, queue.DirDeferred, id))

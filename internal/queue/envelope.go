@@ -31,6 +31,7 @@ const (
 	AttrRequireTLS    = "require_tls"   // RFC 8689: yes
 	AttrVerbose       = "verbose"       // sendmail -v: report deliveries to the sender
 	AttrProbe         = "probe"         // sendmail -bv: find out, deliver nothing, report to the sender
+	AttrPostmaster    = "postmaster"    // a notice to the postmaster: yes
 	AttrRet           = "dsn_ret"       // RFC 3461: FULL, HDRS
 	AttrEnvID         = "dsn_envid"     // RFC 3461, decoded xtext
 	AttrBlank         = "blank"         // ID of the blank that pickup wrote under sendmail's ID
