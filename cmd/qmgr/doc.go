@@ -16,6 +16,9 @@
 // A sender who asked to hear of deliveries (RFC 3461) gets a report of those that end
 // here or with a host that sends no reports; one who asked not to hear of failures hears
 // of none.
+// A sender whose message waits for longer than delay_warning_time is told so, once.
+// What comes back to the null sender, a notice that does not reach whom it is for, is
+// dropped, or goes to 2bounce_notice_recipient where notify_classes has 2bounce.
 // Messages from the null sender are kept for bounce_queue_lifetime and never
 // answered. A transport whose agent cannot be reached is left alone for
 // transport_retry_time, and its mail is deferred.

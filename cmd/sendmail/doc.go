@@ -17,7 +17,9 @@ The command line is that of the historic program. Options may be clustered
 queue ID one message, -qR and a domain the mail for that. -bv finds out what
 // would become of a letter to the recipients on the command line: standard input is
 // not read, nothing is delivered, and a report is mailed to the sender, as with -v. -bs
-// (SMTP on standard input) and -XV are not supported yet, and say so.
+// speaks SMTP on standard input and output: it runs smtpd(8) -S, without the set-gid
+// group, which comes back to sendmail with each letter. -XV is not supported yet, and
+// says so.
 //
 // Lines may end in LF or CRLF. A From, Date or Message-ID field that is missing
 is added; Bcc, Resent-Bcc, Return-Path and Content-Length are removed. Lines

@@ -36,6 +36,9 @@
 // message is put off, and may then arrive twice. When it is lost before, the
 // server has not got it, and the next one is tried.
 //
+// With smtp_send_xforward_command, a server that offers XFORWARD, a content filter,
+// is told which client a message came from.
+//
 // # TLS
 //
 // Smtp_tls_security_level, and smtp_tls_policy_maps for single destinations, say

@@ -36,7 +36,8 @@
 //	reject_non_fqdn_sender, reject_non_fqdn_recipient
 //	reject_multi_recipient_bounce, reject_unauth_pipelining
 //	permit_tls_clientcerts, permit_tls_all_clientcerts
-//	check_client_access, check_ccert_access, check_helo_access, check_sender_access,
+//	reject_unknown_client_hostname, reject_unknown_reverse_client_hostname
+//	check_client_access, check_reverse_client_hostname_access, check_ccert_access, check_helo_access, check_sender_access,
 //	check_recipient_access, check_etrn_access, check_sasl_access, each with a table type:name
 //	behind it
 //	warn_if_reject, before another one: log, do not refuse
@@ -50,9 +51,37 @@
 // alone are taken, noted or refused as smtpd_forbid_bare_newline says; a CR
 // without LF is content.
 //
-// Addresses are ASCII; there is no SMTPUTF8 or DNS lookup yet. A
-// client is called "unknown" in log and Received field, or "localhost" when its
-// address is a loopback address.
+// Addresses are ASCII; there is no SMTPUTF8 yet.
+//
+// # Names of clients
+//
+// With smtpd_peername_lookup, DNS is asked for the name of a client as soon as it
+// connects. The name counts in log, Received field and restrictions when its own
+// addresses have the client's; otherwise the client is "unknown", and the log
+// says "hostname NAME does not resolve to address ADDRESS".
+// The greeting and all commands that do not depend on the name go on meanwhile; a
+// restriction or a line of the log that needs it waits, at most 10 seconds. The
+// name of a loopback address is "localhost", and nobody is asked.
+// reject_unknown_client_hostname refuses who has no name that counts,
+// reject_unknown_reverse_client_hostname who has none at all: with
+// unknown_client_reject_code, and with 450 while DNS does not answer.
+//
+// # Speaking for others
+//
+// Clients in smtpd_authorized_xclient_hosts may say that they are another one:
+//
+//	XCLIENT NAME=spike.example ADDR=192.0.2.7 HELO=spike PROTO=ESMTP
+//
+// The attributes are NAME, ADDR (IPV6: in front of an address of IPv6), PORT, PROTO,
+// HELO, REVERSE_NAME, LOGIN (a user who has logged in), DESTADDR and DESTPORT,
+// their values in xtext, [UNAVAILABLE] or [TEMPUNAVAIL]. The session begins anew with the
+// greeting. The name of an ADDR that comes without NAME is looked for in DNS.
+//
+// Clients in smtpd_authorized_xforward_hosts may say with XFORWARD where the next
+// letter comes from: NAME, ADDR, PORT, PROTO, HELO, IDENT (its queue ID there) and
+// SOURCE (LOCAL or REMOTE: whether its header is completed as that of our own
+// clients). The log has it behind orig_queue_id= and orig_client=, and delivery
+// agents get it in place of the session's own attributes. It permits nothing.
 //
 // With smtpd_tls_security_level, STARTTLS is offered (may) or insisted on (encrypt);
 // with smtpd_tls_wrappermode the connection begins with TLS, as on port 465. What a
@@ -84,6 +113,14 @@
 // HOLDUNTIL), and say by when it is to be delivered (BY): it comes back then, or
 // the user is told that it is late.
 //
+// # One session without the network
+//
+// "smtpd -S", which "sendmail -bs" runs, is one session on standard input and
+// output, with the rights of whoever runs it and without master(8). Letters go to
+// sendmail(1) (sendmail_path), which leaves them in maildrop/ whether or not the mail
+// system runs; what it refuses the client hears as 451. Nothing is restricted, as for
+// sendmail; TLS, AUTH, XCLIENT, XFORWARD and DSN are not offered. Lines may end in LF alone.
+//
 // # Load balancers
 //
 // With smtpd_upstream_proxy_protocol = haproxy, a connection begins with a header of
@@ -94,7 +131,8 @@
 //
 // # Files
 //
-// Smtpd opens lookup tables, and nothing else.
+// Smtpd opens lookup tables, and nothing else; with -S no table, and a file without a
+// name in the directory for temporary files.
 //
 // # Security
 //
@@ -125,6 +163,7 @@
 //	RFC 4865  FUTURERELEASE
 //	RFC 4954  AUTH
 //	RFC 6409  submission
+//	RFC 7372  the codes of clients without a name
 //
 // # Diagnostics
 //

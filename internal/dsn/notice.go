@@ -24,6 +24,7 @@ type Notice struct {
 	Original   string    // queue ID of the message
 	Arrival    time.Time // of the message
 	EnvID      string    // RFC 3461 ENVID, decoded; "" for none
+	Postmaster bool      // To is the postmaster: the message has no sender
 	Delayed    bool      // Recipients wait for it, until Until at most
 	Until      time.Time // set with Delayed
 	Arrived    bool      // Recipients have the message, as far as can be known; else it did not reach them
@@ -135,6 +136,9 @@ func (n *Notice) subject() string {
 		return "Successful Mail Delivery Report"
 	case n.Delayed:
 		return "Delayed Mail (still being retried)"
+	}
+	if n.Postmaster {
+		return "Postmaster Copy: Undelivered Mail"
 	}
 	return "Undelivered Mail Returned to Sender"
 }

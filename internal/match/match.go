@@ -97,6 +97,22 @@ func (l *List) User(name string, uid int) (bool, error) {
 	return l.match(query{name: strings.ToLower(name)})
 }
 
+// ByName tells whether the name of a host matters: whether more than networks
+// are in the list.
+func (l *List) ByName() bool {
+	return slices.ContainsFunc(l.elements, func(e element) bool {
+		for {
+			n, negated := e.(not)
+			if !negated {
+				break
+			}
+			e = n.element
+		}
+		_, address := e.(network)
+		return !address
+	})
+}
+
 func (l *List) match(q query) (bool, error) {
 	v, err := l.elements.match(q)
 	return v == in, err

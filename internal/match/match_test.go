@@ -247,3 +247,20 @@ func TestReport(t *testing.T) {
 		t.Errorf("got %q, want line 2", problems)
 	}
 }
+
+// Only networks need no name of the host.
+func TestByName(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"": false, "192.0.2.0/24 !192.0.2.1 [2001:db8::]/32": false, "192.0.2.1 mx.example": true, "!.example": true,
+		write(t, "192.0.2.1"): true, "inline:{192.0.2.1=x}": true,
+	} {
+		l, err := New("mynetworks", strings.Fields(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := l.ByName(); got != want {
+			t.Errorf("%q: %t, want %t", text, got, want)
+		}
+	}
+}

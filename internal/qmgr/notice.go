@@ -42,7 +42,7 @@ func (s *scheduler) tell(m *message) bool {
 	var failed, unwanted, reports []*recipient
 	for i := range m.rcpt {
 		switch r := &m.rcpt[i]; {
-		case r.outcome == bounced && m.notifiesFailure(r):
+		case r.outcome == bounced && s.notifiesFailure(m, r):
 			failed = append(failed, r)
 		case r.outcome == bounced:
 			unwanted = append(unwanted, r)
@@ -88,11 +88,22 @@ func (s *scheduler) note(m *message) bool {
 	return true
 }
 
-// notifiesFailure tells whether the sender is told of a failure. The null sender
-// never is (RFC 5321, 4.5.5).
-func (m *message) notifiesFailure(r *recipient) bool {
+// notifiesFailure tells whether somebody is told of a failure: the sender, or for
+// the null sender, who never is (RFC 5321, 4.5.5), the postmaster.
+func (s *scheduler) notifiesFailure(m *message, r *recipient) bool {
+	if m.Env.Sender == "" {
+		return s.p.doubleBounces != "" && m.Env.Attrs[queue.AttrPostmaster] == ""
+	}
 	n := m.notify(r)
-	return m.Env.Sender != "" && (n == 0 || n&smtp.NotifyFailure != 0)
+	return n == 0 || n&smtp.NotifyFailure != 0
+}
+
+// hears is who gets the notices of a message.
+func (s *scheduler) hears(m *message) string {
+	if m.Env.Sender == "" {
+		return s.p.doubleBounces
+	}
+	return m.Env.Sender
 }
 
 // notice makes the letter that tells the sender which recipients the message
@@ -120,12 +131,15 @@ func (s *scheduler) noticeChild(m *message, id string, n dsn.Notice, rs []*recip
 	if v := m.Env.Attrs[queue.AttrRequireTLS]; v != "" {
 		attrs[queue.AttrRequireTLS] = v // RFC 8689, 5
 	}
+	if m.Env.Sender == "" {
+		attrs[queue.AttrPostmaster] = "yes" // the end: of its failure nobody hears
+	}
 	off, size := m.ContentOffset(), int64(m.Content)
 	return &child{
 		id: id, header: true,
 		env: &queue.Envelope{
 			Attrs:      attrs,
-			Recipients: []queue.Recipient{{Address: m.Env.Sender}},
+			Recipients: []queue.Recipient{{Address: s.hears(m)}},
 		},
 		record: queue.Record{State: queue.Returned, Time: s.now().UnixMicro(), Child: id, Recipients: numbers},
 		write: func(w io.Writer, parent *os.File) error {
@@ -143,7 +157,7 @@ func (s *scheduler) noticeChild(m *message, id string, n dsn.Notice, rs []*recip
 // noticeOf is what a notice says.
 func (s *scheduler) noticeOf(m *message, rs []*recipient, id string, arrived bool) dsn.Notice {
 	n := dsn.Notice{
-		ID: id, Hostname: s.p.hostname, MailName: s.p.mailName, Time: s.now(), To: m.Env.Sender,
+		ID: id, Hostname: s.p.hostname, MailName: s.p.mailName, Time: s.now(), To: s.hears(m), Postmaster: m.Env.Sender == "",
 		Original: m.ID, Arrival: m.arrival(), EnvID: m.Env.Attrs[queue.AttrEnvID], Arrived: arrived,
 		Size: int64(m.Content), SizeLimit: s.p.bounceSize, HeaderOnly: m.Env.Attrs[queue.AttrRet] == "HDRS" || m.Env.Attrs[queue.AttrRequireTLS] != "",
 		Recipients: make([]dsn.Recipient, len(rs)),
@@ -183,6 +197,9 @@ func (s *scheduler) noticed(m *message, rs []*recipient, id string, err error) {
 		return
 	}
 	what := "sender non-delivery notification: "
+	if m.Env.Sender == "" {
+		what = "postmaster non-delivery notification: "
+	}
 	if rs[0].report != "" {
 		what = "sender delivery status notification: "
 	}

@@ -1,6 +1,7 @@
 package qmgr
 
 import (
+	"slices"
 	"time"
 
 	"yubin/internal/config"
@@ -17,6 +18,8 @@ type params struct {
 
 	minimal, maximal          time.Duration // back-off
 	lifetime, bounceLifetime  time.Duration
+	doubleBounces             string        // who gets what comes back to the null sender; "": nobody
+	delayWarning              time.Duration // 0: none
 	transportRetry, queueRun  time.Duration
 	deferred                  map[string]bool // defer_transports
 	minfree, bounceSize       int64
@@ -48,6 +51,7 @@ func readParams(c *config.Config) *params {
 		},
 		minimal: config.MinimalBackoffTime.Of(c), maximal: config.MaximalBackoffTime.Of(c),
 		lifetime: config.MaximalQueueLifetime.Of(c), bounceLifetime: config.BounceQueueLifetime.Of(c),
+		delayWarning:   config.DelayWarningTime.Of(c),
 		transportRetry: config.TransportRetryTime.Of(c), queueRun: config.QueueRunDelay.Of(c),
 		deferred: map[string]bool{},
 		minfree:  config.QueueMinfree.Of(c), bounceSize: config.BounceSizeLimit.Of(c),
@@ -56,6 +60,9 @@ func readParams(c *config.Config) *params {
 	}
 	for _, t := range config.DeferTransports.Of(c) {
 		p.deferred[t] = true
+	}
+	if slices.Contains(config.NotifyClasses.Of(c), "2bounce") {
+		p.doubleBounces = config.DoubleBounceNoticeRecipient.Of(c)
 	}
 	if p.minfree == 0 {
 		p.minfree = config.MessageSizeLimit.Of(c) * 3 / 2

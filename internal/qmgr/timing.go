@@ -76,15 +76,21 @@ func (m *message) traces(r *recipient, report string) bool {
 }
 
 // late returns the recipients whose sender is to be told now that they are
-// waiting still (RFC 2852, 4; RFC 3461, 4.1).
-func (m *message) late(now time.Time) []*recipient {
+// waiting still: the deadline that he gave is over (RFC 2852, 4), or they have
+// waited for patience, which is 0 where that does not count (RFC 3461, 4.1).
+func (m *message) late(now time.Time, patience time.Duration) []*recipient {
 	d, ok := m.deadline()
-	if !ok || d.Return || now.Before(d.At) || m.Env.Sender == "" {
+	over := ok && !d.Return && !now.Before(d.At)
+	long := patience > 0 && now.Sub(m.since()) >= patience
+	if !over && !long || m.Env.Sender == "" {
 		return nil
 	}
 	var rs []*recipient
 	for i := range m.rcpt {
-		if r := &m.rcpt[i]; r.outcome == deferred && !r.warned && m.notify(r)&smtp.NotifyNever == 0 {
+		r := &m.rcpt[i]
+		n := m.notify(r)
+		wanted := n == 0 || n&smtp.NotifyDelay != 0 || over && n&smtp.NotifyNever == 0
+		if r.outcome == deferred && !r.warned && wanted {
 			rs = append(rs, r)
 		}
 	}
@@ -94,7 +100,7 @@ func (m *message) late(now time.Time) []*recipient {
 // warn makes the notice of delay that is due. It tells whether one is under
 // way.
 func (s *scheduler) warn(m *message) bool {
-	rs := m.late(s.now())
+	rs := m.late(s.now(), s.p.delayWarning)
 	if len(rs) == 0 || m.warned {
 		return false
 	}

@@ -151,6 +151,45 @@ func TestDeadlineWarns(t *testing.T) {
 	}
 }
 
+// A message that has waited for delay_warning_time brings one notice of delay,
+// also over a restart, to senders who did not ask to hear of none.
+func TestDelayWarning(t *testing.T) {
+	t.Parallel()
+	for notify, want := range map[string]int{"": 1, "DELAY": 1, "FAILURE,DELAY": 1, "FAILURE": 0, "NEVER": 0} {
+		t.Run(notify, func(t *testing.T) {
+			t.Parallel()
+			r, notices := lateRig(t)
+			r.params = func(p *params) { p.delayWarning = time.Nanosecond }
+			r.start()
+			env := envelope("ann@example.com", "bob@example.org", "al@example.org")
+			env.Recipients[0].Attrs = map[string]string{queue.AttrNotify: notify}
+			d := r.writer().commit(env, "Subject: hi\n\ntext\n")
+			if want > 0 {
+				r.wait("notice", func(*scheduler) bool { return len(r.got("ann@example.com")) > 0 })
+			}
+			r.settled()
+			for range 2 {
+				r.s.ask(func() { r.s.flushAll() })
+				r.settled()
+				r.stopAll()
+				if n := r.names(queue.DirDeferred); len(n) != 1 || n[0] != d.ID {
+					t.Fatalf("deferred holds %v, want %s", n, d.ID)
+				}
+				r.start()
+				r.settled()
+			}
+			r.stopAll()
+			got := notices()
+			if len(got) != want {
+				t.Fatalf("%d notices, want %d", len(got), want)
+			}
+			if want > 0 && (!strings.Contains(got[0], "Action: delayed") || !strings.Contains(got[0], "You need not\nsend the message again") || strings.Contains(got[0], "al@example.org")) {
+				t.Errorf("the notice:\n%s", got[0])
+			}
+		})
+	}
+}
+
 // Nobody is told of a delay who said NEVER, or who has no address.
 func TestNobodyIsWarned(t *testing.T) {
 	t.Parallel()
@@ -165,6 +204,50 @@ func TestNobodyIsWarned(t *testing.T) {
 		r.stopAll()
 		if strings.Contains(r.lines(), "notification") {
 			t.Errorf("%q: a notice was made", sender)
+		}
+	}
+}
+
+// What comes back to the null sender goes to the postmaster where he wants it, and
+// when it does not reach him, nobody hears of that.
+func TestDoubleBounce(t *testing.T) {
+	t.Parallel()
+	for _, reached := range []bool{true, false} {
+		r := newRig(t)
+		r.params = func(p *params) { p.doubleBounces = "chief@example.com" }
+		var mu sync.Mutex
+		var notices []string
+		bounce := ipc.Result{Status: ipc.Bounced, Code: "5.1.1", Text: "unknown"}
+		r.deliver = func(q *ipc.Request, content string) *ipc.Reply {
+			results := map[string]ipc.Result{"bob@example.org": bounce}
+			if q.Recipients[0].Address == "chief@example.com" {
+				mu.Lock()
+				notices = append(notices, content)
+				mu.Unlock()
+				if !reached {
+					results["chief@example.com"] = bounce
+				}
+			}
+			return outcomes(results)(q, content)
+		}
+		r.start()
+		d := r.writer().commit(envelope("", "bob@example.org"), "Subject: notice\n\ntext\n")
+		r.wait("notice", func(*scheduler) bool { mu.Lock(); defer mu.Unlock(); return len(notices) > 0 })
+		r.settled()
+		r.stopAll()
+		if len(notices) != 1 {
+			t.Fatalf("%d notices", len(notices))
+		}
+		for _, want := range []string{"Subject: Postmaster Copy: Undelivered Mail\n", "To: chief@example.com\n", "Action: failed\n", "bob@example.org", "Subject: notice\n"} {
+			if !strings.Contains(notices[0], want) {
+				t.Errorf("the notice lacks %q:\n%s", want, notices[0])
+			}
+		}
+		r.logged(d.ID + ": postmaster non-delivery notification: ")
+		for _, dir := range []string{queue.DirIncoming, queue.DirDeferred} {
+			if n := r.names(dir); len(n) > 0 {
+				t.Errorf("%s holds %v", dir, n)
+			}
 		}
 	}
 }

@@ -22,6 +22,8 @@ const (
 	AttrSASLSender    = "sasl_sender"   // whom the client says the letter comes from (RFC 4954, 5), decoded
 	AttrRelease       = "release"       // not before this time, microseconds since 1970 (RFC 4865)
 	AttrDeliverBy     = "deliver_by"    // see Deadline (RFC 2852)
+	AttrIdent         = "log_ident"     // the queue ID that another mail system says the message had there (XFORWARD)
+	AttrSource        = "source"        // remote: the client is none whose letters are completed; absent: it is, or there is none
 	AttrUID           = "uid"           // submitter of a local message, decimal
 	AttrBody          = "body"          // 7BIT, 8BITMIME; absent when not said
 	AttrMessageID     = "message_id"    // with its angle brackets
@@ -30,6 +32,7 @@ const (
 	AttrRequireTLS    = "require_tls"   // RFC 8689: yes
 	AttrVerbose       = "verbose"       // sendmail -v: report deliveries to the sender
 	AttrProbe         = "probe"         // sendmail -bv: find out, deliver nothing, report to the sender
+	AttrPostmaster    = "postmaster"    // a notice to the postmaster: yes
 	AttrRet           = "dsn_ret"       // RFC 3461: FULL, HDRS
 	AttrEnvID         = "dsn_envid"     // RFC 3461, decoded xtext
 	AttrBlank         = "blank"         // ID of the blank that pickup wrote under sendmail's ID

@@ -76,7 +76,7 @@ func clientParams() []*config.Def {
 		config.SmtpTLSServername, config.SmtpTLSLoglevel, config.SmtpTLSNoteStarttlsOffer,
 		config.SmtpSASLAuthEnable, config.SmtpSASLPasswordMaps, config.SmtpSenderDependentAuth, config.SmtpSASLSecurityOptions,
 		config.SmtpSASLTLSSecurityOptions, config.SmtpSASLTLSVerifiedSecurityOptions, config.SmtpSASLMechanismFilter,
-		config.SmtpSASLAuthSoftBounce, config.SmtpGenericMaps,
+		config.SmtpSASLAuthSoftBounce, config.SmtpGenericMaps, config.SmtpSendXforward,
 	} {
 		defs = append(defs, p.Rows()...)
 	}

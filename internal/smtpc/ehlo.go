@@ -10,19 +10,20 @@ import (
 // extensions are what a server offers in its answer to EHLO.
 type extensions struct {
 	esmtp      bool
-	pipelining bool          // RFC 2920
-	size       bool          // RFC 1870
-	maxSize    int64         // octets; 0: no limit is known
-	eightBit   bool          // RFC 6152
-	utf8       bool          // RFC 6531
-	dsn        bool          // RFC 3461
-	deliverBy  bool          // RFC 2852
-	deliverMin time.Duration // that a server needs to deliver in time
-	chunking   bool          // RFC 3030
-	binary     bool          // RFC 3030
-	startTLS   bool          // RFC 3207
-	requireTLS bool          // RFC 8689
-	auth       bool          // RFC 4954
+	pipelining bool            // RFC 2920
+	size       bool            // RFC 1870
+	maxSize    int64           // octets; 0: no limit is known
+	eightBit   bool            // RFC 6152
+	utf8       bool            // RFC 6531
+	dsn        bool            // RFC 3461
+	deliverBy  bool            // RFC 2852
+	deliverMin time.Duration   // that a server needs to deliver in time
+	chunking   bool            // RFC 3030
+	binary     bool            // RFC 3030
+	startTLS   bool            // RFC 3207
+	requireTLS bool            // RFC 8689
+	xforward   map[string]bool // attributes that XFORWARD takes
+	auth       bool            // RFC 4954
 	mechanisms []string
 
 	// RFC 9422; 0: no limit.
@@ -51,7 +52,13 @@ var keywords = map[string]func(e *extensions, params []string){
 	"STARTTLS":   func(e *extensions, _ []string) { e.startTLS = true },
 	"REQUIRETLS": func(e *extensions, _ []string) { e.requireTLS = true },
 	"LIMITS":     (*extensions).limits,
-	"AUTH":       func(e *extensions, p []string) { e.auth, e.mechanisms = true, append(e.mechanisms, p...) },
+	"XFORWARD": func(e *extensions, p []string) {
+		e.xforward = map[string]bool{}
+		for _, name := range p {
+			e.xforward[strings.ToUpper(name)] = true
+		}
+	},
+	"AUTH": func(e *extensions, p []string) { e.auth, e.mechanisms = true, append(e.mechanisms, p...) },
 	"SIZE": func(e *extensions, p []string) {
 		e.size = true
 		if len(p) > 0 {

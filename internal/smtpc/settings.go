@@ -41,6 +41,7 @@ type settings struct {
 	skip5xx       bool
 	skipQuit      bool
 	discard       map[string]bool
+	xforward      bool // smtp_send_xforward_command
 	lineLimit     int
 	minRate       int
 	cacheOnDemand bool
@@ -77,6 +78,7 @@ func newSettings(c *config.Config, lmtp bool, report table.Option) (*settings, e
 		skip5xx:  config.SmtpSkip5xxGreeting.In(lmtp).Of(c),
 		skipQuit: config.SmtpSkipQuitResponse.In(lmtp).Of(c),
 		discard:  map[string]bool{},
+		xforward: config.SmtpSendXforward.In(lmtp).Of(c),
 
 		lineLimit: config.SmtpLineLengthLimit.In(lmtp).Of(c), minRate: config.SmtpMinDataRate.In(lmtp).Of(c),
 		cacheOnDemand: config.SmtpConnectionCacheOnDemand.In(lmtp).Of(c),

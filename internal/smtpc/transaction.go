@@ -104,9 +104,10 @@ type command struct {
 	r          *recipient // of RCPT
 }
 
-// commands are MAIL, RCPT for each recipient, and DATA.
+// commands are XFORWARD, MAIL, RCPT for each recipient, and DATA.
 func (t *transaction) commands() []command {
 	cs := make([]command, 0, len(t.rs)+2)
+	cs = append(cs, t.forwards()...)
 	cs = append(cs, command{step: mailStep, text: t.form.mailCommand(t.s, t.m)})
 	for _, r := range t.rs {
 		cs = append(cs, command{rcptStep, t.form.rcptCommand(t.s, r), r})
@@ -157,6 +158,10 @@ func (t *transaction) batch(cs []command) int {
 func (t *transaction) answer(c *command) error {
 	s := t.s
 	switch c.step {
+	case forwardStep: // refused, it is the filter's loss and not the message's
+		s.within(s.o.wait.mail)
+		_, err := t.reply("sending XFORWARD")
+		return err
 	case mailStep:
 		s.within(s.o.wait.mail)
 		r, err := t.reply("sending MAIL FROM")

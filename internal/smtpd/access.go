@@ -82,7 +82,9 @@ func (a *accessTable) find(q *query, keys [][]string) verdict {
 func (a *accessTable) keys(q *query) [][]string {
 	switch a.what {
 	case aboutClient:
-		return [][]string{a.domainKeys(q.s.peer.known()), addressKeys(q.s.peer.ip)}
+		return [][]string{a.domainKeys(q.s.client().known()), addressKeys(q.s.peer.ip)}
+	case aboutReverse:
+		return [][]string{a.domainKeys(q.s.client().reversed())}
 	case aboutHelo:
 		return [][]string{a.domainKeys(q.s.helo)}
 	case aboutCcert:

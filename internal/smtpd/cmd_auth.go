@@ -90,7 +90,7 @@ func (a *attempt) run(ctx context.Context, initial []byte) smtp.Reply {
 	now, others, err := s.mechanisms(ctx)
 	switch {
 	case err != nil:
-		s.srv.log.Warn("%v: SASL %s authentication: %v", s.peer, a.mechanism, err)
+		s.srv.log.Warn("%v: SASL %s authentication: %v", s.client(), a.mechanism, err)
 		return a.outcome(auth.Unavailable())
 	case contains(others, a.mechanism):
 		return s.faultOf(unencrypted)
@@ -165,7 +165,7 @@ func (a *attempt) failed(err error) smtp.Reply {
 		return smtp.ReplyTo(err) // pipelining: the log has it
 	}
 	if err == aborted {
-		s.srv.log.Warn("%v: SASL %s authentication aborted", s.peer, a.mechanism)
+		s.srv.log.Warn("%v: SASL %s authentication aborted", s.client(), a.mechanism)
 		return s.faultOf(err)
 	}
 	return a.refused(err)
@@ -219,5 +219,5 @@ func (a *attempt) logFailure(why, user string) {
 		user = "(unavailable)"
 	}
 	a.s.srv.log.Warn("%v: SASL %s authentication failed: %s, sasl_username=%.100s",
-		a.s.peer, a.mechanism, why, maillog.Clean(user))
+		a.s.client(), a.mechanism, why, maillog.Clean(user))
 }

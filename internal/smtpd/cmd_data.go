@@ -72,7 +72,7 @@ func (s *session) noMessage(err error) smtp.Reply {
 	if errors.Is(err, intake.ErrFull) {
 		r = full
 	} else {
-		s.srv.log.Warn("no queue file for a message from %v: %v", s.peer, err)
+		s.srv.log.Warn("no queue file for a message from %v: %v", s.client(), err)
 	}
 	s.logRefusal("reject", "DATA", r)
 	return r
@@ -105,7 +105,9 @@ func (s *session) finish(ctx context.Context, m *message) smtp.Reply {
 	if r, refused := s.judge(m); refused {
 		return r
 	}
-	s.srv.cleanup.Info("%s: message-id=%s", s.msg.id, m.messageID())
+	if !s.srv.local {
+		s.srv.cleanup.Info("%s: message-id=%s", s.msg.id, m.messageID())
+	}
 	m.settled = true
 	if err := m.out.Close(); err != nil {
 		s.srv.depot.Return(m.blank)
@@ -119,6 +121,9 @@ func (s *session) finish(ctx context.Context, m *message) smtp.Reply {
 		return s.notWritten(err)
 	}
 	s.errors, s.junk = 0, 0
+	if id == "" {
+		return smtp.Reply{Code: 250, Text: "Ok: queued"}
+	}
 	return smtp.Reply{Code: 250, Text: "Ok: queued as " + id}
 }
 
@@ -147,7 +152,7 @@ func (s *session) notWritten(err error) smtp.Reply {
 	if isFull(err) {
 		r = full
 	}
-	s.srv.log.Warn("%s: message from %v not taken: %v", s.msg.id, s.peer, err)
+	s.srv.log.Warn("%s: message from %v not taken: %v", s.msg.id, s.client(), err)
 	return r
 }
 

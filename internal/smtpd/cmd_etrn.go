@@ -27,7 +27,7 @@ func (s *session) cmdEtrn(_ context.Context, args string) smtp.Reply {
 		return r
 	}
 	if err := s.srv.flush(args); err != nil {
-		s.srv.log.Warn("ETRN %s from %v: %v", args, s.peer, err)
+		s.srv.log.Warn("ETRN %s from %v: %v", args, s.client(), err)
 		return smtp.Reply{Code: 458, Detail: smtp.LocalProcessing, Text: "Unable to queue messages"}
 	}
 	return smtp.Reply{Code: 250, Text: "Queuing started"}

@@ -61,7 +61,11 @@ func (s *session) keywords(ctx context.Context) []string {
 	if s.offersRequireTLS() {
 		words = append(words, "REQUIRETLS")
 	}
-	words = append(words, "ENHANCEDSTATUSCODES", "8BITMIME", "DSN")
+	words = append(words, s.trustKeywords()...)
+	words = append(words, "ENHANCEDSTATUSCODES", "8BITMIME")
+	if !s.srv.local {
+		words = append(words, "DSN")
+	}
 	return append(words, s.userKeywords(auth)...)
 }
 

@@ -53,11 +53,14 @@ func (s *session) cmdMail(_ context.Context, args string) smtp.Reply {
 	if err != nil {
 		return s.faultOf(err)
 	}
-	m := transaction{sender: s.srv.rewrite.Complete(sender), original: sender}
+	m := transaction{sender: s.complete(sender), original: sender}
 	for _, p := range params {
 		set := mailParams[p.Name]
 		if set == nil {
 			set = s.loginParam(p.Name)
+		}
+		if s.srv.local && (p.Name == "RET" || p.Name == "ENVID") {
+			set = nil // DSN is not offered
 		}
 		if p.Name == "REQUIRETLS" && s.offersRequireTLS() {
 			set = once(queue.AttrRequireTLS, requireTLS)

@@ -32,8 +32,9 @@ func (s *session) cmdVrfy(_ context.Context, args string) smtp.Reply {
 	return smtp.Reply{Code: 252, Text: smtp.Quote(addr)}
 }
 
+// cmdHelp names the commands that are for everybody.
 func (s *session) cmdHelp(context.Context, string) smtp.Reply {
-	return smtp.Reply{Code: 214, Text: "Commands: " + strings.Join(verbs[:], " ")}
+	return smtp.Reply{Code: 214, Text: "Commands: " + strings.Join(verbs[:find("XCLIENT")], " ")}
 }
 
 func (s *session) cmdQuit(_ context.Context, args string) smtp.Reply {

@@ -39,6 +39,9 @@ func (s *session) cmdRcpt(_ context.Context, args string) smtp.Reply {
 	}
 	rcpt, params, err := smtp.ParseRcpt(args, s.srv.p.strict)
 	var attrs map[string]string
+	if s.srv.local && err == nil && len(params) > 0 {
+		err = smtp.Unsupported(params[0]) // DSN is not offered
+	}
 	if err == nil {
 		attrs, err = recipientAttrs(params)
 	}
@@ -52,7 +55,7 @@ func (s *session) cmdRcpt(_ context.Context, args string) smtp.Reply {
 		s.msg.refused++
 		return r
 	}
-	s.msg.recipients = append(s.msg.recipients, queue.Recipient{Address: s.srv.rewrite.Complete(rcpt), Original: rcpt, Attrs: attrs})
+	s.msg.recipients = append(s.msg.recipients, queue.Recipient{Address: s.complete(rcpt), Original: rcpt, Attrs: attrs})
 	s.st = inRcpt
 	return smtp.Reply{Code: 250, Detail: smtp.DestinationOK, Text: "Ok"}
 }

@@ -27,7 +27,7 @@ func (s *session) cmdStarttls(ctx context.Context, args string) smtp.Reply {
 		return s.tooManyTLS()
 	}
 	if err := s.srv.tls.Available(ctx); err != nil {
-		s.srv.log.Warn("no TLS for %v: %v", s.peer, err)
+		s.srv.log.Warn("no TLS for %v: %v", s.client(), err)
 		return s.fault(454, smtp.SecurityOther, "TLS not available due to local problem")
 	}
 	s.w.reply(smtp.Reply{Code: 220, Text: "Ready to start TLS"})
@@ -38,7 +38,7 @@ func (s *session) cmdStarttls(ctx context.Context, args string) smtp.Reply {
 	}
 	if !s.startTLS(ctx) {
 		s.broken = true
-		s.srv.log.Info("lost connection after STARTTLS from %v", s.peer)
+		s.srv.log.Info("lost connection after STARTTLS from %v", s.client())
 		return smtp.Reply{}
 	}
 	s.helo, s.esmtp, s.who = "", false, identity{}
@@ -56,7 +56,7 @@ func (s *session) tooManyTLS() smtp.Reply {
 
 // abort ends a session whose client has not the certificate that it needs.
 func (s *session) abort(why string) smtp.Reply {
-	s.srv.log.Info("NOQUEUE: abort: TLS from %v: %s", s.peer, why)
+	s.srv.log.Info("NOQUEUE: abort: TLS from %v: %s", s.client(), why)
 	return s.hangUp(421, smtp.Detail{Subject: 7, Detail: 1}, why)
 }
 

@@ -18,7 +18,7 @@ type command struct {
 }
 
 // verbs are the names of commands, in the order of commands and of the log.
-var verbs = [...]string{"HELO", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "VRFY", "ETRN", "HELP", "QUIT"}
+var verbs = [...]string{"HELO", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "VRFY", "ETRN", "HELP", "QUIT", "XCLIENT", "XFORWARD"}
 
 var commands = [len(verbs)]command{
 	{run: (*session).cmdHelo, in: always, last: true, junk: true, clear: true},                                                    // RFC 5321, 4.1.1.1
@@ -34,6 +34,8 @@ var commands = [len(verbs)]command{
 	{run: (*session).cmdEtrn, in: connected | greeted, wrong: "Error: MAIL transaction in progress", junk: true},                  // RFC 1985
 	{run: (*session).cmdHelp, in: always, last: true, junk: true, clear: true},                                                    // RFC 5321, 4.1.1.8
 	{run: (*session).cmdQuit, in: always, last: true, clear: true},                                                                // RFC 5321, 4.1.1.10
+	{run: (*session).cmdXclient, in: connected | greeted, wrong: "Error: MAIL transaction in progress", last: true},
+	{run: (*session).cmdXforward, in: connected | greeted, wrong: "Error: MAIL transaction in progress"},
 }
 
 const unknown = -1

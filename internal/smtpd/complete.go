@@ -23,6 +23,9 @@ type completion struct {
 // completion returns what completes the letter m; nil where its header stays as
 // the client wrote it.
 func (s *session) completion(m *message, sender string, now time.Time) *completion {
+	if s.srv.local {
+		return nil // sendmail's part
+	}
 	ours := s.isOurs()
 	edit := s.srv.rewrite.Header(ours, s.rewriting())
 	if !ours && !s.srv.p.addMissing && edit == nil {
@@ -47,6 +50,9 @@ func (s *session) completion(m *message, sender string, now time.Time) *completi
 
 // isOurs tells whether local_header_rewrite_clients has the client.
 func (s *session) isOurs() bool {
+	if s.forward != nil && s.forward.source != "" {
+		return s.forward.source == "LOCAL"
+	}
 	q := &query{s: s}
 	for _, rule := range s.srv.ours {
 		switch v := rule.ask(q); v.action {

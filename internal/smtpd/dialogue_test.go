@@ -508,7 +508,7 @@ func TestStored(t *testing.T) {
 	if got := fmt.Sprint(m.env.Recipients); got != "[{postmaster@mx.example postmaster false  map[]}]" {
 		t.Errorf("recipients %s", got)
 	}
-	want := "map[body:8BITMIME client_address:192.0.2.1 client_name:unknown client_port:1025 helo_name:?evil??h? origin:smtpd protocol_name:SMTP]"
+	want := "map[body:8BITMIME client_address:192.0.2.1 client_name:unknown client_port:1025 helo_name:?evil??h? origin:smtpd protocol_name:SMTP source:remote]"
 	if got := fmt.Sprint(m.env.Attrs); got != want {
 		t.Errorf("attributes %s, want %s", got, want)
 	}

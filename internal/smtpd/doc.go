@@ -30,4 +30,7 @@
 //	RFC 3848            names in Received              received.go
 //	RFC 4954            AUTH                           cmd_auth.go, login.go
 //	RFC 6152            8BITMIME                       cmd_mail.go
+//	RFC 7372, 3.4       clients without a name         names.go
+//
+// XCLIENT and XFORWARD are Postfix's (claim.go, cmd_xclient.go).
 package smtpd

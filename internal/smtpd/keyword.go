@@ -18,8 +18,8 @@ type keyword struct {
 	build  func(k *compiler, arg string) (func(*query) verdict, error)
 }
 
-// keywords are the restrictions. Those of Postfix that are missing need DNS or a
-// policy server, which smtpd does not have yet.
+// keywords are the restrictions. Those of Postfix that are missing need DNS lists or
+// a policy server, which smtpd does not have yet.
 var keywords = [...]keyword{
 	{name: "permit", build: plain(func(*query) verdict { return verdict{action: permit} })},
 	{name: "reject", closes: true, build: rejectAll(config.RejectCode, smtp.NotAuthorized, "Access denied")},
@@ -48,6 +48,10 @@ var keywords = [...]keyword{
 	{name: "reject_non_fqdn_sender", build: rejectBareAddress(aboutSender)},
 	{name: "reject_non_fqdn_recipient", build: rejectBareAddress(aboutRecipient)},
 	{name: "reject_multi_recipient_bounce", build: rejectBounces},
+	{name: "reject_unknown_client_hostname", build: rejectNameless},
+	{name: "reject_unknown_client", build: rejectNameless}, // its old name
+	{name: "reject_unknown_reverse_client_hostname", build: rejectNoReverse},
+	{name: "check_reverse_client_hostname_access", table: true, build: checkAccess(aboutReverse)},
 	{name: "check_client_access", table: true, build: checkAccess(aboutClient)},
 	{name: "check_ccert_access", table: true, build: checkAccess(aboutCcert)},
 	{name: "check_helo_access", table: true, build: checkAccess(aboutHelo)},
@@ -90,7 +94,7 @@ func rejectAll(code config.Int, d smtp.Detail, why string) func(*compiler, strin
 }
 
 func permitNetworks(q *query) verdict {
-	switch ours, err := q.s.srv.networks.Client(q.s.peer.known(), q.s.peer.ip); {
+	switch ours, err := q.s.listed(q.s.srv.networks); {
 	case err != nil:
 		return q.unsure(aboutClient, err)
 	case ours:

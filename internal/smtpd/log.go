@@ -32,7 +32,7 @@ func (s *session) logRefusal(action, where string, r smtp.Reply) {
 
 func (s *session) logRecipient(action, where string, r smtp.Reply, rcpt string) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s: %s from %v: %v;", s.queueID(), action, where, s.peer, r)
+	fmt.Fprintf(&b, "%s: %s: %s from %v: %v;", s.queueID(), action, where, s.client(), r)
 	if s.inTransaction() {
 		fmt.Fprintf(&b, " from=<%s>", s.msg.original)
 	}
@@ -62,7 +62,7 @@ func (s *session) count(i int, r smtp.Reply) {
 // logDisconnect writes the last line of a session, with the tally.
 func (s *session) logDisconnect() {
 	var b strings.Builder
-	fmt.Fprintf(&b, "disconnect from %v", s.peer)
+	fmt.Fprintf(&b, "disconnect from %v", s.client())
 	var sum tally
 	for i, t := range s.tally {
 		if t.all == 0 {

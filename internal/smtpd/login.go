@@ -91,7 +91,7 @@ func (s *session) mayLogin() bool {
 	if l == nil {
 		return false
 	}
-	refused, err := l.refused.Client(s.peer.known(), s.peer.ip)
+	refused, err := s.listed(l.refused)
 	if err != nil {
 		s.srv.log.Warn("%v", err)
 	}
@@ -136,7 +136,7 @@ func (s *session) authKeywords(ctx context.Context) []string {
 	}
 	offered, _, err := s.mechanisms(ctx)
 	if err != nil {
-		s.srv.log.Warn("AUTH is not offered to %v: %v", s.peer, err)
+		s.srv.log.Warn("AUTH is not offered to %v: %v", s.client(), err)
 	}
 	if len(offered) == 0 {
 		return nil
@@ -157,6 +157,9 @@ func (s *session) facts() *auth.Facts {
 	if a, ok := s.w.c.LocalAddr().(*net.TCPAddr); ok {
 		ap := a.AddrPort()
 		f.Local, f.LPort = ap.Addr().Unmap().WithZone("").String(), ap.Port()
+	}
+	if s.dest.IsValid() {
+		f.Local, f.LPort = s.dest.String(), s.destPort
 	}
 	return f
 }

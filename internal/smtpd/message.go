@@ -52,16 +52,23 @@ func (s *session) newMessage(ctx context.Context) (*message, error) {
 		return nil, err
 	}
 	s.msg.id = b.ID
-	s.srv.log.Info("%s: client=%v%s", b.ID, s.peer, s.saslFields(", "))
-	m := &message{
-		depot: s.srv.depot, blank: b, out: w, limit: s.srv.p.messageLimit, hops: s.srv.p.hops,
-		field: fieldMeter{limit: s.srv.p.fieldLimit},
+	if s.srv.local {
+		return s.messageOn(b, w), nil // log and trace are for those who take it from sendmail
 	}
+	s.srv.log.Info("%s: client=%v%s%s", b.ID, s.client(), s.saslFields(", "), s.forwardFields())
+	m := s.messageOn(b, w)
 	// An error stays with w until the end of the message.
 	now := time.Now()
 	w.Write([]byte(s.received(now)))
 	m.whole = s.completion(m, env.Sender, now)
 	return m, nil
+}
+
+func (s *session) messageOn(b *intake.Blank, w *queue.Writer) *message {
+	return &message{
+		depot: s.srv.depot, blank: b, out: w, limit: s.srv.p.messageLimit, hops: s.srv.p.hops,
+		field: fieldMeter{limit: s.srv.p.fieldLimit},
+	}
 }
 
 // envelope is what the queue keeps of the session. Its error is a *rewrite.Error.
@@ -70,15 +77,17 @@ func (s *session) envelope() (*queue.Envelope, error) {
 		Sender:     s.msg.sender,
 		Recipients: s.msg.recipients,
 		Attrs: map[string]string{
-			queue.AttrOrigin:        "smtpd",
-			queue.AttrClientName:    s.peer.name,
-			queue.AttrClientAddress: s.peer.address(),
-			queue.AttrClientPort:    strconv.Itoa(int(s.peer.port)),
-			queue.AttrProtocol:      s.proto(),
+			queue.AttrOrigin:   "smtpd",
+			queue.AttrProtocol: s.proto(),
 		},
 	}
+	setClient(env.Attrs, s.client())
 	if s.helo != "" {
 		env.Attrs[queue.AttrHelo] = s.helo
+	}
+	s.forwardAttrs(env.Attrs)
+	if !s.srv.local && !s.isOurs() {
+		env.Attrs[queue.AttrSource] = "remote"
 	}
 	maps.Copy(env.Attrs, s.msg.attrs)
 	s.saslAttrs(env.Attrs)
@@ -86,7 +95,16 @@ func (s *session) envelope() (*queue.Envelope, error) {
 	if s.msg.body != "" {
 		env.Attrs[queue.AttrBody] = s.msg.body
 	}
+	if s.srv.local {
+		return env, nil
+	}
 	return env, s.srv.rewrite.Envelope(env, s.rewriting())
+}
+
+// setClient notes where a letter comes from.
+func setClient(attrs map[string]string, p peer) {
+	attrs[queue.AttrClientName], attrs[queue.AttrClientAddress] = p.name, p.address()
+	attrs[queue.AttrClientPort] = strconv.Itoa(int(p.port))
 }
 
 // rewriting is what is done to the addresses of mail that comes in here.

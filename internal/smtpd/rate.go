@@ -97,14 +97,14 @@ func (s *session) tooOften(e event) bool {
 		return false
 	}
 	// A list that cannot be read lifts no limit.
-	if free, err := s.srv.unlimited.Client(s.peer.known(), s.peer.ip); err == nil && free {
+	if free, err := s.listed(s.srv.unlimited); err == nil && free {
 		return false
 	}
 	n := s.srv.clientRates.count(clientKey(s.peer.ip), e, time.Now())
 	if n <= limit {
 		return false
 	}
-	s.srv.log.Warn("%s rate limit exceeded: %d from %v for service %s", eventNames[e], n, s.peer, s.srv.service)
+	s.srv.log.Warn("%s rate limit exceeded: %d from %v for service %s", eventNames[e], n, s.client(), s.srv.service)
 	return true
 }
 
@@ -119,7 +119,7 @@ func (s *session) userTooOften(e event) bool {
 		return false
 	}
 	s.srv.log.Warn("%s rate limit of the user exceeded: %d from %v for service %s, sasl_username=%s",
-		eventNames[e], n, s.peer, s.srv.service, s.user())
+		eventNames[e], n, s.client(), s.srv.service, s.user())
 	return true
 }
 

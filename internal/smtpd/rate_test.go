@@ -75,7 +75,7 @@ func TestConnectionRate(t *testing.T) {
 	if log := r.logged(); !slices.Contains(log, "warning: Connection rate limit exceeded: 3 from unknown[192.0.2.1] for service smtp") {
 		t.Errorf("log: %q", log)
 	}
-	other := peer{"unknown", netip.MustParseAddr("192.0.2.2"), 1}
+	other := peer{name: "unknown", ip: netip.MustParseAddr("192.0.2.2"), port: 1}
 	for _, who := range []peer{other, insider, insider, insider} {
 		if got := greet(who); !strings.HasPrefix(got, "220 ") {
 			t.Errorf("%v: %s", who, got)

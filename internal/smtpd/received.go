@@ -31,13 +31,13 @@ func (s *session) received(now time.Time) string {
 func (s *session) from() string {
 	helo := s.helo
 	if helo == "" {
-		helo = s.peer.name
+		helo = s.client().name
 	}
 	literal := s.peer.address()
 	if s.peer.ip.Is6() {
 		literal = "IPv6:" + literal
 	}
-	text := fmt.Sprintf("from %s (%s [%s])%s", helo, s.peer.name, literal, s.tlsTrace())
+	text := fmt.Sprintf("from %s (%s [%s])%s", helo, s.client().name, literal, s.tlsTrace())
 	if s.srv.p.showUser && s.user() != "" {
 		text += "\n\t(Authenticated sender: " + comment(s.user()) + ")"
 	}

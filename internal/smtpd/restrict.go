@@ -50,6 +50,7 @@ const (
 	aboutEndOfData
 	aboutEtrn
 	aboutCcert
+	aboutReverse
 )
 
 // classes are the words of replies: the same as Postfix's, which people and
@@ -57,7 +58,7 @@ const (
 var classes = [...]string{
 	aboutClient: "Client host", aboutHelo: "Helo command", aboutSender: "Sender address",
 	aboutRecipient: "Recipient address", aboutData: "Data command", aboutEndOfData: "End-of-data",
-	aboutEtrn: "Etrn command", aboutCcert: "Client certificate",
+	aboutEtrn: "Etrn command", aboutCcert: "Client certificate", aboutReverse: "Unverified Client host",
 }
 
 // An action is what a rule says.
@@ -111,14 +112,16 @@ func (s *session) resolvable(addr string) string {
 	if strings.EqualFold(addr, "postmaster") {
 		return addr
 	}
-	return s.srv.rewrite.Complete(addr)
+	return s.complete(addr)
 }
 
 // name is the text that stands for a subject in replies.
 func (q *query) name(about subject) string {
 	switch about {
 	case aboutClient:
-		return q.s.peer.String()
+		return q.s.client().String()
+	case aboutReverse:
+		return q.s.client().reverse
 	case aboutHelo:
 		return q.s.helo
 	case aboutSender:
@@ -147,7 +150,7 @@ func (q *query) rejected(about subject, code int, d smtp.Detail, why string) ver
 
 // unsure is the answer when a table cannot be asked: never "no such user".
 func (q *query) unsure(about subject, err error) verdict {
-	q.s.srv.log.Warn("%s of %v: %v", q.s.where, q.s.peer, err)
+	q.s.srv.log.Warn("%s of %v: %v", q.s.where, q.s.client(), err)
 	return verdict{refuse, smtp.Reply{
 		Code: 451, Detail: smtp.LocalProcessing, Text: fmt.Sprintf("<%s>: Temporary lookup failure", q.name(about)),
 	}}

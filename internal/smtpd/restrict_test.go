@@ -245,7 +245,7 @@ func TestAccessPatterns(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := &accessTable{t: rules, rejectCode: 554, parents: "."}
-	q := &query{s: &session{}}
+	q := &query{s: &session{said: true}}
 	for _, tc := range []struct {
 		keys    [][]string
 		refused bool

@@ -38,6 +38,7 @@ local_recipient_maps = inline:{ann=x, bob=x}
 alias_maps =
 relay_domains = relayed.example
 smtpd_error_sleep_time = 0
+smtpd_peername_lookup = no
 `
 
 func newRig(t testing.TB, lines ...string) *rig {
@@ -96,8 +97,8 @@ func (r *rig) logged() []string {
 }
 
 var (
-	stranger = peer{"unknown", netip.MustParseAddr("192.0.2.1"), 1025}
-	insider  = peer{"localhost", netip.MustParseAddr("127.0.0.1"), 1026}
+	stranger = peer{name: "unknown", ip: netip.MustParseAddr("192.0.2.1"), port: 1025}
+	insider  = peer{name: "localhost", ip: netip.MustParseAddr("127.0.0.1"), port: 1026}
 )
 
 // A client is the other end of a session.

@@ -15,6 +15,7 @@ import (
 	"yubin/internal/maillog"
 	"yubin/internal/match"
 	"yubin/internal/queue"
+	"yubin/internal/resolve"
 	"yubin/internal/rewrite"
 	"yubin/internal/route"
 	"yubin/internal/servertls"
@@ -34,6 +35,7 @@ type depot interface {
 // not change after newServer.
 type server struct {
 	service string // master.cf's name
+	local   bool   // of -S: one session with the user who runs it
 	log     *maillog.Logger
 	cleanup *maillog.Logger // Postfix logs message-id under this name
 	depot   depot
@@ -49,11 +51,14 @@ type server struct {
 	unlimited  *match.List // smtpd_client_event_limit_exceptions
 	bareNoted  *match.List // smtpd_forbid_bare_newline_exclusions
 	flushed    *match.List // fast_flush_domains
+	xclients   *match.List // smtpd_authorized_xclient_hosts
+	xforwards  *match.List // smtpd_authorized_xforward_hosts
 	flush      func(site string) error
 	delimiters string
 
 	clientRates *rates[netip.Addr]
 	userRates   *rates[string]
+	names       *resolve.Resolver // nil: clients' names are not asked for
 
 	mu      sync.Mutex // guards clients
 	clients map[netip.Addr]int
@@ -107,8 +112,15 @@ func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (
 		{&s.unlimited, config.SmtpdClientEventExceptions},
 		{&s.bareNoted, config.SmtpdForbidBareNewlineExcl},
 		{&s.flushed, config.FastFlushDomains},
+		{&s.xclients, config.SmtpdAuthorizedXclientHosts},
+		{&s.xforwards, config.SmtpdAuthorizedXforwardHosts},
 	} {
 		if *l.list, err = match.Of(c, l.param, table.Report(report)); err != nil {
+			return nil, err
+		}
+	}
+	if config.SmtpdPeernameLookup.Of(c) {
+		if s.names, err = resolve.Configured(c); err != nil {
 			return nil, err
 		}
 	}
@@ -186,6 +198,10 @@ type peer struct {
 	name string // "unknown" without a name
 	ip   netip.Addr
 	port uint16
+
+	reverse string // what DNS says, confirmed or not; "unknown": nothing
+	// Why there is no name, or no reverse one.
+	noName, noReverse doubt
 }
 
 // String is how the log shows a client.
@@ -207,13 +223,13 @@ func (p peer) known() string {
 }
 
 func peerOf(c net.Conn) peer {
-	p := peer{name: "unknown"}
+	p := nobody
 	if a, ok := c.RemoteAddr().(*net.TCPAddr); ok {
 		ap := a.AddrPort()
 		p.ip, p.port = ap.Addr().Unmap().WithZone(""), ap.Port()
 	}
 	if p.ip.IsLoopback() {
-		p.name = "localhost"
+		p.name, p.reverse, p.noName, p.noReverse = "localhost", "localhost", certain, certain
 	}
 	return p
 }
@@ -226,15 +242,16 @@ func (s *server) serve(ctx context.Context, c net.Conn) {
 }
 
 func (s *server) session(ctx context.Context, c net.Conn, who peer) {
-	s.log.Info("connect from %v", who)
 	n := newSession(s, c, who)
-	if n.tooOften(eventConnect) || !s.admit(who) {
+	n.life = ctx
+	if n.tooOften(eventConnect) || !n.admit() {
 		n.w.reply(n.hangUp(421, smtp.SecurityOther, "too many connections from "+who.address()))
 		n.w.flush()
 		n.logDisconnect()
 		return
 	}
 	defer s.release(who)
+	n.identify()
 	// An idle session hears of the end of the service at once.
 	stop := context.AfterFunc(ctx, func() { c.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
@@ -253,24 +270,25 @@ func clientKey(ip netip.Addr) netip.Addr {
 }
 
 // admit counts a connection; it is false when its client has too many.
-func (s *server) admit(who peer) bool {
-	if s.p.perClient == 0 || !who.ip.IsValid() {
+func (s *session) admit() bool {
+	srv := s.srv
+	if srv.p.perClient == 0 || !s.peer.ip.IsValid() {
 		return true
 	}
-	key := clientKey(who.ip)
-	s.mu.Lock()
-	s.clients[key]++
-	n := s.clients[key]
-	s.mu.Unlock()
-	if n <= s.p.perClient {
+	key := clientKey(s.peer.ip)
+	srv.mu.Lock()
+	srv.clients[key]++
+	n := srv.clients[key]
+	srv.mu.Unlock()
+	if n <= srv.p.perClient {
 		return true
 	}
 	// A list that cannot be read lifts no limit.
-	if free, err := s.unlimited.Client(who.known(), who.ip); err == nil && free {
+	if free, err := s.listed(srv.unlimited); err == nil && free {
 		return true
 	}
-	s.log.Warn("Connection concurrency limit exceeded: %d from %v for service %s", n, who, s.service)
-	s.release(who)
+	srv.log.Warn("Connection concurrency limit exceeded: %d from %v for service %s", n, s.client(), srv.service)
+	srv.release(s.peer)
 	return false
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -29,7 +30,15 @@ const (
 type session struct {
 	srv  *server
 	w    *wire
-	peer peer
+	life context.Context // of the connection
+	peer peer            // its name: see client
+	find *search         // nil: the name is known, or not looked for yet
+	said bool            // the log has the connection, or will have it first
+
+	trusted  *trust     // nil: not asked yet
+	forward  *claims    // of XFORWARD, for the next letter; nil: none
+	dest     netip.Addr // where XCLIENT says that the client has connected
+	destPort uint16
 
 	st     state
 	esmtp  bool
@@ -91,7 +100,7 @@ func (s *session) proto() string {
 
 // reset forgets the message at hand.
 func (s *session) reset() {
-	s.msg = transaction{}
+	s.msg, s.forward = transaction{}, nil
 	if s.st = greeted; s.helo == "" {
 		s.st = connected
 	}
@@ -135,7 +144,7 @@ func (s *session) run(ctx context.Context) {
 			return
 		}
 		if s.errors >= s.srv.p.hardErrors && !s.over {
-			s.srv.log.Info("%s: too many errors after %s from %v", s.queueID(), s.where, s.peer)
+			s.srv.log.Info("%s: too many errors after %s from %v", s.queueID(), s.where, s.client())
 			s.w.reply(r)
 			r = s.hangUp(421, smtp.SecurityOther, "too many errors")
 		}
@@ -150,7 +159,7 @@ func (s *session) begin(ctx context.Context) (r smtp.Reply, ok bool) {
 			return s.tooManyTLS(), true
 		}
 		if !s.startTLS(ctx) {
-			s.srv.log.Info("lost connection after CONNECT from %v", s.peer)
+			s.srv.log.Info("lost connection after CONNECT from %v", s.client())
 			return r, false
 		}
 		if why := s.srv.tls.Refusal(s.tls); why != "" {
@@ -257,7 +266,7 @@ func (s *session) synchronize(last bool) (r smtp.Reply, refused bool) {
 	if len(ahead) == 0 || s.esmtp && !last {
 		return r, false
 	}
-	s.srv.log.Info("improper command pipelining after %s from %v: %s", s.where, s.peer, s.showAhead(ahead))
+	s.srv.log.Info("improper command pipelining after %s from %v: %s", s.where, s.client(), s.showAhead(ahead))
 	if !s.srv.p.synchronized {
 		return r, false
 	}
@@ -297,7 +306,7 @@ func (s *session) bareNewline() (r smtp.Reply, refused bool) {
 	if s.srv.p.bareNewline == "no" {
 		return r, false
 	}
-	if free, err := s.srv.bareNoted.Client(s.peer.known(), s.peer.ip); err == nil && free {
+	if free, err := s.listed(s.srv.bareNoted); err == nil && free {
 		return r, false
 	}
 	s.bareLF = true
@@ -335,10 +344,10 @@ func (s *session) lost(err error) {
 		s.w.reply(s.hangUp(421, smtp.SystemShutdown, "server is shutting down"))
 		s.w.flush()
 	case errors.Is(err, errTimeout):
-		s.srv.log.Info("%s: timeout after %s from %v", s.queueID(), s.place(), s.peer)
+		s.srv.log.Info("%s: timeout after %s from %v", s.queueID(), s.place(), s.client())
 		s.w.reply(s.hangUp(421, smtp.BadConnection, "timeout exceeded"))
 		s.w.flush()
 	default:
-		s.srv.log.Info("%s: lost connection after %s from %v", s.queueID(), s.place(), s.peer)
+		s.srv.log.Info("%s: lost connection after %s from %v", s.queueID(), s.place(), s.client())
 	}
 }

@@ -236,7 +236,7 @@ func TestShutdown(t *testing.T) {
 func TestConnectionLimit(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "smtpd_client_connection_count_limit = 2")
-	addr := func(s string) peer { return peer{"unknown", netip.MustParseAddr(s), 1} }
+	addr := func(s string) peer { return peer{name: "unknown", ip: netip.MustParseAddr(s), port: 1} }
 	for _, tc := range []struct {
 		first, second, third peer
 		free                 bool

@@ -13,6 +13,7 @@ import (
 	"yubin/internal/intake"
 	"yubin/internal/maillog"
 	"yubin/internal/queuectl"
+	"yubin/internal/resolve"
 	"yubin/internal/rewrite"
 	"yubin/internal/route"
 	"yubin/internal/service"
@@ -21,7 +22,7 @@ import (
 // Command is smtpd(8).
 var Command = &cli.Command{
 	Name: "smtpd", Section: 8,
-	Params: slices.Concat(service.Params, route.Params(), rewrite.Params(), queuectl.Params(), submissionParams, tlsParams, []*config.Def{
+	Params: slices.Concat(service.Params, route.Params(), rewrite.Params(), queuectl.Params(), submissionParams, tlsParams, resolve.Params(), namesParams, localParams, []*config.Def{
 		config.Myhostname.Def, config.MailName.Def, config.Myorigin.Def,
 		config.Mynetworks.Def, config.RecipientDelimiter.Def, config.ParentDomainMatchesSubdomains.Def,
 		config.MessageSizeLimit.Def, config.HopcountLimit.Def, config.LineLengthLimit.Def, config.HeaderSizeLimit.Def,
@@ -45,7 +46,13 @@ var Command = &cli.Command{
 	}),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		o := service.Flags(fs)
-		return func(ctx context.Context, env *cli.Env) error { return run(ctx, env, o) }
+		local := fs.BoolP("stdio", "S", false, "one session on standard input and output, as \"sendmail -bs\": for whoever runs it, without master(8)")
+		return func(ctx context.Context, env *cli.Env) error {
+			if *local {
+				return runLocal(ctx, env)
+			}
+			return run(ctx, env, o)
+		}
 	},
 }
 

@@ -76,7 +76,7 @@ func (s *session) startTLS(ctx context.Context) bool {
 	}
 	s.w.replace(c)
 	s.tls = facts
-	s.srv.tls.LogHandshake(s.peer.String(), facts)
+	s.srv.tls.LogHandshake(s.client().String(), facts)
 	return true
 }
 

@@ -151,7 +151,7 @@ var modes = [...]mode{
 	{"q", true, flushQueue},
 	{"d", true, notHere("-bd: the mail system is started by \"mailctl start\"")},
 	{"l", true, notHere("-bl: the mail system is started by \"mailctl start\"")},
-	{"s", true, notHere("-bs: SMTP on standard input is not supported yet")},
+	{"s", true, speakSMTP},
 	{"v", false, nil}, // a letter that goes nowhere
 }
 

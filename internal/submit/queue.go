@@ -38,6 +38,12 @@ func newaliases(env *cli.Env, o *options) error {
 	return become(config.NewaliasesPath.Of(env.Config), args)
 }
 
+// speakSMTP is -bs: smtpd(8) with the caller's rights, which comes back here with
+// each letter.
+func speakSMTP(env *cli.Env, _ *options) error {
+	return become(filepath.Join(config.DaemonDirectory.Of(env.Config), "smtpd"), append([]string{"-S"}, configDir(env)...))
+}
+
 // become replaces this program by another, without the group. Only the
 // configured path counts, which is absolute: a set-gid program does not search.
 func become(path string, args []string) error {

@@ -41,7 +41,7 @@ var Command = &cli.Command{
 	Params: []*config.Def{
 		config.QueueDirectory.Def, config.Myhostname.Def, config.Myorigin.Def, config.MessageSizeLimit.Def,
 		config.QueueMinfree.Def, config.MaildropUIDLimit.Def, config.AuthorizedSubmitUsers.Def,
-		config.AlternateConfigDirs.Def, config.ImportEnvironment.Def, config.MailqPath.Def, config.NewaliasesPath.Def,
+		config.AlternateConfigDirs.Def, config.ImportEnvironment.Def, config.MailqPath.Def, config.NewaliasesPath.Def, config.DaemonDirectory.Def,
 		config.SyslogName.Def, config.SyslogFacility.Def, config.MaillogFile.Def,
 	},
 	ConfigFlag:  "C",

@@ -261,7 +261,7 @@ func TestRefusals(t *testing.T) {
 		{"verp", "", []string{"-XV", "a@b"}, "\n", nil, 69, "not supported yet"},
 		{"old verp", "", []string{"-V", "+=", "a@b"}, "\n", nil, 69, "not supported yet"},
 		{"other -X", "", []string{"-X/tmp/log", "a@b"}, "\n", nil, 64, "unsupported: -X"},
-		{"-bs", "", []string{"-bs", "-i"}, "", nil, 69, "not supported yet"},
+		{"-bs", "", []string{"-bs", "-i"}, "", nil, 69, "smtpd: no such file"},
 		{"-bv and -t", "", []string{"-bv", "-t", "a@b"}, "", nil, 64, "-bv goes without -t"},
 		{"-bd", "", []string{"-bd", "-q1h"}, "", nil, 69, "mailctl start"},
 		{"called smtpd", "smtpd", nil, "", nil, 69, "mailctl start"},

@@ -55,6 +55,30 @@ func TestSetgidSendmailAndDeliveryAsRecipient(t *testing.T) {
 	}
 }
 
+// "sendmail -bs" of an ordinary user has no rights but his own, up to the setgid
+// sendmail that takes each letter, whether or not the mail system runs.
+func TestSendmailBS(t *testing.T) {
+	i := newSystem(t, instance.Options{Stopped: true})
+	allowConfig(t, i)
+	script := "EHLO c\r\nMAIL FROM:<ann@localhost>\r\nRCPT TO:<alice@example.test>\r\nDATA\r\nSubject: bs\r\n\r\nx\r\n.\r\nQUIT\r\n"
+	i.Start()
+	for _, down := range []bool{false, true} {
+		if down {
+			i.Stop()
+		}
+		r := as(i, annUID, script, "sendmail", "-C", i.Etc(), "-bs", "-i")
+		if r.Code != 0 || r.Stderr != "" || !strings.Contains(r.Stdout, "\r\n250 2.0.0 Ok: queued\r\n221 2.0.0 Bye\r\n") {
+			t.Errorf("sendmail -bs as ann, down %t: %+v", down, r)
+		}
+	}
+	i.Start()
+	for _, letter := range i.WaitMail("alice", 2) {
+		if !strings.Contains(letter, fmt.Sprintf("from userid %d", annUID)) {
+			t.Errorf("the letter:\n%s", letter)
+		}
+	}
+}
+
 // The mark of a complete letter is not durable: after a power failure sendmail
 // may have said 0 and the mark be gone. pickup, which is not the file's owner,
 // takes the letter all the same once it is a minute old.

@@ -1,0 +1,67 @@
+package smtpd
+
+import (
+	"bufio"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+// Whatever a local program writes, and in whatever pieces it comes, every LF of
+// it has one CR in front and nothing else is changed.
+func FuzzWireEnds(f *testing.F) {
+	f.Add("HELO x\nMAIL FROM:<>\r\n\r\r\n\n.\n")
+	f.Add("\n")
+	f.Add("a\r")
+	f.Fuzz(func(t *testing.T, text string) {
+		want := strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\n", "\r\n")
+		for _, r := range []io.Reader{strings.NewReader(text), iotest.OneByteReader(strings.NewReader(text))} {
+			got, err := io.ReadAll(&wireEnds{r: bufio.NewReader(r)})
+			if err != nil || string(got) != want {
+				t.Errorf("%q: %q and %v, want %q", text, got, err, want)
+			}
+			if strings.HasPrefix(text, "\n") && !strings.HasPrefix(string(got), "\r\n") {
+				t.Errorf("%q: %q", text, got)
+			}
+		}
+	})
+}
+
+// A letter that sendmail does not take is not taken: the client keeps it.
+func TestHandoverFails(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for program, args := range map[string][]string{"/bin/false": nil, "/nowhere": nil, "/bin/sh": {"-c", "exit 75"}} {
+		var err error
+		r.srv, err = newLocal(r.c, r.srv.log, &handover{program: program, args: args})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := r.connect(insider)
+		c.play(`
+			S: 220 ...
+			C: EHLO c
+			S: 250-mx.example
+			S: 250-PIPELINING
+			S: 250-SIZE 10240000
+			S: 250-VRFY
+			S: 250-ENHANCEDSTATUSCODES
+			S: 250 8BITMIME
+			C: MAIL FROM:<ann@example.org> RET=HDRS
+			S: 555 5.5.4 Unsupported option: RET=HDRS
+			C: MAIL FROM:<ann@example.org>
+			S: 250 2.1.0 Ok
+			C: RCPT TO:<far@elsewhere.example> NOTIFY=NEVER
+			S: 555 5.5.4 Unsupported option: NOTIFY=NEVER
+			C: RCPT TO:<far@elsewhere.example>
+			S: 250 2.1.5 Ok
+			C: DATA
+			S: 354 ...
+			C: .
+			S: 451 4.3.0 Error: queue file write error
+			C: QUIT
+			S: 221 2.0.0 Bye`)
+		c.close()
+	}
+}
