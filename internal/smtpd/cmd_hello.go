@@ -26,6 +26,7 @@ func (s *session) hello(ctx context.Context, args string, extended bool) smtp.Re
 	}
 	s.helo, s.esmtp = cleanHelo(args), extended
 	s.reset()
+	s.discarded = s.srv.discard.of(s.peer)
 	if !s.srv.p.delayReject {
 		if r, refused := s.check(stageHelo, ""); refused {
 			s.helo = ""
@@ -61,8 +62,9 @@ func (s *session) keywords(ctx context.Context) []string {
 	if s.offersRequireTLS() {
 		words = append(words, "REQUIRETLS")
 	}
-	words = append(words, "ENHANCEDSTATUSCODES", "8BITMIME", "DSN")
-	return append(words, s.userKeywords(auth)...)
+	// RFC 9422: a session may have as many messages as it likes.
+	words = append(words, "ENHANCEDSTATUSCODES", "8BITMIME", "DSN", "CHUNKING", fmt.Sprintf("LIMITS RCPTMAX=%d", s.srv.p.recipients))
+	return s.offer(append(words, s.userKeywords(auth)...))
 }
 
 // cleanHelo makes a name fit to stand in log lines, in the envelope, and in a

@@ -55,6 +55,9 @@ func (s *session) cmdMail(_ context.Context, args string) smtp.Reply {
 	}
 	m := transaction{sender: s.srv.rewrite.Complete(sender), original: sender}
 	for _, p := range params {
+		if err := s.withheld(p); err != nil {
+			return s.faultOf(err)
+		}
 		set := mailParams[p.Name]
 		if set == nil {
 			set = s.loginParam(p.Name)

@@ -20,8 +20,11 @@ var rcptParams = map[string]struct {
 }
 
 // recipientAttrs reads the parameters of RCPT.
-func recipientAttrs(params []smtp.Param) (attrs map[string]string, err error) {
+func (s *session) recipientAttrs(params []smtp.Param) (attrs map[string]string, err error) {
 	for _, p := range params {
+		if err := s.withheld(p); err != nil {
+			return nil, err
+		}
 		known, ok := rcptParams[p.Name]
 		if !ok {
 			return nil, smtp.Unsupported(p)
@@ -40,7 +43,7 @@ func (s *session) cmdRcpt(_ context.Context, args string) smtp.Reply {
 	rcpt, params, err := smtp.ParseRcpt(args, s.srv.p.strict)
 	var attrs map[string]string
 	if err == nil {
-		attrs, err = recipientAttrs(params)
+		attrs, err = s.recipientAttrs(params)
 	}
 	if err != nil {
 		return s.faultOf(err)

@@ -21,7 +21,10 @@ type message struct {
 	depot   depot
 	blank   *intake.Blank
 	out     *queue.Writer
-	data    decoder
+	data    decoder     // behind DATA
+	text    textDecoder // behind BDAT
+	budget  budget      // of the client, behind BDAT
+	heard   time.Time   // the last chunk, behind BDAT
 	look    header.Inspector
 	whole   *completion // nil: the header stays as it is
 	field   fieldMeter

@@ -43,6 +43,7 @@ type server struct {
 	tls     *tlsState
 	login   *login // nil: AUTH is not enabled
 	ours    []rule // local_header_rewrite_clients
+	discard *discarder
 	p       settings
 
 	networks   *match.List // mynetworks
@@ -111,6 +112,9 @@ func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (
 		if *l.list, err = match.Of(c, l.param, table.Report(report)); err != nil {
 			return nil, err
 		}
+	}
+	if s.discard, err = newDiscarder(c, log); err != nil {
+		return nil, err
 	}
 	if s.tls, err = newTLS(c, log); err != nil {
 		return nil, err

@@ -102,7 +102,9 @@ const (
 		S: 250-STARTTLS
 		S: 250-ENHANCEDSTATUSCODES
 		S: 250-8BITMIME
-		S: 250 DSN`
+		S: 250-DSN
+		S: 250-CHUNKING
+		S: 250 LIMITS RCPTMAX=1000`
 	begin = `
 		C: STARTTLS
 		S: 220 2.0.0 Ready to start TLS`
@@ -116,7 +118,9 @@ const (
 		S: 250-REQUIRETLS
 		S: 250-ENHANCEDSTATUSCODES
 		S: 250-8BITMIME
-		S: 250 DSN`
+		S: 250-DSN
+		S: 250-CHUNKING
+		S: 250 LIMITS RCPTMAX=1000`
 	letter = `
 		C: MAIL FROM:<eve@elsewhere.example>
 		S: 250 2.1.0 Ok
