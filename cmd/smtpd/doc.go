@@ -6,7 +6,7 @@
 // serves many connections at a time and ends when it has been idle for
 // max_idle.
 //
-// It offers PIPELINING, SIZE, VRFY, ENHANCEDSTATUSCODES, 8BITMIME, DSN, CHUNKING and
+// It offers PIPELINING, SIZE, VRFY, ENHANCEDSTATUSCODES, 8BITMIME, DSN, SMTPUTF8, CHUNKING and
 // LIMITS (smtpd_recipient_limit), but not what smtpd_discard_ehlo_keywords names, STARTTLS where
 // TLS is on, AUTH, DELIVERBY and FUTURERELEASE where users log in, and ETRN when
 // there are fast_flush_domains: their mail is tried when somebody asks for it, at
@@ -53,7 +53,11 @@
 // is too large, or comes where it may not, is read and dropped, and so are those behind it
 // until LAST or RSET. BDAT without a size that can be read ends the session.
 //
-// Addresses are ASCII; there is no SMTPUTF8 or DNS lookup yet. A
+// Addresses may have letters beyond ASCII (smtputf8_enable), with strict_smtputf8 only in
+// messages whose client has said SMTPUTF8. A domain with such letters goes into the
+// queue in A-labels (xn--...); tables of keys, lists and accounts may have it in either form.
+//
+// There is no DNS lookup yet. A
 // client is called "unknown" in log and Received field, or "localhost" when its
 // address is a loopback address.
 //
@@ -123,6 +127,7 @@
 //	RFC 3207  STARTTLS
 //	RFC 3461  DSN
 //	RFC 6152  8BITMIME
+//	RFC 6531  SMTPUTF8
 //	RFC 9422  LIMITS
 //
 //	RFC 2852  DELIVERBY

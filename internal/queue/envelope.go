@@ -24,6 +24,7 @@ const (
 	AttrDeliverBy     = "deliver_by"    // see Deadline (RFC 2852)
 	AttrUID           = "uid"           // submitter of a local message, decimal
 	AttrBody          = "body"          // 7BIT, 8BITMIME; absent when not said
+	AttrUTF8          = "smtputf8"      // RFC 6531: yes, the client has asked for it
 	AttrMessageID     = "message_id"    // with its angle brackets
 	AttrParent        = "parent"        // ID of the message that this one came from
 	AttrRequireTLS    = "require_tls"   // RFC 8689: yes

@@ -72,6 +72,7 @@ var chunkDialogues = []struct {
 		S: 250-ENHANCEDSTATUSCODES
 		S: 250-8BITMIME
 		S: 250-DSN
+		S: 250-SMTPUTF8
 		S: 250-CHUNKING
 		S: 250 LIMITS RCPTMAX=1000
 		C~ MAIL FROM:<a@b.example>\r\nRCPT TO:<ann@example.org>\r\nBDAT 3\r\nx\r\nBDAT 3 LAST\r\ny\r\nMAIL FROM:<>\r\nRCPT TO:<bob@example.org>\r\nBDAT 6 LAST\r\nQUIT\r\nQUIT\r\n
@@ -215,7 +216,7 @@ var chunkDialogues = []struct {
 		C: BDAT 0
 		S: 250 2.0.0 Ok: 0 bytes
 		S: 421 4.7.0 mx.example Error: too many errors`},
-	{name: "not offered", main: []string{"smtpd_discard_ehlo_keywords = chunking,LIMITS, dsn"}, script: `
+	{name: "not offered", main: []string{"smtpd_discard_ehlo_keywords = chunking,LIMITS, dsn smtputf8"}, script: `
 		S: 220 ...
 		C: EHLO h
 		S: 250-mx.example
@@ -235,7 +236,7 @@ var chunkDialogues = []struct {
 		S: 250 2.1.5 Ok
 		C~ BDAT 6 LAST\r\nQUIT\r\n
 		S: 502 5.5.1 Error: command not implemented` + end,
-		log: []string{"discarding EHLO keywords: DSN CHUNKING LIMITS"}},
+		log: []string{"discarding EHLO keywords: DSN SMTPUTF8 CHUNKING LIMITS"}},
 	{name: "not offered to some", main: []string{"smtpd_discard_ehlo_keywords = dsn",
 		"smtpd_discard_ehlo_keyword_address_maps = inline:{{192.0.2.1 = etrn, silent-discard}}"}, script: `
 		S: 220 ...
@@ -247,6 +248,7 @@ var chunkDialogues = []struct {
 		S: 250-ENHANCEDSTATUSCODES
 		S: 250-8BITMIME
 		S: 250-DSN
+		S: 250-SMTPUTF8
 		S: 250-CHUNKING
 		S: 250 LIMITS RCPTMAX=1000
 		C: ETRN example.org

@@ -3,6 +3,7 @@ package smtpd
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"yubin/internal/smtp"
@@ -63,7 +64,10 @@ func (s *session) keywords(ctx context.Context) []string {
 		words = append(words, "REQUIRETLS")
 	}
 	// RFC 9422: a session may have as many messages as it likes.
-	words = append(words, "ENHANCEDSTATUSCODES", "8BITMIME", "DSN", "CHUNKING", fmt.Sprintf("LIMITS RCPTMAX=%d", s.srv.p.recipients))
+	words = append(words, "ENHANCEDSTATUSCODES", "8BITMIME", "DSN", "SMTPUTF8", "CHUNKING", fmt.Sprintf("LIMITS RCPTMAX=%d", s.srv.p.recipients))
+	if !s.srv.p.utf8 {
+		words = slices.DeleteFunc(words, func(w string) bool { return w == "SMTPUTF8" })
+	}
 	return s.offer(append(words, s.userKeywords(auth)...))
 }
 

@@ -43,6 +43,9 @@ func (s *session) cmdRcpt(_ context.Context, args string) smtp.Reply {
 	rcpt, params, err := smtp.ParseRcpt(args, s.srv.p.strict)
 	var attrs map[string]string
 	if err == nil {
+		err = s.international(rcpt, s.msg.utf8, smtp.BadRecipientSyntax)
+	}
+	if err == nil {
 		attrs, err = s.recipientAttrs(params)
 	}
 	if err != nil {

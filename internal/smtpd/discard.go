@@ -10,8 +10,9 @@ import (
 	"yubin/internal/table"
 )
 
-// discardParams are the parameters of what EHLO does not say.
-var discardParams = []*config.Def{config.SmtpdDiscardEhloKeywords.Def, config.SmtpdDiscardEhloKeywordAddressMaps.Def}
+// discardParams are the parameters of what EHLO says or does not say.
+var discardParams = []*config.Def{config.SmtpdDiscardEhloKeywords.Def, config.SmtpdDiscardEhloKeywordAddressMaps.Def,
+	config.SMTPUTF8Enable.Def, config.StrictSMTPUTF8.Def}
 
 // A discarder knows the extensions that are kept from clients.
 type discarder struct {
@@ -72,14 +73,14 @@ func (s *session) offer(lines []string) []string {
 
 // extensionOf are the extensions that parameters of MAIL and RCPT belong to.
 var extensionOf = map[string]string{
-	"RET": "DSN", "ENVID": "DSN", "NOTIFY": "DSN", "ORCPT": "DSN",
+	"SMTPUTF8": "SMTPUTF8", "RET": "DSN", "ENVID": "DSN", "NOTIFY": "DSN", "ORCPT": "DSN",
 	"BY": "DELIVERBY", "HOLDFOR": "FUTURERELEASE", "HOLDUNTIL": "FUTURERELEASE",
 }
 
 // withheld refuses a parameter of an extension that is kept from the client.
 func (s *session) withheld(p smtp.Param) error {
 	switch ext := extensionOf[p.Name]; {
-	case ext == "" || !s.discards(ext):
+	case ext == "" || !s.discards(ext) && (ext != "SMTPUTF8" || s.srv.p.utf8):
 		return nil
 	case ext == "DSN":
 		return smtp.Refuse(501, smtp.NotAuthorized, "DSN support is disabled")

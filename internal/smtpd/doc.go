@@ -32,5 +32,6 @@
 //	RFC 3848            names in Received              received.go
 //	RFC 4954            AUTH                           cmd_auth.go, login.go
 //	RFC 6152            8BITMIME                       cmd_mail.go
+//	RFC 6531            SMTPUTF8                       utf8.go, cmd_mail.go, received.go
 //	RFC 9422            LIMITS                         cmd_hello.go
 package smtpd

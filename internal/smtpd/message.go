@@ -86,6 +86,9 @@ func (s *session) envelope() (*queue.Envelope, error) {
 	maps.Copy(env.Attrs, s.msg.attrs)
 	s.saslAttrs(env.Attrs)
 	s.msg.timing(env, time.Now())
+	if s.msg.utf8 {
+		env.Attrs[queue.AttrUTF8] = "yes"
+	}
 	if s.msg.body != "" {
 		env.Attrs[queue.AttrBody] = s.msg.body
 	}

@@ -71,6 +71,7 @@ type settings struct {
 	messageLimit, fieldLimit                       int64
 	heloRequired, noVrfy, strict, synchronized     bool
 	delayReject, unlistedRecipient, unlistedSender bool
+	utf8, strictUTF8                               bool
 	showTable, etrn                                bool
 	unknown                                        map[string]int // reply codes by table, see unknownCode
 	bareNewline                                    string
@@ -147,6 +148,7 @@ func read(c *config.Config) settings {
 		synchronized: config.SmtpdForbidUnauthPipelining.Of(c), delayReject: config.SmtpdDelayReject.Of(c),
 		unlistedRecipient: config.SmtpdRejectUnlistedRecipient.Of(c), unlistedSender: config.SmtpdRejectUnlistedSender.Of(c),
 		showTable: config.ShowUserUnknownTableName.Of(c), etrn: len(config.FastFlushDomains.Of(c)) > 0,
+		utf8: config.SMTPUTF8Enable.Of(c), strictUTF8: config.StrictSMTPUTF8.Of(c),
 		unknown: map[string]int{
 			"local recipient table": config.UnknownLocalRejectCode.Of(c),
 			route.AliasTable:        config.UnknownAliasRejectCode.Of(c),

@@ -63,6 +63,7 @@ type transaction struct {
 	sender     string
 	original   string // the sender as it was given, for replies
 	body       string
+	utf8       bool              // the client has said SMTPUTF8
 	attrs      map[string]string // of the message, from parameters of MAIL
 	size       int64
 	release    time.Time       // not before; zero: at once
