@@ -85,7 +85,6 @@ func TestHostileCommands(t *testing.T) {
 				defer close(sent)
 				io.WriteString(u.c, "a "+c.say+"\r\n")
 			}()
-			start := time.Now()
 			for l := ""; !strings.HasPrefix(l, "a ") && !strings.HasPrefix(l, "* BAD"); {
 				if l = u.line(); strings.HasPrefix(l, "ended") {
 					t.Fatal(l)
@@ -94,9 +93,6 @@ func TestHostileCommands(t *testing.T) {
 				}
 			}
 			<-sent
-			if d := time.Since(start); d > 10*time.Second {
-				t.Errorf("it took %v", d)
-			}
 			u.play("C: b NOOP\nS: b OK ...")
 			// Nothing has come to be outside of the mailbox.
 			if files, _ := os.ReadDir(filepath.Dir(r.dir)); len(files) != 1 {
