@@ -6,7 +6,8 @@
 // serves many connections at a time and ends when it has been idle for
 // max_idle.
 //
-// It offers PIPELINING, SIZE, VRFY, ENHANCEDSTATUSCODES, 8BITMIME and DSN, STARTTLS where
+// It offers PIPELINING, SIZE, VRFY, ENHANCEDSTATUSCODES, 8BITMIME, DSN, SMTPUTF8, CHUNKING and
+// LIMITS (smtpd_recipient_limit), but not what smtpd_discard_ehlo_keywords names, STARTTLS where
 // TLS is on, AUTH, DELIVERBY and FUTURERELEASE where users log in, and ETRN when
 // there are fast_flush_domains: their mail is tried when somebody asks for it, at
 // most once a minute, if smtpd_etrn_restrictions and the lists for clients and
@@ -49,9 +50,13 @@
 //
 // Only CR LF . CR LF ends a message, from every client. Lines that end in LF
 // alone are taken, noted or refused as smtpd_forbid_bare_newline says; a CR
-// without LF is content.
+// without LF is content. A message that comes in chunks (BDAT) needs no end; a chunk that
+// is too large, or comes where it may not, is read and dropped, and so are those behind it
+// until LAST or RSET. BDAT without a size that can be read ends the session.
 //
-// Addresses are ASCII; there is no SMTPUTF8 yet.
+// Addresses may have letters beyond ASCII (smtputf8_enable), with strict_smtputf8 only in
+// messages whose client has said SMTPUTF8. A domain with such letters goes into the
+// queue in A-labels (xn--...); tables of keys, lists and accounts may have it in either form.
 //
 // # Names of clients
 //
@@ -154,9 +159,12 @@
 //	RFC 1985  ETRN
 //	RFC 2034  enhanced status codes
 //	RFC 2920  PIPELINING
+//	RFC 3030  CHUNKING
 //	RFC 3207  STARTTLS
 //	RFC 3461  DSN
 //	RFC 6152  8BITMIME
+//	RFC 6531  SMTPUTF8
+//	RFC 9422  LIMITS
 //
 //	RFC 2852  DELIVERBY
 //	RFC 3848  names of transmission types

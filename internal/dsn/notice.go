@@ -39,6 +39,7 @@ type Notice struct {
 	Size       int64
 	SizeLimit  int64
 	HeaderOnly bool
+	UTF8       bool // the sender asked for SMTPUTF8: he may be shown the message as RFC 6533 has it
 }
 
 // What became of a recipient, in RFC 3464's words (2.3.3).
@@ -187,14 +188,23 @@ func (n *Notice) original() (bodyPart, error) {
 		return bodyPart{}, err
 	}
 	if whole {
-		return bodyPart{"message/rfc822", "Undelivered Message", b}, nil
+		return bodyPart{n.kind("message/rfc822", "message/global", b), "Undelivered Message", b}, nil
 	}
 	end := header.Each(b, func(string, []byte) {})
 	what := "Undelivered Message Headers"
 	if n.Arrived || n.Delayed {
 		what = "Message Headers"
 	}
-	return bodyPart{"text/rfc822-headers", what, b[:end]}, nil
+	return bodyPart{n.kind("text/rfc822-headers", "message/global-headers", b[:end]), what, b[:end]}, nil
+}
+
+// kind is the type of the returned message b: ascii unless it needs the other
+// one (RFC 6533, 4).
+func (n *Notice) kind(ascii, international string, b []byte) string {
+	if n.UTF8 && !smtp.ASCII(string(b[:header.Each(b, func(string, []byte) {})])) {
+		return international
+	}
+	return ascii
 }
 
 func writePart(w *message.Writer, out *output, p bodyPart) error {

@@ -115,6 +115,10 @@ func TestReturned(t *testing.T) {
 		{"own boundary", head + "\n--1D8CC1CA0A7F00B00000.0/report--\n", nil, "message/rfc822", head + "\n--1D8CC1CA0A7F00B00000.0/report--\n"},
 		{"carriage returns", "A: b\r\n\r\nx\ry\r\n", nil, "message/rfc822", "A: b\r\n\r\nx\ry\r\n"},
 		{"empty", "", nil, "message/rfc822", ""},
+		{"8 bits in the header", "A: ä\n\nb\n", nil, "message/rfc822", "A: ä\n\nb\n"},
+		{"SMTPUTF8", "A: ä\n\nb\n", func(n *Notice) { n.UTF8 = true }, "message/global", "A: ä\n\nb\n"},
+		{"SMTPUTF8, not needed", "A: a\n\nä\n", func(n *Notice) { n.UTF8 = true }, "message/rfc822", "A: a\n\nä\n"},
+		{"SMTPUTF8, header", "A: ä\n\nb\n", func(n *Notice) { n.UTF8, n.HeaderOnly = true, true }, "message/global-headers", "A: ä\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			n := notice(c.content)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"yubin/internal/config"
+	"yubin/internal/smtp"
 	"yubin/internal/table"
 )
 
@@ -183,7 +184,7 @@ func (c compiler) one(pattern string) (element, error) {
 	case strings.Contains(pattern, "/"):
 		return nil, fmt.Errorf("bad net/mask pattern: %q", pattern)
 	}
-	return domain{strings.ToLower(pattern), c.subdomains}, nil
+	return domain{smtp.FoldKey(pattern), c.subdomains}, nil
 }
 
 // bracketed compiles [address] and [address]/length. Address literals of

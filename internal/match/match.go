@@ -26,6 +26,7 @@ import (
 	"strings"
 
 	"yubin/internal/config"
+	"yubin/internal/smtp"
 	"yubin/internal/table"
 )
 
@@ -71,7 +72,7 @@ func compile(k compiler, patterns []string, subdomains bool) (*List, error) {
 
 // Domain tells whether the domain or host name d is in the list.
 func (l *List) Domain(d string) (bool, error) {
-	return l.match(query{name: strings.ToLower(d), domain: true})
+	return l.match(query{name: smtp.FoldKey(d), domain: true})
 }
 
 // Address tells whether addr is in the list.

@@ -134,6 +134,9 @@ func (s *scheduler) noticeChild(m *message, id string, n dsn.Notice, rs []*recip
 	if m.Env.Sender == "" {
 		attrs[queue.AttrPostmaster] = "yes" // the end: of its failure nobody hears
 	}
+	if v := m.Env.Attrs[queue.AttrUTF8]; v != "" {
+		attrs[queue.AttrUTF8] = v // RFC 6533, 4
+	}
 	off, size := m.ContentOffset(), int64(m.Content)
 	return &child{
 		id: id, header: true,
@@ -160,6 +163,7 @@ func (s *scheduler) noticeOf(m *message, rs []*recipient, id string, arrived boo
 		ID: id, Hostname: s.p.hostname, MailName: s.p.mailName, Time: s.now(), To: s.hears(m), Postmaster: m.Env.Sender == "",
 		Original: m.ID, Arrival: m.arrival(), EnvID: m.Env.Attrs[queue.AttrEnvID], Arrived: arrived,
 		Size: int64(m.Content), SizeLimit: s.p.bounceSize, HeaderOnly: m.Env.Attrs[queue.AttrRet] == "HDRS" || m.Env.Attrs[queue.AttrRequireTLS] != "",
+		UTF8:       m.Env.Attrs[queue.AttrUTF8] != "",
 		Recipients: make([]dsn.Recipient, len(rs)),
 	}
 	n.Probe = arrived && m.probe()

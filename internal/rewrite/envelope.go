@@ -71,7 +71,7 @@ type pair struct {
 
 // address is addr completed and, unless that is left out, mapped.
 func (e *edition) address(is class, addr string) (string, error) {
-	whole := e.complete.Complete(addr)
+	whole := e.Complete(addr)
 	if whole != addr {
 		e.t.note("completed", addr, " is ", whole)
 	}
@@ -151,7 +151,7 @@ func (e *edition) pair(r *queue.Recipient) pair {
 	if e.original {
 		p.original = p.address
 		if r.Original != "" {
-			p.original = strings.ToLower(e.complete.Complete(r.Original))
+			p.original = strings.ToLower(e.Complete(r.Original))
 		}
 	}
 	return p
@@ -184,7 +184,7 @@ func (e *edition) copies(sender string) error {
 		e.bcc = append(e.bcc, e.always)
 	}
 	for _, given := range e.bcc {
-		given = e.complete.Complete(given)
+		given = e.Complete(given)
 		addr, err := e.address(envelopeRecipient, given)
 		if err == nil {
 			err = e.aliases(addr, given, never)

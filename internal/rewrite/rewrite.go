@@ -163,7 +163,7 @@ func (b *builder) classes(p config.List, possible class) class {
 // recipient whatever those of its domain say; sender says that it is asked as one.
 // The error is temporary.
 func (r *Rewriter) Known(addr string, sender bool) (bool, error) {
-	addr = r.complete.Complete(addr)
+	addr = r.Complete(addr)
 	for i, m := range [...]*addrmap.Map{r.canonical[0].Map, r.canonical[1].Map, r.canonical[2].Map, r.virtual} {
 		if i == 0 && !sender {
 			continue
@@ -175,5 +175,7 @@ func (r *Rewriter) Known(addr string, sender bool) (bool, error) {
 	return false, nil
 }
 
-// Complete returns an address with the domain that it lacks.
-func (r *Rewriter) Complete(addr string) string { return r.complete.Complete(addr) }
+// Complete returns an address with the domain that it lacks, in A-labels.
+func (r *Rewriter) Complete(addr string) string {
+	return smtp.ASCIIAddress(r.complete.Complete(addr))
+}

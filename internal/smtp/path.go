@@ -8,8 +8,9 @@ import (
 // ParseMail reads the arguments of MAIL ("FROM:<path> params"). The path comes
 // in internal form, "" for the null path. It is lenient as Postfix is: white
 // space around the path and a path without angle brackets are taken, a source
-// route is dropped (RFC 5321, 4.1.1.3 and F.2); strict refuses both. Errors are
-// *Error, ready to be sent.
+// route is dropped (RFC 5321, 4.1.1.3 and F.2); strict refuses both. Whether an
+// address may have letters beyond ASCII (RFC 6531) is for the caller to say.
+// Errors are *Error, ready to be sent.
 func ParseMail(args string, strict bool) (path string, params []Param, err error) {
 	rest, ok := cutPrefixFold(args, "FROM:")
 	if !ok {
@@ -95,7 +96,7 @@ func (p *scanner) path(null bool) (string, error) {
 			return "", p.atEnd()
 		}
 	}
-	addr, err := p.mailbox(true)
+	addr, err := p.mailbox()
 	if err != nil {
 		return "", err
 	}
@@ -123,9 +124,7 @@ func (p *scanner) atEnd() error {
 }
 
 // mailbox reads [route] local ["@" domain] and returns the internal form.
-// smtp is set for the wire, where addresses are ASCII until SMTPUTF8 is
-// offered (RFC 6531).
-func (p *scanner) mailbox(smtp bool) (string, error) {
+func (p *scanner) mailbox() (string, error) {
 	if err := p.route(); err != nil {
 		return "", err
 	}
@@ -147,13 +146,6 @@ func (p *scanner) mailbox(smtp bool) (string, error) {
 	} else if strings.IndexByte(local, '@') >= 0 {
 		// The internal form of "a@b" without a domain would be another address.
 		return "", syntaxError{}
-	}
-	if smtp {
-		for i := start; i < p.i; i++ {
-			if p.s[i] >= 0x80 {
-				return "", syntaxError{}
-			}
-		}
 	}
 	return addr, Check(addr)
 }

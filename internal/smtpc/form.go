@@ -53,10 +53,12 @@ func formFor(s *session, m *letter, rs []*recipient) (*form, error) {
 	if f.by, err = deliverBy(s, m, time.Now()); err != nil {
 		return nil, err
 	}
-	f.utf8 = needsUTF8(m.sender, rs)
+	asked := m.req.Attrs[queue.AttrUTF8] != ""
+	f.utf8 = needsUTF8(m.sender, rs) || asked && t.head8
 	if f.utf8 && !e.utf8 {
 		return nil, fails(5, noUTF8, "SMTPUTF8 is required, but was not offered by host %s", s.name)
 	}
+	f.utf8 = f.utf8 || asked && e.utf8
 	if m.wish == wishTLS {
 		if f.tls = s.keepsWish(); !f.tls && !m.private {
 			return nil, fails(5, noRequireTLS, "REQUIRETLS is wanted, but was not offered by host %s", s.name).orElsewhere()

@@ -41,6 +41,7 @@ type letter struct {
 // traits are what of the content decides how it is sent.
 type traits struct {
 	eight   bool  // octets above 127
+	head8   bool  // some of them in the header
 	lines   int64 // line ends
 	longest int   // octets of the longest line, without its end
 	partial bool  // the last line has no end
@@ -143,9 +144,11 @@ func (in *inspector) Write(b []byte) (int, error) {
 	for len(b) > 0 {
 		i := bytes.IndexByte(b, '\n')
 		if i < 0 {
+			in.head8 = in.head8 || !in.body && eightBit(b)
 			in.line += len(b)
 			break
 		}
+		in.head8 = in.head8 || !in.body && eightBit(b[:i])
 		if in.line == 0 && !in.body {
 			in.body = i == 0 || i == 1 && b[0] == '\r'
 			in.tlsNo = in.tlsNo || (b[0] == 'T' || b[0] == 't') && saysNo(b[:i])

@@ -56,7 +56,7 @@ func TestIdleMemory(t *testing.T) {
 		// Unbuffered, so that what is measured is the server's.
 		io.WriteString(c, "EHLO h\r\n")
 		var b [512]byte
-		for got := ""; !strings.Contains(got, "250 DSN\r\n"); {
+		for got := ""; !strings.Contains(got, "\r\n250 "); {
 			n, err := c.Read(b[:])
 			if err != nil {
 				t.Fatal(err)

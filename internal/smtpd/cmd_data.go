@@ -45,12 +45,10 @@ func (s *session) cmdData(ctx context.Context, args string) smtp.Reply {
 	defer m.abandon() // even when something panics: others need the blank
 	s.w.reply(smtp.Reply{Code: 354, Text: "End data with <CR><LF>.<CR><LF>", Plain: true})
 	if err := s.receive(m); err != nil {
-		s.broken = true
-		s.lost(err) // before reset forgets the queue ID
-		return smtp.Reply{Code: 421}
+		return s.broke(err)
 	}
 	s.where = "END-OF-MESSAGE"
-	return s.finish(ctx, m)
+	return s.finish(ctx, m, "Ok: queued as ")
 }
 
 // onlyRecipient is the recipient that restrictions see where there may be
@@ -62,7 +60,7 @@ func (s *session) onlyRecipient() string {
 	return s.msg.recipients[0].Original
 }
 
-// noMessage is the reply to DATA when there is nothing to write on.
+// noMessage is the reply to DATA or BDAT when there is nothing to write on.
 func (s *session) noMessage(err error) smtp.Reply {
 	r := writeError
 	var address *rewrite.Error
@@ -74,7 +72,7 @@ func (s *session) noMessage(err error) smtp.Reply {
 	} else {
 		s.srv.log.Warn("no queue file for a message from %v: %v", s.client(), err)
 	}
-	s.logRefusal("reject", "DATA", r)
+	s.logRefusal("reject", s.where, r)
 	return r
 }
 
@@ -99,9 +97,9 @@ func (s *session) receive(m *message) error {
 	}
 }
 
-// finish answers the end of the message. 250 is said when qmgr has said that
-// the message is safe.
-func (s *session) finish(ctx context.Context, m *message) smtp.Reply {
+// finish answers the end of the message. 250 is said, with text and the queue
+// ID, when qmgr has said that the message is safe.
+func (s *session) finish(ctx context.Context, m *message, text string) smtp.Reply {
 	if r, refused := s.judge(m); refused {
 		return r
 	}
@@ -122,15 +120,15 @@ func (s *session) finish(ctx context.Context, m *message) smtp.Reply {
 	}
 	s.errors, s.junk = 0, 0
 	if id == "" {
-		return smtp.Reply{Code: 250, Text: "Ok: queued"}
+		return smtp.Reply{Code: 250, Text: "Ok: queued"} // the ID is pickup's
 	}
-	return smtp.Reply{Code: 250, Text: "Ok: queued as " + id}
+	return smtp.Reply{Code: 250, Text: text + id}
 }
 
 // judge asks whether the complete message may come in.
 func (s *session) judge(m *message) (r smtp.Reply, refused bool) {
 	m.end()
-	if m.data.bare {
+	if m.data.bare || m.text.bare {
 		if r, refused := s.bareNewline(); refused {
 			return r, true
 		}

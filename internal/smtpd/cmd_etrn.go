@@ -16,6 +16,9 @@ func (s *session) cmdEtrn(_ context.Context, args string) smtp.Reply {
 	if s.srv.p.heloRequired && s.helo == "" {
 		return s.fault(503, smtp.BadCommand, "Error: send HELO/EHLO first")
 	}
+	if s.discards("ETRN") {
+		return s.fault(502, smtp.BadCommand, "Error: command not implemented")
+	}
 	if args == "" || strings.ContainsAny(args, " \t") {
 		return s.fault(500, smtp.BadArguments, "Syntax: ETRN domain")
 	}

@@ -3,6 +3,7 @@ package smtpd
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"yubin/internal/smtp"
@@ -26,6 +27,7 @@ func (s *session) hello(ctx context.Context, args string, extended bool) smtp.Re
 	}
 	s.helo, s.esmtp = cleanHelo(args), extended
 	s.reset()
+	s.discarded = s.srv.discard.of(s.peer)
 	if !s.srv.p.delayReject {
 		if r, refused := s.check(stageHelo, ""); refused {
 			s.helo = ""
@@ -62,11 +64,12 @@ func (s *session) keywords(ctx context.Context) []string {
 		words = append(words, "REQUIRETLS")
 	}
 	words = append(words, s.trustKeywords()...)
-	words = append(words, "ENHANCEDSTATUSCODES", "8BITMIME")
-	if !s.srv.local {
-		words = append(words, "DSN")
+	// RFC 9422: a session may have as many messages as it likes.
+	words = append(words, "ENHANCEDSTATUSCODES", "8BITMIME", "DSN", "SMTPUTF8", "CHUNKING", fmt.Sprintf("LIMITS RCPTMAX=%d", s.srv.p.recipients))
+	if !s.srv.p.utf8 {
+		words = slices.DeleteFunc(words, func(w string) bool { return w == "SMTPUTF8" })
 	}
-	return append(words, s.userKeywords(auth)...)
+	return s.offer(append(words, s.userKeywords(auth)...))
 }
 
 // cleanHelo makes a name fit to stand in log lines, in the envelope, and in a

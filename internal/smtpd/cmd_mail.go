@@ -17,6 +17,13 @@ var mailParams = map[string]func(m *transaction, value string) error{
 		m.body, err = smtp.ParseBody(value)
 		return err
 	},
+	"SMTPUTF8": func(m *transaction, value string) error { // RFC 6531, 3.4
+		if value != "" {
+			return smtp.Refuse(501, smtp.BadArguments, "Bad SMTPUTF8 parameter syntax")
+		}
+		m.utf8 = true
+		return nil
+	},
 	"RET":   once(queue.AttrRet, smtp.ParseRet),     // RFC 3461, 4.3
 	"ENVID": once(queue.AttrEnvID, smtp.ParseEnvID), // RFC 3461, 4.4
 }
@@ -55,6 +62,9 @@ func (s *session) cmdMail(_ context.Context, args string) smtp.Reply {
 	}
 	m := transaction{sender: s.complete(sender), original: sender}
 	for _, p := range params {
+		if err := s.withheld(p); err != nil {
+			return s.faultOf(err)
+		}
 		set := mailParams[p.Name]
 		if set == nil {
 			set = s.loginParam(p.Name)
@@ -71,6 +81,9 @@ func (s *session) cmdMail(_ context.Context, args string) smtp.Reply {
 		if err := set(&m, p.Value); err != nil {
 			return s.faultOf(err)
 		}
+	}
+	if err := s.international(sender, m.utf8, smtp.BadSenderSyntax); err != nil {
+		return s.faultOf(err)
 	}
 	s.msg, s.st = m, inMail
 	if r, refused := s.admitMail(); refused {

@@ -29,6 +29,9 @@ func (s *session) cmdVrfy(_ context.Context, args string) smtp.Reply {
 	if err != nil {
 		return s.fault(501, smtp.BadArguments, "Syntax: VRFY address")
 	}
+	if !smtp.ASCII(addr) {
+		return smtp.Reply{Code: 252, Text: "Send mail to find out"} // RFC 6531, 3.7.4: a reply is ASCII
+	}
 	return smtp.Reply{Code: 252, Text: smtp.Quote(addr)}
 }
 

@@ -20,8 +20,11 @@ var rcptParams = map[string]struct {
 }
 
 // recipientAttrs reads the parameters of RCPT.
-func recipientAttrs(params []smtp.Param) (attrs map[string]string, err error) {
+func (s *session) recipientAttrs(params []smtp.Param) (attrs map[string]string, err error) {
 	for _, p := range params {
+		if err := s.withheld(p); err != nil {
+			return nil, err
+		}
 		known, ok := rcptParams[p.Name]
 		if !ok {
 			return nil, smtp.Unsupported(p)
@@ -43,7 +46,10 @@ func (s *session) cmdRcpt(_ context.Context, args string) smtp.Reply {
 		err = smtp.Unsupported(params[0]) // DSN is not offered
 	}
 	if err == nil {
-		attrs, err = recipientAttrs(params)
+		err = s.international(rcpt, s.msg.utf8, smtp.BadRecipientSyntax)
+	}
+	if err == nil {
+		attrs, err = s.recipientAttrs(params)
 	}
 	if err != nil {
 		return s.faultOf(err)

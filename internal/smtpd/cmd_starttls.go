@@ -20,7 +20,7 @@ func (s *session) cmdStarttls(ctx context.Context, args string) smtp.Reply {
 		return s.fault(501, smtp.BadArguments, "Syntax: STARTTLS")
 	case s.tls != nil:
 		return s.fault(554, smtp.BadCommand, "Error: TLS already active")
-	case !s.offersTLS():
+	case !s.offersTLS() || s.discards("STARTTLS"):
 		return s.fault(502, smtp.BadCommand, "Error: command not implemented")
 	}
 	if s.tooOften(eventTLS) {

@@ -35,7 +35,10 @@ func TestSpeakingForOthers(t *testing.T) {
 			S: 250-ETRN
 			S: 250-ENHANCEDSTATUSCODES
 			S: 250-8BITMIME
-			S: 250 DSN
+			S: 250-DSN
+			S: 250-SMTPUTF8
+			S: 250-CHUNKING
+			S: 250 LIMITS RCPTMAX=1000
 			C: XCLIENT ADDR=127.0.0.1
 			S: 550 5.7.0 Error: insufficient authorization
 			C: XFORWARD ADDR=127.0.0.1
@@ -52,7 +55,10 @@ func TestSpeakingForOthers(t *testing.T) {
 			S: 250-XFORWARD NAME ADDR PROTO HELO SOURCE PORT IDENT
 			S: 250-ENHANCEDSTATUSCODES
 			S: 250-8BITMIME
-			S: 250 DSN
+			S: 250-DSN
+			S: 250-SMTPUTF8
+			S: 250-CHUNKING
+			S: 250 LIMITS RCPTMAX=1000
 			C: XCLIENT NAME=spike.example ADDR=192.0.2.7 PORT=4321 HELO=spike PROTO=ESMTP
 			S: 220 mx.example ESMTP Yubin
 			C: MAIL FROM:<eve@elsewhere.example>
@@ -101,7 +107,10 @@ func TestSpeakingForOthers(t *testing.T) {
 			S: 250-XFORWARD ...
 			S: 250-ENHANCEDSTATUSCODES
 			S: 250-8BITMIME
-			S: 250 DSN
+			S: 250-DSN
+			S: 250-SMTPUTF8
+			S: 250-CHUNKING
+			S: 250 LIMITS RCPTMAX=1000
 			C: XCLIENT ADDR=192.0.2.7 NAME=[TEMPUNAVAIL]
 			S: 450 4.7.25 Client host rejected: cannot find your hostname, [192.0.2.7]
 			C: XCLIENT ADDR=192.0.2.7 NAME=[UNAVAILABLE]

@@ -15,10 +15,12 @@ type command struct {
 	last  bool   // must end a pipelined group (RFC 2920, 3.1)
 	junk  bool   // brings no mail: only so many are free
 	clear bool   // legal in the clear where TLS is insisted on (RFC 3207, 4)
+	// octets: content follows, which run has to read even if it refuses the command
+	octets bool
 }
 
 // verbs are the names of commands, in the order of commands and of the log.
-var verbs = [...]string{"HELO", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "VRFY", "ETRN", "HELP", "QUIT", "XCLIENT", "XFORWARD"}
+var verbs = [...]string{"HELO", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "BDAT", "RSET", "NOOP", "VRFY", "ETRN", "HELP", "QUIT", "XCLIENT", "XFORWARD"}
 
 var commands = [len(verbs)]command{
 	{run: (*session).cmdHelo, in: always, last: true, junk: true, clear: true},                                                    // RFC 5321, 4.1.1.1
@@ -28,6 +30,7 @@ var commands = [len(verbs)]command{
 	{run: (*session).cmdMail, in: connected | greeted, wrong: "Error: nested MAIL command"},                                       // RFC 5321, 4.1.1.2
 	{run: (*session).cmdRcpt, in: inMail | inRcpt, wrong: "Error: need MAIL command"},                                             // RFC 5321, 4.1.1.3
 	{run: (*session).cmdData, in: inMail | inRcpt, wrong: "Error: need RCPT command", last: true},                                 // RFC 5321, 4.1.1.4
+	{run: (*session).cmdBdat, in: always, octets: true},                                                                           // RFC 3030, 2
 	{run: (*session).cmdRset, in: always, junk: true},                                                                             // RFC 5321, 4.1.1.5
 	{run: (*session).cmdNoop, in: always, last: true, junk: true, clear: true},                                                    // RFC 5321, 4.1.1.9
 	{run: (*session).cmdVrfy, in: always, last: true, junk: true},                                                                 // RFC 5321, 4.1.1.6

@@ -23,6 +23,7 @@ import (
 	"yubin/internal/queue"
 	"yubin/internal/servertls"
 	"yubin/internal/smtp"
+	"yubin/internal/table"
 )
 
 // localParams are the parameters of -S alone.
@@ -80,6 +81,7 @@ func newLocal(c *config.Config, log *maillog.Logger, d depot) (*server, error) {
 		tls:         &tlsState{Server: new(servertls.Server)},
 		clientRates: newRates[netip.Addr](time.Hour), userRates: newRates[string](time.Hour),
 		networks: none, unlimited: none, bareNoted: none, flushed: none, xclients: none, xforwards: none,
+		discard: &discarder{words: notLocal, maps: new(table.Maps), log: log},
 	}
 	p := &s.p
 	p.heloRequired, p.etrn, p.synchronized, p.unlistedRecipient, p.unlistedSender = false, false, false, false, false

@@ -47,9 +47,10 @@ func TestHandoverFails(t *testing.T) {
 			S: 250-SIZE 10240000
 			S: 250-VRFY
 			S: 250-ENHANCEDSTATUSCODES
-			S: 250 8BITMIME
+			S: 250-8BITMIME
+			S: 250 LIMITS RCPTMAX=1000
 			C: MAIL FROM:<ann@example.org> RET=HDRS
-			S: 555 5.5.4 Unsupported option: RET=HDRS
+			S: 501 5.7.1 DSN support is disabled
 			C: MAIL FROM:<ann@example.org>
 			S: 250 2.1.0 Ok
 			C: RCPT TO:<far@elsewhere.example> NOTIFY=NEVER

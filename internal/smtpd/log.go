@@ -18,8 +18,8 @@ func (s *session) queueID() string {
 
 // place is the last command, with how much of a message came.
 func (s *session) place() string {
-	if s.where == "DATA" && s.msg.id != "" {
-		return fmt.Sprintf("DATA (%d bytes)", s.msg.received)
+	if (s.where == "DATA" || s.where == "BDAT") && s.msg.id != "" {
+		return fmt.Sprintf("%s (%d bytes)", s.where, s.msg.received)
 	}
 	return s.where
 }

@@ -88,7 +88,7 @@ func (s *session) user() string { return s.who.user }
 // mayLogin tells whether this client may log in at all, TLS or not.
 func (s *session) mayLogin() bool {
 	l := s.srv.login
-	if l == nil {
+	if l == nil || s.discards("AUTH") {
 		return false
 	}
 	refused, err := s.listed(l.refused)

@@ -21,7 +21,10 @@ type message struct {
 	depot   depot
 	blank   *intake.Blank
 	out     *queue.Writer
-	data    decoder
+	data    decoder     // behind DATA
+	text    textDecoder // behind BDAT
+	budget  budget      // of the client, behind BDAT
+	heard   time.Time   // the last chunk, behind BDAT
 	look    header.Inspector
 	whole   *completion // nil: the header stays as it is
 	field   fieldMeter
@@ -92,6 +95,9 @@ func (s *session) envelope() (*queue.Envelope, error) {
 	maps.Copy(env.Attrs, s.msg.attrs)
 	s.saslAttrs(env.Attrs)
 	s.msg.timing(env, time.Now())
+	if s.msg.utf8 {
+		env.Attrs[queue.AttrUTF8] = "yes"
+	}
 	if s.msg.body != "" {
 		env.Attrs[queue.AttrBody] = s.msg.body
 	}

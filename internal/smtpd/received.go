@@ -20,7 +20,7 @@ func (s *session) received(now time.Time) string {
 		with = " with " + s.transmission()
 	}
 	fmt.Fprintf(&b, "by %s (%s)%s id %s", s.srv.p.hostname, s.srv.p.mailName, with, s.msg.id)
-	if len(s.msg.recipients) == 1 { // as the client gave it: what it stands for is nobody's business
+	if len(s.msg.recipients) == 1 && (s.msg.utf8 || smtp.ASCII(s.msg.recipients[0].Address)) { // as the client gave it: what it stands for is nobody's business
 		fmt.Fprintf(&b, "\n\tfor <%s>", smtp.Quote(s.msg.recipients[0].Address))
 	}
 	fmt.Fprintf(&b, "; %s\n", header.FormatDate(now))
@@ -47,6 +47,9 @@ func (s *session) from() string {
 // transmission is the protocol with what was in force (RFC 3848).
 func (s *session) transmission() string {
 	name := s.proto()
+	if s.msg.utf8 {
+		name = "UTF8SMTP" // RFC 6531, 4.3
+	}
 	if s.esmtp && s.encrypted() {
 		name += "S"
 	}

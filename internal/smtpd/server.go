@@ -45,6 +45,7 @@ type server struct {
 	tls     *tlsState
 	login   *login // nil: AUTH is not enabled
 	ours    []rule // local_header_rewrite_clients
+	discard *discarder
 	p       settings
 
 	networks   *match.List // mynetworks
@@ -75,6 +76,7 @@ type settings struct {
 	messageLimit, fieldLimit                       int64
 	heloRequired, noVrfy, strict, synchronized     bool
 	delayReject, unlistedRecipient, unlistedSender bool
+	utf8, strictUTF8                               bool
 	showTable, etrn                                bool
 	unknown                                        map[string]int // reply codes by table, see unknownCode
 	bareNewline                                    string
@@ -124,6 +126,9 @@ func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (
 			return nil, err
 		}
 	}
+	if s.discard, err = newDiscarder(c, log); err != nil {
+		return nil, err
+	}
 	if s.tls, err = newTLS(c, log); err != nil {
 		return nil, err
 	}
@@ -155,6 +160,7 @@ func read(c *config.Config) settings {
 		synchronized: config.SmtpdForbidUnauthPipelining.Of(c), delayReject: config.SmtpdDelayReject.Of(c),
 		unlistedRecipient: config.SmtpdRejectUnlistedRecipient.Of(c), unlistedSender: config.SmtpdRejectUnlistedSender.Of(c),
 		showTable: config.ShowUserUnknownTableName.Of(c), etrn: len(config.FastFlushDomains.Of(c)) > 0,
+		utf8: config.SMTPUTF8Enable.Of(c), strictUTF8: config.StrictSMTPUTF8.Of(c),
 		unknown: map[string]int{
 			"local recipient table": config.UnknownLocalRejectCode.Of(c),
 			route.AliasTable:        config.UnknownAliasRejectCode.Of(c),

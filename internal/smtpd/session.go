@@ -23,7 +23,9 @@ const (
 	greeted
 	inMail // a sender, no recipient yet
 	inRcpt
-	always = connected | greeted | inMail | inRcpt
+	inChunks // behind the first BDAT
+	spoiled  // behind a BDAT that was refused: no transaction, chunks are dropped
+	always   = connected | greeted | inMail | inRcpt | inChunks | spoiled
 )
 
 // A session is one connection. Its goroutine owns it.
@@ -57,6 +59,7 @@ type session struct {
 	// secretive: the client has tried to log in, and what it sends may be a
 	// password.
 	secretive bool
+	discarded []string // extensions that are kept from the client, upper case
 	msg       transaction
 }
 
@@ -69,6 +72,7 @@ type transaction struct {
 	sender     string
 	original   string // the sender as it was given, for replies
 	body       string
+	utf8       bool              // the client has said SMTPUTF8
 	attrs      map[string]string // of the message, from parameters of MAIL
 	size       int64
 	release    time.Time       // not before; zero: at once
@@ -77,6 +81,7 @@ type transaction struct {
 	refused    int // recipients
 	overshoot  int // recipients beyond the limit
 	received   int64
+	chunks     *message // on its way in by BDAT; nil: none
 }
 
 func newSession(s *server, c net.Conn, who peer) *session {
@@ -85,7 +90,7 @@ func newSession(s *server, c net.Conn, who peer) *session {
 		limit = max(limit, s.login.limit)
 	}
 	return &session{
-		srv: s, peer: who, st: connected, where: "CONNECT", endTLS: func() {},
+		srv: s, peer: who, st: connected, where: "CONNECT", endTLS: func() {}, discarded: s.discard.of(who),
 		w: newWire(c, s.p.timeout, s.p.dataRate, limit),
 	}
 }
@@ -100,6 +105,9 @@ func (s *session) proto() string {
 
 // reset forgets the message at hand.
 func (s *session) reset() {
+	if m := s.msg.chunks; m != nil {
+		m.abandon()
+	}
 	s.msg, s.forward = transaction{}, nil
 	if s.st = greeted; s.helo == "" {
 		s.st = connected
@@ -107,12 +115,13 @@ func (s *session) reset() {
 }
 
 // inTransaction tells whether there is a sender.
-func (s *session) inTransaction() bool { return s.st&(inMail|inRcpt) != 0 }
+func (s *session) inTransaction() bool { return s.st&(inMail|inRcpt|inChunks) != 0 }
 
 // run is the life of a session.
 func (s *session) run(ctx context.Context) {
 	defer s.logDisconnect()
 	defer func() { s.endTLS() }()
+	defer s.reset() // others need the blank
 	r, ok := s.begin(ctx)
 	if !ok {
 		return
@@ -205,6 +214,8 @@ func (s *session) answer(ctx context.Context, r smtp.Reply) error {
 func (s *session) execute(ctx context.Context, line []byte, bare bool) smtp.Reply {
 	if bare {
 		if r, refused := s.bareNewline(); refused {
+			verb, _ := split(line)
+			s.over = s.over || verb == "BDAT" // what follows is content
 			return r
 		}
 	}
@@ -234,6 +245,9 @@ func (s *session) dispatch(ctx context.Context, i int, args string) smtp.Reply {
 	if i != unknown {
 		c = commands[i]
 	}
+	if c.octets {
+		return c.run(s, ctx, args)
+	}
 	if r, refused := s.synchronize(c.last || i == unknown); refused {
 		return r
 	}
@@ -251,6 +265,9 @@ func (s *session) dispatch(ctx context.Context, i int, args string) smtp.Reply {
 	}
 	if !utf8.ValidString(args) {
 		return s.fault(500, smtp.BadSyntax, "Error: bad UTF-8 syntax")
+	}
+	if s.st&c.in == 0 && s.st&(inChunks|spoiled) != 0 {
+		return s.fault(503, smtp.BadCommand, "Error: "+s.where+" after BDAT")
 	}
 	if s.st&c.in == 0 {
 		return s.fault(503, smtp.BadCommand, c.wrong)

@@ -293,8 +293,9 @@ func TestSoftErrors(t *testing.T) {
 func FuzzSession(f *testing.F) {
 	f.Add("EHLO h\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<ann@example.org>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n")
 	f.Add("HELO \x00<\x1b>\r\nMAIL FROM:<\"\\\r\n\"@x> SIZE=1\nRCPT TO:postmaster\r\nVRFY <a\xff>\n")
+	f.Add("MAIL FROM:<\u00e4@x> SMTPUTF8\r\nRCPT TO:<ann@example.org>\r\nBDAT 3\r\nabcBDAT 9 LAST\r\n")
 	f.Add("RSET\nNOOP a b\rHELP\r\n\r\r\nMAIL FROM:<> BODY=8BITMIME\r\n")
-	r := newRig(f, "smtpd_forbid_unauth_pipelining = no")
+	r := newRig(f, "smtpd_forbid_unauth_pipelining = no", "smtpd_timeout = 1s") // BDAT may take the end for content
 	f.Fuzz(func(t *testing.T, data string) {
 		near, far := net.Pipe()
 		done := make(chan struct{})

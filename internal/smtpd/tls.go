@@ -129,7 +129,9 @@ func quoted(name string) string {
 
 // offersRequireTLS tells whether REQUIRETLS may be said (RFC 8689, 2): within TLS
 // only.
-func (s *session) offersRequireTLS() bool { return s.tls != nil && s.srv.tls.require }
+func (s *session) offersRequireTLS() bool {
+	return s.tls != nil && s.srv.tls.require && !s.discards("REQUIRETLS")
+}
 
 // requireTLS reads the value of REQUIRETLS, which has none.
 func requireTLS(value string) (string, error) {

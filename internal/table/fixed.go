@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"yubin/internal/smtp"
 )
 
 // static gives every key the same value.
@@ -31,7 +33,7 @@ func openFail(name string, _ *options, _ bool) (Table, error) { return failing(n
 type inline map[string]string
 
 func (t inline) Lookup(key string) (string, bool, error) {
-	value, found := t[strings.ToLower(key)]
+	value, found := t[smtp.FoldKey(key)]
 	return value, found, nil
 }
 
@@ -55,7 +57,7 @@ func openInline(name string, _ *options, _ bool) (Table, error) {
 			pair, inner = inner, ""
 		}
 		key, value, ok := strings.Cut(pair, "=")
-		key, value = strings.ToLower(strings.Trim(key, blanks)), strings.Trim(value, blanks)
+		key, value = smtp.FoldKey(strings.Trim(key, blanks)), strings.Trim(value, blanks)
 		if !ok || key == "" || value == "" {
 			return nil, fmt.Errorf("want key=value, have %q", pair)
 		}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"hash/maphash"
 	"math/bits"
+
+	"yubin/internal/smtp"
 )
 
 // An index is a set of pairs in few allocations: one blob with keys and
@@ -116,12 +118,12 @@ func (x *index) lookup(key string) (value string, found bool) {
 	return string(x.blob[e.value:e.end]), true
 }
 
-// fold puts key into lower case, in place where that is possible.
+// fold is smtp.FoldKey, in place where that is possible.
 func fold(key []byte) []byte {
 	for i, c := range key {
 		switch {
 		case c >= 0x80:
-			return bytes.ToLower(key)
+			return []byte(smtp.FoldKey(string(key)))
 		case c >= 'A' && c <= 'Z':
 			key[i] = c | 0x20
 		}

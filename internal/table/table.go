@@ -10,6 +10,7 @@ import (
 	"yubin/internal/config"
 	"yubin/internal/ipc"
 	"yubin/internal/nss"
+	"yubin/internal/smtp"
 )
 
 // A Table gives the value of a key. Its methods are safe for concurrent use.
@@ -208,7 +209,7 @@ func (t fileTable) lookupOwned(key string) (value string, owner int, found bool,
 		return "", 0, false, r.err
 	}
 	if t.fold {
-		key = strings.ToLower(key)
+		key = smtp.FoldKey(key)
 	}
 	value, found = r.value.lookup(key)
 	return value, r.owner, found, nil

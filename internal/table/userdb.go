@@ -11,6 +11,7 @@ import (
 	"yubin/internal/config"
 	"yubin/internal/ipc"
 	"yubin/internal/nss"
+	"yubin/internal/smtp"
 )
 
 // A userTable is userdb:FIELD: what authd knows of accounts.
@@ -53,17 +54,27 @@ func (t userTable) Lookup(key string) (string, bool, error) {
 	case key == "" || i == 0:
 		return "", false, nil
 	case i < 0 && !t.bare:
-		r, err := t.o.users("@" + key)
+		r, err := t.ask("@" + key)
 		return key, err == nil && r.Domain, err
 	case t.value == nil:
 		return "", false, nil
 	}
-	r, err := t.o.users(key)
+	r, err := t.ask(key)
 	if err != nil || r.Account == nil {
 		return "", false, err
 	}
 	value, err := t.value(r.Account, t.o.base)
 	return value, err == nil, err
+}
+
+// ask asks for what key names. Domains come in A-labels, where account files may
+// have U-labels.
+func (t userTable) ask(key string) (ipc.UserReply, error) {
+	r, err := t.o.users(key)
+	if other := smtp.UnicodeAddress(key); err == nil && r.Account == nil && !r.Domain && other != key {
+		return t.o.users(other)
+	}
+	return r, err
 }
 
 // belowBase is the path of a mailbox as virtual_mailbox_maps has it.

@@ -102,6 +102,8 @@ func (o *oracle) serve(c *fdpass.Conn) {
 			r.Account = &ipc.Account{User: "far@v.example", Base: "/srv", Mailbox: "far"}
 		case "ben":
 			r.Account = &ipc.Account{User: "ben", UID: 1000, GID: 1000, Base: "/home/ben", Mailbox: "Maildir/"}
+		case "ann@bücher.example":
+			r.Account = &ipc.Account{User: "ann@bücher.example", UID: 5002}
 		case "@v.example":
 			r.Domain = true
 		case "bad@v.example":
@@ -122,6 +124,8 @@ func TestUserdb(t *testing.T) {
 		{"mailbox", "ann@v.example", "v.example/ann/Maildir/"},
 		{"mailbox", "Ann@V.example", "v.example/ann/Maildir/"},
 		{"uid", "ann@v.example", "5000"},
+		{"uid", "ann@xn--bcher-kva.example", "5002"},
+		{"uid", "ben@xn--bcher-kva.example", ""},
 		{"gid", "ann@v.example", "5001"},
 		{"quota", "ann@v.example", "*:storage=1G"},
 		{"user", "ann@v.example", "ann@v.example"},

@@ -1,11 +1,12 @@
 package table
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
+
+	"yubin/internal/smtp"
 )
 
 // WithLine is spec, with the line that has key where it is a text file.
@@ -34,7 +35,7 @@ func Where(spec, key string, alias bool) (file string, line int) {
 		if alias {
 			have, value, ok = splitAlias(text)
 		}
-		if ok && len(value) > 0 && bytes.Equal(bytes.ToLower(have), []byte(strings.ToLower(key))) {
+		if ok && len(value) > 0 && smtp.FoldKey(string(have)) == smtp.FoldKey(key) {
 			return name, number
 		}
 	}

@@ -55,7 +55,7 @@ func TestDSN(t *testing.T) {
 			i, p := outbound(t, peer.Options{Name: "mx.far.test", Ehlo: c.ehlo, Script: c.script})
 			s := i.Dial()
 			defer s.Close()
-			if reply := s.Want("250-", "EHLO client.test"); !strings.Contains(reply, "250 DSN") {
+			if reply := s.Want("250-", "EHLO client.test"); !strings.Contains(reply, "250-DSN") {
 				t.Errorf("EHLO: %s", reply)
 			}
 			s.Want("250 ", "MAIL FROM:"+c.mail)

@@ -69,7 +69,7 @@ func TestSendmailBS(t *testing.T) {
 		{"DATA\r\n", "354 "},
 		{"Subject: one\r\nTo: bob@example.test\r\n\r\n..dots\r\nM\xc3\xbcll\r\n.\r\n", "250 2.0.0 Ok: queued"},
 	}
-	dialogue := [][2]string{{"", "220 "}, {"EHLO [127.0.0.1]\r\n", "250 8BITMIME"}}
+	dialogue := [][2]string{{"", "220 "}, {"EHLO [127.0.0.1]\r\n", "250 LIMITS RCPTMAX=1000"}}
 	dialogue = append(dialogue, letter...)
 	dialogue = append(dialogue, letter...)
 	dialogue = append(dialogue, [2]string{"XCLIENT ADDR=192.0.2.1\r\n", "550 5.7.0"}, [2]string{"QUIT\r\n", "221 2.0.0 Bye"})
