@@ -33,9 +33,10 @@ func (s *Store) Lend() (Blank, *os.File, error) {
 		}
 		b := s.blanks[0]
 		s.blanks = s.blanks[1:]
+		size := b.Size
 		f, err := s.reuse(&b)
 		if errors.Is(err, os.ErrNotExist) {
-			s.octets -= b.Size // somebody removed it
+			s.octets -= size // somebody removed it
 			continue
 		}
 		if err != nil {
@@ -46,7 +47,7 @@ func (s *Store) Lend() (Blank, *os.File, error) {
 			s.blanks = append(s.blanks, b)
 			continue
 		}
-		s.octets -= b.Size
+		s.octets -= size
 		return b, f, nil
 	}
 	b := Blank{ID: s.NewID()}
@@ -63,7 +64,8 @@ func (s *Store) open0(id string) (*os.File, error) {
 // process has the file open: an agent that kept the descriptor of the message
 // that was in it would read the next one.
 func (s *Store) reuse(b *Blank) (*os.File, error) {
-	if b.used {
+	used := b.used
+	if used {
 		id := s.NewID()
 		if err := s.rename(s.pool, b.ID, s.pool, id); err != nil {
 			return nil, err
@@ -75,7 +77,14 @@ func (s *Store) reuse(b *Blank) (*os.File, error) {
 		return nil, err
 	}
 	alone, err := unshared(f, unix.F_WRLCK)
+	if err == nil && alone && used { // who had it may have written more than was in it
+		var st os.FileInfo
+		if st, err = f.Stat(); err == nil {
+			b.Size = st.Size()
+		}
+	}
 	if err != nil || !alone {
+		b.used = used
 		f.Close()
 		return nil, err
 	}

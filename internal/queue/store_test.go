@@ -490,3 +490,25 @@ func FuzzRecord(f *testing.F) {
 		}
 	})
 }
+
+// A blank that comes back may hold more than when it was lent: a message that
+// was begun. The next one clears it.
+func TestReturnAfterMuch(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, Options{})
+	for _, n := range []int{1 << 20, 1} {
+		b, f, err := s.Lend()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Write(bytes.Repeat([]byte("x"), n)); err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+		s.Return(b)
+		put(t, s, "short\n")
+	}
+	if s.octets != 0 {
+		t.Errorf("%d octets in an empty pool", s.octets)
+	}
+}
