@@ -19,8 +19,6 @@ type NotifyGroup struct {
 var (
 	notifyNamed  = set("SUBTREE", "MAILBOXES")
 	notifyGroups = set("SELECTED", "SELECTED-DELAYED", "INBOXES", "PERSONAL", "SUBSCRIBED", "SUBTREE", "MAILBOXES")
-	notifyEvents = set("MESSAGENEW", "MESSAGEEXPUNGE", "FLAGCHANGE", "ANNOTATIONCHANGE",
-		"MAILBOXNAME", "SUBSCRIPTIONCHANGE", "MAILBOXMETADATACHANGE", "SERVERMETADATACHANGE")
 )
 
 // Notify reads the arguments of NOTIFY. An event that is not known is kept, for
@@ -47,9 +45,6 @@ func (d *Decoder) Notify() (n Notify) {
 	}
 	return n
 }
-
-// KnownEvent tells whether RFC 5465 has the event.
-func KnownEvent(name string) bool { return notifyEvents[name] }
 
 func (d *Decoder) notifyGroup() (g NotifyGroup) {
 	d.want('(')

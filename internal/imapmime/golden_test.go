@@ -101,7 +101,7 @@ func TestAsDovecot(t *testing.T) {
 	}
 	for _, m := range readOdd(t) {
 		r := bytes.NewReader(m.Text)
-		root, err := mimescan.Scan(r, int64(len(m.Text)))
+		root, err := mimescan.Defaults.Scan(r, int64(len(m.Text)))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,7 +15,7 @@ import (
 func scan(t testing.TB, text string) (io.ReaderAt, *mimescan.Part) {
 	t.Helper()
 	r := strings.NewReader(text)
-	p, err := mimescan.Scan(r, int64(len(text)))
+	p, err := mimescan.Defaults.Scan(r, int64(len(text)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func FuzzAnswers(f *testing.F) {
 		f.Add(m.Text)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		root, err := mimescan.Scan(bytes.NewReader(b), int64(len(b)))
+		root, err := mimescan.Defaults.Scan(bytes.NewReader(b), int64(len(b)))
 		if err != nil {
 			t.Fatal(err)
 		}

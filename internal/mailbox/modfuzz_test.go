@@ -102,3 +102,12 @@ func FuzzRanges(f *testing.F) {
 		}
 	})
 }
+
+// recorded returns what is recorded of a UID.
+func (m *modLog) recorded(uid uint32) (r modRec, ok bool) {
+	at := 0
+	if m.base != nil {
+		at, _ = slices.BinarySearchFunc(m.base, uid, compareUID)
+	}
+	return m.recordedAt(uid, &at)
+}

@@ -73,16 +73,7 @@ func (m *modLog) note(r modRec) {
 	m.recent[r.uid] = r
 }
 
-// recorded returns what is recorded of a UID.
-func (m *modLog) recorded(uid uint32) (r modRec, ok bool) {
-	at := 0
-	if m.base != nil {
-		at, _ = slices.BinarySearchFunc(m.base, uid, compareUID)
-	}
-	return m.recordedAt(uid, &at)
-}
-
-// recordedAt is recorded for UIDs in rising order: at is where in base the last was.
+// recordedAt returns what is recorded of a UID. UIDs rise: at is where in base the last was.
 func (m *modLog) recordedAt(uid uint32, at *int) (r modRec, ok bool) {
 	if len(m.recent) > 0 {
 		if r, ok = m.recent[uid]; ok {

@@ -17,7 +17,7 @@ const letter = "From: =?utf-8?q?J=C3=BCrgen?= <j@a.example>, k@a.example\nTo: G:
 
 func scan(t testing.TB, text string) *mimescan.Part {
 	t.Helper()
-	root, err := mimescan.Scan(strings.NewReader(text), int64(len(text)))
+	root, err := mimescan.Defaults.Scan(strings.NewReader(text), int64(len(text)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +154,7 @@ func BenchmarkMake(b *testing.B) {
 		"Content-Type: text/plain; charset=utf-8\n\n" + strings.Repeat("hello world\n", 50)
 	b.ReportAllocs()
 	for b.Loop() {
-		root, err := mimescan.Scan(strings.NewReader(text), int64(len(text)))
+		root, err := mimescan.Defaults.Scan(strings.NewReader(text), int64(len(text)))
 		if err != nil {
 			b.Fatal(err)
 		}

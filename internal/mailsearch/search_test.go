@@ -28,7 +28,7 @@ func (l *letter) Simple(k *imap.SearchKey) bool {
 func (l *letter) Keys() (*mailrecord.Keys, error) { return keysOf(string(l.text)) }
 
 func keysOf(text string) (*mailrecord.Keys, error) {
-	p, err := mimescan.Scan(strings.NewReader(text), int64(len(text)))
+	p, err := mimescan.Defaults.Scan(strings.NewReader(text), int64(len(text)))
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func keysOf(text string) (*mailrecord.Keys, error) {
 func (l *letter) Text() (io.ReaderAt, *mimescan.Part, error) {
 	l.reads++
 	r := bytes.NewReader(l.text)
-	p, err := mimescan.Scan(r, int64(len(l.text)))
+	p, err := mimescan.Defaults.Scan(r, int64(len(l.text)))
 	return r, p, err
 }
 

@@ -27,9 +27,6 @@ type scanner struct {
 	starts  []mark // of the header and the body of each part that is open
 }
 
-// Scan is Defaults.Scan.
-func Scan(r io.ReaderAt, size int64) (*Part, error) { return Defaults.Scan(r, size) }
-
 // Scan reads a stored message of size octets and returns its structure.
 func (l Limits) Scan(r io.ReaderAt, size int64) (*Part, error) {
 	s := &scanner{limits: l, lines: lines{r: r, size: size, buf: buffers.Get().(*[bufferSize]byte), bol: true}}

@@ -18,7 +18,7 @@ func crlf(b []byte) []byte {
 
 func scan(t testing.TB, b []byte) *Part {
 	t.Helper()
-	p, err := Scan(bytes.NewReader(b), int64(len(b)))
+	p, err := Defaults.Scan(bytes.NewReader(b), int64(len(b)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +212,7 @@ func TestDiscard(t *testing.T) {
 // A file that becomes shorter is an error.
 func TestShortFile(t *testing.T) {
 	b := []byte("A: b\n\nc\n")
-	if _, err := Scan(bytes.NewReader(b), 100); !errors.Is(err, io.ErrUnexpectedEOF) {
+	if _, err := Defaults.Scan(bytes.NewReader(b), 100); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Error(err)
 	}
 	if _, err := io.ReadAll(NewReader(bytes.NewReader(b), Span{Offset: 2, Stored: 50, Octets: 60}, false)); !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -300,7 +300,7 @@ func BenchmarkScan(b *testing.B) {
 				b.SetBytes(int64(len(text)))
 				b.ReportAllocs()
 				for b.Loop() {
-					if _, err := Scan(r, int64(len(text))); err != nil {
+					if _, err := Defaults.Scan(r, int64(len(text))); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -134,7 +134,7 @@ func (m stored) Keys() (*mailrecord.Keys, error) {
 
 func (m stored) Text() (io.ReaderAt, *mimescan.Part, error) {
 	r := bytes.NewReader(m.text)
-	p, err := mimescan.Scan(r, int64(len(m.text)))
+	p, err := mimescan.Defaults.Scan(r, int64(len(m.text)))
 	return r, p, err
 }
 
