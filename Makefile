@@ -50,7 +50,7 @@ run: build
 
 # What a commit has to pass beside the tests.
 check:
-	test -z "$$(gofmt -l cmd internal packaging test | tee /dev/stderr)"
+	@list=$$(gofmt -l cmd internal packaging test); [ -z "$$list" ] || { echo "gofmt -w: $$list" >&2; exit 1; }
 	$(GO) vet ./... && $(GO) vet -tags root,interop ./...
 ifeq ($(PAM),yes)
 	$(GO) vet -tags pam ./internal/pamd
