@@ -1,12 +1,17 @@
 package fdpass
 
-import "golang.org/x/sys/unix"
+import (
+	"golang.org/x/sys/unix"
+
+	"yubin/internal/sock"
+)
 
 // A Handle is a descriptor on its way: an *os.File of a socket would be made
 // known to Go's poller, and taken out again, in every process that it passes.
 type Handle int
 
-// Close closes the descriptor. It must not be used any more.
+// Close closes the descriptor. It may be anything that somebody sent: a socket
+// that lingers, say, whose end the scheduler has to know of. It must not be used any more.
 func (h Handle) Close() error { return unix.Close(int(h)) }
 
 // CloseHandles closes handles.
@@ -30,5 +35,5 @@ func Rights(handles []Handle) []byte {
 
 // Reply sends one packet on a handle if there is room for it, and never waits.
 func (h Handle) Reply(b []byte) error {
-	return unix.Sendmsg(int(h), b, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+	return sock.SendNow(int(h), b, nil)
 }

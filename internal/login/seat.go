@@ -87,8 +87,8 @@ func (s *seat) offer() *auth.Seat {
 // leave closes what was lent to authd.
 func (s *seat) leave() {
 	if s.theirs.Ack >= 0 {
-		s.theirs.Conn.Close()
-		s.theirs.Ack.Close()
+		sock.Close(int(s.theirs.Conn))
+		sock.Close(int(s.theirs.Ack))
 		s.theirs.Conn, s.theirs.Ack = -1, -1
 	}
 }
@@ -177,13 +177,10 @@ func copyOf(c net.Conn) (fdpass.Handle, error) {
 		return -1, err
 	}
 	fd := -1
-	if e := raw.Control(func(n uintptr) { fd, err = unix.FcntlInt(n, unix.F_DUPFD_CLOEXEC, 3) }); e != nil {
+	if e := raw.Control(func(n uintptr) { fd, err = sock.Dup(int(n)) }); e != nil {
 		return -1, e
 	}
-	if err != nil {
-		return -1, os.NewSyscallError("fcntl", err)
-	}
-	return fdpass.Handle(fd), nil
+	return fdpass.Handle(fd), err
 }
 
 // pumped is how much may be on its way in a pair.
@@ -192,9 +189,9 @@ const pumped = 32 << 10
 // pair returns a connected pair of Unix sockets, one end to keep and one to
 // give away.
 func pair(kind int) (ours *sock.Conn, theirs fdpass.Handle, err error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, kind|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	fds, err := sock.Pair(kind)
 	if err != nil {
-		return nil, -1, os.NewSyscallError("socketpair", err)
+		return nil, -1, err
 	}
 	if kind == unix.SOCK_STREAM {
 		for _, fd := range fds {
@@ -202,7 +199,7 @@ func pair(kind int) (ours *sock.Conn, theirs fdpass.Handle, err error) {
 		}
 	}
 	if ours, err = sock.Adopt(fds[0], nil, nil); err != nil {
-		unix.Close(fds[1])
+		sock.Close(fds[1])
 		return nil, -1, err
 	}
 	return ours, fdpass.Handle(fds[1]), nil

@@ -10,11 +10,10 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"yubin/internal/fdpass"
 	"yubin/internal/ipc"
 	"yubin/internal/maillog"
+	"yubin/internal/sock"
 )
 
 // A host is what a session process has beside other processes. Such a process
@@ -183,7 +182,7 @@ func sendNow(to syscall.Conn, b []byte, handles ...fdpass.Handle) error {
 	oob := fdpass.Rights(handles)
 	var sendErr error
 	if err := raw.Control(func(fd uintptr) {
-		sendErr = unix.Sendmsg(int(fd), b, oob, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+		sendErr = sock.SendNow(int(fd), b, oob)
 	}); err != nil {
 		return err
 	}

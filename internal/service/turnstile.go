@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"yubin/internal/sock"
 )
 
 // A turnstile lets a number of connections in, whatever sockets they come to:
@@ -49,6 +51,7 @@ func (t *turnstile) at(listeners []net.Listener) ([]net.Listener, error) {
 		if err != nil {
 			return nil, err
 		}
+		raw.Control(func(fd uintptr) { sock.KeepAlive(int(fd)) })
 		gates = append(gates, &gate{l, f, raw, t})
 	}
 	return gates, nil
@@ -69,40 +72,33 @@ func (g *gate) Close() error { return errors.Join(g.file.Close(), g.Listener.Clo
 // Accept implements net.Listener. Its error when nobody is let in any more is
 // errSpent.
 func (g *gate) Accept() (net.Conn, error) {
-	fd, acceptErr := -1, error(nil)
+	var c *sock.Conn
+	var acceptErr error
 	err := g.raw.Read(func(socket uintptr) bool {
-		fd, acceptErr = g.t.accept(int(socket))
+		c, acceptErr = g.t.accept(int(socket))
 		return acceptErr != unix.EAGAIN && acceptErr != unix.ECONNABORTED
 	})
-	if err = errors.Join(err, acceptErr); err != nil {
+	if err != nil {
 		return nil, err
 	}
-	f := os.NewFile(uintptr(fd), "accepted")
-	defer f.Close()
-	c, err := net.FileConn(f)
-	if t, ok := c.(*net.TCPConn); ok {
-		t.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true})
+	if acceptErr != nil {
+		return nil, acceptErr
 	}
-	return c, err
+	return c, nil
 }
 
-func (t *turnstile) accept(socket int) (fd int, err error) {
+func (t *turnstile) accept(socket int) (*sock.Conn, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.taken == t.limit {
-		return -1, errSpent
+		return nil, errSpent
 	}
-	for {
-		fd, _, err = unix.Accept4(socket, unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
-		if err != unix.EINTR {
-			break
-		}
-	}
+	fd, local, remote, err := sock.Accept(socket)
 	if err != nil {
-		return -1, err
+		return nil, err
 	}
 	if t.taken++; t.taken == t.limit {
 		t.spent <- struct{}{}
 	}
-	return fd, nil
+	return sock.Adopt(fd, local, remote)
 }

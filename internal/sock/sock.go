@@ -28,8 +28,11 @@ type Conn struct {
 }
 
 // Wrap returns c with quick Read and Write, or c itself when it is not a socket
-// of the net package.
+// of the net package, or one already.
 func Wrap(c net.Conn) net.Conn {
+	if _, ok := c.(*Conn); ok {
+		return c
+	}
 	s, ok := c.(syscall.Conn)
 	if !ok {
 		return c

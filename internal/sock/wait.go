@@ -11,9 +11,13 @@ import (
 // buffer meanwhile.
 func (c *Conn) Wait() error {
 	var peek [1]byte
-	var errno syscall.Errno
+	waited := false
 	err := c.raw.Read(func(fd uintptr) bool {
-		_, errno = retry(func() (uintptr, syscall.Errno) {
+		if waited {
+			return true // Read finds out, and waits again where it was for nothing
+		}
+		waited = true
+		_, errno := retry(func() (uintptr, syscall.Errno) {
 			n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&peek)), 1, unix.MSG_DONTWAIT|unix.MSG_PEEK, 0, 0)
 			return n, errno
 		})
