@@ -14,6 +14,7 @@ import (
 type folder struct {
 	store *Store
 	key   folderKey
+	id    inode // of its directory
 	dirs
 	views int // guarded by Store.mu
 
@@ -104,7 +105,7 @@ func (t *Tree) openFolder(where string) (*dirs, error) {
 }
 
 func newFolder(s *Store, key folderKey, d *dirs) *folder {
-	f := &folder{store: s, key: key, dirs: *d, snap: &Snapshot{}}
+	f := &folder{store: s, key: key, id: d.dir.inode(), dirs: *d, snap: &Snapshot{}}
 	f.new = dirSeen{name: "new", id: d.newDir.inode()}
 	f.cur = dirSeen{name: "cur", id: d.curDir.inode()}
 	f.reset()

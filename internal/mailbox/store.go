@@ -45,9 +45,12 @@ type Store struct {
 	watcher watcher
 	shelves shelves
 
-	mu      sync.Mutex // guards what follows, and folder.views
+	mu      sync.Mutex // guards what follows, folder.views and Tree.uses
 	folders map[folderKey]*folder
 	idle    []*folder // without a View, the longest so first
+	trees   map[treeKey]*Tree
+	// restingTrees are those without a use, the longest so first.
+	restingTrees []*Tree
 }
 
 // A folderKey tells folders apart by the directory itself: two ways to one
@@ -62,15 +65,19 @@ func New(o Options) *Store {
 	if o.Idle == 0 {
 		o.Idle = defaultIdle
 	}
-	return &Store{o: o, watcher: watcher{warn: o.Warn}, folders: map[folderKey]*folder{}}
+	return &Store{o: o, watcher: watcher{warn: o.Warn}, folders: map[folderKey]*folder{}, trees: map[treeKey]*Tree{}}
 }
 
-// Close lets go of folders that have no View. The Store can still be used.
+// Close lets go of folders that have no View, and of Trees without use. The Store
+// can still be used.
 func (s *Store) Close() {
 	s.mu.Lock()
 	old := s.idle
 	s.idle = nil
 	s.forget(old)
+	for len(s.restingTrees) > 0 {
+		s.dropTree(0)
+	}
 	s.mu.Unlock()
 	retire(old)
 }
@@ -96,7 +103,7 @@ func retire(old []*folder) {
 }
 
 // A Tree is a user's mailbox: a Maildir++ with its folders. It may be used by
-// many goroutines.
+// many goroutines, and by many sessions of one account.
 type Tree struct {
 	store *Store
 	root  *os.Root
@@ -104,10 +111,25 @@ type Tree struct {
 	key   string
 	rules *quota.Rules
 	quota *quota.Maildir
+
+	account  treeKey
+	standing standing
+	uses     int // guarded by Store.mu
 }
 
 // Tree opens the mailbox of an account, and makes it if there is none.
 func (s *Store) Tree(a *ipc.Account) (*Tree, error) {
+	if t := s.reuse(keyOf(a)); t != nil {
+		return t, nil
+	}
+	t, err := s.openTree(a)
+	if err == nil {
+		s.share(t)
+	}
+	return t, err
+}
+
+func (s *Store) openTree(a *ipc.Account) (*Tree, error) {
 	rules, err := s.o.Quota.With(a.Quota)
 	if err != nil {
 		return nil, err
@@ -116,18 +138,18 @@ func (s *Store) Tree(a *ipc.Account) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Tree{store: s, root: root, rules: rules, quota: quota.Of(root, rules)}
+	t := &Tree{store: s, root: root, rules: rules, quota: quota.Of(root, rules), account: keyOf(a)}
 	if t.dir, err = t.openDir("."); err != nil {
 		root.Close()
 		return nil, err
 	}
 	st, err := t.dir.stat(".")
 	if err == nil {
-		t.key = fmt.Sprintf("%d:%d", st.Dev, st.Ino)
+		t.key, t.standing = fmt.Sprintf("%d:%d", st.Dev, st.Ino), standingOf(&st)
 		err = t.makeMaildir(".")
 	}
 	if err != nil {
-		t.Close()
+		t.shut()
 		return nil, err
 	}
 	return t, nil
@@ -190,10 +212,27 @@ func (t *Tree) mkdir(name string) error {
 	return nil
 }
 
-// Close ends the use of the Tree; its Views stay.
-func (t *Tree) Close() {
-	t.dir.Close()
-	t.root.Close()
+// known returns the folder at a path below the root, with one View more, where
+// the process has it open; else nil. What it lacks is not made.
+func (t *Tree) known(where string) *folder {
+	id := t.standing.id
+	if where != "." {
+		st, err := t.dir.stat(where)
+		if err != nil {
+			return nil
+		}
+		id = inodeOf(&st)
+	}
+	s := t.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.folders[folderKey{t.key, where}]
+	if f == nil || f.id != id {
+		return nil
+	}
+	s.wake(f)
+	f.views++
+	return f
 }
 
 // folder returns the shared folder at a path below the root, with one View

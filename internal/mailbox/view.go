@@ -1,6 +1,10 @@
 package mailbox
 
-import "yubin/internal/quota"
+import (
+	"errors"
+
+	"yubin/internal/quota"
+)
 
 // Mode says what a View may do.
 type Mode int
@@ -31,11 +35,22 @@ func (t *Tree) Open(name string, mode Mode) (*View, error) {
 	if err != nil {
 		return nil, err
 	}
+	if f := t.known(where); f != nil {
+		v, err := t.view(f, ruled(name), mode)
+		if !errors.Is(err, ErrNoFolder) {
+			return v, err
+		}
+	}
 	f, err := t.folder(where)
 	if err != nil {
 		return nil, err
 	}
-	v := &View{f: f, mode: mode, snap: &Snapshot{}, name: ruled(name), quota: t.quota}
+	return t.view(f, ruled(name), mode)
+}
+
+// view begins a View, which f has counted already.
+func (t *Tree) view(f *folder, name string, mode Mode) (*View, error) {
+	v := &View{f: f, mode: mode, snap: &Snapshot{}, name: name, quota: t.quota}
 	if err := v.look(false); err != nil {
 		v.Close()
 		return nil, err
