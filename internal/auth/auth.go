@@ -44,9 +44,18 @@ type Seat struct {
 	Start ipc.AuthSessionStart
 	Conn  fdpass.Handle // the client's connection, or the inner end of what carries its TLS
 	Ack   fdpass.Handle // what the session process answers on (ipc.SessionAck)
+	// Await is called when the handles have been sent to authd, where Start is
+	// Heard. It may close them, waits for what is said on Ack, and is false when
+	// that has ended without a word: then authd's answer says why.
+	Await func() bool
 }
 
-func (s *Seat) handles() []fdpass.Handle { return []fdpass.Handle{s.Conn, s.Ack} }
+func (s *Seat) handles() []fdpass.Handle {
+	if s == nil {
+		return nil
+	}
+	return []fdpass.Handle{s.Conn, s.Ack}
+}
 
 // A Step is what the server says. A State of AuthGoOn wants Challenge, which may
 // be empty, sent to the client; all others are final.

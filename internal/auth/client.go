@@ -54,7 +54,7 @@ func NewOver(dial func() (Wire, error), log *maillog.Logger) *Client {
 
 // Mechanisms implements Server.
 func (c *Client) Mechanisms(ctx context.Context, f *Facts) ([]string, error) {
-	x, r, err := c.begin(ctx, &ipc.AuthRequest{Op: ipc.AuthMechanisms, Facts: f})
+	x, r, err := c.begin(ctx, &ipc.AuthRequest{Op: ipc.AuthMechanisms, Facts: f}, nil)
 	if err == nil {
 		x.link.release()
 	}
@@ -70,11 +70,10 @@ func (c *Client) Mechanisms(ctx context.Context, f *Facts) ([]string, error) {
 // Begin implements Server.
 func (c *Client) Begin(ctx context.Context, mechanism string, initial []byte, f *Facts, seat *Seat) (Exchange, Step) {
 	q := &ipc.AuthRequest{Op: ipc.AuthBegin, Mechanism: mechanism, Response: initial, Initial: initial != nil, Facts: f}
-	var handles []fdpass.Handle
 	if seat != nil {
-		q.Session, handles = &seat.Start, seat.handles()
+		q.Session = &seat.Start
 	}
-	x, r, err := c.begin(ctx, q, handles...)
+	x, r, err := c.begin(ctx, q, seat)
 	if err != nil {
 		c.log.Warn("authentication: %v", err)
 		step := Unavailable()
@@ -91,7 +90,7 @@ func refused(r *ipc.AuthReply) error {
 
 // begin sends the first request of an exchange, whose link is held then. A connection that takes no more
 // requests is that of an authd that ends: the next generation gets it.
-func (c *Client) begin(ctx context.Context, q *ipc.AuthRequest, handles ...fdpass.Handle) (*exchange, *ipc.AuthReply, error) {
+func (c *Client) begin(ctx context.Context, q *ipc.AuthRequest, seat *Seat) (*exchange, *ipc.AuthReply, error) {
 	for fresh := false; ; {
 		l, dialled, err := c.connected()
 		if err != nil {
@@ -99,7 +98,7 @@ func (c *Client) begin(ctx context.Context, q *ipc.AuthRequest, handles ...fdpas
 		}
 		fresh = fresh || dialled
 		q.Exchange = l.number()
-		r, err := l.ask(ctx, q, handles...)
+		r, err := l.ask(ctx, q, seat)
 		if err != nil {
 			l.release()
 		}
@@ -174,7 +173,7 @@ func (x *exchange) Next(ctx context.Context, response []byte) Step {
 	if x.state != ipc.AuthGoOn {
 		return Unavailable()
 	}
-	r, err := x.link.ask(ctx, &ipc.AuthRequest{Op: ipc.AuthContinue, Exchange: x.number, Response: response})
+	r, err := x.link.ask(ctx, &ipc.AuthRequest{Op: ipc.AuthContinue, Exchange: x.number, Response: response}, nil)
 	if err != nil {
 		x.enter(ipc.AuthTempFail)
 		x.client.log.Warn("authentication: %v", err)
@@ -197,7 +196,7 @@ func (x *exchange) HandOver(ctx context.Context, seat *Seat) error {
 		return errors.New("nobody has logged in")
 	}
 	x.state = ipc.AuthFailed // once is enough
-	r, err := x.link.ask(ctx, &ipc.AuthRequest{Op: ipc.AuthSession, Exchange: x.number, Session: &seat.Start}, seat.handles()...)
+	r, err := x.link.ask(ctx, &ipc.AuthRequest{Op: ipc.AuthSession, Exchange: x.number, Session: &seat.Start}, seat)
 	switch {
 	case err != nil:
 		return err

@@ -313,7 +313,7 @@ func TestHandOver(t *testing.T) {
 		}
 		x, _ := c.Begin(t.Context(), "PLAIN", nil, facts, nil)
 		out := fdpass.Handle(w.Fd())
-		seat := &Seat{ipc.AuthSessionStart{Tag: "a1", Unread: []byte(unread)}, out, out}
+		seat := &Seat{Start: ipc.AuthSessionStart{Tag: "a1", Unread: []byte(unread)}, Conn: out, Ack: out}
 		err = x.HandOver(t.Context(), seat)
 		if (err == nil) != (unread == "yes") || err != nil && err.Error() != "the authentication server refuses: no session" {
 			t.Errorf("%s: %v", unread, err)
@@ -362,12 +362,18 @@ func TestSeat(t *testing.T) {
 	t.Parallel()
 	_, c := newKeeper(t, func(c *fdpass.Conn, _ int) {
 		requests(c, func(q *ipc.AuthRequest, files []*os.File) {
+			if q.Op == ipc.AuthCancel {
+				return
+			}
 			if q.Op != ipc.AuthBegin || len(files) != 2 || q.Session == nil || q.Session.Tag != "a1" {
 				t.Errorf("got %+v with %d files", q, len(files))
 			}
 			switch q.Mechanism {
 			case "GONE":
 				c.Close()
+			case "HEARD": // the session process says it
+			case "REFUSED":
+				c.Send(ipc.AuthReply{Exchange: q.Exchange, State: ipc.AuthFailed})
 			default:
 				c.Send(ipc.AuthReply{Exchange: q.Exchange, State: ipc.AuthOK, User: "ann", Seated: q.Mechanism == "PLAIN"})
 			}
@@ -380,7 +386,7 @@ func TestSeat(t *testing.T) {
 	defer r.Close()
 	defer w.Close()
 	out := fdpass.Handle(w.Fd())
-	seat := &Seat{ipc.AuthSessionStart{Tag: "a1"}, out, out}
+	seat := &Seat{Start: ipc.AuthSessionStart{Tag: "a1"}, Conn: out, Ack: out}
 	for _, want := range []struct {
 		mechanism, state string
 		seated           bool
@@ -388,6 +394,25 @@ func TestSeat(t *testing.T) {
 		if _, s := c.Begin(t.Context(), want.mechanism, nil, facts, seat); s.State != want.state || s.Seated != want.seated {
 			t.Errorf("%s: got %+v", want.mechanism, s)
 		}
+	}
+	// Who hears of success by the acknowledgement needs no answer; who hears
+	// nothing there has one.
+	seat.Start.Heard = true
+	for _, want := range []struct {
+		mechanism, state    string
+		heard, seated, late bool
+	}{{"HEARD", ipc.AuthOK, true, true, false}, {"REFUSED", ipc.AuthFailed, false, false, false}, {"GONE", ipc.AuthTempFail, false, true, false}, {"HEARD", ipc.AuthTempFail, false, true, true}} {
+		ctx, cancel := context.WithCancel(t.Context())
+		seat.Await = func() bool {
+			if want.late {
+				cancel()
+			}
+			return want.heard
+		}
+		if _, s := c.Begin(ctx, want.mechanism, nil, facts, seat); s.State != want.state || s.Seated != want.seated {
+			t.Errorf("%+v: got %+v", want, s)
+		}
+		cancel()
 	}
 	down := New(func() (*fdpass.Conn, error) { return nil, os.ErrNotExist }, "test", c.log)
 	if _, s := down.Begin(t.Context(), "PLAIN", nil, facts, seat); s.State != ipc.AuthTempFail || s.Seated {

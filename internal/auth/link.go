@@ -90,8 +90,8 @@ func (l *link) number() uint64 {
 	return l.last
 }
 
-// ask sends a request and waits for its answer.
-func (l *link) ask(ctx context.Context, q *ipc.AuthRequest, handles ...fdpass.Handle) (*ipc.AuthReply, error) {
+// ask sends a request and waits for its answer, or what stands for it.
+func (l *link) ask(ctx context.Context, q *ipc.AuthRequest, seat *Seat) (*ipc.AuthReply, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	l.mu.Lock()
@@ -106,8 +106,15 @@ func (l *link) ask(ctx context.Context, q *ipc.AuthRequest, handles ...fdpass.Ha
 	if err != nil {
 		return nil, &unsent{fmt.Errorf("the authentication server has gone: %w", err)}
 	}
-	if err := l.wire.Send(q, handles...); err != nil {
+	if err := l.wire.Send(q, seat.handles()...); err != nil {
 		return nil, &unsent{fmt.Errorf("ask the authentication server: %w", err)}
+	}
+	if q.Op == ipc.AuthBegin && seat != nil && seat.Start.Heard {
+		stop := context.AfterFunc(ctx, func() { l.cancel(q.Exchange) })
+		heard := seat.Await()
+		if stop(); heard {
+			return &ipc.AuthReply{Exchange: q.Exchange, State: ipc.AuthOK, Seated: true}, nil
+		}
 	}
 	select {
 	case r, ok := <-answer:

@@ -155,9 +155,12 @@ func (x *exchange) reply(r *ipc.AuthReply) {
 	}
 	if x.seat.good() {
 		v.mu.Unlock()
+		heard := x.seat.start.Heard
 		r = x.settle(x.seat)
 		x.end()
-		v.answer(r)
+		if !heard || r.State != ipc.AuthOK { // else the session process says so
+			v.answer(r)
+		}
 		return
 	}
 	next, limit := over, time.Duration(0)

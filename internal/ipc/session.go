@@ -37,8 +37,9 @@ type Account struct {
 // descriptor ends without it, or brings an error, which may be master's, the
 // login role still has the connection.
 type SessionAck struct {
-	PID   int    `json:"pid,omitempty"`
-	Error string `json:"error,omitempty"` // why there is no session now, for the client
+	PID    int    `json:"pid,omitempty"`
+	Logged bool   `json:"logged,omitempty"` // AuthSessionStart.Heard, as it came by master: the login is in the log
+	Error  string `json:"error,omitempty"`  // why there is no session now, for the client
 }
 
 // A SessionOrder is what master says to a session process, one JSON object a

@@ -195,24 +195,9 @@ func (c *Client) logEnd(why string) {
 	c.srv.logins.Info("%s-login: Disconnected%s (%s): %s", c.srv.Protocol.Name, why, detail, c.elements(0))
 }
 
-// elements are what a line says of the client, in the order of Dovecot's
-// login_log_format_elements. An element that is empty is left out.
+// elements are what a line says of the client.
 func (c *Client) elements(pid int) string {
-	line := fmt.Sprintf("user=<%s>", c.user)
-	if c.method != "" {
-		line += ", method=" + c.method
-	}
-	line += fmt.Sprintf(", rip=%s, lip=%s", c.facts.Client, c.facts.Local)
-	if pid != 0 {
-		line += fmt.Sprintf(", mpid=%d", pid)
-	}
-	switch {
-	case c.overTLS:
-		line += ", TLS"
-	case c.handshake != "":
-		line += ", TLS handshaking: " + c.handshake
-	case c.Secure():
-		line += ", secured"
-	}
-	return line + fmt.Sprintf(", session=<%s>", c.facts.Session)
+	return (&ipc.LoginLine{
+		User: c.user, Method: c.method, Facts: &c.facts, PID: pid, Handshake: c.handshake, Secure: c.Secure(),
+	}).String()
 }

@@ -54,6 +54,7 @@ func (a *fakeAuth) Begin(_ context.Context, m string, initial []byte, _ *auth.Fa
 		step := x.Next(context.Background(), initial)
 		if step.State == ipc.AuthOK && len(step.Challenge) == 0 {
 			step.Seated = x.HandOver(context.Background(), seat) == nil
+			seat.Await()
 		}
 		return x, step
 	case m == "DOWN":

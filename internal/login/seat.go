@@ -24,6 +24,8 @@ import (
 type seat struct {
 	theirs  auth.Seat
 	ack     *sock.Conn    // where the session process says that it has it
+	said    []byte        // on ack; nil: nothing yet
+	failed  error         // why nothing will be
 	carried *sock.Conn    // the outer end of what carries TLS; nil: none
 	count   *atomic.Int64 // of early seats; nil: it is none
 }
@@ -73,8 +75,28 @@ func (c *Client) newSeat(start Start) (s *seat, err error) {
 	}
 	s.theirs.Start = ipc.AuthSessionStart{
 		Entry: c.srv.Entry, Tag: start.Tag, Unread: slices.Clone(c.Pending()), Secure: c.Secure(), Enabled: start.Enabled,
+		Heard: true,
 	}
+	s.theirs.Await = func() bool { return s.await(authTime + ackTime) }
 	return s, nil
+}
+
+// await waits until something is said on ack. It is false when that has ended.
+// After patience is over nothing may be said to the client.
+func (s *seat) await(patience time.Duration) bool {
+	s.leave()
+	if s.said != nil || s.failed != nil {
+		return s.failed == nil
+	}
+	s.ack.SetReadDeadline(time.Now().Add(patience))
+	b := make([]byte, maxAck)
+	n, err := s.ack.Read(b)
+	if err != nil {
+		s.failed = err
+		return errors.Is(err, os.ErrDeadlineExceeded)
+	}
+	s.said = b[:n]
+	return true
 }
 
 func (s *seat) offer() *auth.Seat {
@@ -114,9 +136,15 @@ type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-// ackTime is how long a session process may take to begin, when many begin at
-// once on a slow machine.
-const ackTime = 30 * time.Second
+const (
+	// ackTime is how long a session process may take to begin, when many begin at
+	// once on a slow machine.
+	ackTime = 30 * time.Second
+	// authTime is how long authd may take before that.
+	authTime = time.Minute
+	// maxAck is the longest acknowledgement, octets.
+	maxAck = 512
+)
 
 // seated waits for the session process, which has the connection or, where step
 // is no success, may have it.
@@ -124,8 +152,7 @@ func (c *Client) seated(s *seat, step auth.Step) (Result, error) {
 	if step.User != "" {
 		c.user = maillog.Clean(step.User)
 	}
-	s.leave()
-	pid, err := c.acknowledged(s.ack)
+	ack, err := c.acknowledged(s)
 	if err != nil {
 		return c.seatless(err), nil
 	}
@@ -134,7 +161,9 @@ func (c *Client) seated(s *seat, step auth.Step) (Result, error) {
 		c.pump = newPump(c.Net(), s.carried, c.srv.sessionTimeout)
 		s.carried = nil
 	}
-	c.srv.logins.Info("%s-login: Login: %s", c.srv.Protocol.Name, c.elements(pid))
+	if !ack.Logged {
+		c.srv.logins.Info("%s-login: Login: %s", c.srv.Protocol.Name, c.elements(ack.PID))
+	}
 	return Result{In: true}, nil
 }
 
@@ -149,25 +178,22 @@ func (c *Client) seatless(err error) Result {
 }
 
 // acknowledged waits for the session process, or master in its place.
-func (c *Client) acknowledged(ack net.Conn) (pid int, err error) {
-	ack.SetReadDeadline(time.Now().Add(ackTime))
-	b := make([]byte, 2<<10)
-	n, err := ack.Read(b)
-	if err != nil {
-		if errors.Is(err, os.ErrDeadlineExceeded) {
+func (c *Client) acknowledged(s *seat) (a ipc.SessionAck, err error) {
+	s.await(ackTime)
+	if s.failed != nil {
+		if errors.Is(s.failed, os.ErrDeadlineExceeded) {
 			// Should the session begin after all, two would answer.
 			c.raw.Close()
 		}
-		return 0, errors.New("no session process has taken it")
+		return a, errors.New("no session process has taken it")
 	}
-	var a ipc.SessionAck
-	if err := json.Unmarshal(b[:n], &a); err != nil {
-		return 0, err
+	if err := json.Unmarshal(s.said, &a); err != nil {
+		return a, err
 	}
 	if a.Error != "" {
-		return 0, refusal(strings.TrimSpace(maillog.Clean(a.Error)))
+		return a, refusal(strings.TrimSpace(maillog.Clean(a.Error)))
 	}
-	return a.PID, nil
+	return a, nil
 }
 
 // copyOf is another descriptor of a connection.

@@ -90,6 +90,13 @@ func (m *master) seat(a *arrival, now time.Time) {
 	a.refuse("Internal error occurred. Refer to server log for more information.")
 }
 
+// logLogin says that a session has gone to its process. A login process that
+// waits for nothing but the session does not know who the user is.
+func (m *master) logLogin(st *ipc.SessionStart, pid int) {
+	line := ipc.LoginLine{User: st.Account.User, Method: st.Method, Facts: &st.Facts, PID: pid, Secure: st.Start.Secure}
+	m.logins.Info("%s-login: Login: %s", st.Service, &line)
+}
+
 // welcome finds or starts the process and passes the connection on.
 func (m *master) welcome(a *arrival, now time.Time) error {
 	p, fresh, err := m.hostOf(&a.start)
@@ -111,6 +118,9 @@ func (m *master) welcome(a *arrival, now time.Time) error {
 	}
 	err = sendNow(p.status, b, a.conn, a.ack)
 	if err == nil {
+		if a.start.Start.Heard {
+			m.logLogin(&a.start, p.pid)
+		}
 		return nil
 	}
 	p.host.leave(v.Number)

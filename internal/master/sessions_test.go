@@ -221,7 +221,13 @@ func TestSessions(t *testing.T) {
 	if len(pids) != 2 {
 		t.Errorf("8 mailboxes have the processes %v, want 2", pids)
 	}
-	r := l.enter(of("ann"))
+	ann := of("ann")
+	ann.Method, ann.Start.Heard, ann.Start.Secure = "PLAIN", true, true
+	r := l.enter(ann)
+	if !r.ack.Logged {
+		t.Error("the login process does not hear that the login is in the log")
+	}
+	in.logged(fmt.Sprintf(" dovecot: pop3-login: Login: user=<ann>, method=PLAIN, rip=192.0.2.1, lip=, mpid=%s, secured, session=<sid>\n", r.pid))
 	if got := r.ask("log hello"); got != "done" {
 		t.Errorf("got %q", got)
 	}

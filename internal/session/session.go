@@ -81,7 +81,7 @@ func (s *Session) Accept() error {
 		return errors.New("accepted before")
 	}
 	defer s.closeAck()
-	b, err := json.Marshal(ipc.SessionAck{PID: os.Getpid()})
+	b, err := json.Marshal(ipc.SessionAck{PID: s.process.pid, Logged: s.Start.Start.Heard})
 	if err != nil {
 		return err
 	}
@@ -122,6 +122,7 @@ const grace = 5 * time.Second
 type process struct {
 	h      Handler
 	status *fdpass.Conn
+	pid    int
 	ended  chan *Session // that have ended
 	// parting tells that master takes a line for the log with the end of a session.
 	parting atomic.Bool
@@ -145,7 +146,7 @@ func Run(ctx context.Context, env *cli.Env, h Handler) error {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer signal.Stop(signals)
-	p := &process{h: h, status: status, ended: make(chan *Session), open: map[uint64]*opened{}}
+	p := &process{h: h, status: status, pid: os.Getpid(), ended: make(chan *Session), open: map[uint64]*opened{}}
 	defer status.Close()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(ErrShutdown)
