@@ -1,6 +1,7 @@
 package maillog
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -8,7 +9,10 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
+
+	"yubin/internal/sock"
 )
 
 const (
@@ -115,8 +119,11 @@ func (o *output) send(b []byte) error {
 			return err
 		}
 	}
-	o.conn.SetWriteDeadline(time.Now().Add(patience))
-	_, err := o.conn.Write(b)
+	err := o.now(b)
+	if errors.Is(err, syscall.EAGAIN) {
+		o.conn.SetWriteDeadline(time.Now().Add(patience))
+		_, err = o.conn.Write(b)
+	}
 	if err == nil || os.IsTimeout(err) {
 		return err
 	}
@@ -126,6 +133,18 @@ func (o *output) send(b []byte) error {
 		return err
 	}
 	return o.send(b)
+}
+
+// now sends a datagram if there is room for it.
+func (o *output) now(b []byte) (err error) {
+	raw, err := o.conn.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return err
+	}
+	if e := raw.Control(func(fd uintptr) { err = sock.SendNow(int(fd), b, nil) }); e != nil {
+		return e
+	}
+	return err
 }
 
 func (o *output) redirect(file *os.File) {

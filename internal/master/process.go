@@ -16,6 +16,7 @@ import (
 	"yubin/internal/config"
 	"yubin/internal/ipc"
 	"yubin/internal/maillog"
+	"yubin/internal/sock"
 )
 
 // A process is one generation of a service: the process that accepts, or an
@@ -184,8 +185,9 @@ func (p *process) hear(to chan<- report) {
 	if p.host != nil {
 		b = make([]byte, 8<<10) // lines of the log
 	}
+	status := sock.Wrap(p.status)
 	for {
-		n, err := p.status.Read(b)
+		n, err := status.Read(b)
 		if err != nil {
 			to <- report{p, "", err}
 			return

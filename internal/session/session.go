@@ -188,7 +188,7 @@ const sayTime = 30 * time.Second
 func (p *process) say(line string) {
 	u := p.status.Unix()
 	u.SetWriteDeadline(time.Now().Add(sayTime))
-	u.Write([]byte(line))
+	sock.Wrap(u).Write([]byte(line))
 }
 
 // An order is one of master's, with the descriptors beside it.
