@@ -318,6 +318,9 @@ func Below(base, box string) (rest string, ok bool) {
 // expand fills in Dovecot's variables: %u name, %n user, %d domain, %h home,
 // with L between for lower case, which names are in anyway.
 func (p *Places) expand(text, local, domain, home string) string {
+	if !strings.Contains(text, "%") {
+		return text
+	}
 	name := local
 	if domain != "" {
 		name += "@" + domain
