@@ -11,6 +11,7 @@ import (
 
 	"yubin/internal/config"
 	"yubin/internal/fdpass"
+	"yubin/internal/hands"
 	"yubin/internal/ids"
 	"yubin/internal/ipc"
 	"yubin/internal/maillog"
@@ -169,18 +170,19 @@ func (l *logins) serve(ctx context.Context, c *fdpass.Conn) {
 
 // A conversation is the exchanges of one program.
 type conversation struct {
-	l    *logins
-	ctx  context.Context // of the connection
-	send func(*ipc.AuthReply) error
-	may  func(service string) bool // what it may ask for; nil: anything
-	busy sync.WaitGroup            // steps that are under way
+	l     *logins
+	ctx   context.Context // of the connection
+	send  func(*ipc.AuthReply) error
+	may   func(service string) bool // what it may ask for; nil: anything
+	busy  sync.WaitGroup            // steps that are under way
+	hands *hands.Pool
 
 	mu sync.Mutex // guards xs
 	xs map[uint64]*exchange
 }
 
 func newConversation(ctx context.Context, l *logins, send func(*ipc.AuthReply) error) *conversation {
-	return &conversation{l: l, ctx: ctx, send: send, xs: map[uint64]*exchange{}}
+	return &conversation{l: l, ctx: ctx, send: send, hands: hands.New(), xs: map[uint64]*exchange{}}
 }
 
 // take carries out one request; handles are those that came with it.
@@ -349,6 +351,7 @@ func (v *conversation) session(q *ipc.AuthRequest, s *seat) {
 // drain answers what is under way and forgets the rest.
 func (v *conversation) drain() {
 	v.busy.Wait()
+	v.hands.Close()
 	v.mu.Lock()
 	left := make([]*exchange, 0, len(v.xs))
 	for _, x := range v.xs {

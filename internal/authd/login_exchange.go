@@ -58,7 +58,9 @@ func newExchange(v *conversation, q *ipc.AuthRequest) *exchange {
 
 // run makes the next step.
 func (x *exchange) run(response []byte) {
-	x.v.busy.Go(func() {
+	x.v.busy.Add(1)
+	x.v.hands.Go(func() {
+		defer x.v.busy.Done()
 		if x.tried != "" && !x.proven && !x.late { // the user is known already: the attempt begins here
 			if err := x.enter(x.tried); err != nil {
 				x.finish(x.outcome(false, err), err, time.Now())

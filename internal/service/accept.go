@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"yubin/internal/hands"
 	"yubin/internal/maillog"
 	"yubin/internal/sock"
 )
@@ -25,6 +26,7 @@ type acceptor struct {
 	log       *maillog.Logger
 	change    chan struct{} // the number of open connections became or left zero
 	failed    chan error    // a listening socket cannot be used any more
+	hands     *hands.Pool
 
 	quit  chan struct{}  // closed by stop
 	loops sync.WaitGroup // of start
@@ -36,7 +38,7 @@ type acceptor struct {
 func newAcceptor(listeners []net.Listener, limit int, serve func(context.Context, net.Conn), log *maillog.Logger) *acceptor {
 	a := &acceptor{
 		listeners: listeners, serve: serve, log: log, conns: map[net.Conn]struct{}{},
-		change: make(chan struct{}, 1), failed: make(chan error, len(listeners)),
+		change: make(chan struct{}, 1), failed: make(chan error, len(listeners)), hands: hands.New(),
 	}
 	if limit > 0 {
 		a.slots = make(chan struct{}, limit)
@@ -146,7 +148,7 @@ func (a *acceptor) begin(sessions context.Context, c net.Conn) {
 		default:
 		}
 	}
-	go func() {
+	a.hands.Go(func() {
 		defer a.remove(c)
 		if !held {
 			select {
@@ -159,7 +161,7 @@ func (a *acceptor) begin(sessions context.Context, c net.Conn) {
 			defer func() { <-a.slots }()
 		}
 		a.serve(sessions, quick(c))
-	}()
+	})
 }
 
 // quick makes reads and writes of a stream cheap. Packets have package fdpass.

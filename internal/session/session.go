@@ -39,6 +39,7 @@ import (
 	"yubin/internal/cli"
 	"yubin/internal/config"
 	"yubin/internal/fdpass"
+	"yubin/internal/hands"
 	"yubin/internal/ipc"
 	"yubin/internal/lull"
 	"yubin/internal/maillog"
@@ -123,6 +124,7 @@ type process struct {
 	h      Handler
 	status *fdpass.Conn
 	pid    int
+	hands  *hands.Pool
 	ended  chan *Session // that have ended
 	// parting tells that master takes a line for the log with the end of a session.
 	parting atomic.Bool
@@ -146,7 +148,7 @@ func Run(ctx context.Context, env *cli.Env, h Handler) error {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer signal.Stop(signals)
-	p := &process{h: h, status: status, pid: os.Getpid(), ended: make(chan *Session), open: map[uint64]*opened{}}
+	p := &process{h: h, status: status, pid: os.Getpid(), hands: hands.New(), ended: make(chan *Session), open: map[uint64]*opened{}}
 	defer status.Close()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(ErrShutdown)
@@ -226,11 +228,11 @@ func (l *life) begin(ctx context.Context, st *ipc.SessionStart, conn, ack fdpass
 	l.mu.Lock()
 	l.open[st.Number] = &opened{s, end}
 	l.mu.Unlock()
-	go func() {
+	l.hands.Go(func() {
 		defer end(nil)
 		l.serve(ctx, s)
 		l.forget(s)
-	}()
+	})
 	return true
 }
 

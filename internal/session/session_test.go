@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"yubin/internal/fdpass"
+	"yubin/internal/hands"
 	"yubin/internal/ipc"
 	"yubin/internal/lull"
 )
@@ -34,7 +35,7 @@ func newStage(t *testing.T, h Handler) *stage {
 		t.Fatal(err)
 	}
 	s := &stage{t: t, master: ours, signals: make(chan os.Signal, 1), done: make(chan struct{})}
-	p := &process{h: h, status: theirs, pid: os.Getpid(), ended: make(chan *Session), open: map[uint64]*opened{}}
+	p := &process{h: h, status: theirs, pid: os.Getpid(), hands: hands.New(), ended: make(chan *Session), open: map[uint64]*opened{}}
 	l := life{process: p, idle: time.Minute, drain: time.Minute, lull: lull.New()}
 	go func() {
 		defer close(s.done)
