@@ -227,5 +227,5 @@ func (s *scheduler) drop(m *message, rs []*recipient) {
 		r.outcome, r.recorded = dropped, false
 		m.fresh++
 	}
-	s.log.info(m.ID, "from=<"+m.Env.Sender+">, "+why)
+	s.log.info(m.ID, "sender: <"+m.Env.Sender+">, "+why)
 }
