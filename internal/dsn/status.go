@@ -2,110 +2,121 @@ package dsn
 
 import (
 	"bytes"
-	"fmt"
 	"strings"
 
 	"yubin/internal/header"
 	"yubin/internal/smtp"
 )
 
-// meaning is what an Action is in plain words, before the reason.
-var meaning = map[string]string{
-	Delivered: "arrived: ",
-
-	Deliverable:   "mail would be taken: ",
-	Undeliverable: "mail would not be taken now: ",
-	Relayed:       "handed to a mail system that sends no delivery reports, so this is the last you hear unless delivery fails there: ",
-}
-
-// text returns the part for people.
-func (n *Notice) text() []byte {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "This is the mail system at host %s.\n\n", n.Hostname)
-	if n.Delayed {
-		fmt.Fprintf(&b, "This is only a warning: your message has not reached the addresses below yet.\n"+
-			"This system goes on trying until %s. You need not\n"+
-			"send the message again; if it cannot be delivered by then, you will be told.\n\n", header.FormatDate(n.Until))
-	} else if n.Probe {
-		b.WriteString("You asked what would become of mail to the addresses below. Nothing was sent\n" +
-			"to them; this is what was found out.\n\n")
-	} else if n.Arrived {
-		b.WriteString("You asked to be told what becomes of your message. It is on its way or has\n" +
-			"arrived, as is said of each address below. Nothing is left for you to do.\n\n")
-	} else if n.Postmaster {
-		b.WriteString("A message without a sender, most likely a notice to somebody, could not be\n" +
-			"delivered to the addresses below. You get it as the postmaster (notify_classes has\n" +
-			"2bounce). Often the sender that it answers was forged: then do nothing. If it is\n" +
-			"one of yours, look why his mailbox cannot be reached.\n\n")
-	} else if len(n.Recipients) == 1 {
-		b.WriteString("I'm sorry: your message could not be delivered to the address below.\n" +
-			"It is attached, and this system will not try again.\n\n")
-	} else {
-		b.WriteString("I'm sorry: your message could not be delivered to the addresses below.\n" +
-			"It is attached, and this system will not try them again.\n\n")
-	}
-	if !n.Arrived && !n.Delayed && !n.Postmaster {
-		b.WriteString("Please check each address for mistakes. If it is right, the reason below it\n" +
-			"tells what stands in the way; once that is mended, send the message again.\n" +
-			"For help write to postmaster, and enclose this notice.\n\n")
-	}
-	for i := range n.Recipients {
-		r := &n.Recipients[i]
-		line := "<" + smtp.Quote(r.Address) + ">"
-		if r.Original != "" && r.Original != r.Address {
-			line += " (sent to <" + smtp.Quote(r.Original) + ">)"
-		}
-		reason := bound(r.Text)
-		if r.Host != "" && !strings.HasPrefix(reason, "host ") {
-			reason = "host " + bound(r.Host) + " said: " + reason
-		}
-		fold(&b, line+": "+meaning[r.Action]+reason)
-		b.WriteByte('\n')
-	}
-	return b.Bytes()
-}
-
-// status returns the part for programs (RFC 3464, 2). It is ASCII.
-func (n *Notice) status() []byte {
-	var b bytes.Buffer
-	put := func(name, value string) { fold(&b, name+": "+value) }
-	put("Reporting-MTA", "dns; "+n.Hostname)
-	own := "X-" + token(n.MailName)
-	put(own+"-Queue-ID", n.Original)
+// status returns the part for programs (RFC 3464, 2). It is ASCII, unless it is of
+// the type for others (RFC 6533, 4).
+func (n *Notice) status() bodyPart {
+	r := statusWriter{own: "X-" + token(n.MailName), global: n.global()}
+	r.put("Reporting-MTA", "dns; "+n.Hostname)
+	r.put(r.own+"-Queue-ID", n.Original)
 	if n.EnvID != "" {
-		put("Original-Envelope-Id", smtp.Xtext(n.EnvID))
+		r.put("Original-Envelope-Id", n.EnvID)
 	}
-	if !n.Postmaster {
-		put(own+"-Sender", address(n.To))
+	if sender := n.sender(); sender != "" {
+		r.put(r.own+"-Sender", r.address(sender))
 	}
-	put("Arrival-Date", header.FormatDate(n.Arrival))
+	r.put("Arrival-Date", header.FormatDate(n.Arrival))
+	for i := range n.Recipients {
+		r.recipient(&n.Recipients[i])
+		if n.Delayed {
+			r.put("Will-Retry-Until", header.FormatDate(n.Until))
+		}
+	}
+	kind := "message/delivery-status"
+	if r.global {
+		kind = "message/global-delivery-status"
+	}
+	return bodyPart{kind, "Delivery report", r.b.Bytes()}
+}
+
+// sender is who has sent the message; "": nobody, or it is not known.
+func (n *Notice) sender() string {
+	switch {
+	case n.Sender != "":
+		return n.Sender
+	case n.Postmaster:
+		return ""
+	}
+	return n.To
+}
+
+// global tells whether the report has addresses that are not ASCII and goes to
+// somebody who can be shown them as they are.
+func (n *Notice) global() bool {
+	eight := !smtp.ASCII(n.sender())
 	for i := range n.Recipients {
 		r := &n.Recipients[i]
-		b.WriteByte('\n')
-		put("Final-Recipient", address(r.Address))
-		switch {
-		case r.Orcpt != "":
-			kind, addr, _ := strings.Cut(r.Orcpt, ";")
-			put("Original-Recipient", ascii(kind)+";"+smtp.Xtext(addr))
-		case r.Original != "":
-			put("Original-Recipient", address(r.Original))
-		}
-		put("Action", r.Action)
-		put("Status", r.Code)
-		if r.Host != "" {
-			put("Remote-MTA", "dns; "+ascii(bound(r.Host)))
-			put("Diagnostic-Code", "smtp; "+ascii(bound(reply(r.Text))))
-		} else {
-			put("Diagnostic-Code", own+"; "+ascii(bound(r.Text)))
-		}
-		if !r.Tried.IsZero() {
-			put("Last-Attempt-Date", header.FormatDate(r.Tried))
-		}
-		if n.Delayed {
-			put("Will-Retry-Until", header.FormatDate(n.Until))
-		}
+		eight = eight || !smtp.ASCII(r.Address) || !smtp.ASCII(r.Original) || !smtp.ASCII(r.Orcpt)
 	}
-	return b.Bytes()
+	return n.UTF8 && eight
+}
+
+// A statusWriter writes the fields of the part for programs.
+type statusWriter struct {
+	b      bytes.Buffer
+	own    string // what our own fields and types begin with
+	global bool   // not ASCII
+}
+
+func (w *statusWriter) put(name, value string) { fold(&w.b, name+": "+value) }
+
+// recipient writes the fields of one recipient (RFC 3464, 2.3).
+func (w *statusWriter) recipient(r *Recipient) {
+	w.b.WriteByte('\n')
+	w.put("Final-Recipient", w.address(r.Address))
+	switch kind, addr, ok := strings.Cut(r.Orcpt, ";"); {
+	case ok && strings.EqualFold(kind, smtp.UTF8Address):
+		w.put("Original-Recipient", ascii(kind)+";"+w.utf8(addr))
+	case ok && !w.global && !smtp.ASCII(addr):
+		w.put("Original-Recipient", ascii(kind)+";"+smtp.Xtext(addr))
+	case ok: // xtext is the encoding of the parameter alone (RFC 3461, 4)
+		w.put("Original-Recipient", ascii(kind)+";"+w.clean(addr))
+	case r.Original != "":
+		w.put("Original-Recipient", w.address(r.Original))
+	}
+	w.put("Action", r.Action)
+	w.put("Status", r.Code)
+	if r.Host != "" {
+		w.put("Remote-MTA", "dns; "+ascii(bound(r.Host)))
+		w.put("Diagnostic-Code", "smtp; "+w.clean(reply(r.Text)))
+	} else {
+		w.put("Diagnostic-Code", w.own+"; "+w.clean(r.Text))
+	}
+	if !r.Tried.IsZero() {
+		w.put("Last-Attempt-Date", header.FormatDate(r.Tried))
+	}
+}
+
+// clean is foreign text as it may stand in a field.
+func (w *statusWriter) clean(s string) string {
+	if s = bound(s); w.global {
+		return s
+	}
+	return ascii(s)
+}
+
+// address returns the typed form of an address: rfc822, or utf-8 for one that is
+// not ASCII.
+func (w *statusWriter) address(addr string) string {
+	s := smtp.Quote(addr)
+	if smtp.ASCII(s) {
+		return "rfc822; " + s
+	}
+	return smtp.UTF8Address + "; " + w.utf8(s)
+}
+
+// utf8 is an address of type utf-8: as it is, or in the encoding for 7-bit reports
+// (RFC 6533, 3).
+func (w *statusWriter) utf8(s string) string {
+	if w.global {
+		return bound(s)
+	}
+	return smtp.UTF8Xtext(s)
 }
 
 // reply is what the other host said, without the words that the log has around
@@ -123,31 +134,6 @@ func reply(text string) string {
 		}
 	}
 	return text
-}
-
-// address returns the typed form of an address: rfc822, or for one that is not
-// ASCII utf-8 in the encoding for 7-bit reports (RFC 6533, 3).
-func address(addr string) string {
-	s := smtp.Quote(addr)
-	for i := range len(s) {
-		if s[i] >= 0x80 {
-			return "utf-8; " + utf8Xtext(s)
-		}
-	}
-	return "rfc822; " + s
-}
-
-// utf8Xtext is RFC 6533's utf-8-addr-xtext.
-func utf8Xtext(s string) string {
-	var b strings.Builder
-	for _, c := range s {
-		if c <= ' ' || c > '~' || c == '\\' || c == '+' || c == '=' {
-			fmt.Fprintf(&b, `\x{%02X}`, c)
-			continue
-		}
-		b.WriteByte(byte(c))
-	}
-	return b.String()
 }
 
 // token makes a part of a field's name of mail_name, which may be any text.
@@ -168,56 +154,4 @@ func ascii(s string) string {
 		}
 		return c
 	}, s)
-}
-
-// bound makes s one clean line of bounded length.
-func bound(s string) string {
-	if len(s) > maxText {
-		s = strings.ToValidUTF8(s[:maxText], "") + "..."
-	}
-	return header.Line([]byte(strings.ReplaceAll(s, "\n", " ")))
-}
-
-// Line lengths: where lines are broken if they can be (RFC 5322, 2.1.1), and
-// where they are broken whatever stands there.
-const (
-	softLine = 76
-	hardLine = 900
-)
-
-// fold writes s, a paragraph or a field, in lines of some 76 octets, all but the
-// first indented. A run without spaces that is longer than a line may be is
-// broken between two characters.
-func fold(b *bytes.Buffer, s string) {
-	for {
-		s = strings.TrimLeft(s, " ")
-		n := len(s)
-		if n > softLine {
-			n = breakAt(s)
-		}
-		b.WriteString(strings.TrimRight(s[:n], " "))
-		b.WriteByte('\n')
-		if s = strings.TrimLeft(s[n:], " "); s == "" {
-			return
-		}
-		b.WriteString("    ")
-	}
-}
-
-// breakAt returns where to break s, which is longer than softLine.
-func breakAt(s string) int {
-	if i := strings.LastIndexByte(s[:softLine], ' '); i > 0 {
-		return i
-	}
-	if i := strings.IndexByte(s[:min(len(s), hardLine)], ' '); i > 0 {
-		return i
-	}
-	if len(s) <= hardLine {
-		return len(s)
-	}
-	n := hardLine
-	for n > hardLine-4 && s[n]&0xc0 == 0x80 {
-		n--
-	}
-	return n
 }
