@@ -58,6 +58,7 @@ type server struct {
 	flush      func(site string) error
 	delimiters string
 
+	teller      *teller
 	clientRates *rates[netip.Addr]
 	userRates   *rates[string]
 	names       *resolve.Resolver // nil: clients' names are not asked for
@@ -93,6 +94,7 @@ func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (
 	s := &server{
 		service: service, log: log, cleanup: log.Tagged(path.Join(config.SyslogName.Of(c.Shared()), "cleanup")), depot: d, p: read(c),
 		delimiters: config.RecipientDelimiter.Of(c), clients: map[netip.Addr]int{}, flush: newFlush(c),
+		teller:      newTeller(c),
 		clientRates: newRates[netip.Addr](config.AnvilRateTimeUnit.Of(c)),
 		userRates:   newRates[string](config.SmtpdUserRateTimeUnit.Of(c)),
 	}
@@ -265,6 +267,7 @@ func (s *server) session(ctx context.Context, c net.Conn, who peer) {
 	}
 	defer s.release(who)
 	n.identify()
+	defer n.tell(ctx)
 	// An idle session hears of the end of the service at once.
 	stop := context.AfterFunc(ctx, func() { c.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
