@@ -12,15 +12,16 @@ import (
 
 // A form is how a message goes to one server.
 type form struct {
-	body     string // of MAIL's BODY; "": not said
-	utf8     bool   // SMTPUTF8 is said
-	tls      bool   // REQUIRETLS is said
-	size     int64  // octets on the wire, before dots
-	chunked  bool   // BDAT
-	verbatim bool   // octet by octet, CRLF and all
-	convert  bool   // to seven bits
-	limit    int    // of a line
-	by       string // BY; "": not said
+	body     string          // of MAIL's BODY; "": not said
+	utf8     bool            // SMTPUTF8 is said
+	tls      bool            // REQUIRETLS is said
+	size     int64           // octets on the wire, before dots
+	chunked  bool            // BDAT
+	verbatim bool            // octet by octet, CRLF and all
+	convert  bool            // to seven bits
+	text     *downgrade.Text // what a binary message becomes; nil: it is none, or stays one
+	limit    int             // of a line
+	by       string          // BY; "": not said
 }
 
 // formFor decides how m goes to the server of s for rs. A failure is one for all
@@ -37,10 +38,11 @@ func formFor(s *session, m *letter, rs []*recipient) (*form, error) {
 	}
 	long := f.limit > 0 && t.longest > f.limit
 	switch {
-	case m.binary():
-		if !e.binary {
-			return nil, fails(5, noConversion, "the message is binary (BINARYMIME), which host %s does not take", s.name)
+	case m.binary() && !e.binary:
+		if err := f.asText(s, m); err != nil {
+			return nil, err
 		}
+	case m.binary():
 		f.body, f.chunked, f.verbatim, f.size = "BINARYMIME", true, true, m.size()
 	case long && e.binary:
 		// Lines stay whole, and signatures over them good.
@@ -70,6 +72,31 @@ func formFor(s *session, m *letter, rs []*recipient) (*form, error) {
 	return f, nil
 }
 
+// asText has a binary message sent as text: parts that are none become base64
+// (RFC 3030, 3). It fails for a message of which that would lose something.
+func (f *form) asText(s *session, m *letter) error {
+	t, err := downgrade.NewText(m.reader, downgrade.Shape{Eight: s.ext.eightBit, Line: f.limit})
+	if err != nil {
+		return err
+	}
+	if t.Loses() {
+		return fails(5, noConversion, "the message is binary (BINARYMIME) in places that no text can hold, and host %s takes text only", s.name)
+	}
+	var in inspector
+	if _, err := io.Copy(&in, t.Reader()); err != nil {
+		return err
+	}
+	found := in.end()
+	f.text, f.size = t, t.Size()+found.lines
+	if found.partial {
+		f.size += 2
+	}
+	if found.eight && s.ext.eightBit {
+		f.body = "8BITMIME"
+	}
+	return nil
+}
+
 // needsUTF8 tells whether an address of the transaction is not ASCII (RFC 6531,
 // 3.1).
 func needsUTF8(sender string, rs []*recipient) bool {
@@ -91,7 +118,9 @@ func (f *form) write(w io.Writer, m *letter) error {
 	}
 	out := newWire(w, f.limit, !f.chunked)
 	var err error
-	if f.convert {
+	if f.text != nil {
+		_, err = io.Copy(out, f.text.Reader())
+	} else if f.convert {
 		err = downgrade.Convert(out, m.reader)
 	} else {
 		err = m.copyTo(out)

@@ -64,7 +64,7 @@ func (s *session) cmdBdat(ctx context.Context, args string) smtp.Reply {
 	if !c.last && m.refusal == nil {
 		return smtp.Reply{Code: 250, Text: fmt.Sprintf("Ok: %d bytes", c.size)}
 	}
-	m.text.end(m.take)
+	m.complete()
 	s.where = "END-OF-MESSAGE"
 	r = s.finish(ctx, m, fmt.Sprintf("Ok: %d bytes queued as ", s.msg.received))
 	s.endChunks(c.last)
@@ -134,7 +134,7 @@ func (s *session) receiveChunk(m *message, size int64) error {
 	m.budget.left -= time.Since(m.heard)
 	err := s.readChunk(size, &m.budget, func(p []byte) {
 		s.msg.received += int64(len(p))
-		m.text.feed(p, m.take)
+		m.feed(p)
 	})
 	m.heard = time.Now()
 	return err

@@ -29,6 +29,8 @@ func (s *session) cmdData(ctx context.Context, args string) smtp.Reply {
 	switch {
 	case args != "":
 		return s.fault(501, smtp.BadArguments, "Syntax: DATA")
+	case s.msg.binary(): // RFC 3030, 3
+		return s.fault(503, smtp.BadCommand, "Error: BODY=BINARYMIME needs BDAT")
 	case len(s.msg.recipients) == 0 && s.msg.refused > 0:
 		return s.fault(554, smtp.BadCommand, "Error: no valid recipients")
 	case len(s.msg.recipients) == 0:

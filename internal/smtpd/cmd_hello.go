@@ -65,7 +65,10 @@ func (s *session) keywords(ctx context.Context) []string {
 	}
 	words = append(words, s.trustKeywords()...)
 	// RFC 9422: a session may have as many messages as it likes.
-	words = append(words, "ENHANCEDSTATUSCODES", "8BITMIME", "DSN", "SMTPUTF8", "CHUNKING", fmt.Sprintf("LIMITS RCPTMAX=%d", s.srv.p.recipients))
+	words = append(words, "ENHANCEDSTATUSCODES", "8BITMIME", "DSN", "SMTPUTF8", "CHUNKING", smtp.BinaryMIME, fmt.Sprintf("LIMITS RCPTMAX=%d", s.srv.p.recipients))
+	if s.discards("CHUNKING") { // RFC 3030, 3: without it there is none
+		words = slices.DeleteFunc(words, func(w string) bool { return w == smtp.BinaryMIME })
+	}
 	if !s.srv.p.utf8 {
 		words = slices.DeleteFunc(words, func(w string) bool { return w == "SMTPUTF8" })
 	}

@@ -13,7 +13,7 @@ var mailParams = map[string]func(m *transaction, value string) error{
 		m.size, err = smtp.ParseSize(value)
 		return err
 	},
-	"BODY": func(m *transaction, value string) (err error) { // RFC 6152
+	"BODY": func(m *transaction, value string) (err error) { // RFC 6152; RFC 3030, 3
 		m.body, err = smtp.ParseBody(value)
 		return err
 	},
@@ -81,6 +81,9 @@ func (s *session) cmdMail(_ context.Context, args string) smtp.Reply {
 		if err := set(&m, p.Value); err != nil {
 			return s.faultOf(err)
 		}
+	}
+	if m.binary() && (s.discards(smtp.BinaryMIME) || s.discards("CHUNKING")) {
+		return s.faultOf(smtp.Refuse(501, smtp.BadArguments, "Bad parameter syntax: BODY="+m.body))
 	}
 	if err := s.international(sender, m.utf8, smtp.BadSenderSyntax); err != nil {
 		return s.faultOf(err)

@@ -43,7 +43,7 @@ func (s *session) completion(m *message, sender string, now time.Time) *completi
 	if !c.adds {
 		add = nil
 	}
-	c.filter = header.NewFilter(m.out, drop, add)
+	c.filter = header.NewFilter(m.to, drop, add)
 	c.filter.Edit(edit)
 	return c
 }

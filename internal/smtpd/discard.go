@@ -52,7 +52,7 @@ func (d *discarder) of(who peer) []string {
 
 // notLocal are the extensions that sendmail's command line, to which a session on
 // standard input gives its letters, has no place for.
-var notLocal = []string{"DSN", "SMTPUTF8", "CHUNKING", silent}
+var notLocal = []string{"DSN", "SMTPUTF8", "CHUNKING", smtp.BinaryMIME, silent}
 
 // discards tells whether an extension is kept from this client.
 func (s *session) discards(keyword string) bool { return slices.Contains(s.discarded, keyword) }
