@@ -85,7 +85,7 @@ func (s *session) receive(m *message) error {
 	}
 	s.w.enlarge()
 	defer s.w.shrink()
-	b := budget{left: s.srv.p.timeout}
+	b := budget{left: s.w.pace().timeout}
 	for {
 		n, done := m.data.feed(s.w.buffered(), m.take)
 		s.w.r += n

@@ -84,7 +84,7 @@ var extensionOf = map[string]string{
 // withheld refuses a parameter of an extension that is kept from the client.
 func (s *session) withheld(p smtp.Param) error {
 	switch ext := extensionOf[p.Name]; {
-	case ext == "" || !s.discards(ext) && (ext != "SMTPUTF8" || s.srv.p.utf8):
+	case ext == "" || !s.discards(ext) && (ext != "SMTPUTF8" || s.srv.p().utf8):
 		return nil
 	case ext == "DSN":
 		return smtp.Refuse(501, smtp.NotAuthorized, "DSN support is disabled")

@@ -77,7 +77,7 @@ func (s *session) logDisconnect() {
 		sum.all += t.all
 	}
 	fmt.Fprintf(&b, " commands=%v", sum)
-	if s.bareLF && s.srv.p.bareNewline == "note" {
+	if s.bareLF && s.srv.p().bareNewline == "note" {
 		b.WriteString(" notes=bare_lf")
 	}
 	s.srv.log.Info("%s", b.String())

@@ -71,8 +71,8 @@ func (s *session) newMessage(ctx context.Context) (*message, error) {
 
 func (s *session) messageOn(b *intake.Blank, w *queue.Writer) *message {
 	m := &message{
-		depot: s.srv.depot, blank: b, out: w, to: w, limit: s.srv.p.messageLimit, hops: s.srv.p.hops,
-		field: fieldMeter{limit: s.srv.p.fieldLimit},
+		depot: s.srv.depot, blank: b, out: w, to: w, limit: s.srv.p().messageLimit, hops: s.srv.p().hops,
+		field: fieldMeter{limit: s.srv.p().fieldLimit},
 	}
 	if s.msg.binary() {
 		w.SetFlags(queue.FlagBinary)
@@ -123,7 +123,7 @@ func setClient(attrs map[string]string, p peer) {
 
 // rewriting is what is done to the addresses of mail that comes in here.
 func (s *session) rewriting() rewrite.Options {
-	return rewrite.Options{Copies: true, Unmapped: s.srv.p.override.Unmapped}
+	return rewrite.Options{Copies: true, Unmapped: s.srv.p().override.Unmapped}
 }
 
 // take gets the next octets of the content.

@@ -92,7 +92,7 @@ func (s *server) quiet() bool {
 // tooOften counts an event of the session's client; it is true when there have
 // been more than the client may make.
 func (s *session) tooOften(e event) bool {
-	limit := s.srv.p.rate[e]
+	limit := s.srv.p().rate[e]
 	if limit == 0 || !s.peer.ip.IsValid() {
 		return false
 	}
@@ -110,7 +110,7 @@ func (s *session) tooOften(e event) bool {
 
 // userTooOften is tooOften for the user who has logged in.
 func (s *session) userTooOften(e event) bool {
-	limit := s.srv.p.userRate[e]
+	limit := s.srv.p().userRate[e]
 	if limit == 0 || s.user() == "" {
 		return false
 	}

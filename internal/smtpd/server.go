@@ -41,12 +41,13 @@ type server struct {
 	depot   depot
 	router  *route.Router
 	rewrite *rewrite.Rewriter
-	rules   rulebook
 	tls     *tlsState
 	login   *login // nil: AUTH is not enabled
 	ours    []rule // local_header_rewrite_clients
 	discard *discarder
-	p       settings
+	load    *load
+	calm    *settings
+	tense   *settings // under stress; it may be calm
 
 	networks   *match.List // mynetworks
 	unlimited  *match.List // smtpd_client_event_limit_exceptions
@@ -67,6 +68,7 @@ type server struct {
 
 // settings are the parameters in the form that sessions use.
 type settings struct {
+	rules                                          rulebook
 	hostname, mailName, banner, origin             string
 	override                                       rewrite.Overrides
 	timeout, errorSleep                            time.Duration
@@ -90,7 +92,7 @@ type settings struct {
 
 func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (*server, error) {
 	s := &server{
-		service: service, log: log, cleanup: log.As("cleanup"), depot: d, p: read(c),
+		service: service, log: log, cleanup: log.As("cleanup"), depot: d, load: newLoad(service, 0, log),
 		delimiters: config.RecipientDelimiter.Of(c), clients: map[netip.Addr]int{}, flush: newFlush(c),
 		clientRates: newRates[netip.Addr](config.AnvilRateTimeUnit.Of(c)),
 		userRates:   newRates[string](config.SmtpdUserRateTimeUnit.Of(c)),
@@ -101,9 +103,6 @@ func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (
 		return nil, err
 	}
 	if s.rewrite, err = rewrite.New(c, report); err != nil {
-		return nil, err
-	}
-	if s.p.override, err = rewrite.ReadOverrides(c); err != nil {
 		return nil, err
 	}
 	for _, l := range []struct {
@@ -132,7 +131,7 @@ func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (
 	if s.tls, err = newTLS(c, log); err != nil {
 		return nil, err
 	}
-	if s.rules, err = compileRules(c, log); err != nil {
+	if err = s.configure(c); err != nil {
 		return nil, err
 	}
 	if s.login, err = newLogin(c, log); err != nil {
@@ -145,8 +144,8 @@ func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (
 	return s, err
 }
 
-func read(c *config.Config) settings {
-	p := settings{
+func read(c *config.Config) *settings {
+	p := &settings{
 		hostname: config.Myhostname.Of(c), mailName: config.MailName.Of(c),
 		banner: config.SmtpdBanner.Of(c), origin: config.Myorigin.Of(c),
 		timeout: config.SmtpdTimeout.Of(c), errorSleep: config.SmtpdErrorSleepTime.Of(c),
@@ -242,6 +241,8 @@ func peerOf(c net.Conn) peer {
 
 // serve is the handler of a connection.
 func (s *server) serve(ctx context.Context, c net.Conn) {
+	s.load.enter()
+	defer s.load.leave()
 	if c = s.unproxy(c); c != nil {
 		s.session(ctx, c, peerOf(c))
 	}
@@ -278,7 +279,7 @@ func clientKey(ip netip.Addr) netip.Addr {
 // admit counts a connection; it is false when its client has too many.
 func (s *session) admit() bool {
 	srv := s.srv
-	if srv.p.perClient == 0 || !s.peer.ip.IsValid() {
+	if !s.peer.ip.IsValid() {
 		return true
 	}
 	key := clientKey(s.peer.ip)
@@ -286,7 +287,7 @@ func (s *session) admit() bool {
 	srv.clients[key]++
 	n := srv.clients[key]
 	srv.mu.Unlock()
-	if n <= srv.p.perClient {
+	if limit := srv.p().perClient; limit == 0 || n <= limit {
 		return true
 	}
 	// A list that cannot be read lifts no limit.
@@ -299,7 +300,7 @@ func (s *session) admit() bool {
 }
 
 func (s *server) release(who peer) {
-	if s.p.perClient == 0 || !who.ip.IsValid() {
+	if !who.ip.IsValid() {
 		return
 	}
 	key := clientKey(who.ip)
@@ -312,5 +313,5 @@ func (s *server) release(who peer) {
 
 // lastWord is what the client of a session that panicked hears.
 func (s *server) lastWord(c net.Conn) {
-	fmt.Fprintf(s.tls.outermost(c), "421 4.3.0 %s Error: internal error, closing connection\r\n", s.p.hostname)
+	fmt.Fprintf(s.tls.outermost(c), "421 4.3.0 %s Error: internal error, closing connection\r\n", s.p().hostname)
 }
