@@ -55,7 +55,7 @@ func formFor(s *session, m *letter, rs []*recipient) (*form, error) {
 	if f.by, err = deliverBy(s, m, time.Now()); err != nil {
 		return nil, err
 	}
-	asked := m.req.Attrs[queue.AttrUTF8] != ""
+	asked := m.req.Attrs[queue.AttrUTF8] != "" || t.headUTF8 && s.o.utf8.looksAt(m.req)
 	f.utf8 = needsUTF8(m.sender, rs) || asked && t.head8
 	if f.utf8 && !e.utf8 {
 		return nil, fails(5, noUTF8, "SMTPUTF8 is required, but was not offered by host %s", s.name)

@@ -54,6 +54,7 @@ type settings struct {
 	assumeFinal   bool         // an LMTP server without DSN has the mailboxes itself
 	tls           *tlsSettings
 	requireTLS    bool          // RFC 8689
+	utf8          origins       // smtputf8_autodetect_classes
 	auth          *authSettings // nil: nobody logs in
 	trace         func(string)  // gets each line of a session; nil: nobody looks
 }
@@ -111,6 +112,9 @@ func newSettings(c *config.Config, lmtp bool, report table.Option) (*settings, e
 	}
 	s.requireTLS = config.RequireTLSEnable.Of(c)
 	var err error
+	if s.utf8, err = readOrigins(c); err != nil {
+		return nil, err
+	}
 	if s.cacheDomains, err = match.Of(c, config.SmtpConnectionCacheDestinations.In(lmtp), report); err != nil {
 		return nil, err
 	}
