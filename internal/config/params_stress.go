@@ -1,6 +1,9 @@
 package config
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Stress is what smtpd(8) sets itself.
 var Stress = str("stress", "", `
@@ -31,3 +34,9 @@ func (c *Config) Stressed() (*Config, error) {
 	}
 	return n, nil
 }
+
+// AnvilStatusUpdateTime has the name of the server that counts in Postfix.
+var AnvilStatusUpdateTime = duration("anvil_status_update_time", "600s", time.Second, `
+	How often smtpd(8) logs the most that one client did, as anvil: connections at once, and connections, messages,
+	recipients, AUTH commands and TLS sessions in anvil_rate_time_unit. Clients in smtpd_client_event_limit_exceptions are
+	not counted.`)

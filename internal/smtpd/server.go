@@ -58,6 +58,7 @@ type server struct {
 	flush      func(site string) error
 	delimiters string
 
+	stats       *statistics
 	clientRates *rates[netip.Addr]
 	userRates   *rates[string]
 	names       *resolve.Resolver // nil: clients' names are not asked for
@@ -94,6 +95,7 @@ func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (
 	s := &server{
 		service: service, log: log, cleanup: log.As("cleanup"), depot: d, load: newLoad(service, 0, log),
 		delimiters: config.RecipientDelimiter.Of(c), clients: map[netip.Addr]int{}, flush: newFlush(c),
+		stats:       newStatistics(service, config.AnvilRateTimeUnit.Of(c), config.AnvilStatusUpdateTime.Of(c), log),
 		clientRates: newRates[netip.Addr](config.AnvilRateTimeUnit.Of(c)),
 		userRates:   newRates[string](config.SmtpdUserRateTimeUnit.Of(c)),
 	}
@@ -287,11 +289,13 @@ func (s *session) admit() bool {
 	srv.clients[key]++
 	n := srv.clients[key]
 	srv.mu.Unlock()
+	if !s.isFree(false) {
+		srv.stats.count(n, s.peer.address(), time.Now())
+	}
 	if limit := srv.p().perClient; limit == 0 || n <= limit {
 		return true
 	}
-	// A list that cannot be read lifts no limit.
-	if free, err := s.listed(srv.unlimited); err == nil && free {
+	if s.isFree(true) {
 		return true
 	}
 	srv.log.Warn("Connection concurrency limit exceeded: %d from %v for service %s", n, s.client(), srv.service)
