@@ -145,8 +145,7 @@ func (s *scheduler) launch(cm *message, id string) {
 		s.adopt(id)
 		return
 	}
-	cm.first = true
-	s.begin(cm)
+	s.admit(cm)
 }
 
 // shelve leaves a child in incoming/ that must not be tried before its parent

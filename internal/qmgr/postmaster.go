@@ -15,9 +15,9 @@ type courtesy struct {
 
 func (s *scheduler) courtesy(delayed bool) courtesy {
 	if delayed {
-		return courtesy{s.p.delayCopies, queue.ChildWarning, "postmaster delay notification: "}
+		return courtesy{s.p.delayCopies, queue.ChildWarning, "postmaster delay notification"}
 	}
-	return courtesy{s.p.bounceCopies, queue.ChildCopy, "postmaster non-delivery notification: "}
+	return courtesy{s.p.bounceCopies, queue.ChildCopy, "postmaster non-delivery notification"}
 }
 
 // copy makes the postmaster's copy of a notice of failure or of delay, before the
@@ -52,7 +52,7 @@ func (s *scheduler) copy(m *message, rs []*recipient, delayed bool) bool {
 			s.log.warn("%s: postmaster notification failed: %s", m.ID, maillog.Clean(err.Error()))
 			return
 		}
-		s.log.put(logLine{tag: "bounce", text: m.ID + ": " + c.log + id})
+		s.log.notice(m, c.log, id)
 	}
 	s.make(m, ch)
 	return m.making > 0

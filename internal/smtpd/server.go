@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"path"
 	"path/filepath"
 	"sync"
 	"time"
@@ -91,7 +92,7 @@ type settings struct {
 
 func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (*server, error) {
 	s := &server{
-		service: service, log: log, cleanup: log.As("cleanup"), depot: d, p: read(c),
+		service: service, log: log, cleanup: log.Tagged(path.Join(config.SyslogName.Of(c.Shared()), "cleanup")), depot: d, p: read(c),
 		delimiters: config.RecipientDelimiter.Of(c), clients: map[netip.Addr]int{}, flush: newFlush(c),
 		teller:      newTeller(c),
 		clientRates: newRates[netip.Addr](config.AnvilRateTimeUnit.Of(c)),
@@ -215,6 +216,12 @@ type peer struct {
 // String is how the log shows a client.
 func (p peer) String() string { return p.name + "[" + p.address() + "]" }
 
+// LogFields says what of a log line the client is.
+func (p peer) LogFields(note func(key, value string)) {
+	note("client", p.String())
+	note("client_address", p.address())
+}
+
 func (p peer) address() string {
 	if !p.ip.IsValid() {
 		return "unknown"
@@ -296,7 +303,7 @@ func (s *session) admit() bool {
 	if free, err := s.listed(srv.unlimited); err == nil && free {
 		return true
 	}
-	srv.log.Warn("Connection concurrency limit exceeded: %d from %v for service %s", n, s.client(), srv.service)
+	srv.log.On(maillog.Limit).Warn("Connection concurrency limit exceeded: %d from %v for service %s", n, s.client(), srv.service)
 	srv.release(s.peer)
 	return false
 }

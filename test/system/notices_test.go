@@ -202,9 +202,9 @@ func TestBounceOfBounce(t *testing.T) {
 		told bool
 		log  string
 	}{
-		"dropped": {nil, false, "from=<>, not delivered, and nobody to tell"},
+		"dropped": {nil, false, "not delivered, and nobody to tell"},
 		"told":    {[]string{"notify_classes = 2bounce, bounce", "2bounce_notice_recipient = bob@example.test", "bounce_notice_recipient = alice@example.test"}, true, "postmaster non-delivery notification"},
-		"refused": {[]string{"notify_classes = 2bounce", "2bounce_notice_recipient = boss@far.test"}, false, "from=<>, not delivered, and nobody to tell"},
+		"refused": {[]string{"notify_classes = 2bounce", "2bounce_notice_recipient = boss@far.test"}, false, "not delivered, and nobody to tell"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
