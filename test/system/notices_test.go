@@ -172,7 +172,7 @@ func TestNoticeExpanded(t *testing.T) {
 	i, _ := outbound(t, peer.Options{Name: "mx.far.test", Ehlo: []string{"PIPELINING"}, Script: peer.Script{"RCPT no@far.test": "550 5.1.1 no"}},
 		"virtual_alias_maps = inline:{ {team@example.test=bob@example.test, no@far.test}, {one@example.test=bob@example.test} }")
 	send(t, i, "<alice@example.test>", []string{"<team@example.test> NOTIFY=SUCCESS,FAILURE", "<one@example.test> NOTIFY=SUCCESS"}, "Subject: x\n\ny")
-	i.WaitLog("status=sent (alias expanded)")
+	i.WaitLog("sender delivery status notification")
 	i.Until("the queue is empty", i.Drained)
 	var got []string
 	for _, mail := range i.Mail("alice") {
