@@ -45,8 +45,10 @@ var Command = &cli.Command{
 					return err
 				},
 				Check: func(c *config.Config, log *maillog.Logger) error {
-					_, err := newDaemon(c, log, nil, nil)
-					return err
+					if _, err := newDaemon(c, log, nil, nil); err != nil {
+						return err
+					}
+					return checkPairs(c)
 				},
 				Conn: func(ctx context.Context, c net.Conn) { d.converse(ctx, c) },
 				// While failures are remembered the process stays: else an attacker

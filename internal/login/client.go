@@ -13,6 +13,7 @@ import (
 
 	"yubin/internal/auth"
 	"yubin/internal/ipc"
+	"yubin/internal/loginlog"
 	"yubin/internal/maillog"
 	"yubin/internal/talk"
 )
@@ -192,12 +193,20 @@ func (c *Client) logEnd(why string) {
 	default:
 		detail = fmt.Sprintf("no auth attempts in %d secs", secs)
 	}
-	c.srv.logins.Info("%s-login: Disconnected%s (%s): %s", c.srv.Protocol.Name, why, detail, c.elements(0))
+	t := c.line("Disconnected" + why + " (" + detail + "): ")
+	t.Note("reason", detail)
+	c.elements(&t, 0)
+	c.srv.logins.On(maillog.LoginFailure).Write(&t)
+}
+
+// line is the beginning of one of the log.
+func (c *Client) line(text string) maillog.Text {
+	return loginlog.Begin(c.srv.logins, c.srv.Protocol.Name, text)
 }
 
 // elements are what a line says of the client.
-func (c *Client) elements(pid int) string {
-	return (&ipc.LoginLine{
+func (c *Client) elements(t *maillog.Text, pid int) {
+	loginlog.Elements(t, &loginlog.Client{
 		User: c.user, Method: c.method, Facts: &c.facts, PID: pid, Handshake: c.handshake, Secure: c.Secure(),
-	}).String()
+	})
 }

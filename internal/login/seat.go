@@ -162,7 +162,9 @@ func (c *Client) seated(s *seat, step auth.Step) (Result, error) {
 		s.carried = nil
 	}
 	if !ack.Logged {
-		c.srv.logins.Info("%s-login: Login: %s", c.srv.Protocol.Name, c.elements(ack.PID))
+		t := c.line("Login: ")
+		c.elements(&t, ack.PID)
+		c.srv.logins.On(maillog.Login).Write(&t)
 	}
 	return Result{In: true}, nil
 }

@@ -98,6 +98,7 @@ func retire(old []*folder) {
 		f.endMods()
 		f.saveCache()
 		f.shelf.close()
+		f.lock.drop(f.dir)
 		f.close()
 	}
 }
@@ -226,7 +227,41 @@ func (t *Tree) known(where string) *folder {
 	s := t.store
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f := s.folders[folderKey{t.key, where}]
+	return s.known(folderKey{t.key, where}, id)
+}
+
+// folder returns the shared folder at a path below the root, with one View
+// more.
+func (t *Tree) folder(where string) (*folder, error) {
+	key := folderKey{t.key, where}
+	s := t.store
+	id := t.whole(where)
+	s.mu.Lock()
+	f := s.known(key, id)
+	s.mu.Unlock()
+	if f != nil {
+		return f, nil
+	}
+	dirs, err := t.openFolder(where)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f := s.known(key, dirs.dir.inode()); f != nil {
+		dirs.close()
+		return f, nil
+	}
+	f = newFolder(s, key, dirs)
+	f.views = 1
+	s.folders[key] = f // one removed and made anew: who has the old one open keeps it
+	return f, nil
+}
+
+// known returns the folder, with one View more, if it is in memory and still
+// this directory. The caller holds mu.
+func (s *Store) known(key folderKey, id inode) *folder {
+	f := s.folders[key]
 	if f == nil || f.id != id {
 		return nil
 	}
@@ -235,31 +270,19 @@ func (t *Tree) known(where string) *folder {
 	return f
 }
 
-// folder returns the shared folder at a path below the root, with one View
-// more.
-func (t *Tree) folder(where string) (*folder, error) {
-	dirs, err := t.openFolder(where)
-	if err != nil {
-		return nil, err
-	}
-	key := folderKey{t.key, where}
-	s := t.store
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if f := s.folders[key]; f != nil {
-		if f.is(dirs) {
-			dirs.close()
-			s.wake(f)
-			f.views++
-			return f, nil
+// whole returns which directory the folder at a path is, if it has all that a
+// folder has; the zero inode otherwise. It spares an open folder's being opened again.
+func (t *Tree) whole(where string) inode {
+	for _, sub := range []string{"new", "cur"} {
+		if _, err := t.dir.stat(path.Join(where, sub)); err != nil {
+			return inode{}
 		}
-		// Removed and made anew: who has the old one open keeps it.
-		delete(s.folders, key)
 	}
-	f := newFolder(s, key, dirs)
-	f.views = 1
-	s.folders[key] = f
-	return f, nil
+	st, err := t.dir.stat(where)
+	if err != nil {
+		return inode{}
+	}
+	return inodeOf(&st)
 }
 
 // wake takes f out of the idle ones. The caller holds mu.

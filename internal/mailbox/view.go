@@ -36,26 +36,43 @@ func (t *Tree) Open(name string, mode Mode) (*View, error) {
 		return nil, err
 	}
 	if f := t.known(where); f != nil {
-		v, err := t.view(f, ruled(name), mode)
+		v, err := t.viewOf(f, name, mode).looked()
 		if !errors.Is(err, ErrNoFolder) {
 			return v, err
 		}
 	}
-	f, err := t.folder(where)
+	v, err := t.view(name, mode)
 	if err != nil {
 		return nil, err
 	}
-	return t.view(f, ruled(name), mode)
+	return v.looked()
 }
 
-// view begins a View, which f has counted already.
-func (t *Tree) view(f *folder, name string, mode Mode) (*View, error) {
-	v := &View{f: f, mode: mode, snap: &Snapshot{}, name: name, quota: t.quota}
+// looked has looked once; after an error it is closed.
+func (v *View) looked() (*View, error) {
 	if err := v.look(false); err != nil {
 		v.Close()
 		return nil, err
 	}
 	return v, nil
+}
+
+// view is Open before anything was looked at.
+func (t *Tree) view(name string, mode Mode) (*View, error) {
+	where, err := diskName(name)
+	if err != nil {
+		return nil, err
+	}
+	f, err := t.folder(where)
+	if err != nil {
+		return nil, err
+	}
+	return t.viewOf(f, name, mode), nil
+}
+
+// viewOf is a View that f has counted already.
+func (t *Tree) viewOf(f *folder, name string, mode Mode) *View {
+	return &View{f: f, mode: mode, snap: &Snapshot{}, name: ruled(name), quota: t.quota}
 }
 
 // Close ends the View. A second time does nothing.

@@ -158,7 +158,7 @@ func (m *master) loop(ctx context.Context, children <-chan os.Signal) {
 			m.tick(now)
 		case sig := <-m.signals:
 			if sig != syscall.SIGHUP {
-				m.log.Info("terminating on signal %d", sig)
+				m.log.On(maillog.Stop).Info("terminating on signal %d", sig)
 				return
 			}
 			m.reconfigure(ctx)

@@ -19,6 +19,7 @@ import (
 	"yubin/internal/config"
 	"yubin/internal/fdpass"
 	"yubin/internal/ipc"
+	"yubin/internal/loginlog"
 	"yubin/internal/maillog"
 )
 
@@ -77,7 +78,7 @@ func (m *master) seat(a *arrival, now time.Time) {
 	g := guest{st.Service, st.Account.User, st.Facts.Client}
 	if most := config.MailMaxUserIPConnections.Of(m.plan.config); most > 0 && m.hall.guests[g] >= most {
 		why := fmt.Sprintf("Maximum number of connections from user+IP exceeded (%s=%d)", config.MailMaxUserIPConnections.Name, most)
-		m.logins.Info("%s-login: %s: user=<%s>, rip=%s, session=<%s>", st.Service, why, st.Account.User, st.Facts.Client, st.Facts.Session)
+		m.logins.On(maillog.LoginFailure).Info("%s-login: %s: user=<%s>, rip=%s, session=<%s>", st.Service, why, st.Account.User, st.Facts.Client, st.Facts.Session)
 		a.refuse(why)
 		return
 	}
@@ -93,8 +94,9 @@ func (m *master) seat(a *arrival, now time.Time) {
 // logLogin says that a session has gone to its process. A login process that
 // waits for nothing but the session does not know who the user is.
 func (m *master) logLogin(st *ipc.SessionStart, pid int) {
-	line := ipc.LoginLine{User: st.Account.User, Method: st.Method, Facts: &st.Facts, PID: pid, Secure: st.Start.Secure}
-	m.logins.Info("%s-login: Login: %s", st.Service, &line)
+	t := loginlog.Begin(m.logins, st.Service, "Login: ")
+	loginlog.Elements(&t, &loginlog.Client{User: st.Account.User, Method: st.Method, Facts: &st.Facts, PID: pid, Secure: st.Start.Secure})
+	m.logins.On(maillog.Login).Write(&t)
 }
 
 // welcome finds or starts the process and passes the connection on.

@@ -11,8 +11,8 @@
 //	LISTEN_PID      the daemon's process ID; anything else: not for us
 //	LISTEN_FDS      how many descriptors
 //	LISTEN_FDNAMES  their names, colons between; ipc.StatusName is the status
-//	                connection, ipc.LogName is maillog_file, the others are
-//	                listening sockets
+//	                connection, ipc.LogName is maillog_file, ipc.LogJSONName
+//	                maillog_json_file, the others are listening sockets
 //
 // # How it ends
 //
@@ -45,6 +45,7 @@ import (
 
 	"yubin/internal/cli"
 	"yubin/internal/config"
+	"yubin/internal/ipc"
 	"yubin/internal/maillog"
 	"yubin/internal/processors"
 )
@@ -52,7 +53,7 @@ import (
 // Params are the parameters that Run reads; a daemon appends them to its own.
 var Params = []*config.Def{
 	config.MaxIdle.Def, config.SessionDrainTime.Def,
-	config.SyslogName.Def, config.SyslogFacility.Def, config.MaillogFile.Def,
+	config.SyslogName.Def, config.SyslogFacility.Def, config.MaillogFile.Def, config.MaillogJSONFile.Def,
 }
 
 // A Handler is what a daemon does. All its functions but Conn may be nil, and
@@ -159,7 +160,7 @@ func Run(ctx context.Context, env *cli.Env, o *Options, h Handler) error {
 		return cli.Fail(cli.ExUsage, "no listening socket was handed down (LISTEN_FDS): master(8) starts this program, or, by hand, systemd-socket-activate -l ADDRESS %s", os.Args[0])
 	}
 	c := env.Config
-	log, err := openLog(c, env.Program, in.log)
+	log, err := openLog(c, env.Program, in)
 	if err != nil {
 		return &cli.Status{Code: cli.ExConfig, Err: err}
 	}
@@ -207,16 +208,26 @@ func startStatus(err error) int {
 	return 1
 }
 
-// openLog opens the log: the descriptor that master gave, or what the
+// openLog opens the log: the descriptors that master gave, or what the
 // configuration says when something else started the daemon.
-func openLog(c *config.Config, program string, file *os.File) (*maillog.Logger, error) {
-	if name := config.MaillogFile.Of(c); file == nil && name != "" {
-		// A file that this user may not write is no reason to serve nobody.
-		file, _ = os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+func openLog(c *config.Config, program string, in *inherited) (*maillog.Logger, error) {
+	text, json := orOpen(in.log, config.MaillogFile.Of(c)), in.logJSON
+	if in.status == nil {
+		json = orOpen(json, config.MaillogJSONFile.Of(c))
 	}
 	return maillog.Open(maillog.Options{
-		Tag: path.Join(config.SyslogName.Of(c), program), Facility: config.SyslogFacility.Of(c), File: file,
+		Tag: path.Join(config.SyslogName.Of(c), program), Facility: config.SyslogFacility.Of(c),
+		File: text, JSON: json, Journal: os.Getenv(ipc.JournalVariable),
 	})
+}
+
+// orOpen is file, or the file of that name. One that this user may not write is
+// no reason to serve nobody.
+func orOpen(file *os.File, name string) *os.File {
+	if file == nil && name != "" {
+		file, _ = os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+	}
+	return file
 }
 
 // run serves until something ends the service.
@@ -229,7 +240,7 @@ func (s *Service) run(ctx context.Context, listeners []net.Listener, signals <-c
 			return &cli.Status{Code: startStatus(err), Err: err}
 		}
 	}
-	retire := s.status.listen(s.Log.Redirect)
+	retire := s.status.listen(s.Log)
 	gates := newTurnstile(s.h.Lifetime)
 	listeners, err := gates.at(listeners)
 	if err != nil {
