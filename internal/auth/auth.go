@@ -46,7 +46,7 @@ type Seat struct {
 	Ack   fdpass.Handle // what the session process answers on (ipc.SessionAck)
 	// Await is called when the handles have been sent to authd, where Start is
 	// Heard. It may close them, waits for what is said on Ack, and is false when
-	// that has ended without a word: then authd's answer says why.
+	// that has ended without a word: then authd's answer says more.
 	Await func() bool
 }
 

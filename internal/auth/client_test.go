@@ -395,8 +395,8 @@ func TestSeat(t *testing.T) {
 			t.Errorf("%s: got %+v", want.mechanism, s)
 		}
 	}
-	// Who hears of success by the acknowledgement needs no answer; who hears
-	// nothing there has one.
+	// Who hears of success by the acknowledgement waits for no answer; who hears
+	// nothing there does.
 	seat.Start.Heard = true
 	for _, want := range []struct {
 		mechanism, state    string

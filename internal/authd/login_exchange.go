@@ -165,12 +165,9 @@ func (x *exchange) reply(r *ipc.AuthReply) {
 	}
 	if x.seat.good() {
 		v.mu.Unlock()
-		heard := x.seat.start.Heard
 		r = x.settle(x.seat)
 		x.end()
-		if !heard || r.State != ipc.AuthOK { // else the session process says so
-			v.answer(r)
-		}
+		v.answer(r)
 		return
 	}
 	next, limit := over, time.Duration(0)

@@ -97,8 +97,7 @@ type AuthSessionStart struct {
 	Secure bool   `json:"secure,omitempty"` // TLS, or as good
 	// Enabled are capabilities that were agreed on before login, such as POP3's UTF8.
 	Enabled []string `json:"enabled,omitempty"`
-	// Heard tells that the login process waits for the SessionAck from the start:
-	// authd does not say that a login which brought its connection along has
-	// succeeded, and master logs it.
+	// Heard tells that the login process waits for the SessionAck first, and for
+	// authd's answer only where none comes: master logs the login.
 	Heard bool `json:"heard,omitempty"`
 }
