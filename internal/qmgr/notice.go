@@ -227,5 +227,5 @@ func (s *scheduler) drop(m *message, rs []*recipient) {
 		r.outcome, r.recorded = dropped, false
 		m.fresh++
 	}
-	s.log.fate(m, "", why)
+	s.log.info(m.ID, maillog.Expired, "sender: <"+m.Env.Sender+">, "+why)
 }

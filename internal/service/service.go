@@ -38,7 +38,6 @@ import (
 	"os"
 	"os/signal"
 	"path"
-	"runtime"
 	"syscall"
 	"time"
 
@@ -48,6 +47,7 @@ import (
 	"yubin/internal/config"
 	"yubin/internal/ipc"
 	"yubin/internal/maillog"
+	"yubin/internal/processors"
 )
 
 // Params are the parameters that Run reads; a daemon appends them to its own.
@@ -74,9 +74,6 @@ type Handler struct {
 	// Lifetime is how many connections the process takes: it leaves the next to
 	// another generation and ends when its own have ended. 0: no bound.
 	Lifetime int
-	// Computes tells that the process has long computations of its own, and
-	// takes all processors: see shareProcessors.
-	Computes bool
 	// Check finds what Start would find wrong with a configuration, by the same
 	// code, and changes nothing. It is called in place of all else by --check.
 	Check func(c *config.Config, log *maillog.Logger) error
@@ -104,6 +101,8 @@ type Service struct {
 	Log      *maillog.Logger
 	MaxConns int // connections at once; 0: no limit
 	Verbose  bool
+	// Processors are for work that takes long.
+	Processors *processors.Keeper
 
 	h        Handler
 	status   status
@@ -145,16 +144,6 @@ func Flags(fs *pflag.FlagSet) *Options {
 	return o
 }
 
-// shareProcessors has a daemon use half the processors at most. A letter is in
-// several daemons' hands at once: with a thread for each processor in each of
-// them, they take processors from each other, and threads that look for work
-// keep those awake that have none (a third of the time for a letter, on two).
-func shareProcessors() {
-	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(max(1, runtime.GOMAXPROCS(0)/2))
-	}
-}
-
 // Run is the life of a daemon: it returns when the process is to exit.
 func Run(ctx context.Context, env *cli.Env, o *Options, h Handler) error {
 	if err := env.Config.Check(Params); err != nil {
@@ -176,16 +165,13 @@ func Run(ctx context.Context, env *cli.Env, o *Options, h Handler) error {
 		return &cli.Status{Code: cli.ExConfig, Err: err}
 	}
 	defer log.Close()
-	if !h.Computes {
-		shareProcessors()
-	}
 	name := o.name
 	if name == "" {
 		name = env.Program
 	}
 	s := &Service{
 		Name: name, Config: c, Log: log, MaxConns: max(o.limit, 0), Verbose: o.verbose > 0,
-		h: h, status: status{in.status}, reload: env.Reload,
+		Processors: processors.Few(), h: h, status: status{in.status}, reload: env.Reload,
 		times: times{idle: config.MaxIdle.Of(c), drain: config.SessionDrainTime.Of(c), grace: grace, finish: finishTime},
 	}
 	signals := make(chan os.Signal, 4)

@@ -73,7 +73,9 @@ func (s *session) noMessage(err error) smtp.Reply {
 	} else {
 		s.srv.log.Warn("no queue file for a message from %v: %v", s.client(), err)
 	}
-	s.logRefusal("reject", s.where, r)
+	if r != writeError { // that is no fault of the client's
+		s.logRefusal("reject", s.where, r)
+	}
 	return r
 }
 

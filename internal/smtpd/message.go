@@ -124,7 +124,7 @@ func (m *message) take(p []byte) {
 		return
 	}
 	if m.size += int64(len(p)); m.limit > 0 && m.size > m.limit {
-		m.refuse(552, smtp.TooBig, "Error: message file too big")
+		m.refuse(552, smtp.TooBig, "Message size exceeds fixed limit")
 		return
 	}
 	if !m.look.Ended {

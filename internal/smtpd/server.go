@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"path"
 	"path/filepath"
 	"sync"
 	"time"
@@ -90,7 +91,7 @@ type settings struct {
 
 func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (*server, error) {
 	s := &server{
-		service: service, log: log, cleanup: log.As("cleanup"), depot: d, p: read(c),
+		service: service, log: log, cleanup: log.Tagged(path.Join(config.SyslogName.Of(c.Shared()), "cleanup")), depot: d, p: read(c),
 		delimiters: config.RecipientDelimiter.Of(c), clients: map[netip.Addr]int{}, flush: newFlush(c),
 		clientRates: newRates[netip.Addr](config.AnvilRateTimeUnit.Of(c)),
 		userRates:   newRates[string](config.SmtpdUserRateTimeUnit.Of(c)),
