@@ -25,6 +25,10 @@ const (
 	Expired        Event = "expired"         // its time is over
 	Notice         Event = "notice"          // a notice about it was made
 	Removed        Event = "removed"         // nothing is left to do
+	Hold           Event = "hold"            // an administrator keeps it
+	Release        Event = "release"         // and no more
+	Requeue        Event = "requeue"         // has it tried by the configuration of now
+	ForceExpire    Event = "force-expire"    // has it sent back
 	Login          Event = "login"           // POP3, IMAP: a session begins
 	LoginFailure   Event = "login-failure"   // a client went without a session
 	Session        Event = "session"         // a line about a session, such as its end
@@ -39,6 +43,6 @@ const (
 func Events() []Event {
 	return []Event{
 		Connect, Disconnect, LostConnection, TooManyErrors, Pipelining, Reject, AuthFailure, Limit, TLS, Accept, Pickup,
-		MessageID, Active, Delivery, Expired, Notice, Removed, Login, LoginFailure, Session, Start, Reload, Stop, Lost,
+		MessageID, Active, Delivery, Expired, Notice, Removed, Hold, Release, Requeue, ForceExpire, Login, LoginFailure, Session, Start, Reload, Stop, Lost,
 	}
 }
