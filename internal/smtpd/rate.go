@@ -55,8 +55,9 @@ func newRates[K comparable](unit time.Duration) *rates[K] {
 	return &rates[K]{unit: unit, now: map[K]*window{}}
 }
 
-// count adds an event of key and returns how many there are in its window.
-func (r *rates[K]) count(key K, e event, at time.Time) int {
+// count adds an event of key and returns how many there are in its window, and of
+// how many keys something is counted.
+func (r *rates[K]) count(key K, e event, at time.Time) (n, keys int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.now) >= maxRated/2 || at.Sub(r.turn) >= r.unit {
@@ -74,7 +75,7 @@ func (r *rates[K]) count(key K, e event, at time.Time) int {
 		*w = window{start: at}
 	}
 	w.n[e]++
-	return w.n[e]
+	return w.n[e], len(r.now)
 }
 
 // quiet tells whether nothing is counted that still matters.
@@ -101,7 +102,9 @@ func (s *session) tooOften(e event) bool {
 	if free, err := s.listed(s.srv.unlimited); err == nil && free {
 		return false
 	}
-	n := s.srv.clientRates.count(clientKey(s.peer.ip), e, time.Now())
+	key := clientKey(s.peer.ip)
+	n, clients := s.srv.clientRates.count(key, e, time.Now())
+	s.srv.stats.rate(e, n, key, clients)
 	if n <= limit {
 		return false
 	}
@@ -115,7 +118,7 @@ func (s *session) userTooOften(e event) bool {
 	if limit == 0 || s.user() == "" {
 		return false
 	}
-	n := s.srv.userRates.count(s.user(), e, time.Now())
+	n, _ := s.srv.userRates.count(s.user(), e, time.Now())
 	if n <= limit {
 		return false
 	}

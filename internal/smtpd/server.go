@@ -60,6 +60,7 @@ type server struct {
 
 	clientRates *rates[netip.Addr]
 	userRates   *rates[string]
+	stats       statistics
 	names       *resolve.Resolver // nil: clients' names are not asked for
 
 	mu      sync.Mutex // guards clients
@@ -96,6 +97,8 @@ func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (
 		clientRates: newRates[netip.Addr](config.AnvilRateTimeUnit.Of(c)),
 		userRates:   newRates[string](config.SmtpdUserRateTimeUnit.Of(c)),
 	}
+	s.stats.log = log.Tagged(path.Join(config.SyslogName.Of(c.Shared()), "anvil"))
+	s.stats.service, s.stats.unit, s.stats.every = service, config.AnvilRateTimeUnit.Of(c), config.AnvilStatusUpdateTime.Of(c)
 	var err error
 	report := func(p config.Problem) { log.Warn("%v", p) }
 	if s.router, err = route.New(c, report); err != nil {
@@ -291,8 +294,9 @@ func (s *session) admit() bool {
 	key := clientKey(s.peer.ip)
 	srv.mu.Lock()
 	srv.clients[key]++
-	n := srv.clients[key]
+	n, clients := srv.clients[key], len(srv.clients)
 	srv.mu.Unlock()
+	srv.stats.connections(n, key, clients)
 	if n <= srv.p.perClient {
 		return true
 	}

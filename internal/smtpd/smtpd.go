@@ -71,7 +71,7 @@ func run(ctx context.Context, env *cli.Env, o *service.Options) error {
 		Panic: func(c net.Conn) { d.server.lastWord(c) },
 		// Mail for qmgr to look at later is qmgr's to remember: no wake-up.
 		Idle: func() (bool, time.Time) { return d.depot.Idle() && d.server.quiet(), time.Time{} },
-		Stop: func(context.Context) { d.depot.Close() },
+		Stop: func(context.Context) { d.server.stats.close(); d.depot.Close() },
 	})
 }
 

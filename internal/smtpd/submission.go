@@ -15,7 +15,7 @@ var submissionParams = []*config.Def{
 	config.SmtpdUpstreamProxyProtocol.Def, config.SmtpdUpstreamProxyTimeout.Def,
 	config.LocalHeaderRewriteClients.Def, config.AlwaysAddMissingHeaders.Def, config.InetInterfaces.Def,
 	config.SmtpdConnectionRateLimit.Def, config.SmtpdMessageRateLimit.Def, config.SmtpdRecipientRateLimit.Def,
-	config.SmtpdAuthRateLimit.Def, config.SmtpdTLSSessionRateLimit.Def, config.AnvilRateTimeUnit.Def,
+	config.SmtpdAuthRateLimit.Def, config.SmtpdTLSSessionRateLimit.Def, config.AnvilRateTimeUnit.Def, config.AnvilStatusUpdateTime.Def,
 	config.SmtpdUserMessageRateLimit.Def, config.SmtpdUserRecipientRateLimit.Def, config.SmtpdUserRateTimeUnit.Def,
 	config.SmtpdSASLAuthEnable.Def, config.SmtpdSASLType.Def, config.SmtpdSASLPath.Def, config.SmtpdSASLSecurityOptions.Def, config.SmtpdSASLTLSSecurityOptions.Def,
 	config.SmtpdTLSAuthOnly.Def, config.SmtpdSASLLocalDomain.Def, config.SmtpdSASLExceptionsNetworks.Def,
