@@ -1,6 +1,7 @@
 package qmgr
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -120,7 +121,7 @@ func (s *scheduler) deleteOne(id string) (bool, error) {
 	if err := s.store.Delete(id, dir); err != nil {
 		return true, err
 	}
-	s.log.info(id, "removed")
+	s.log.put(logLine{tag: "postsuper", text: id + ": removed"})
 	return true, nil
 }
 
@@ -155,6 +156,16 @@ var targets = map[string][]string{
 	ipc.OpExpire:  {queue.DirIncoming, queue.DirDeferred},
 }
 
+// A logged is what the log says of an operation, under the name that Postfix's
+// has: of each message, and of all.
+type logged struct{ each, all string }
+
+var said = map[string]logged{
+	ipc.OpHold:    {"placed on hold", "Placed on hold"},
+	ipc.OpRelease: {"released from hold", "Released from hold"},
+	ipc.OpDelete:  {"", "Deleted"}, // its end is logged
+}
+
 // operate carries out a control request. It runs in the connection's goroutine.
 func (s *scheduler) operate(c *fdpass.Conn, r *ipc.ControlRequest) error {
 	if r.Op == ipc.OpFlush && r.To != "" {
@@ -181,10 +192,20 @@ func (s *scheduler) operate(c *fdpass.Conn, r *ipc.ControlRequest) error {
 			ids = append(ids, names...)
 		}
 	}
+	done := 0
 	for chunk := range slices.Chunk(ids, controlAtOnce) {
-		if err := c.Send(s.operateOn(op, chunk)); err != nil {
+		reply := s.operateOn(op, said[r.Op].each, chunk)
+		done += len(reply.Done)
+		if err := c.Send(reply); err != nil {
 			return err
 		}
+	}
+	if all := said[r.Op].all; all != "" && done > 0 {
+		text := fmt.Sprintf("%s: %d messages", all, done)
+		if done == 1 {
+			text = all + ": 1 message"
+		}
+		s.log.put(logLine{tag: "postsuper", text: text})
 	}
 	// What was done is on stable storage when the last reply says so.
 	flushed := make(chan error, 1)
@@ -202,8 +223,8 @@ func (s *scheduler) operate(c *fdpass.Conn, r *ipc.ControlRequest) error {
 	return c.Send(last)
 }
 
-// operateOn has the scheduler deal with some messages.
-func (s *scheduler) operateOn(op operation, ids []string) *ipc.ControlReply {
+// operateOn has the scheduler deal with some messages, and logs text of each.
+func (s *scheduler) operateOn(op operation, text string, ids []string) *ipc.ControlReply {
 	reply := &ipc.ControlReply{}
 	s.ask(func() {
 		for _, id := range ids {
@@ -216,6 +237,9 @@ func (s *scheduler) operateOn(op operation, ids []string) *ipc.ControlReply {
 				reply.Error = err.Error()
 			case found:
 				reply.Done = append(reply.Done, id)
+				if text != "" {
+					s.log.put(logLine{tag: "postsuper", text: id + ": " + text})
+				}
 			default:
 				reply.Missing = append(reply.Missing, id)
 			}
