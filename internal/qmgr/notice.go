@@ -3,6 +3,7 @@ package qmgr
 import (
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,6 +50,9 @@ func (s *scheduler) tell(m *message) bool {
 		case r.outcome == sent && r.report != "":
 			reports = append(reports, r)
 		}
+	}
+	if len(failed)+len(unwanted) > 0 && s.copy(m, slices.Concat(failed, unwanted), false) {
+		return true
 	}
 	if len(unwanted) > 0 {
 		s.drop(m, unwanted)
@@ -174,8 +178,14 @@ func (s *scheduler) noticeOf(m *message, rs []*recipient, id string, arrived boo
 			Address: e.Address, Original: e.Original, Orcpt: e.Attrs[queue.AttrOrcpt],
 			Action: r.report, Code: r.code, Text: r.text, Host: r.host, Tried: time.UnixMicro(r.tried),
 		}
-		if !arrived {
-			n.Recipients[i].Action, n.Recipients[i].Code = dsn.Failed, permanent(r.code)
+		nr := &n.Recipients[i]
+		switch code := permanent(r.code); {
+		case !arrived && code != r.code:
+			nr.Action, nr.Code, nr.Was = dsn.Failed, code, r.code
+		case !arrived:
+			nr.Action, nr.Was = dsn.Failed, r.was
+		case r.report == dsn.Expanded:
+			nr.Text, nr.Host = "alias expanded", "" // to whom is not for everybody to know
 		}
 	}
 	return n
@@ -200,14 +210,14 @@ func (s *scheduler) noticed(m *message, rs []*recipient, id string, err error) {
 		}
 		return
 	}
-	what := "sender non-delivery notification: "
+	what := "sender non-delivery notification"
 	if m.Env.Sender == "" {
-		what = "postmaster non-delivery notification: "
+		what = "postmaster non-delivery notification"
 	}
 	if rs[0].report != "" {
-		what = "sender delivery status notification: "
+		what = "sender delivery status notification"
 	}
-	s.log.put(logLine{tag: "bounce", text: m.ID + ": " + what + id})
+	s.log.notice(m.ID, what, id)
 	for _, r := range rs {
 		r.outcome, r.recorded, r.report = expanded, true, ""
 	}
@@ -227,5 +237,5 @@ func (s *scheduler) drop(m *message, rs []*recipient) {
 		r.outcome, r.recorded = dropped, false
 		m.fresh++
 	}
-	s.log.info(m.ID, "sender: <"+m.Env.Sender+">, "+why)
+	s.log.info(m.ID, maillog.Expired, "sender: <"+m.Env.Sender+">, "+why)
 }

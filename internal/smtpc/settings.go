@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,6 +56,7 @@ type settings struct {
 	tls           *tlsSettings
 	requireTLS    bool          // RFC 8689
 	auth          *authSettings // nil: nobody logs in
+	tells         bool          // the postmaster wants to hear of sessions that go wrong
 	trace         func(string)  // gets each line of a session; nil: nobody looks
 }
 
@@ -110,6 +112,7 @@ func newSettings(c *config.Config, lmtp bool, report table.Option) (*settings, e
 		return nil, err
 	}
 	s.requireTLS = config.RequireTLSEnable.Of(c)
+	s.tells = slices.Contains(config.NotifyClasses.Of(c), "protocol")
 	var err error
 	if s.cacheDomains, err = match.Of(c, config.SmtpConnectionCacheDestinations.In(lmtp), report); err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"yubin/internal/intake"
+	"yubin/internal/maillog"
 	"yubin/internal/rewrite"
 	"yubin/internal/smtp"
 )
@@ -106,7 +107,7 @@ func (s *session) finish(ctx context.Context, m *message, text string) smtp.Repl
 		return r
 	}
 	if !s.srv.local {
-		s.srv.cleanup.Info("%s: message-id=%s", s.msg.id, m.messageID())
+		s.srv.cleanup.On(maillog.MessageID).Info("%s: message-id=%s", s.msg.id, m.messageID())
 	}
 	m.settled = true
 	if err := m.out.Close(); err != nil {
@@ -121,6 +122,9 @@ func (s *session) finish(ctx context.Context, m *message, text string) smtp.Repl
 		return s.notWritten(err)
 	}
 	s.errors, s.junk = 0, 0
+	if s.w.said != nil && s.trouble&s.srv.teller.wants == 0 {
+		s.w.said.Reset()
+	}
 	if id == "" {
 		return smtp.Reply{Code: 250, Text: "Ok: queued"} // the ID is pickup's
 	}

@@ -58,6 +58,7 @@ type server struct {
 	flush      func(site string) error
 	delimiters string
 
+	teller      *teller
 	clientRates *rates[netip.Addr]
 	userRates   *rates[string]
 	names       *resolve.Resolver // nil: clients' names are not asked for
@@ -93,6 +94,7 @@ func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (
 	s := &server{
 		service: service, log: log, cleanup: log.Tagged(path.Join(config.SyslogName.Of(c.Shared()), "cleanup")), depot: d, p: read(c),
 		delimiters: config.RecipientDelimiter.Of(c), clients: map[netip.Addr]int{}, flush: newFlush(c),
+		teller:      newTeller(c),
 		clientRates: newRates[netip.Addr](config.AnvilRateTimeUnit.Of(c)),
 		userRates:   newRates[string](config.SmtpdUserRateTimeUnit.Of(c)),
 	}
@@ -214,6 +216,12 @@ type peer struct {
 // String is how the log shows a client.
 func (p peer) String() string { return p.name + "[" + p.address() + "]" }
 
+// LogFields says what of a log line the client is.
+func (p peer) LogFields(note func(key, value string)) {
+	note("client", p.String())
+	note("client_address", p.address())
+}
+
 func (p peer) address() string {
 	if !p.ip.IsValid() {
 		return "unknown"
@@ -259,6 +267,7 @@ func (s *server) session(ctx context.Context, c net.Conn, who peer) {
 	}
 	defer s.release(who)
 	n.identify()
+	defer n.tell(ctx)
 	// An idle session hears of the end of the service at once.
 	stop := context.AfterFunc(ctx, func() { c.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
@@ -294,7 +303,7 @@ func (s *session) admit() bool {
 	if free, err := s.listed(srv.unlimited); err == nil && free {
 		return true
 	}
-	srv.log.Warn("Connection concurrency limit exceeded: %d from %v for service %s", n, s.client(), srv.service)
+	srv.log.On(maillog.Limit).Warn("Connection concurrency limit exceeded: %d from %v for service %s", n, s.client(), srv.service)
 	srv.release(s.peer)
 	return false
 }
