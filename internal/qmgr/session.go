@@ -58,7 +58,7 @@ func (s *scheduler) letter(t *dsn.Transcript, about string) error {
 	s.making++
 	edit, at := s.rewrite, s.now()
 	s.helpers.Go(func() {
-		err := c.fill(edit, f, b.Size, nil, at, 0)
+		err := c.fill(edit, f, b.Size, nil, at)
 		s.post(func() { s.letterWritten(b, about, err) })
 	})
 	return nil
