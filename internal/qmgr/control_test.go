@@ -111,9 +111,10 @@ func TestHoldReleaseDelete(t *testing.T) {
 	r.wait("delivery of the rest", func(*scheduler) bool { return len(r.got("bob@example.org")) == 2 })
 	r.settled()
 	r.stopAll()
-	r.logged("postfix/postsuper[", ids[0]+": placed on hold")
-	r.logged("postfix/postsuper[", ids[0]+": released from hold")
-	r.logged("postfix/postsuper[", ids[1]+": removed")
+	for _, text := range []string{ids[0] + ": placed on hold", "Placed on hold: 1 message\n", ids[0] + ": released from hold", "Released from hold: 1 message\n",
+		ids[1] + ": removed", "Deleted: 1 message\n"} {
+		r.logged("postfix/postsuper[", text)
+	}
 }
 
 // What is expired by hand goes back at once, from hold too.
