@@ -14,6 +14,7 @@ const (
 	entriesAtOnce    = 64
 	recipientsAtOnce = 100
 	listOctets       = 64 << 10 // of strings; JSON may double them
+	packedOctets     = 24 << 10 // with listOctets, in base64, they fit a packet
 	// readTime is what a client has to take a packet.
 	readTime = time.Minute
 )
@@ -27,6 +28,7 @@ var listed = [...]string{queue.DirMaildrop, queue.DirIncoming, queue.DirDeferred
 func (s *scheduler) list(c *fdpass.Conn, r *ipc.ControlRequest) error {
 	choice := s.choice(r.Filter)
 	l := s.lister(c)
+	l.pack = r.Packed
 	if r.Routes {
 		l.route = choice.resolve
 	}
@@ -64,6 +66,8 @@ type lister struct {
 	route   resolver   // nil: ways are not said
 	files   []*os.File // beside the first packet
 	entries []ipc.Entry
+	pack    bool
+	packed  []byte // in place of entries
 	octets  int
 	err     error
 
@@ -71,12 +75,22 @@ type lister struct {
 }
 
 func (l *lister) send() {
-	if l.err == nil && len(l.entries) > 0 {
+	if l.err == nil && len(l.entries)+len(l.packed) > 0 {
 		l.c.Unix().SetWriteDeadline(time.Now().Add(readTime))
-		l.err = l.c.Send(&ipc.ControlReply{Entries: l.entries}, l.files...)
+		l.err = l.c.Send(&ipc.ControlReply{Entries: l.entries, Packed: l.packed}, l.files...)
 		l.files = nil
 	}
-	l.entries, l.octets = l.entries[:0], 0
+	l.entries, l.packed, l.octets = l.entries[:0], l.packed[:0], 0
+}
+
+// add adds an entry.
+func (l *lister) add(e *ipc.Entry) {
+	l.octets += len(e.Sender)
+	if l.pack {
+		l.packed = ipc.AppendEntry(l.packed, e)
+		return
+	}
+	l.entries = append(l.entries, *e)
 }
 
 // message adds a message, in as many entries as its recipients need.
@@ -89,16 +103,15 @@ func (l *lister) message(name string, m *queue.Listed) {
 		}
 		e.Recipients = append(e.Recipients, l.recipient(m.Message, n, r))
 		if len(e.Recipients) == recipientsAtOnce || l.octets > listOctets {
-			l.entries = append(l.entries, e)
+			l.add(&e)
 			l.send()
 			e = l.head(name, m)
 		}
 	}
 	if len(e.Recipients) > 0 {
-		l.entries = append(l.entries, e)
-		l.octets += len(e.Sender)
+		l.add(&e)
 	}
-	if len(l.entries) >= entriesAtOnce || l.octets > listOctets {
+	if len(l.entries) >= entriesAtOnce || len(l.packed) > packedOctets || l.octets > listOctets {
 		l.send()
 	}
 }

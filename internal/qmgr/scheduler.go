@@ -59,6 +59,9 @@ type scheduler struct {
 	transports map[string]*transport
 	sites      siteSearch
 
+	untidy  bool // deleted files are to be removed
+	tidying bool // they are being
+
 	jobs     []flushJob
 	flushing bool
 	batches  chan batch
@@ -79,7 +82,7 @@ func newScheduler(p *params, store *queue.Store, log *maillog.Logger, slow time.
 		messages: map[string]*message{}, loading: map[string]*intent{}, unsure: map[string]bool{}, begun: time.Now(),
 		waiting: newCalendar(), kept: map[string]*message{}, sick: map[string]bool{},
 		writers: map[*writer]bool{}, transports: map[string]*transport{},
-		batches: make(chan batch, 1),
+		batches: make(chan batch, 1), untidy: true,
 	}
 }
 
@@ -155,9 +158,26 @@ func (s *scheduler) endBurst() {
 	s.lend()
 	s.checkAllBack()
 	s.kick()
+	s.tidy()
 	for w := range s.writers {
 		w.out.wake()
 	}
+}
+
+// tidy removes deleted files in a goroutine.
+func (s *scheduler) tidy() {
+	if !s.untidy || s.tidying || s.stopping {
+		return
+	}
+	s.untidy, s.tidying = false, true
+	s.helpers.Go(func() {
+		err := s.store.SweepAway(s.done)
+		s.post(func() {
+			if s.tidying = false; err != nil {
+				s.log.warn("remove what was deleted: %v", err)
+			}
+		})
+	})
 }
 
 // untilNext is the time until something is due although nothing happens.

@@ -70,7 +70,7 @@ func listPart(d *os.File, name string, ids []string, visit func(*Listed) bool) b
 
 func readChunk(d *os.File, name string, ids []string) []Listed {
 	out := make([]Listed, 0, len(ids))
-	buf := make([]byte, 4096)
+	buf := make([]byte, 2*block) // most files have one block: its end is seen at once
 	for _, id := range ids {
 		l := Listed{ID: id, Dir: name}
 		l.read(int(d.Fd()), buf)

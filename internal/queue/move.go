@@ -3,7 +3,9 @@ package queue
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -44,7 +46,53 @@ func (s *Store) Delete(id, from string) error {
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return s.SetAside(id, from)
 	}
-	return s.done(s.dir(from), id, st.Size, st.Mode&modeExpired != 0)
+	d := s.dir(from)
+	if st.Mode&modeExpired == 0 && !s.full(st.Size) {
+		return s.recycle(d, id, st.Size)
+	}
+	// To remove a file takes some file systems twenty times as long as to rename
+	// it, and whoever deletes mail deletes much of it: SweepAway does it.
+	if s.rename(d, id, s.pool, awayPrefix+id) == nil {
+		return nil
+	}
+	return s.unlink(d, id)
+}
+
+// awayPrefix begins the names in pool/ of files that are to be removed. They
+// are no queue IDs.
+const awayPrefix = "~"
+
+// SweepAway removes what Delete has left to be removed, until stop is closed. It may be
+// called by any goroutine, and rests half of the time, so that mail goes on beside it.
+func (s *Store) SweepAway(stop <-chan struct{}) error {
+	f, err := openNames(s.pool)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for {
+		names, err := f.Readdirnames(listed)
+		for _, name := range names {
+			if !strings.HasPrefix(name, awayPrefix) {
+				continue
+			}
+			began := time.Now()
+			if err := s.unlink(s.pool, name); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
+			select {
+			case <-stop:
+				return nil
+			case <-time.After(time.Since(began)):
+			}
+		}
+		switch {
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		}
+	}
 }
 
 // Remove ends a message whose file must not be written again.

@@ -105,7 +105,7 @@ func makeRows() []row {
 			do: memory(sessions), most: [3]float64{20, 30, 70}[i],
 		})
 	}
-	return slices.Concat(rows, makeAwayRows(), makePeopleRows(), makeIMAPRows())
+	return slices.Concat(rows, makeAwayRows(), makeBacklogRows(), makePeopleRows(), makeIMAPRows())
 }
 
 // makeAwayRows makes the rows of mail that leaves.
