@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"yubin/internal/dsn"
 	"yubin/internal/durable"
 	"yubin/internal/maillog"
 	"yubin/internal/queue"
@@ -47,6 +48,12 @@ func (s *scheduler) place(m *message, r *recipient, i int) {
 		return
 	}
 	switch {
+	case m.envelope(r).Attrs[queue.AttrExpanded] != "": // a virtual alias, whose addresses follow
+		res := result{outcome: sent, code: "2.0.0", text: "alias expanded", report: dsn.Expanded}
+		if m.Env.Sender == "" {
+			res.report = ""
+		}
+		s.decide(m, r, name, res)
 	case m.Expired: // expire makes a bounce of it
 		s.decide(m, r, name, result{outcome: deferred, code: "4.7.0", text: "message is administratively expired"})
 	case r.err != nil:
@@ -231,7 +238,7 @@ func (s *scheduler) expire(m *message, now time.Time) {
 		}
 	}
 	if some {
-		s.log.info(m.ID, "from=<"+m.Env.Sender+">, status="+status+", returned to sender")
+		s.log.fate(m, status, "returned to sender")
 	}
 }
 
@@ -251,7 +258,7 @@ func (s *scheduler) end(m *message) {
 		s.keep(m, s.now().Add(s.p.minimal))
 		return
 	}
-	s.log.info(m.ID, "removed")
+	s.log.info(m.ID, maillog.Removed, "removed")
 }
 
 // forget takes a message out of memory.

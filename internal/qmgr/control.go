@@ -8,6 +8,7 @@ import (
 
 	"yubin/internal/fdpass"
 	"yubin/internal/ipc"
+	"yubin/internal/maillog"
 	"yubin/internal/queue"
 )
 
@@ -160,7 +161,7 @@ func (s *scheduler) deleteOne(id, dir string) (bool, error) {
 		return true, err
 	}
 	s.untidy = true
-	s.log.info(id, "removed")
+	s.log.info(id, maillog.Removed, "removed")
 	return true, nil
 }
 
