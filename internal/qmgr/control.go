@@ -160,7 +160,7 @@ func (s *scheduler) deleteOne(id, dir string) (bool, error) {
 	if err := s.store.Delete(id, dir); err != nil {
 		return true, err
 	}
-	s.untidy = true
+	s.tidyAt = s.now().Add(tidyPause)
 	s.log.info(id, maillog.Removed, "removed")
 	return true, nil
 }

@@ -60,8 +60,8 @@ type scheduler struct {
 	transports map[string]*transport
 	sites      siteSearch
 
-	untidy  bool // deleted files are to be removed
-	tidying bool // they are being
+	tidyAt  time.Time // when deleted files are to be removed; zero: there are none
+	tidying bool      // they are being
 
 	jobs     []flushJob
 	flushing bool
@@ -84,7 +84,7 @@ func newScheduler(p *params, store *queue.Store, log *maillog.Logger, slow time.
 		messages: map[string]*message{}, loading: map[string]*intent{}, unsure: map[string]bool{}, begun: time.Now(),
 		waiting: newCalendar(), kept: map[string]*message{}, sick: map[string]bool{},
 		writers: map[*writer]bool{}, transports: map[string]*transport{},
-		batches: make(chan batch, 1), untidy: true,
+		batches: make(chan batch, 1), tidyAt: time.Now(),
 	}
 }
 
@@ -166,12 +166,16 @@ func (s *scheduler) endBurst() {
 	}
 }
 
+// tidyPause is how long after a deletion its file is removed: not while more are
+// being deleted.
+const tidyPause = time.Second
+
 // tidy removes deleted files in a goroutine.
 func (s *scheduler) tidy() {
-	if !s.untidy || s.tidying || s.stopping {
+	if s.tidyAt.IsZero() || s.tidying || s.stopping || s.now().Before(s.tidyAt) {
 		return
 	}
-	s.untidy, s.tidying = false, true
+	s.tidyAt, s.tidying = time.Time{}, true
 	s.helpers.Go(func() {
 		err := s.store.SweepAway(s.done)
 		s.post(func() {
@@ -201,6 +205,9 @@ func (s *scheduler) untilNext() time.Duration {
 		earlier(s.spaceAt)
 	}
 	earlier(s.trimAt)
+	if !s.tidying && !s.stopping {
+		earlier(s.tidyAt)
+	}
 	for _, t := range s.transports {
 		earlier(t.due())
 	}

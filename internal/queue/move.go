@@ -39,23 +39,20 @@ func (s *Store) done(d *dir, id string, size int64, marked bool) error {
 
 // Delete is Finish for a message of which nothing is known.
 func (s *Store) Delete(id, from string) error {
+	d := s.dir(from)
+	// To remove a file takes some file systems twenty times as long as to rename
+	// it, and whoever deletes mail deletes much of it: SweepAway does it.
+	if s.full(0) && s.rename(d, id, s.pool, awayPrefix+id) == nil {
+		return nil
+	}
 	var st unix.Stat_t
-	if err := unix.Fstatat(s.dir(from).fd(), id, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return &os.PathError{Op: "stat", Path: s.dir(from).path(id), Err: err}
+	if err := unix.Fstatat(d.fd(), id, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return &os.PathError{Op: "stat", Path: d.path(id), Err: err}
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return s.SetAside(id, from)
 	}
-	d := s.dir(from)
-	if st.Mode&modeExpired == 0 && !s.full(st.Size) {
-		return s.recycle(d, id, st.Size)
-	}
-	// To remove a file takes some file systems twenty times as long as to rename
-	// it, and whoever deletes mail deletes much of it: SweepAway does it.
-	if s.rename(d, id, s.pool, awayPrefix+id) == nil {
-		return nil
-	}
-	return s.unlink(d, id)
+	return s.done(d, id, st.Size, st.Mode&modeExpired != 0)
 }
 
 // awayPrefix begins the names in pool/ of files that are to be removed. They
@@ -70,6 +67,7 @@ func (s *Store) SweepAway(stop <-chan struct{}) error {
 		return err
 	}
 	defer f.Close()
+	var failed error
 	for {
 		names, err := f.Readdirnames(listed)
 		for _, name := range names {
@@ -78,7 +76,7 @@ func (s *Store) SweepAway(stop <-chan struct{}) error {
 			}
 			began := time.Now()
 			if err := s.unlink(s.pool, name); err != nil && !errors.Is(err, os.ErrNotExist) {
-				return err
+				failed = err
 			}
 			select {
 			case <-stop:
@@ -88,7 +86,7 @@ func (s *Store) SweepAway(stop <-chan struct{}) error {
 		}
 		switch {
 		case err == io.EOF:
-			return nil
+			return failed
 		case err != nil:
 			return err
 		}

@@ -59,12 +59,14 @@ func listBacklog(_ context.Context, r *run, s system, _ *arrivals) (result, erro
 		return result{}, err
 	}
 	var took []float64
+	var used usage
 	for range 3 {
 		out := filepath.Join(r.dir, "listing")
-		t, err := timed(b.lists(), out)
+		t, by, err := timed(b.lists(), out)
 		if err != nil {
 			return result{}, err
 		}
+		used = used.add(by)
 		text, err := os.ReadFile(out)
 		if err != nil {
 			return result{}, err
@@ -76,20 +78,24 @@ func listBacklog(_ context.Context, r *run, s system, _ *arrivals) (result, erro
 		took = append(took, t.Seconds())
 	}
 	slices.Sort(took)
-	return result{value: took[1]}, nil
+	return result{value: took[1], messages: 3 * want, client: used}, nil
 }
 
 // deleteBacklog removes everything and makes sure that it is gone.
 func deleteBacklog(_ context.Context, r *run, s system, _ *arrivals) (result, error) {
 	b := s.(backlogged)
-	t, err := timed(b.deletes(), filepath.Join(r.dir, "deleted"))
+	n, err := b.deferred()
+	if err != nil {
+		return result{}, err
+	}
+	t, used, err := timed(b.deletes(), filepath.Join(r.dir, "deleted"))
 	if err != nil {
 		return result{}, err
 	}
 	if n, err := b.deferred(); err != nil || n > 0 {
 		return result{}, errors.Join(err, fmt.Errorf("%d messages are left", n))
 	}
-	return result{value: t.Seconds()}, nil
+	return result{value: t.Seconds(), messages: n, client: used}, nil
 }
 
 // restartBacklog measures from the start of master until a message that comes in
@@ -112,19 +118,19 @@ func restartBacklog(ctx context.Context, _ *run, s system, a *arrivals) (result,
 }
 
 // timed runs a command with its output in a file.
-func timed(c *exec.Cmd, out string) (time.Duration, error) {
+func timed(c *exec.Cmd, out string) (time.Duration, usage, error) {
 	f, err := os.Create(out)
 	if err != nil {
-		return 0, err
+		return 0, usage{}, err
 	}
 	defer f.Close()
 	c.Stdout, c.Stderr = f, f
 	start := time.Now()
 	if err := c.Run(); err != nil {
 		text, _ := os.ReadFile(out)
-		return 0, fmt.Errorf("%s: %w\n%s", strings.Join(c.Args, " "), err, text[:min(len(text), 500)])
+		return 0, usage{}, fmt.Errorf("%s: %w\n%s", strings.Join(c.Args, " "), err, text[:min(len(text), 500)])
 	}
-	return time.Since(start), nil
+	return time.Since(start), usage{user: c.ProcessState.UserTime(), sys: c.ProcessState.SystemTime()}, nil
 }
 
 func (p *private) began() time.Time { return p.startedAt }

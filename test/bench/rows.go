@@ -56,6 +56,7 @@ type result struct {
 	without  float64 // value, without dead destinations
 	messages int
 	used     usage             // by the system
+	client   usage             // by commands that were run, and is added to that
 	rest     time.Duration     // by the rest of the machine
 	wanted   func(id int) bool // of the messages, those that must be in the sink
 }
