@@ -32,11 +32,23 @@ func (s *scheduler) list(c *fdpass.Conn, r *ipc.ControlRequest) error {
 	if r.Routes {
 		l.route = choice.resolve
 	}
+	shelf := s.shelf
+	if !r.Packed || r.Routes || choice.filter.Needs() {
+		shelf = newShelf(0) // other entries than those that are kept
+	}
+	shelf.begin()
+	defer shelf.end()
 	for _, dir := range listed {
-		err := queue.List(s.store.Path(), dir, func(m *queue.Listed) bool {
-			if choice.has(m) { // not: incomplete in maildrop, or a blank's turn
-				l.message(choice.queue(m.ID, dir), m)
+		if !choice.filter.InQueue(dir) && !choice.filter.InQueue("active") {
+			continue
+		}
+		err := queue.ListUnknown(s.store.Path(), dir, choice.known(shelf, dir), func(m *queue.Listed) bool {
+			if m.Known != nil {
+				l.packed = append(l.packed, m.Known...)
+			} else if choice.has(m) { // not: incomplete in maildrop, or a blank's turn
+				l.remember(shelf, choice.queue(m.ID, dir), m)
 			}
+			l.sendFull()
 			return l.err == nil
 		})
 		if l.err != nil {
@@ -51,6 +63,30 @@ func (s *scheduler) list(c *fdpass.Conn, r *ipc.ControlRequest) error {
 		return l.err
 	}
 	return c.Send(&ipc.ControlReply{End: true})
+}
+
+// known returns what looks at a shelf for those messages in dir that are not being tried
+// and are chosen for their queue alone.
+func (c *choice) known(h *shelf, dir string) func(id string) []byte {
+	if dir != queue.DirDeferred || !c.filter.InQueue(dir) {
+		return func(string) []byte { return nil }
+	}
+	return func(id string) []byte {
+		if c.active[id] {
+			return nil
+		}
+		return h.get(id)
+	}
+}
+
+// remember adds a message, and puts what it adds on the shelf.
+func (l *lister) remember(h *shelf, name string, m *queue.Listed) {
+	start, sends := len(l.packed), l.sends
+	l.message(name, m)
+	// What was sent in parts is not kept.
+	if name == queue.DirDeferred && l.sends == sends && len(l.packed) > start {
+		h.put(m.ID, l.packed[start:])
+	}
 }
 
 // lister makes one that knows how long mail is kept.
@@ -69,6 +105,7 @@ type lister struct {
 	pack    bool
 	packed  []byte // in place of entries
 	octets  int
+	sends   int
 	err     error
 
 	lifetime, bounceLifetime time.Duration
@@ -81,6 +118,7 @@ func (l *lister) send() {
 		l.files = nil
 	}
 	l.entries, l.packed, l.octets = l.entries[:0], l.packed[:0], 0
+	l.sends++
 }
 
 // add adds an entry.
@@ -111,6 +149,10 @@ func (l *lister) message(name string, m *queue.Listed) {
 	if len(e.Recipients) > 0 {
 		l.add(&e)
 	}
+}
+
+// sendFull sends what has gathered if it is enough for a packet.
+func (l *lister) sendFull() {
 	if len(l.entries) >= entriesAtOnce || len(l.packed) > packedOctets || l.octets > listOctets {
 		l.send()
 	}

@@ -59,6 +59,7 @@ type scheduler struct {
 	trimAt     time.Time
 	transports map[string]*transport
 	sites      siteSearch
+	shelf      *shelf // of listings
 
 	tidyAt  time.Time // when deleted files are to be removed; zero: there are none
 	tidying bool      // they are being
@@ -84,7 +85,7 @@ func newScheduler(p *params, store *queue.Store, log *maillog.Logger, slow time.
 		messages: map[string]*message{}, loading: map[string]*intent{}, unsure: map[string]bool{}, begun: time.Now(),
 		waiting: newCalendar(), kept: map[string]*message{}, sick: map[string]bool{},
 		writers: map[*writer]bool{}, transports: map[string]*transport{},
-		batches: make(chan batch, 1), tidyAt: time.Now(),
+		batches: make(chan batch, 1), tidyAt: time.Now(), shelf: newShelf(p.shelf),
 	}
 }
 

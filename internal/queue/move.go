@@ -165,7 +165,9 @@ func (s *Store) Append(m *Message, from string, records []Record) (*os.File, err
 		}
 	}
 	m.Torn = true
-	if err := s.write(f, b, m.Tail); err != nil {
+	err = s.write(f, b, m.Tail)
+	s.changed(m.ID)
+	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("append to %s/%s: %w", from, m.ID, err)
 	}
