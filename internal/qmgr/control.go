@@ -159,6 +159,7 @@ func (s *scheduler) deleteOne(id, dir string) (bool, error) {
 	if err := s.store.Delete(id, dir); err != nil {
 		return true, err
 	}
+	s.tidyAt = s.now().Add(tidyPause)
 	return true, nil
 }
 

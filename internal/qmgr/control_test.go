@@ -34,6 +34,7 @@ func (r *rig) request(q *ipc.ControlRequest) (all ipc.ControlReply, content stri
 		}
 		fdpass.CloseAll(files)
 		all.Entries = append(all.Entries, p.Entries...)
+		all.Packed = append(all.Packed, p.Packed...)
 		all.Done, all.Missing = append(all.Done, p.Done...), append(all.Missing, p.Missing...)
 		all.Error, all.Denied = all.Error+p.Error, all.Denied || p.Denied
 		if p.End {
