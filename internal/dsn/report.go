@@ -73,7 +73,7 @@ func (n *Notice) status() []byte {
 	own := "X-" + token(n.MailName)
 	put(own+"-Queue-ID", n.Original)
 	if n.EnvID != "" {
-		put("Original-Envelope-Id", smtp.Xtext(n.EnvID))
+		put("Original-Envelope-Id", ascii(n.EnvID)) // as it was before it was written as xtext (RFC 3461, 6.3)
 	}
 	if !n.Postmaster {
 		put(own+"-Sender", address(n.To))
@@ -86,7 +86,7 @@ func (n *Notice) status() []byte {
 		switch {
 		case r.Orcpt != "":
 			kind, addr, _ := strings.Cut(r.Orcpt, ";")
-			put("Original-Recipient", ascii(kind)+";"+smtp.Xtext(addr))
+			put("Original-Recipient", ascii(kind)+";"+ascii(addr))
 		case r.Original != "":
 			put("Original-Recipient", address(r.Original))
 		}

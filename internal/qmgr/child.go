@@ -129,8 +129,7 @@ func (s *scheduler) made(m *message, c *child, cm *message, err error) {
 			return
 		}
 		if cm != nil {
-			cm.first = true
-			s.begin(cm)
+			s.admit(cm)
 		} else {
 			s.adopt(c.id)
 		}

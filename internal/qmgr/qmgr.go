@@ -58,7 +58,7 @@ var Command = &cli.Command{
 	Name: "qmgr", Section: 8,
 	Params: append(append([]*config.Def{
 		config.QueueDirectory.Def, config.Myhostname.Def, config.MailName.Def, config.MailOwner.Def, config.SmtpdUser.Def,
-		config.MessageSizeLimit.Def, config.QueueMinfree.Def, config.IncomingLimit.Def, config.QmgrMessageActiveLimit.Def,
+		config.MessageSizeLimit.Def, config.QueueMinfree.Def, config.IncomingLimit.Def, config.QmgrMessageActiveLimit.Def, config.QmgrMessageRecipientLimit.Def,
 		config.QueueRunDelay.Def, config.MinimalBackoffTime.Def, config.MaximalBackoffTime.Def,
 		config.MaximalQueueLifetime.Def, config.BounceQueueLifetime.Def, config.BounceSizeLimit.Def, config.DelayWarningTime.Def, config.NotifyClasses.Def, config.DoubleBounceNoticeRecipient.Def,
 		config.TransportRetryTime.Def, config.DeferTransports.Def,

@@ -34,6 +34,7 @@ var ErrCorrupt = errors.New("damaged queue file")
 type Result struct {
 	State            State
 	Time             int64 // microseconds since 1970
+	Attempts         int   // that are recorded
 	Code, Text, Host string
 	Child            string // for Expanded and Returned
 	Warned           bool   // the sender has been told that it waits
@@ -63,6 +64,8 @@ type Message struct {
 	Warnings int
 	Size     int64     // of the file
 	Changed  time.Time // when the file was last written or put away; set by Store.Load
+	Expired  bool      // somebody has said that its time is over; set by Store.Load and List
+	Hastened bool      // somebody has wanted it to be tried; set by Store.Load
 }
 
 // Result returns the outcome of recipient n.
@@ -240,6 +243,7 @@ func (m *Message) apply(r *Record) {
 	res := Result{State: r.State, Time: r.Time, Code: r.Code, Text: r.Text, Host: r.Host, Child: r.Child, Report: r.Report}
 	for _, n := range r.Recipients {
 		res.Warned = m.Results[n].Warned
+		res.Attempts = m.Results[n].Attempts + 1
 		if old := &m.Results[n]; !old.State.Done() || !old.Done() && r.State == Returned {
 			*old = res
 		}

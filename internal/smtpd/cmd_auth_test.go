@@ -587,7 +587,7 @@ func TestAuthClientGoes(t *testing.T) {
 	if f.cancelled != 1 || f.open != 0 {
 		t.Errorf("%d cancelled, %d open", f.cancelled, f.open)
 	}
-	if log := r.logged(); !slices.Contains(log, "NOQUEUE: lost connection after AUTH from unknown[192.0.2.1]") {
+	if log := r.logged(); !slices.Contains(log, "lost connection after AUTH from unknown[192.0.2.1]") {
 		t.Errorf("log: %q", log)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"yubin/internal/intake"
+	"yubin/internal/maillog"
 	"yubin/internal/rewrite"
 	"yubin/internal/smtp"
 )
@@ -74,7 +75,9 @@ func (s *session) noMessage(err error) smtp.Reply {
 	} else {
 		s.srv.log.Warn("no queue file for a message from %v: %v", s.client(), err)
 	}
-	s.logRefusal("reject", s.where, r)
+	if r != writeError { // that is no fault of the client's
+		s.logRefusal("reject", s.where, r)
+	}
 	return r
 }
 
@@ -106,7 +109,7 @@ func (s *session) finish(ctx context.Context, m *message, text string) smtp.Repl
 		return r
 	}
 	if !s.srv.local {
-		s.srv.cleanup.Info("%s: message-id=%s", s.msg.id, m.messageID())
+		s.srv.cleanup.On(maillog.MessageID).Info("%s: message-id=%s", s.msg.id, m.messageID())
 	}
 	m.settled = true
 	if err := m.out.Close(); err != nil {

@@ -268,14 +268,14 @@ var dialogues = []struct {
 		C: ` + strings.Repeat("x", 1000) + `
 		C: more
 		C: .
-		S: 552 5.3.4 Error: message file too big
+		S: 552 5.3.4 Message size exceeds fixed limit
 		C: MAIL FROM:<a@b.example>
 		S: 250 2.1.0 Ok
 		C: QUIT
 		S: 221 2.0.0 Bye`,
 		log: []string{
 			"NOQUEUE: reject: MAIL from unknown[192.0.2.1]: 552 5.3.4 Message size exceeds fixed limit; from=<a@b.example> proto=SMTP",
-			"00000000000010: reject: END-OF-MESSAGE from unknown[192.0.2.1]: 552 5.3.4 Error: message file too big; from=<a@b.example> proto=SMTP",
+			"00000000000010: reject: END-OF-MESSAGE from unknown[192.0.2.1]: 552 5.3.4 Message size exceeds fixed limit; from=<a@b.example> proto=SMTP",
 		}},
 	{name: "header field", main: []string{"header_size_limit = 100"}, script: `
 		S: 220 ...
@@ -328,7 +328,7 @@ var dialogues = []struct {
 		S: 500 5.5.2 Error: command not recognized
 		S: 421 4.7.0 mx.example Error: too many errors`,
 		log: []string{
-			"NOQUEUE: too many errors after UNKNOWN from unknown[192.0.2.1]",
+			"too many errors after UNKNOWN from unknown[192.0.2.1]",
 			"disconnect from unknown[192.0.2.1] unknown=0/2 commands=0/2",
 		}},
 	{name: "junk", main: []string{"smtpd_hard_error_limit = 1", "smtpd_junk_command_limit = 2"}, script: `

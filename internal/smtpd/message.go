@@ -60,7 +60,7 @@ func (s *session) newMessage(ctx context.Context) (*message, error) {
 	if s.srv.local {
 		return s.messageOn(b, w), nil // log and trace are for those who take it from sendmail
 	}
-	s.srv.log.Info("%s: client=%v%s%s", b.ID, s.client(), s.saslFields(", "), s.forwardFields())
+	s.logClient()
 	m := s.messageOn(b, w)
 	// An error stays with w until the end of the message.
 	now := time.Now()
@@ -132,7 +132,7 @@ func (m *message) take(p []byte) {
 		return
 	}
 	if m.size += int64(len(p)); m.limit > 0 && m.size > m.limit {
-		m.refuse(552, smtp.TooBig, "Error: message file too big")
+		m.refuse(552, smtp.TooBig, "Message size exceeds fixed limit")
 		return
 	}
 	if !m.look.Ended {

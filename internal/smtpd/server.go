@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"path"
 	"path/filepath"
 	"sync"
 	"time"
@@ -93,9 +94,10 @@ type settings struct {
 
 func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (*server, error) {
 	s := &server{
-		service: service, log: log, cleanup: log.As("cleanup"), depot: d, load: newLoad(service, 0, log),
+		service: service, log: log, cleanup: log.Tagged(path.Join(config.SyslogName.Of(c.Shared()), "cleanup")), depot: d, load: newLoad(service, 0, log),
 		delimiters: config.RecipientDelimiter.Of(c), clients: map[netip.Addr]int{}, flush: newFlush(c),
-		stats:       newStatistics(service, config.AnvilRateTimeUnit.Of(c), config.AnvilStatusUpdateTime.Of(c), log),
+		stats: newStatistics(service, config.AnvilRateTimeUnit.Of(c), config.AnvilStatusUpdateTime.Of(c),
+			log.Tagged(path.Join(config.SyslogName.Of(c.Shared()), "anvil"))),
 		clientRates: newRates[netip.Addr](config.AnvilRateTimeUnit.Of(c)),
 		userRates:   newRates[string](config.SmtpdUserRateTimeUnit.Of(c)),
 	}
@@ -214,6 +216,12 @@ type peer struct {
 // String is how the log shows a client.
 func (p peer) String() string { return p.name + "[" + p.address() + "]" }
 
+// LogFields says what of a log line the client is.
+func (p peer) LogFields(note func(key, value string)) {
+	note("client", p.String())
+	note("client_address", p.address())
+}
+
 func (p peer) address() string {
 	if !p.ip.IsValid() {
 		return "unknown"
@@ -298,7 +306,7 @@ func (s *session) admit() bool {
 	if s.isFree(true) {
 		return true
 	}
-	srv.log.Warn("Connection concurrency limit exceeded: %d from %v for service %s", n, s.client(), srv.service)
+	srv.log.On(maillog.Limit).Warn("Connection concurrency limit exceeded: %d from %v for service %s", n, s.client(), srv.service)
 	srv.release(s.peer)
 	return false
 }

@@ -154,7 +154,7 @@ func (s *session) run(ctx context.Context) {
 			return
 		}
 		if s.errors > before && s.errors >= s.srv.p().hardErrors && !s.over {
-			s.srv.log.Info("%s: too many errors after %s from %v", s.queueID(), s.where, s.client())
+			s.srv.log.On(maillog.TooManyErrors).Info("too many errors after %s from %v", s.where, s.client())
 			s.w.reply(r)
 			r = s.hangUp(421, smtp.SecurityOther, "too many errors")
 		}
@@ -169,7 +169,7 @@ func (s *session) begin(ctx context.Context) (r smtp.Reply, ok bool) {
 			return s.tooManyTLS(), true
 		}
 		if !s.startTLS(ctx) {
-			s.srv.log.Info("lost connection after CONNECT from %v", s.client())
+			s.srv.log.On(maillog.LostConnection).Info("lost connection after CONNECT from %v", s.client())
 			return r, false
 		}
 		if why := s.srv.tls.Refusal(s.tls); why != "" {
@@ -284,7 +284,7 @@ func (s *session) synchronize(last bool) (r smtp.Reply, refused bool) {
 	if len(ahead) == 0 || s.esmtp && !last {
 		return r, false
 	}
-	s.srv.log.Info("improper command pipelining after %s from %v: %s", s.where, s.client(), s.showAhead(ahead))
+	s.srv.log.On(maillog.Pipelining).Info("improper command pipelining after %s from %v: %s", s.where, s.client(), s.showAhead(ahead))
 	if !s.srv.p().synchronized {
 		return r, false
 	}
@@ -355,17 +355,18 @@ func (s *session) hangUp(code int, d smtp.Detail, text string) smtp.Reply {
 }
 
 // lost ends a session whose client is gone, silent, or has to go because the
-// service ends.
+// service ends. fail2ban and logwatch know these lines without a queue ID before
+// them, as Postfix wrote them up to 3.9.
 func (s *session) lost(err error) {
 	switch {
 	case errors.Is(err, errShutdown):
 		s.w.reply(s.hangUp(421, smtp.SystemShutdown, "server is shutting down"))
 		s.w.flush()
 	case errors.Is(err, errTimeout):
-		s.srv.log.Info("%s: timeout after %s from %v", s.queueID(), s.place(), s.client())
+		s.srv.log.On(maillog.LostConnection).Info("timeout after %s from %v", s.place(), s.client())
 		s.w.reply(s.hangUp(421, smtp.BadConnection, "timeout exceeded"))
 		s.w.flush()
 	default:
-		s.srv.log.Info("%s: lost connection after %s from %v", s.queueID(), s.place(), s.client())
+		s.srv.log.On(maillog.LostConnection).Info("lost connection after %s from %v", s.place(), s.client())
 	}
 }
