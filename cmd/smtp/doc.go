@@ -40,6 +40,10 @@
 // With smtp_send_xforward_command, a server that offers XFORWARD, a content filter,
 // is told which client a message came from.
 //
+// Where notify_classes has protocol, qmgr(8) is given what was said in a session whose server
+// answered with a code for syntax or order (x0z), or with what is no reply: the
+// postmaster hears of it.
+//
 // # TLS
 //
 // Smtp_tls_security_level, and smtp_tls_policy_maps for single destinations, say

@@ -59,6 +59,14 @@
 // messages whose client has said SMTPUTF8. A domain with such letters goes into the
 // queue in A-labels (xn--...); tables of keys, lists and accounts may have it in either form.
 //
+// # What the postmaster hears
+//
+// When a session in which something went wrong has ended, the postmaster is sent what was said
+// in it, without content and passwords, if its kind is one of notify_classes: policy,
+// protocol, data, resource, software, or bounce for recipients that do not exist. At
+// most notify_session_limit such letters leave in an hour. They go through the queue as every
+// letter does; when that takes none, the log has to do.
+//
 // # Names of clients
 //
 // With smtpd_peername_lookup, DNS is asked for the name of a client as soon as it

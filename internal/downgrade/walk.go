@@ -232,8 +232,8 @@ func (e *entity) contentType(v string) {
 	switch b := params["boundary"]; {
 	case strings.HasPrefix(media, "multipart/") && b != "" && len(b) <= maxBoundary:
 		e.kind, e.boundary = multi, strings.TrimRight(b, " ")
-	case media == "message/rfc822" || media == "message/global":
-		e.kind = message
+	case media == "message/rfc822":
+		e.kind = message // message/global may be encoded as a whole (RFC 6532, 3.7)
 	}
 }
 

@@ -10,9 +10,11 @@ import (
 	"strings"
 	"time"
 
+	"yubin/internal/dsn"
 	"yubin/internal/header"
 	"yubin/internal/queue"
 	"yubin/internal/rewrite"
+	"yubin/internal/smtp"
 )
 
 // A child is a message made from another one. Its ID follows from the
@@ -21,7 +23,7 @@ import (
 type child struct {
 	id     string
 	env    *queue.Envelope
-	record queue.Record // of the parent
+	record queue.Record // of the parent; the zero value: none
 	// write writes the content. It runs in a goroutine of its own.
 	write  func(w io.Writer, parent *os.File) error
 	header bool // our own: its addresses are rewritten too
@@ -112,6 +114,11 @@ func (s *scheduler) made(m *message, c *child, cm *message, err error) {
 		s.ready(m, c, err)
 		return
 	}
+	if c.record.State == queue.Waiting {
+		s.launch(cm, c.id)
+		s.ready(m, c, nil)
+		return
+	}
 	f := s.record(m, []queue.Record{c.record})
 	if f == nil {
 		s.shelve(cm)
@@ -128,13 +135,19 @@ func (s *scheduler) made(m *message, c *child, cm *message, err error) {
 			s.ready(m, c, err)
 			return
 		}
-		if cm != nil {
-			s.admit(cm)
-		} else {
-			s.adopt(c.id)
-		}
+		s.launch(cm, c.id)
 		s.ready(m, c, nil)
 	})
+}
+
+// launch begins a child: one that was made, or nil and the ID of one that was
+// there.
+func (s *scheduler) launch(cm *message, id string) {
+	if cm == nil {
+		s.adopt(id)
+		return
+	}
+	s.admit(cm)
 }
 
 // shelve leaves a child in incoming/ that must not be tried before its parent
@@ -180,17 +193,23 @@ func (s *scheduler) expand(transport string, m *message, r *recipient) {
 		return
 	}
 	env := &queue.Envelope{Sender: m.Env.Sender, Attrs: maps.Clone(m.Env.Attrs)}
+	if env.Attrs == nil {
+		env.Attrs = map[string]string{}
+	}
+	delete(env.Attrs, queue.AttrReport)
 	// What the sender asked for goes on (RFC 3461, 5.2.7).
 	attrs, original := e.Attrs, textOr(e.Original, e.Address)
+	if fw.res.report = s.expansionReport(m, r); fw.res.report != "" {
+		env.Attrs[queue.AttrReport] = fw.res.report
+		attrs = maps.Clone(e.Attrs)
+		attrs[queue.AttrNotify] = m.notify(r).WithoutSuccess().String()
+	}
 	if fw.sender != nil {
 		// To a list the message is delivered; the copies are the list's own (5.2.7.1 there).
 		env.Sender, attrs, original = *fw.sender, nil, ""
 		delete(env.Attrs, queue.AttrEnvID)
 		delete(env.Attrs, queue.AttrRet)
 		delete(env.Attrs, queue.AttrDeliverBy)
-	}
-	if env.Attrs == nil {
-		env.Attrs = map[string]string{}
 	}
 	env.Attrs[queue.AttrOrigin], env.Attrs[queue.AttrParent] = "qmgr", m.ID
 	for _, t := range fw.targets {
@@ -221,9 +240,27 @@ func (s *scheduler) expand(transport string, m *message, r *recipient) {
 	s.make(m, c)
 }
 
+// expansionReport is what a sender who has asked for it is told of an expansion:
+// to a list the message is delivered, of an alias for several addresses he hears
+// this and no successes (RFC 3461, 5.2.7.1 and 5.2.7.3).
+func (s *scheduler) expansionReport(m *message, r *recipient) string {
+	fw := r.forward
+	switch {
+	case fw.anew || m.Env.Sender == "" || m.notify(r)&smtp.NotifySuccess == 0:
+		return ""
+	case fw.sender != nil:
+		return dsn.Delivered
+	case len(fw.targets) > 1:
+		return dsn.Expanded
+	}
+	return ""
+}
+
 // expandedTo is the record that a child takes the place of r.
 func (s *scheduler) expandedTo(child string, r *recipient) queue.Record {
-	return queue.Record{State: queue.Expanded, Time: s.now().UnixMicro(), Code: "2.0.0", Child: child, Recipients: []int{r.number}}
+	return queue.Record{
+		State: queue.Expanded, Time: s.now().UnixMicro(), Code: "2.0.0", Child: child, Recipients: []int{r.number}, Report: r.forward.res.report,
+	}
 }
 
 // forwarded returns what hears that the child of r is safe, or that there is none.
@@ -232,10 +269,13 @@ func (s *scheduler) forwarded(transport string, m *message, r *recipient, child 
 	return func(err error) {
 		if err != nil {
 			s.log.warn("%s: forward %s: %v", m.ID, child, err)
-			fw.res.outcome, fw.res.code, fw.res.text = deferred, "4.3.0", "cannot make the forwarded message"
+			fw.res.outcome, fw.res.code, fw.res.text, fw.res.report = deferred, "4.3.0", "cannot make the forwarded message", ""
 		} else {
 			r.recorded = true
 			fw.res.outcome, fw.res.code, fw.res.text = expanded, "2.0.0", "forwarded as "+child
+			if fw.res.report != "" {
+				fw.res.outcome = sent // and done when the sender has been told
+			}
 		}
 		s.decide(m, r, transport, fw.res)
 		if fw.anew {

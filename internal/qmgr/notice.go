@@ -3,6 +3,7 @@ package qmgr
 import (
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,6 +51,9 @@ func (s *scheduler) tell(m *message) bool {
 		case r.outcome == sent && r.report != "":
 			reports = append(reports, r)
 		}
+	}
+	if len(failed)+len(unwanted) > 0 && s.copy(m, slices.Concat(failed, unwanted), false) {
+		return true
 	}
 	if len(unwanted) > 0 {
 		s.drop(m, unwanted)
@@ -182,8 +186,14 @@ func (s *scheduler) noticeOf(m *message, rs []*recipient, id string, arrived boo
 			Address: e.Address, Original: e.Original, Orcpt: e.Attrs[queue.AttrOrcpt],
 			Action: r.report, Code: r.code, Text: r.text, Host: r.host, Tried: time.UnixMicro(r.tried),
 		}
-		if !arrived {
-			n.Recipients[i].Action, n.Recipients[i].Code = dsn.Failed, permanent(r.code)
+		nr := &n.Recipients[i]
+		switch code := permanent(r.code); {
+		case !arrived && code != r.code:
+			nr.Action, nr.Code, nr.Was = dsn.Failed, code, r.code
+		case !arrived:
+			nr.Action, nr.Was = dsn.Failed, r.was
+		case r.report == dsn.Expanded:
+			nr.Text, nr.Host = "alias expanded", "" // to whom is not for everybody to know
 		}
 	}
 	return n
@@ -215,7 +225,7 @@ func (s *scheduler) noticed(m *message, rs []*recipient, id string, err error) {
 	if rs[0].report != "" {
 		what = "sender delivery status notification"
 	}
-	s.log.notice(m, what, id)
+	s.log.notice(m.ID, what, id)
 	for _, r := range rs {
 		r.outcome, r.recorded, r.report = expanded, true, ""
 	}

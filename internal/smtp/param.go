@@ -43,10 +43,10 @@ func keyword(s string) bool {
 	return s != ""
 }
 
-// paramValue is RFC 5321's esmtp-value.
+// paramValue is RFC 5321's esmtp-value with what RFC 6531, 3.3 adds to it.
 func paramValue(s string) bool {
 	for i := range len(s) {
-		if s[i] <= ' ' || s[i] == '=' || s[i] > '~' {
+		if s[i] <= ' ' || s[i] == '=' || s[i] == 0x7f {
 			return false
 		}
 	}

@@ -176,11 +176,11 @@ func (f *form) rcptCommand(s *session, r *recipient) string {
 	case r.Original != "" && r.Original != r.Address:
 		// RFC 3461, 5.2.1: where the address was changed here.
 		kind, addr = "rfc822", smtp.Quote(r.Original)
+		if !smtp.ASCII(addr) {
+			kind = smtp.UTF8Address
+		}
 	default:
 		return line
 	}
-	if eightBit([]byte(addr)) {
-		return line // RFC 6533 has a form for it, which few understand
-	}
-	return line + " ORCPT=" + smtp.Xtext(kind) + ";" + smtp.Xtext(addr)
+	return line + " ORCPT=" + smtp.Orcpt(kind, addr, f.utf8)
 }

@@ -124,6 +124,9 @@ func (s *session) finish(ctx context.Context, m *message, text string) smtp.Repl
 		return s.notWritten(err)
 	}
 	s.errors, s.junk = 0, 0
+	if s.w.said != nil && s.trouble&s.srv.teller.wants == 0 {
+		s.w.said.Reset()
+	}
 	if id == "" {
 		return smtp.Reply{Code: 250, Text: "Ok: queued"} // the ID is pickup's
 	}

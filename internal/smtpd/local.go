@@ -81,6 +81,7 @@ func newLocal(c *config.Config, log *maillog.Logger, d depot) (*server, error) {
 		tls:         &tlsState{Server: new(servertls.Server)},
 		clientRates: newRates[netip.Addr](time.Hour), userRates: newRates[string](time.Hour),
 		networks: none, unlimited: none, bareNoted: none, flushed: none, xclients: none, xforwards: none,
+		teller:  &teller{},
 		discard: &discarder{words: notLocal, maps: new(table.Maps), log: log},
 	}
 	s.tense = s.calm

@@ -152,7 +152,7 @@ func (q *query) rejected(about subject, code int, d smtp.Detail, why string) ver
 func (q *query) unsure(about subject, err error) verdict {
 	q.s.srv.log.Warn("%s of %v: %v", q.s.where, q.s.client(), err)
 	return verdict{refuse, smtp.Reply{
-		Code: 451, Detail: smtp.LocalProcessing, Text: fmt.Sprintf("<%s>: Temporary lookup failure", q.name(about)),
+		Code: 451, Detail: smtp.LocalProcessing, Text: fmt.Sprintf("<%s>: %s", q.name(about), lookupFailure),
 	}}
 }
 

@@ -59,6 +59,7 @@ type server struct {
 	flush      func(site string) error
 	delimiters string
 
+	teller      *teller
 	stats       *statistics
 	clientRates *rates[netip.Addr]
 	userRates   *rates[string]
@@ -96,6 +97,7 @@ func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (
 	s := &server{
 		service: service, log: log, cleanup: log.Tagged(path.Join(config.SyslogName.Of(c.Shared()), "cleanup")), depot: d, load: newLoad(service, 0, log),
 		delimiters: config.RecipientDelimiter.Of(c), clients: map[netip.Addr]int{}, flush: newFlush(c),
+		teller: newTeller(c),
 		stats: newStatistics(service, config.AnvilRateTimeUnit.Of(c), config.AnvilStatusUpdateTime.Of(c),
 			log.Tagged(path.Join(config.SyslogName.Of(c.Shared()), "anvil"))),
 		clientRates: newRates[netip.Addr](config.AnvilRateTimeUnit.Of(c)),
@@ -269,6 +271,7 @@ func (s *server) session(ctx context.Context, c net.Conn, who peer) {
 	}
 	defer s.release(who)
 	n.identify()
+	defer n.tell(ctx)
 	// An idle session hears of the end of the service at once.
 	stop := context.AfterFunc(ctx, func() { c.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()

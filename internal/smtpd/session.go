@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"yubin/internal/dsn"
 	"yubin/internal/maillog"
 	"yubin/internal/queue"
 	"yubin/internal/servertls"
@@ -59,6 +60,8 @@ type session struct {
 	// secretive: the client has tried to log in, and what it sends may be a
 	// password.
 	secretive bool
+	trouble   trouble  // what the postmaster may want to hear of
+	reason    string   // why the session ended before its time
 	discarded []string // extensions that are kept from the client, upper case
 	msg       transaction
 }
@@ -89,10 +92,14 @@ func newSession(s *server, c net.Conn, who peer) *session {
 	if s.login != nil {
 		limit = max(limit, s.login.limit)
 	}
-	return &session{
+	n := &session{
 		srv: s, peer: who, st: connected, where: "CONNECT", endTLS: func() {}, discarded: s.discard.of(who),
 		w: newWire(c, s.pace, limit),
 	}
+	if s.teller.wants != 0 {
+		n.w.said = &dsn.Dialogue{}
+	}
+	return n
 }
 
 // proto is the name of the protocol (RFC 3848).
@@ -156,6 +163,8 @@ func (s *session) run(ctx context.Context) {
 		if s.errors > before && s.errors >= s.srv.p().hardErrors && !s.over {
 			s.srv.log.On(maillog.TooManyErrors).Info("too many errors after %s from %v", s.where, s.client())
 			s.w.reply(r)
+			s.trouble |= troubleOf(r)
+			s.reason = "too many errors after " + s.where
 			r = s.hangUp(421, smtp.SecurityOther, "too many errors")
 		}
 	}
@@ -194,6 +203,7 @@ func (s *session) answer(ctx context.Context, r smtp.Reply) error {
 	if r.Code == 0 {
 		return nil // the command has said all itself
 	}
+	s.trouble |= troubleOf(r)
 	if r.Code >= 400 && s.errors > s.srv.p().softErrors && s.srv.p().errorSleep > 0 {
 		if err := s.w.flush(); err != nil {
 			return err
@@ -227,6 +237,7 @@ func (s *session) execute(ctx context.Context, line []byte, bare bool) smtp.Repl
 		s.where = verbs[i]
 	}
 	s.secretive = s.secretive || verb == "AUTH"
+	s.heard(line, verb, i != unknown)
 	r := s.dispatch(ctx, i, args)
 	s.count(i, r)
 	return r
@@ -363,10 +374,12 @@ func (s *session) lost(err error) {
 		s.w.reply(s.hangUp(421, smtp.SystemShutdown, "server is shutting down"))
 		s.w.flush()
 	case errors.Is(err, errTimeout):
+		s.reason = "timeout after " + s.place()
 		s.srv.log.On(maillog.LostConnection).Info("timeout after %s from %v", s.place(), s.client())
 		s.w.reply(s.hangUp(421, smtp.BadConnection, "timeout exceeded"))
 		s.w.flush()
 	default:
+		s.reason = "lost connection after " + s.place()
 		s.srv.log.On(maillog.LostConnection).Info("lost connection after %s from %v", s.place(), s.client())
 	}
 }

@@ -43,6 +43,7 @@ var Command = &cli.Command{
 		config.AccessMapRejectCode.Def, config.AccessMapDeferCode.Def, config.RejectCode.Def, config.DeferCode.Def,
 		config.RelayDomainsRejectCode.Def, config.InvalidHostnameRejectCode.Def, config.NonFQDNRejectCode.Def,
 		config.SmtpdNullAccessLookupKey.Def,
+		config.NotifyClasses.Def, config.BounceNoticeRecipient.Def, config.ErrorNoticeRecipient.Def, config.NotifySessionLimit.Def,
 	}),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		o := service.Flags(fs)

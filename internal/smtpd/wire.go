@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"yubin/internal/dsn"
 	"yubin/internal/smtp"
 )
 
@@ -59,6 +60,7 @@ type wire struct {
 	in    []byte           // small or big
 	r, w  int              // in[r:w] has been read and not yet used
 	out   []byte           // replies not yet sent
+	said  *dsn.Dialogue    // what the session has said, for the postmaster; nil: he wants to hear of nothing
 }
 
 func newWire(c net.Conn, now func() pace, limit int) *wire {
@@ -223,7 +225,11 @@ func (w *wire) trim() {
 
 // reply adds a reply to those that will be sent.
 func (w *wire) reply(r smtp.Reply) error {
+	n := len(w.out)
 	w.out = r.Append(w.out)
+	if w.said != nil {
+		w.said.Out(w.out[n:])
+	}
 	if len(w.out) > maxPending {
 		return w.flush()
 	}
