@@ -16,15 +16,15 @@ func TestHostileStructure(t *testing.T) {
 	for i := range 1000 {
 		fmt.Fprintf(&deep, "Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n", i, i)
 	}
-	var close strings.Builder
+	var open strings.Builder
 	for i := range 100 {
-		fmt.Fprintf(&close, "Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n", i, i)
+		fmt.Fprintf(&open, "Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n", i, i)
 	}
 	for name, message := range map[string]string{
 		"depth":             deep.String() + "\xe4\n",
 		"messages":          strings.Repeat("Content-Type: message/rfc822\n\n", 5000) + "\xe4\n",
 		"parts":             "Content-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat("--b\n\n\xe4\n", 10000),
-		"almost a boundary": close.String() + "\n" + strings.Repeat("--"+strings.Repeat("b", 150)+"\n", 2000),
+		"almost a boundary": open.String() + "\n" + strings.Repeat("--"+strings.Repeat("b", 150)+"\n", 2000),
 		"fields":            strings.Repeat("Content-Type: multipart/mixed; boundary=b\n", 2000) + "\n--b\n\n\xe4\n",
 		"folded":            "Content-Type: multipart/mixed;\n" + strings.Repeat(" x=y;\n", 20000) + " boundary=b\n\n\xe4\n",
 		"a line":            strings.Repeat("\xe4", 1<<20),
