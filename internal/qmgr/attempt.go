@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"yubin/internal/dsn"
 	"yubin/internal/durable"
 	"yubin/internal/maillog"
 	"yubin/internal/queue"
@@ -47,6 +48,12 @@ func (s *scheduler) place(m *message, r *recipient, i int) {
 		return
 	}
 	switch {
+	case m.envelope(r).Attrs[queue.AttrExpanded] != "": // a virtual alias, whose addresses follow
+		res := result{outcome: sent, code: "2.0.0", text: "alias expanded", report: dsn.Expanded}
+		if m.Env.Sender == "" {
+			res.report = ""
+		}
+		s.decide(m, r, name, res)
 	case m.Expired: // expire makes a bounce of it
 		s.decide(m, r, name, result{outcome: deferred, code: "4.7.0", text: "message is administratively expired"})
 	case r.err != nil:

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"yubin/internal/dsn"
 	"yubin/internal/durable"
 	"yubin/internal/maillog"
 	"yubin/internal/queue"
@@ -62,8 +63,9 @@ type scheduler struct {
 	jobs     []flushJob
 	flushing bool
 	batches  chan batch
-	results  []*message // with outcomes that should be recorded
-	making   int        // children being written
+	results  []*message  // with outcomes that should be recorded
+	making   int         // children and other letters of ours being written
+	told     dsn.Limiter // of letters about sessions
 
 	stopping bool
 	retiring bool           // another generation takes over

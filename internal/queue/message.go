@@ -38,7 +38,7 @@ type Result struct {
 	Code, Text, Host string
 	Child            string // for Expanded and Returned
 	Warned           bool   // the sender has been told that it waits
-	Report           string // for Sent: what the sender is still to be told
+	Report           string // for Sent and Expanded: what the sender is still to be told
 }
 
 // Done tells whether nothing is left to do for the recipient.
@@ -46,7 +46,7 @@ func (r *Result) Done() bool { return r.State.Done() && r.Report == "" }
 
 // Reason says for a listing why the recipient is not done.
 func (r *Result) Reason() string {
-	if r.State == Sent {
+	if r.State.Done() {
 		return "delivered; the report that the sender asked for is still to be made"
 	}
 	return r.Text

@@ -119,7 +119,7 @@ func (s *Store) Reunite(flusher *durable.Flusher, id, parent, dir string) (bool,
 	n, ok := childNumber(id), false
 	switch Child(id[len(parent)]) {
 	case ChildForward:
-		r.Recipients, ok = []int{n}, n < len(p.Env.Recipients)
+		r.Recipients, ok, r.Report = []int{n}, n < len(p.Env.Recipients), c.Env.Attrs[AttrReport]
 	case ChildBounce:
 		r.State, r.Code = Returned, ""
 		r.Recipients, ok = parseNumbers(c.Env.Attrs[AttrCovers], len(p.Env.Recipients))
