@@ -23,7 +23,8 @@
 //
 // The session uses what the server offers: PIPELINING, SIZE, 8BITMIME, SMTPUTF8,
 // DSN, CHUNKING with BINARYMIME, LIMITS. A message with 8-bit octets is made
-// quoted-printable for a server without 8BITMIME. A message with addresses that
+// quoted-printable for a server without 8BITMIME, and what of a binary message no line can
+// hold base64 for one without BINARYMIME. A message with addresses that
 // are not ASCII goes back when the server has no SMTPUTF8. Smtp_generic_maps has
 // the addresses that mail leaves with in place of others, in the envelope and in the
 // header; the log has those that it came with.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"yubin/internal/dsn"
@@ -26,6 +27,7 @@ type child struct {
 	// write writes the content. It runs in a goroutine of its own.
 	write  func(w io.Writer, parent *os.File) error
 	header bool // our own: its addresses are rewritten too
+	flags  uint32
 	// then hears that the record is safe, or that there is no child.
 	then func(err error)
 }
@@ -45,16 +47,16 @@ func (s *scheduler) make(m *message, c *child) {
 	}
 	s.making++
 	m.making++
-	parent, arrival, flags := m.file, m.since(), m.Flags
+	parent, arrival := m.file, m.since()
 	edit := s.rewrite // which may have to read tables
 	s.helpers.Go(func() {
-		err := c.fill(edit, f, b.Size, parent, arrival, flags)
+		err := c.fill(edit, f, b.Size, parent, arrival)
 		s.post(func() { s.written(m, c, b, err) })
 	})
 }
 
 // fill writes the child onto its blank.
-func (c *child) fill(edit *rewrite.Rewriter, f *os.File, old int64, parent *os.File, arrival time.Time, flags uint32) error {
+func (c *child) fill(edit *rewrite.Rewriter, f *os.File, old int64, parent *os.File, arrival time.Time) error {
 	if err := edit.Envelope(c.env, rewrite.Options{}); err != nil {
 		f.Close()
 		return err
@@ -65,7 +67,7 @@ func (c *child) fill(edit *rewrite.Rewriter, f *os.File, old int64, parent *os.F
 		return err
 	}
 	w.SetArrival(arrival)
-	w.SetFlags(flags)
+	w.SetFlags(c.flags)
 	if c.header {
 		filter := header.NewFilter(w, nil, nil)
 		filter.Edit(edit.Header(true, rewrite.Options{}))
@@ -218,10 +220,14 @@ func (s *scheduler) expand(transport string, m *message, r *recipient) {
 	if fw.anew {
 		env.Attrs[queue.AttrAnew] = strconv.Itoa(anew(m) + 1)
 	}
-	c := &child{id: id, env: env, record: s.expandedTo(id, r), then: s.forwarded(transport, m, r, id)}
+	c := &child{id: id, env: env, record: s.expandedTo(id, r), flags: m.Flags, then: s.forwarded(transport, m, r, id)}
+	fields := fw.header
+	if m.Flags&queue.FlagBinary != 0 {
+		fields = strings.ReplaceAll(fields, "\n", "\r\n")
+	}
 	off, size := m.ContentOffset(), int64(m.Content)
 	c.write = func(w io.Writer, parent *os.File) error {
-		if _, err := io.WriteString(w, fw.header); err != nil {
+		if _, err := io.WriteString(w, fields); err != nil {
 			return err
 		}
 		_, err := io.CopyBuffer(w, io.NewSectionReader(parent, off, size), make([]byte, min(size+1, 64<<10)))

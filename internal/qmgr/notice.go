@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"yubin/internal/downgrade"
 	"yubin/internal/dsn"
 	"yubin/internal/durable"
 	"yubin/internal/ipc"
@@ -141,7 +142,7 @@ func (s *scheduler) noticeChild(m *message, id string, n dsn.Notice, rs []*recip
 	if v := m.Env.Attrs[queue.AttrUTF8]; v != "" {
 		attrs[queue.AttrUTF8] = v // RFC 6533, 4
 	}
-	off, size := m.ContentOffset(), int64(m.Content)
+	off, size, binary := m.ContentOffset(), int64(m.Content), m.Flags&queue.FlagBinary != 0
 	return &child{
 		id: id, header: true,
 		env: &queue.Envelope{
@@ -151,6 +152,13 @@ func (s *scheduler) noticeChild(m *message, id string, n dsn.Notice, rs []*recip
 		record: queue.Record{State: queue.Returned, Time: s.now().UnixMicro(), Child: id, Recipients: numbers},
 		write: func(w io.Writer, parent *os.File) error {
 			n.Message = io.NewSectionReader(parent, off, size)
+			if binary {
+				t, err := downgrade.NewText(downgrade.Section(parent, off, size), downgrade.Shape{Eight: true})
+				if err != nil {
+					return err
+				}
+				n.Message, n.Size = t.ReaderAt(), t.Size()
+			}
 			b, err := dsn.Write(n)
 			if err != nil {
 				return err
@@ -217,7 +225,7 @@ func (s *scheduler) noticed(m *message, rs []*recipient, id string, err error) {
 	if rs[0].report != "" {
 		what = "sender delivery status notification"
 	}
-	s.log.notice(m, what, id)
+	s.log.notice(m.ID, what, id)
 	for _, r := range rs {
 		r.outcome, r.recorded, r.report = expanded, true, ""
 	}

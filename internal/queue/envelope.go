@@ -25,7 +25,7 @@ const (
 	AttrIdent         = "log_ident"     // the queue ID that another mail system says the message had there (XFORWARD)
 	AttrSource        = "source"        // remote: the client is none whose letters are completed; absent: it is, or there is none
 	AttrUID           = "uid"           // submitter of a local message, decimal
-	AttrBody          = "body"          // 7BIT, 8BITMIME; absent when not said
+	AttrBody          = "body"          // 7BIT, 8BITMIME, BINARYMIME; absent when not said
 	AttrUTF8          = "smtputf8"      // RFC 6531: yes, the client has asked for it
 	AttrMessageID     = "message_id"    // with its angle brackets
 	AttrAnew          = "anew"          // how often a list was expanded anew on the way here

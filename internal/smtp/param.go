@@ -80,11 +80,14 @@ func ParseSize(value string) (int64, error) {
 	return n, nil
 }
 
+// BinaryMIME is the value of BODY for content that is no text (RFC 3030, 3).
+const BinaryMIME = "BINARYMIME"
+
 // ParseBody reads the value of BODY (RFC 6152, 3) and returns it in upper case:
-// 7BIT or 8BITMIME.
+// 7BIT, 8BITMIME or BINARYMIME.
 func ParseBody(value string) (string, error) {
 	switch v := strings.ToUpper(value); v {
-	case "7BIT", "8BITMIME":
+	case "7BIT", "8BITMIME", BinaryMIME:
 		return v, nil
 	}
 	return "", Refuse(501, BadArguments, "Bad parameter syntax: BODY="+value)

@@ -74,6 +74,7 @@ var chunkDialogues = []struct {
 		S: 250-DSN
 		S: 250-SMTPUTF8
 		S: 250-CHUNKING
+		S: 250-BINARYMIME
 		S: 250 LIMITS RCPTMAX=1000
 		C~ MAIL FROM:<a@b.example>\r\nRCPT TO:<ann@example.org>\r\nBDAT 3\r\nx\r\nBDAT 3 LAST\r\ny\r\nMAIL FROM:<>\r\nRCPT TO:<bob@example.org>\r\nBDAT 6 LAST\r\nQUIT\r\nQUIT\r\n
 		S: 250 2.1.0 Ok
@@ -250,6 +251,7 @@ var chunkDialogues = []struct {
 		S: 250-DSN
 		S: 250-SMTPUTF8
 		S: 250-CHUNKING
+		S: 250-BINARYMIME
 		S: 250 LIMITS RCPTMAX=1000
 		C: ETRN example.org
 		S: 502 5.5.1 Error: command not implemented` + end,

@@ -30,6 +30,8 @@ func (s *session) cmdData(ctx context.Context, args string) smtp.Reply {
 	switch {
 	case args != "":
 		return s.fault(501, smtp.BadArguments, "Syntax: DATA")
+	case s.msg.binary(): // RFC 3030, 3
+		return s.fault(503, smtp.BadCommand, "Error: BODY=BINARYMIME needs BDAT")
 	case len(s.msg.recipients) == 0 && s.msg.refused > 0:
 		return s.fault(554, smtp.BadCommand, "Error: no valid recipients")
 	case len(s.msg.recipients) == 0:
@@ -86,7 +88,7 @@ func (s *session) receive(m *message) error {
 	}
 	s.w.enlarge()
 	defer s.w.shrink()
-	b := budget{left: s.srv.p.timeout}
+	b := budget{left: s.w.pace().timeout}
 	for {
 		n, done := m.data.feed(s.w.buffered(), m.take)
 		s.w.r += n

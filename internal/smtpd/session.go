@@ -89,13 +89,13 @@ type transaction struct {
 }
 
 func newSession(s *server, c net.Conn, who peer) *session {
-	limit := s.p.lineLimit
+	limit := s.p().lineLimit
 	if s.login != nil {
 		limit = max(limit, s.login.limit)
 	}
 	n := &session{
 		srv: s, peer: who, st: connected, where: "CONNECT", endTLS: func() {}, discarded: s.discard.of(who),
-		w: newWire(c, s.p.timeout, s.p.dataRate, limit),
+		w: newWire(c, s.pace, limit),
 	}
 	if s.teller.wants != 0 {
 		n.w.said = &dsn.Dialogue{}
@@ -146,6 +146,7 @@ func (s *session) run(ctx context.Context) {
 			return
 		}
 		s.w.trim()
+		before := s.errors
 		line, bare, err := s.w.line(ctx)
 		if errors.Is(err, errLong) {
 			r = s.fault(500, smtp.BadSyntax, "Error: line too long")
@@ -160,7 +161,7 @@ func (s *session) run(ctx context.Context) {
 		if s.broken {
 			return
 		}
-		if s.errors >= s.srv.p.hardErrors && !s.over {
+		if s.errors > before && s.errors >= s.srv.p().hardErrors && !s.over {
 			s.srv.log.On(maillog.TooManyErrors).Info("too many errors after %s from %v", s.where, s.client())
 			s.w.reply(r)
 			s.noteTrouble(r)
@@ -190,12 +191,12 @@ func (s *session) begin(ctx context.Context) (r smtp.Reply, ok bool) {
 
 // greet is the reply to the connection itself.
 func (s *session) greet() smtp.Reply {
-	if !s.srv.p.delayReject {
+	if !s.srv.p().delayReject {
 		if r, refused := s.check(stageClient, ""); refused {
 			return r
 		}
 	}
-	return smtp.Reply{Code: 220, Text: s.srv.p.banner, Plain: true}
+	return smtp.Reply{Code: 220, Text: s.srv.p().banner, Plain: true}
 }
 
 // answer queues a reply. Clients that make many errors wait for it.
@@ -204,11 +205,11 @@ func (s *session) answer(ctx context.Context, r smtp.Reply) error {
 		return nil // the command has said all itself
 	}
 	s.noteTrouble(r)
-	if r.Code >= 400 && s.errors > s.srv.p.softErrors && s.srv.p.errorSleep > 0 {
+	if r.Code >= 400 && s.errors > s.srv.p().softErrors && s.srv.p().errorSleep > 0 {
 		if err := s.w.flush(); err != nil {
 			return err
 		}
-		pause := time.NewTimer(s.srv.p.errorSleep)
+		pause := time.NewTimer(s.srv.p().errorSleep)
 		defer pause.Stop()
 		select {
 		case <-pause.C:
@@ -271,7 +272,7 @@ func (s *session) dispatch(ctx context.Context, i int, args string) smtp.Reply {
 		return mustStartTLS
 	}
 	if c.junk {
-		if s.junk++; s.junk > s.srv.p.junk {
+		if s.junk++; s.junk > s.srv.p().junk {
 			s.errors++
 		}
 	}
@@ -296,7 +297,7 @@ func (s *session) synchronize(last bool) (r smtp.Reply, refused bool) {
 		return r, false
 	}
 	s.srv.log.On(maillog.Pipelining).Info("improper command pipelining after %s from %v: %s", s.where, s.client(), s.showAhead(ahead))
-	if !s.srv.p.synchronized {
+	if !s.srv.p().synchronized {
 		return r, false
 	}
 	s.over = true
@@ -332,17 +333,17 @@ func indexAuth(text string) int {
 
 // bareNewline looks at a line that ended in LF alone.
 func (s *session) bareNewline() (r smtp.Reply, refused bool) {
-	if s.srv.p.bareNewline == "no" {
+	if s.srv.p().bareNewline == "no" {
 		return r, false
 	}
 	if free, err := s.listed(s.srv.bareNoted); err == nil && free {
 		return r, false
 	}
 	s.bareLF = true
-	if s.srv.p.bareNewline != "reject" {
+	if s.srv.p().bareNewline != "reject" {
 		return r, false
 	}
-	r = s.fault(s.srv.p.bareNewlineCode, smtp.BadSyntax, s.srv.p.hostname+" Error: bare <LF> received")
+	r = s.fault(s.srv.p().bareNewlineCode, smtp.BadSyntax, s.srv.p().hostname+" Error: bare <LF> received")
 	s.logRefusal("reject", s.where, r)
 	return r, true
 }
@@ -362,7 +363,7 @@ func (s *session) faultOf(err error) smtp.Reply {
 // hangUp is the last reply of a session.
 func (s *session) hangUp(code int, d smtp.Detail, text string) smtp.Reply {
 	s.over = true
-	return smtp.Reply{Code: code, Detail: d, Text: s.srv.p.hostname + " Error: " + text}
+	return smtp.Reply{Code: code, Detail: d, Text: s.srv.p().hostname + " Error: " + text}
 }
 
 // lost ends a session whose client is gone, silent, or has to go because the

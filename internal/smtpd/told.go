@@ -130,7 +130,7 @@ func (s *session) tell(ctx context.Context) {
 		to = t.bounces
 	}
 	id, err := s.srv.write(ctx, &dsn.Transcript{
-		Hostname: s.srv.p.hostname, MailName: s.srv.p.mailName, Time: time.Now(), To: s.srv.rewrite.Complete(to), Peer: s.client().String(),
+		Hostname: s.srv.p().hostname, MailName: s.srv.p().mailName, Time: time.Now(), To: s.srv.rewrite.Complete(to), Peer: s.client().String(),
 		Classes: why.names(), Reason: s.reason, Said: s.w.said.String(), Omitted: omitted,
 	})
 	if err != nil {
