@@ -136,8 +136,8 @@ func (l *logs) fate(m *message, status, text string) {
 }
 
 // notice writes that a notice about a message was made, which is the message id.
-func (l *logs) notice(m *message, kind, id string) {
-	t := l.about(m.ID, 96)
+func (l *logs) notice(about, kind, id string) {
+	t := l.about(about, 96)
 	t.Field("kind", kind)
 	t.Say(": ")
 	t.Field("notice_id", id)
