@@ -12,8 +12,8 @@ import (
 func TestLargeDirectory(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
-	const files = 5000
-	long := strings.Repeat("x", 200)
+	const files = 1200
+	long := strings.Repeat("x", 240)
 	for i := range files {
 		if err := os.WriteFile(b.path(fmt.Sprintf("tmp/%d.%s", i, long)), nil, 0o600); err != nil {
 			t.Fatal(err)
