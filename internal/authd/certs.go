@@ -14,6 +14,7 @@ import (
 	"yubin/internal/config"
 	"yubin/internal/maillog"
 	"yubin/internal/table"
+	"yubin/internal/tlswords"
 )
 
 const (
@@ -112,6 +113,28 @@ func sources(c *config.Config, set config.KeySet) []source {
 	add(set.ECCert, set.ECKey)
 	add(set.Cert, set.Key)
 	return all
+}
+
+// checkPairs reads each certificate with its key. What is not there, or not the
+// caller's to read, is not its business.
+func checkPairs(c *config.Config) error {
+	var wrong []error
+	for _, set := range slices.Concat(config.ServerKeys, config.ClientKeys) {
+		for _, s := range sources(c, set) {
+			_, err := readPEM(s.files)
+			if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+				continue
+			}
+			d := set.Chains.Def
+			for _, cert := range []config.String{set.Cert, set.ECCert} {
+				if cert.Def != nil && cert.Of(c) == s.files[0] {
+					d = cert.Def
+				}
+			}
+			wrong = append(wrong, c.Fault(d, err.Error()+": there is no TLS with it"))
+		}
+	}
+	return errors.Join(wrong...)
 }
 
 // get returns the chains of a set for a server name. There is an error when
@@ -258,7 +281,8 @@ func (k *keyring) replace(p *pair, chains []*chain, now time.Time) {
 	}
 	if p.chains != nil {
 		p.retired, p.until = p.chains, now.Add(retire)
-		k.log.Info("certificate of %s was renewed, good until %s", p.files[0], chains[0].leaf.NotAfter.Format(time.DateOnly))
+		k.log.Info("certificate of %s was renewed, good until %s, fingerprint=%s", p.files[0], chains[0].leaf.NotAfter.Format(time.DateOnly),
+			tlswords.Colons(tlswords.Fingerprint("sha256", chains[0].leaf.Raw)))
 	}
 	p.chains, p.warnedAt = chains, time.Time{}
 	k.revision++

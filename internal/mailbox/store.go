@@ -13,6 +13,7 @@ import (
 
 	"yubin/internal/durable"
 	"yubin/internal/ipc"
+	"yubin/internal/processors"
 	"yubin/internal/quota"
 )
 
@@ -27,6 +28,8 @@ type Options struct {
 	// Quota has the limits of mailboxes whose account has none of its own; nil:
 	// those that a mailbox names itself.
 	Quota *quota.Rules
+	// Processors are for work that takes long.
+	Processors *processors.Keeper
 
 	fault fault            // in tests
 	boot  string           // instead of the kernel's

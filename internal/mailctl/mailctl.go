@@ -40,7 +40,7 @@ func subcommands() []subcommand {
 		{"lookup", lookupSynopsis, "look a key up in a table, as postmap -q does", sound(lookup)},
 		{"relay", "set|test|unset [ARGUMENT...]", "send mail for other hosts through a relay", sound(group("relay", relayCommands))},
 		{"user", "add|passwd|list|show|quota|rename|delete|import [ARGUMENT...]", "make and change accounts", sound(group("user", userCommands))},
-		{"queue", "list|show|cat|flush|hold|release|delete [ID...]", "look at and manage the queue", sound(group("queue", queueCommands))},
+		{"queue", "list|ages|show|cat|flush|hold|release|requeue|expire|delete [ARGUMENT...]", "look at and manage the queue", sound(group("queue", queueCommands))},
 	}
 }
 
@@ -50,7 +50,7 @@ var params = slices.Concat(runctl.Params, queuectl.Params(), routeParams, relayP
 // Command is mailctl(8).
 var Command = &cli.Command{
 	Name: "mailctl", Section: 8, Synopsis: "COMMAND [ARGUMENT...]",
-	Params:   slices.Concat(params, checkParams, tlsCheckParams(), defsOf(mapLists), defsOf(matchLists)),
+	Params:   slices.Concat(params, checkParams, senseParams, mailboxParams, tlsCheckParams(), defsOf(mapLists), defsOf(matchLists)),
 	Tolerant: true,
 	Help:     help,
 	Setup:    func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error { return run },

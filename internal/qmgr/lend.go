@@ -156,8 +156,7 @@ func (s *scheduler) commit(w *writer, c ipc.Commit) {
 				s.taken(want)
 			}
 			done(want, "")
-			m.first = true
-			s.begin(m)
+			s.admit(m)
 		},
 	})
 }
@@ -298,7 +297,7 @@ func (s *scheduler) tellFull() {
 	if why != "" {
 		s.log.warn("no mail is taken: %s", why)
 	} else {
-		s.log.put(logLine{text: "mail is taken again"})
+		s.log.general("mail is taken again")
 	}
 	for w := range s.writers {
 		w.out.full(why)

@@ -3,9 +3,11 @@ package qmgr
 import (
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
+	"yubin/internal/downgrade"
 	"yubin/internal/dsn"
 	"yubin/internal/durable"
 	"yubin/internal/ipc"
@@ -49,6 +51,9 @@ func (s *scheduler) tell(m *message) bool {
 		case r.outcome == sent && r.report != "":
 			reports = append(reports, r)
 		}
+	}
+	if len(failed)+len(unwanted) > 0 && s.copy(m, slices.Concat(failed, unwanted), false) {
+		return true
 	}
 	if len(unwanted) > 0 {
 		s.drop(m, unwanted)
@@ -137,7 +142,7 @@ func (s *scheduler) noticeChild(m *message, id string, n dsn.Notice, rs []*recip
 	if v := m.Env.Attrs[queue.AttrUTF8]; v != "" {
 		attrs[queue.AttrUTF8] = v // RFC 6533, 4
 	}
-	off, size := m.ContentOffset(), int64(m.Content)
+	off, size, binary := m.ContentOffset(), int64(m.Content), m.Flags&queue.FlagBinary != 0
 	return &child{
 		id: id, header: true,
 		env: &queue.Envelope{
@@ -147,6 +152,13 @@ func (s *scheduler) noticeChild(m *message, id string, n dsn.Notice, rs []*recip
 		record: queue.Record{State: queue.Returned, Time: s.now().UnixMicro(), Child: id, Recipients: numbers},
 		write: func(w io.Writer, parent *os.File) error {
 			n.Message = io.NewSectionReader(parent, off, size)
+			if binary {
+				t, err := downgrade.NewText(downgrade.Section(parent, off, size), downgrade.Shape{Eight: true})
+				if err != nil {
+					return err
+				}
+				n.Message, n.Size = t.ReaderAt(), t.Size()
+			}
 			b, err := dsn.Write(n)
 			if err != nil {
 				return err
@@ -174,8 +186,14 @@ func (s *scheduler) noticeOf(m *message, rs []*recipient, id string, arrived boo
 			Address: e.Address, Original: e.Original, Orcpt: e.Attrs[queue.AttrOrcpt],
 			Action: r.report, Code: r.code, Text: r.text, Host: r.host, Tried: time.UnixMicro(r.tried),
 		}
-		if !arrived {
-			n.Recipients[i].Action, n.Recipients[i].Code = dsn.Failed, permanent(r.code)
+		nr := &n.Recipients[i]
+		switch code := permanent(r.code); {
+		case !arrived && code != r.code:
+			nr.Action, nr.Code, nr.Was = dsn.Failed, code, r.code
+		case !arrived:
+			nr.Action, nr.Was = dsn.Failed, r.was
+		case r.report == dsn.Expanded:
+			nr.Text, nr.Host = "alias expanded", "" // to whom is not for everybody to know
 		}
 	}
 	return n
@@ -200,14 +218,14 @@ func (s *scheduler) noticed(m *message, rs []*recipient, id string, err error) {
 		}
 		return
 	}
-	what := "sender non-delivery notification: "
+	what := "sender non-delivery notification"
 	if m.Env.Sender == "" {
-		what = "postmaster non-delivery notification: "
+		what = "postmaster non-delivery notification"
 	}
 	if rs[0].report != "" {
-		what = "sender delivery status notification: "
+		what = "sender delivery status notification"
 	}
-	s.log.put(logLine{tag: "bounce", text: m.ID + ": " + what + id})
+	s.log.notice(m, what, id)
 	for _, r := range rs {
 		r.outcome, r.recorded, r.report = expanded, true, ""
 	}
@@ -227,5 +245,5 @@ func (s *scheduler) drop(m *message, rs []*recipient) {
 		r.outcome, r.recorded = dropped, false
 		m.fresh++
 	}
-	s.log.info(m.ID, "from=<"+m.Env.Sender+">, "+why)
+	s.log.info(m.ID, maillog.Expired, "sender: <"+m.Env.Sender+">, "+why)
 }

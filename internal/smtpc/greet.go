@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"strings"
 
+	"yubin/internal/maillog"
 	"yubin/internal/smtp"
 )
 
@@ -68,6 +69,8 @@ func (s *session) greeting(at *site) error {
 	return nil
 }
 
+func helloPhase(verb string) string { return "performing the " + verb + " handshake" }
+
 // hello says EHLO, or HELO where that is not understood (RFC 5321, 3.2), or
 // LHLO.
 func (s *session) hello(at *site) error {
@@ -78,13 +81,13 @@ func (s *session) hello(at *site) error {
 	case s.ext.esmtp:
 		verb = "EHLO"
 	}
-	r, err := s.command("performing the "+verb+" handshake", s.o.wait.helo, verb+" "+s.o.heloName)
+	r, err := s.command(helloPhase(verb), s.o.wait.helo, verb+" "+s.o.heloName)
 	if err != nil {
 		return err
 	}
 	if verb == "EHLO" && r.class() != 2 && !s.ended {
 		verb, s.ext = "HELO", extensions{}
-		if r, err = s.command("performing the HELO handshake", s.o.wait.helo, "HELO "+s.o.heloName); err != nil {
+		if r, err = s.command(helloPhase(verb), s.o.wait.helo, "HELO "+s.o.heloName); err != nil {
 			return err
 		}
 	}
@@ -163,7 +166,7 @@ func (s *session) encrypt(ctx context.Context, at *site) error {
 		if shown.failed != nil {
 			return s.certificateless(shown.failed)
 		}
-		s.log.Info("SSL_connect error to %s: %v", s.peer.relay(), shorten(err.Error()))
+		s.log.On(maillog.TLS).Info("SSL_connect error to %s: %v", s.peer.relay(), shorten(err.Error()))
 		return &handshakeError{fails(4, badTLS, "Cannot start TLS: handshake failure")}
 	}
 	cs := c.ConnectionState()
