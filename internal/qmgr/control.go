@@ -8,7 +8,6 @@ import (
 
 	"yubin/internal/fdpass"
 	"yubin/internal/ipc"
-	"yubin/internal/maillog"
 	"yubin/internal/queue"
 )
 
@@ -160,9 +159,6 @@ func (s *scheduler) deleteOne(id, dir string) (bool, error) {
 	if err := s.store.Delete(id, dir); err != nil {
 		return true, err
 	}
-	t := s.log.about(id, 32)
-	t.Say("removed")
-	s.log.put(logLine{tag: "postsuper", event: maillog.Removed, text: t})
 	return true, nil
 }
 
@@ -251,7 +247,7 @@ func (s *scheduler) operate(c *fdpass.Conn, r *ipc.ControlRequest) error {
 // operateOnAll has the scheduler deal with all that a request is about.
 func (s *scheduler) operateOnAll(c *fdpass.Conn, r *ipc.ControlRequest) error {
 	gone, done := false, 0 // whoever asked; how many
-	defer func() { s.didAll(r.Op, done) }()
+	defer func() { s.log.sum(r.Op, done) }()
 	some := func(dir string, ids []string) (err error) {
 		if r.Dry {
 			err = c.Send(&ipc.ControlReply{Done: ids})
@@ -285,7 +281,7 @@ func (s *scheduler) operateOnAll(c *fdpass.Conn, r *ipc.ControlRequest) error {
 // operateOn has the scheduler deal with some messages, which were in dir a moment
 // ago, or are wherever they are.
 func (s *scheduler) operateOn(name, dir string, ids []string) *ipc.ControlReply {
-	op, reply := operations[name], &ipc.ControlReply{}
+	reply, op := &ipc.ControlReply{}, operations[name]
 	s.ask(func() {
 		for _, id := range ids {
 			found, err := false, error(nil)
@@ -300,7 +296,7 @@ func (s *scheduler) operateOn(name, dir string, ids []string) *ipc.ControlReply 
 				reply.Error = err.Error()
 			case found:
 				reply.Done = append(reply.Done, id)
-				s.did(name, id)
+				s.log.change(id, name)
 			case dir == "": // of all that were there, it has gone meanwhile
 				reply.Missing = append(reply.Missing, id)
 			}
