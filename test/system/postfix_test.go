@@ -185,6 +185,16 @@ func TestConfigurationCommands(t *testing.T) {
 	wants(t, "postmap -s", tool(i, "", "postmap", "-s", file), 0, "key\tvalue one\nother\t2\n", "")
 	wants(t, "postmap", tool(i, "", "postmap", i.Path("etc", "map")), 0, "", "postmap: warning: .*map:3: .*\n")
 	wants(t, "postmap of nothing", tool(i, "", "postmap", "hash:/no/such/file"), 1, "", "postmap: fatal: .*/no/such/file.*\n")
+	letter := "Subject: a\n b\nOTHER: x\n\nother\n"
+	i.WriteFile("etc/re", []string{"/^(sub|other)/ hit"})
+	wants(t, "postmap -h", tool(i, letter, "postmap", "-h", "-q", "-", "regexp:"+i.Path("etc", "re")), 0,
+		"Subject: a\n b\thit\nOTHER: x\thit\n", "")
+	wants(t, "postmap -b", tool(i, letter, "postmap", "-b", "-q", "-", "regexp:"+i.Path("etc", "re")), 0, "other\thit\n", "")
+	wants(t, "postmap -bq KEY", tool(i, "", "postmap", "-b", "-q", "key", file), 1, "", "postmap: fatal: .*\n")
+	i.WriteFile("etc/named", []string{"key " + i.Path("etc", "re")})
+	named := "hash:" + i.Path("etc", "named")
+	wants(t, "postmap -F", tool(i, "", "postmap", "-F", "-q", "key", named), 0, "/^(sub|other)/ hit\n\n", "")
+	wants(t, "postmap -F of nothing", tool(i, "", "postmap", "-F", file), 1, "", "postmap: warning: .*\npostmap: fatal: .*value: no such file.*\n")
 	wants(t, "postmap -d", tool(i, "", "postmap", "-d", "key", file), 1, "", "postmap: fatal: .*\n")
 	wants(t, "postalias -q", tool(i, "", "postalias", "-q", "List", i.Path("etc", "aliases")), 0, "a, b\n", "")
 	wants(t, "postalias -s", tool(i, "", "postalias", "-s", i.Path("etc", "aliases")), 0, "root\talice\nlist\ta, b\n", "")
