@@ -191,6 +191,7 @@ func (s *scheduler) expand(transport string, m *message, r *recipient) {
 	if env.Attrs == nil {
 		env.Attrs = map[string]string{}
 	}
+	delete(env.Attrs, queue.AttrFilter) // it has been there
 	env.Attrs[queue.AttrOrigin], env.Attrs[queue.AttrParent] = "qmgr", m.ID
 	for _, t := range fw.targets {
 		env.Recipients = append(env.Recipients, queue.Recipient{

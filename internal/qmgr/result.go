@@ -94,7 +94,7 @@ func redirected(d destination, transport, nexthop string) destination {
 	switch {
 	case nexthop != "":
 		d.nexthop = nexthop
-	case transport == "error" || transport == "retry" || transport == "discard":
+	case slices.Contains(inner, transport):
 		d.nexthop = "" // what stood there was no text
 	}
 	if transport == "local" || transport == "virtual" {

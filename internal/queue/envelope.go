@@ -33,6 +33,7 @@ const (
 	AttrRequireTLS    = "require_tls"   // RFC 8689: yes
 	AttrVerbose       = "verbose"       // sendmail -v: report deliveries to the sender
 	AttrProbe         = "probe"         // sendmail -bv: find out, deliver nothing, report to the sender
+	AttrFilter        = "content_filter" // transport:nexthop of a content filter that gets the message, whoever it is for
 	AttrPostmaster    = "postmaster"    // a notice to the postmaster: yes
 	AttrRet           = "dsn_ret"       // RFC 3461: FULL, HDRS
 	AttrEnvID         = "dsn_envid"     // RFC 3461, decoded xtext

@@ -69,6 +69,7 @@ type server struct {
 type settings struct {
 	hostname, mailName, banner, origin             string
 	override                                       rewrite.Overrides
+	filter                                         string // content_filter
 	timeout, errorSleep                            time.Duration
 	recipients, overshoot                          int
 	softErrors, hardErrors, junk                   int
@@ -130,6 +131,9 @@ func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (
 		return nil, err
 	}
 	if s.tls, err = newTLS(c, log); err != nil {
+		return nil, err
+	}
+	if s.p.filter, err = rewrite.ContentFilter(c); err != nil {
 		return nil, err
 	}
 	if s.rules, err = compileRules(c, log); err != nil {

@@ -60,6 +60,7 @@ type session struct {
 	// password.
 	secretive bool
 	discarded []string // extensions that are kept from the client, upper case
+	filter    string   // what FILTER of an access table says of all its messages
 	msg       transaction
 }
 
@@ -78,6 +79,7 @@ type transaction struct {
 	release    time.Time       // not before; zero: at once
 	deliverBy  *smtp.DeliverBy // nil: whenever
 	recipients []queue.Recipient
+	filter     string // what FILTER of an access table says in place of content_filter
 	refused    int // recipients
 	overshoot  int // recipients beyond the limit
 	received   int64
