@@ -10,17 +10,13 @@ import (
 	"yubin/internal/config"
 	"yubin/internal/imap"
 	"yubin/internal/login"
-	"yubin/internal/talk"
 )
 
 // A guest is a client who has not logged in.
 type guest struct {
-	*login.Client
-	d    *imap.Decoder
-	tag  string
-	bad  int    // commands
-	over bool   // the conversation
-	why  string // it is over
+	*login.Conversation
+	d   *imap.Decoder
+	tag string
 }
 
 // loginLimits bound a command before login. Initial responses may be long
@@ -45,36 +41,12 @@ func loginCommands() map[string]func(*guest, context.Context) error {
 func dialogue(hardErrors int) func(context.Context, *login.Client) string {
 	table := loginCommands()
 	return func(ctx context.Context, c *login.Client) string {
-		g := &guest{Client: c}
+		g := &guest{Conversation: &login.Conversation{Client: c, BadLimit: hardErrors, TooBad: "Too many invalid IMAP commands.", Bye: "* BYE"}}
 		g.d = imap.NewDecoder(c.Conn, loginLimits, func() error { return g.Printf("+ OK\r\n") })
 		g.d.AcceptUTF8()
 		g.Printf("* OK [CAPABILITY %s] %s\r\n", g.capabilities(ctx), c.Greeting())
-		for !g.over {
-			if err := g.step(ctx, table); err != nil {
-				return g.lost(ctx, err)
-			}
-			if g.bad >= hardErrors && !g.over {
-				g.end("Too many bad commands", "* BYE Too many invalid IMAP commands.")
-			}
-		}
-		g.Flush()
-		return g.why
+		return g.Hold(ctx, func(ctx context.Context) error { return g.step(ctx, table) })
 	}
-}
-
-// end is the last thing said.
-func (g *guest) end(why, reply string) error {
-	g.over, g.why = true, why
-	return g.Printf("%s\r\n", reply)
-}
-
-// lost is the end of a conversation whose client is gone, silent, or has to go.
-func (g *guest) lost(ctx context.Context, err error) string {
-	if errors.Is(err, talk.ErrTimeout) || ctx.Err() != nil {
-		g.Printf("* BYE %s\r\n", g.Why(ctx, err))
-		g.Flush()
-	}
-	return g.Why(ctx, err)
 }
 
 // step reads a command and answers it.
@@ -94,7 +66,7 @@ func (g *guest) step(ctx context.Context, table map[string]func(*guest, context.
 	if !errors.As(err, &syntax) {
 		return err
 	}
-	g.bad++
+	g.Bad++
 	if err := g.d.Skip(); err != nil {
 		return err
 	}
@@ -157,7 +129,7 @@ func (g *guest) logout(context.Context) error {
 		return err
 	}
 	g.Printf("* BYE Logging out\r\n")
-	return g.end("Logged out", strings.TrimSuffix(tagged(g.tag, "OK", "", "Logout completed."), "\r\n"))
+	return g.End("Logged out", strings.TrimSuffix(tagged(g.tag, "OK", "", "Logout completed."), "\r\n"))
 }
 
 func (g *guest) id(context.Context) error {

@@ -55,7 +55,7 @@ func (g *guest) logIn(ctx context.Context, mechanism string, initial []byte) err
 		return err
 	}
 	if r.In {
-		g.over = true
+		g.Over = true
 		return nil
 	}
 	text := r.Text
@@ -70,7 +70,7 @@ func (g *guest) logIn(ctx context.Context, mechanism string, initial []byte) err
 		return err
 	}
 	if g.Worn() {
-		return g.end("Too many authentication failures", "* BYE Too many authentication failures.")
+		return g.End("Too many authentication failures", "* BYE Too many authentication failures.")
 	}
 	return nil
 }

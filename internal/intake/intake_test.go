@@ -4,121 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"testing"
 	"time"
 
-	"yubin/internal/fdpass"
 	"yubin/internal/ipc"
 	"yubin/internal/queue"
 )
-
-// A fakeQmgr is the other end of connections that a Client dials.
-type fakeQmgr struct {
-	t     testing.TB
-	conns chan *fakeConn
-	fail  error // of dialling
-}
-
-// A fakeConn is one connection, its packets in a channel that ends with it.
-type fakeConn struct {
-	t       testing.TB
-	c       *fdpass.Conn
-	packets chan ipc.WriterPacket
-	n       int
-}
-
-func newFake(t testing.TB) *fakeQmgr { return &fakeQmgr{t: t, conns: make(chan *fakeConn, 16)} }
-
-func (q *fakeQmgr) dial() (*fdpass.Conn, error) {
-	if q.fail != nil {
-		return nil, q.fail
-	}
-	ours, theirs, err := fdpass.Pair()
-	if err != nil {
-		return nil, err
-	}
-	f := &fakeConn{t: q.t, c: theirs, packets: make(chan ipc.WriterPacket, 1000)}
-	q.t.Cleanup(func() { theirs.Close() })
-	go f.read()
-	q.conns <- f
-	return ours, nil
-}
-
-func (f *fakeConn) read() {
-	defer close(f.packets)
-	var h ipc.Hello
-	if _, err := f.c.Recv(&h); err != nil || h.Role != ipc.RoleLend || h.Program != "test" {
-		f.t.Errorf("hello %+v, %v", h, err)
-		return
-	}
-	for {
-		var p ipc.WriterPacket
-		if _, err := f.c.Recv(&p); err != nil {
-			return
-		}
-		f.packets <- p
-	}
-}
-
-// lend sends n blanks, whose files are of no interest.
-func (f *fakeConn) lend(n int) {
-	f.t.Helper()
-	p := ipc.LendPacket{}
-	var files []*os.File
-	for range n {
-		f.n++
-		p.Lend = append(p.Lend, ipc.Blank{ID: queue.FreshID(time.UnixMicro(int64(f.n)), queue.OriginQmgr), Size: 7})
-		file, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
-		if err != nil {
-			f.t.Fatal(err)
-		}
-		files = append(files, file)
-	}
-	defer fdpass.CloseAll(files)
-	f.say(p, files...)
-}
-
-func (f *fakeConn) say(p ipc.LendPacket, files ...*os.File) {
-	f.t.Helper()
-	if err := f.c.Send(p, files...); err != nil {
-		f.t.Fatal(err)
-	}
-}
-
-// packet returns the next packet of the writer.
-func (f *fakeConn) packet() ipc.WriterPacket {
-	f.t.Helper()
-	p, ok := <-f.packets
-	if !ok {
-		f.t.Fatal("the writer has gone")
-	}
-	return p
-}
-
-func newClient(q *fakeQmgr, o Options) *Client {
-	o.Dial, o.Program = q.dial, "test"
-	c := New(o)
-	q.t.Cleanup(c.Close)
-	return c
-}
-
-// later runs f in a goroutine and returns its result.
-func later[T any](f func() (T, error)) func() (T, error) {
-	var v T
-	var err error
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		v, err = f()
-	}()
-	return func() (T, error) { <-done; return v, err }
-}
-
-func blank(t *testing.T, c *Client) func() (*Blank, error) {
-	return later(func() (*Blank, error) { return c.Blank(t.Context()) })
-}
 
 func TestCommit(t *testing.T) {
 	t.Parallel()
@@ -135,31 +27,22 @@ func TestCommit(t *testing.T) {
 		t.Fatalf("%+v, %v", b, err)
 	}
 	b.File.Close()
-	commit := later(func() (string, error) { return c.Commit(t.Context(), b, "AS") })
-	var commits []ipc.Commit
-	for len(commits) == 0 {
-		commits = f.packet().Commit
-	}
-	if len(commits) != 1 || commits[0] != (ipc.Commit{Blank: b.ID, As: "AS"}) {
-		t.Fatalf("commits %+v", commits)
+	answer := commit(t, c, b, "AS")
+	if got := f.commits(); len(got) != 1 || got[0] != (ipc.Commit{Blank: b.ID, As: "AS"}) {
+		t.Fatalf("commits %+v", got)
 	}
 	f.say(ipc.LendPacket{Done: []ipc.Done{{Blank: b.ID, ID: "AS"}}})
-	if id, err := commit(); id != "AS" || err != nil {
+	if id, err := answer(); id != "AS" || err != nil {
 		t.Fatalf("%q, %v", id, err)
 	}
 
 	// The second one is at hand; it is refused.
-	b, err = c.Blank(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	commit = later(func() (string, error) { return c.Commit(t.Context(), b, "") })
-	for commits = nil; len(commits) == 0; {
-		commits = f.packet().Commit
-	}
+	b = ready(t, c)
+	answer = commit(t, c, b, "")
+	f.commits()
 	f.say(ipc.LendPacket{Done: []ipc.Done{{Blank: b.ID, Error: "no room"}}})
 	var refused *Refused
-	if _, err := commit(); !errors.As(err, &refused) || refused.Reason != "no room" {
+	if _, err := answer(); !errors.As(err, &refused) || refused.Reason != "no room" {
 		t.Fatalf("%v", err)
 	}
 }
@@ -167,25 +50,12 @@ func TestCommit(t *testing.T) {
 // When qmgr dies, nothing under way is called safe, and the next need dials.
 func TestDown(t *testing.T) {
 	t.Parallel()
-	q := newFake(t)
-	c := newClient(q, Options{})
-	wait := blank(t, c)
-	f := <-q.conns
-	f.packet()
-	f.lend(2)
-	under, err := wait()
-	if err != nil {
-		t.Fatal(err)
-	}
-	held, err := c.Blank(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	commit := later(func() (string, error) { return c.Commit(t.Context(), under, "") })
-	for len(f.packet().Commit) == 0 {
-	}
+	q, c, f, under := lent(t, Options{}, 2)
+	held := ready(t, c)
+	answer := commit(t, c, under, "")
+	f.commits()
 	f.c.Close()
-	if _, err := commit(); !errors.Is(err, ErrDown) {
+	if _, err := answer(); !errors.Is(err, ErrDown) {
 		t.Errorf("commit under way: %v", err)
 	}
 	if _, err := c.Commit(t.Context(), held, ""); !errors.Is(err, ErrDown) {
@@ -193,13 +63,7 @@ func TestDown(t *testing.T) {
 	}
 	c.Return(held)
 
-	wait = blank(t, c)
-	f = <-q.conns
-	f.packet()
-	f.lend(1)
-	if _, err := wait(); err != nil {
-		t.Errorf("after a new start: %v", err)
-	}
+	q.lends(1, blank(t, c)) // by the next one
 }
 
 // Who waits for a blank when qmgr goes away gets one from its successor.
@@ -211,84 +75,42 @@ func TestWaitOverRestart(t *testing.T) {
 	f := <-q.conns
 	f.packet()
 	f.c.Close()
-	f = <-q.conns
-	f.packet()
-	f.lend(1)
-	if _, err := wait(); err != nil {
-		t.Error(err)
-	}
+	q.lends(1, wait)
 }
 
 // A qmgr that drains hears nothing more, and answers what it has heard.
 func TestDrain(t *testing.T) {
 	t.Parallel()
-	q := newFake(t)
-	c := newClient(q, Options{})
-	wait := blank(t, c)
-	f := <-q.conns
-	f.packet()
-	f.lend(2)
-	first, err := wait()
-	if err != nil {
-		t.Fatal(err)
-	}
-	second, err := c.Blank(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	heard := later(func() (string, error) { return c.Commit(t.Context(), first, "") })
-	for len(f.packet().Commit) == 0 {
-	}
+	q, c, f, first := lent(t, Options{}, 2)
+	second := ready(t, c)
+	heard := commit(t, c, first, "")
+	f.commits()
 	f.c.Unix().CloseRead()
-	unheard := later(func() (string, error) { return c.Commit(t.Context(), second, "") })
-	f.say(ipc.LendPacket{Done: []ipc.Done{{Blank: first.ID, ID: first.ID}}})
+	unheard := commit(t, c, second, "")
+	f.done(first)
 	if id, err := heard(); id != first.ID || err != nil {
 		t.Errorf("heard commit: %q, %v", id, err)
 	}
 	if _, err := unheard(); !errors.Is(err, ErrDown) {
 		t.Errorf("unheard commit: %v", err)
 	}
-	wait = blank(t, c)
-	next := <-q.conns
-	next.packet()
-	next.lend(1)
-	if _, err := wait(); err != nil {
-		t.Errorf("blank of the next generation: %v", err)
-	}
+	q.lends(1, blank(t, c)) // by the next generation
 }
 
 // What is committed while qmgr flushes goes to it in one packet afterwards.
 func TestCommitsGather(t *testing.T) {
 	t.Parallel()
-	q := newFake(t)
-	c := newClient(q, Options{})
-	wait := blank(t, c)
-	f := <-q.conns
-	f.packet()
-	f.lend(3)
-	first, err := wait()
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, c, f, first := lent(t, Options{}, 3)
 	go c.Commit(t.Context(), first, "")
-	for len(f.packet().Commit) == 0 {
-	}
+	f.commits()
 	for range 2 {
-		b, err := c.Blank(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := c.submit(b, ""); err != nil {
+		if _, err := c.submit(ready(t, c), ""); err != nil {
 			t.Fatal(err)
 		}
 	}
-	f.say(ipc.LendPacket{Done: []ipc.Done{{Blank: first.ID, ID: first.ID}}})
-	for {
-		if p := f.packet(); len(p.Commit) == 2 {
-			break
-		} else if len(p.Commit) > 0 {
-			t.Fatalf("commits %+v, want both", p.Commit)
-		}
+	f.done(first)
+	if got := f.commits(); len(got) != 2 {
+		t.Fatalf("commits %+v, want both", got)
 	}
 }
 
@@ -296,33 +118,17 @@ func TestCommitsGather(t *testing.T) {
 // everything else goes to the next one, and the connection ends by itself.
 func TestRetire(t *testing.T) {
 	t.Parallel()
-	q := newFake(t)
-	c := newClient(q, Options{})
-	wait := blank(t, c)
-	f := <-q.conns
-	f.packet()
-	f.lend(1)
-	begun, err := wait()
-	if err != nil {
-		t.Fatal(err)
-	}
+	q, c, f, begun := lent(t, Options{}, 1)
 	waiting := blank(t, c)
 	for f.packet().Want == 0 {
 	}
 	f.say(ipc.LendPacket{Retire: true})
-	next := <-q.conns // who waited asks the next generation
-	next.packet()
-	next.lend(1)
-	other, err := waiting()
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.lend(1) // too late: it is not used
-	commit := later(func() (string, error) { return c.Commit(t.Context(), begun, "") })
-	for len(f.packet().Commit) == 0 {
-	}
-	f.say(ipc.LendPacket{Done: []ipc.Done{{Blank: begun.ID, ID: begun.ID}}})
-	if id, err := commit(); id != begun.ID || err != nil {
+	next, other := q.lends(1, waiting) // who waited asks the next generation
+	f.lend(1)                          // too late: it is not used
+	answer := commit(t, c, begun, "")
+	f.commits()
+	f.done(begun)
+	if id, err := answer(); id != begun.ID || err != nil {
 		t.Errorf("commit of what was begun: %q, %v", id, err)
 	}
 	for range f.packets { // until the writer has gone
@@ -336,16 +142,7 @@ func TestRetire(t *testing.T) {
 // An unused connection ends at once when qmgr makes way.
 func TestRetireUnused(t *testing.T) {
 	t.Parallel()
-	q := newFake(t)
-	c := newClient(q, Options{})
-	wait := blank(t, c)
-	f := <-q.conns
-	f.packet()
-	f.lend(3)
-	b, err := wait()
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, c, f, b := lent(t, Options{}, 3)
 	f.say(ipc.LendPacket{Retire: true})
 	c.Return(b)
 	for range f.packets {
@@ -359,15 +156,8 @@ func TestFull(t *testing.T) {
 	if c.Full() {
 		t.Error("full before anything was said")
 	}
+	f, held := q.lends(1, blank(t, c))
 	wait := blank(t, c)
-	f := <-q.conns
-	f.packet()
-	f.lend(1)
-	held, err := wait()
-	if err != nil {
-		t.Fatal(err)
-	}
-	wait = blank(t, c)
 	f.packet()
 	why, none := "disk full", ""
 	f.say(ipc.LendPacket{Full: &why})
@@ -379,13 +169,12 @@ func TestFull(t *testing.T) {
 	}
 	// What was wanted is still wanted: the blank comes with the news. The
 	// commit's answer shows that both have been read.
-	commit := later(func() (string, error) { return c.Commit(t.Context(), held, "") })
-	for len(f.packet().Commit) == 0 {
-	}
+	answer := commit(t, c, held, "")
+	f.commits()
 	f.say(ipc.LendPacket{Full: &none})
 	f.lend(1)
-	f.say(ipc.LendPacket{Done: []ipc.Done{{Blank: held.ID, ID: held.ID}}})
-	if _, err := commit(); err != nil {
+	f.done(held)
+	if _, err := answer(); err != nil {
 		t.Error(err)
 	}
 	if _, err := c.Blank(t.Context()); err != nil || c.Full() {
@@ -420,24 +209,13 @@ func TestWaitEnds(t *testing.T) {
 		t.Error(err)
 	}
 	f.lend(1)
-	if _, err := c.Blank(t.Context()); err != nil {
-		t.Error(err)
-	}
+	ready(t, c)
 }
 
 // An unused connection is dropped; one that somebody depends on is not.
 func TestLinger(t *testing.T) {
 	t.Parallel()
-	q := newFake(t)
-	c := newClient(q, Options{Linger: time.Millisecond})
-	wait := blank(t, c)
-	f := <-q.conns
-	f.packet()
-	f.lend(1)
-	b, err := wait()
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, c, f, b := lent(t, Options{Linger: time.Millisecond}, 1)
 	if c.Idle() {
 		t.Error("idle with a blank in hand")
 	}
@@ -470,13 +248,7 @@ func TestNonsense(t *testing.T) {
 			f.say(p)
 			for range f.packets {
 			}
-			// The wait goes on with another connection.
-			f = <-q.conns
-			f.packet()
-			f.lend(1)
-			if _, err := wait(); err != nil {
-				t.Error(err)
-			}
+			q.lends(1, wait) // with another connection
 		})
 	}
 }
@@ -514,41 +286,6 @@ func TestMany(t *testing.T) {
 	wg.Wait()
 	c.Close()
 	<-served
-}
-
-// serve lends and commits whatever is asked for.
-func serve(f *fakeConn) {
-	file, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
-	if err != nil {
-		f.t.Error(err)
-		return
-	}
-	defer file.Close()
-	lent := 0
-	for p := range f.packets {
-		var reply ipc.LendPacket
-		for _, commit := range p.Commit {
-			reply.Done = append(reply.Done, ipc.Done{Blank: commit.Blank, ID: commit.Blank})
-		}
-		if len(reply.Done) > 0 {
-			if f.c.Send(reply) != nil {
-				return
-			}
-		}
-		for ; p.Want > 0; p.Want -= min(p.Want, 32) {
-			n := min(p.Want, 32)
-			var lend ipc.LendPacket
-			var files []*os.File
-			for range n {
-				lent++
-				files = append(files, file)
-				lend.Lend = append(lend.Lend, ipc.Blank{ID: queue.FreshID(time.UnixMicro(int64(lent)), queue.OriginQmgr)})
-			}
-			if f.c.Send(lend, files...) != nil {
-				return
-			}
-		}
-	}
 }
 
 // BenchmarkCommit is what lending and committing cost without the queue.

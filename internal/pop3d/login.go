@@ -15,12 +15,9 @@ import (
 
 // A guest is a client in the AUTHORIZATION state.
 type guest struct {
-	*login.Client
+	*login.Conversation
 	user string // USER
 	utf8 bool
-	bad  int    // commands
-	over bool   // the conversation
-	why  string // it is over
 }
 
 // A loginCommand is a row of the AUTHORIZATION state. An error is one of the
@@ -50,40 +47,16 @@ func loginCommands() []loginCommand {
 func dialogue(hardErrors int) func(context.Context, *login.Client) string {
 	commands := loginCommands()
 	return func(ctx context.Context, c *login.Client) string {
-		g := &guest{Client: c}
+		g := &guest{Conversation: &login.Conversation{Client: c, BadLimit: hardErrors, TooBad: "Too many invalid commands.", Bye: "-ERR"}}
 		g.Printf("+OK %s\r\n", c.Greeting())
-		for !g.over {
-			if err := g.step(ctx, commands); err != nil {
-				return g.lost(ctx, err)
-			}
-			if g.bad >= hardErrors && !g.over {
-				g.end("Too many bad commands", "-ERR Too many invalid commands.")
-			}
-		}
-		g.Flush()
-		return g.why
+		return g.Hold(ctx, func(ctx context.Context) error { return g.step(ctx, commands) })
 	}
-}
-
-// end is the last reply.
-func (g *guest) end(why, reply string) error {
-	g.over, g.why = true, why
-	return g.Printf("%s\r\n", reply)
-}
-
-// lost is the end of a conversation whose client is gone, silent, or has to go.
-func (g *guest) lost(ctx context.Context, err error) string {
-	if errors.Is(err, talk.ErrTimeout) || ctx.Err() != nil {
-		g.Printf("-ERR %s\r\n", g.Why(ctx, err))
-		g.Flush()
-	}
-	return g.Why(ctx, err)
 }
 
 func (g *guest) step(ctx context.Context, commands []loginCommand) error {
 	line, err := g.Next(ctx, loginLine)
 	if errors.Is(err, talk.ErrLong) {
-		g.bad++
+		g.Bad++
 		return g.Printf("-ERR Line too long.\r\n")
 	}
 	if err != nil {
@@ -92,7 +65,7 @@ func (g *guest) step(ctx context.Context, commands []loginCommand) error {
 	verb, args := split(line)
 	i := slices.IndexFunc(commands, func(c loginCommand) bool { return c.verb == verb })
 	if i < 0 {
-		g.bad++
+		g.Bad++
 		return g.Printf("-ERR Unknown command.\r\n")
 	}
 	return commands[i].run(g, ctx, args)
@@ -100,7 +73,7 @@ func (g *guest) step(ctx context.Context, commands []loginCommand) error {
 
 // fault answers a command that is malformed.
 func (g *guest) fault(text string) error {
-	g.bad++
+	g.Bad++
 	return g.Printf("-ERR %s\r\n", text)
 }
 
@@ -149,7 +122,7 @@ func (g *guest) lang(_ context.Context, args string) error { return lang(g.Conn,
 func (g *guest) noop(context.Context, string) error { return g.Printf("+OK\r\n") }
 
 func (g *guest) quit(context.Context, string) error {
-	return g.end("Logged out", "+OK Logging out")
+	return g.End("Logged out", "+OK Logging out")
 }
 
 // protocol is the login role.

@@ -66,7 +66,7 @@ func (g *guest) ask(ctx context.Context) func([]byte) ([]byte, error) {
 	return func(challenge []byte) ([]byte, error) {
 		response, err := ask(challenge)
 		if errors.Is(err, talk.ErrLong) {
-			g.bad++
+			g.Bad++
 		}
 		return response, err
 	}
@@ -82,7 +82,7 @@ func (g *guest) logIn(ctx context.Context, mechanism string, initial []byte) err
 		return err
 	}
 	if r.In {
-		g.over = true
+		g.Over = true
 		return nil
 	}
 	text := r.Text
@@ -93,7 +93,7 @@ func (g *guest) logIn(ctx context.Context, mechanism string, initial []byte) err
 		text = "[" + code + "] " + text
 	}
 	if g.Worn() {
-		return g.end("Too many authentication failures", "-ERR "+text)
+		return g.End("Too many authentication failures", "-ERR "+text)
 	}
 	return g.Printf("-ERR %s\r\n", text)
 }

@@ -23,13 +23,7 @@ func TestFullQueueFileSystem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4m,mode=755"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		syscall.Unmount(dir, syscall.MNT_DETACH)
-		os.Remove(dir)
-	})
+	smallDisk(t, dir, "size=4m,mode=755")
 	i := newSystem(t, instance.Options{Main: []string{
 		"queue_directory = " + dir + "/queue", "message_size_limit = 500000", "queue_minfree = 1000000", "defer_transports = virtual", "minimal_backoff_time = 1s",
 	}})
@@ -58,14 +52,7 @@ func TestFullQueueFileSystem(t *testing.T) {
 
 	// Nothing at all is left: sendmail says EX_TEMPFAIL.
 	filler := dir + "/filler"
-	f, err := os.Create(filler)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for b := make([]byte, 4096); err == nil; {
-		_, err = f.Write(b)
-	}
-	f.Close()
+	fillUp(t, filler)
 	if r := i.Run("Subject: x\n\n"+strings.Repeat("y", 100000), "sendmail", "-C", i.Etc(), "alice@example.test"); r.Code != 75 {
 		t.Errorf("sendmail on a full disk: %+v; want exit 75", r)
 	}
