@@ -31,6 +31,7 @@ type Notice struct {
 	Trace      bool      // with Arrived: he asked for a report whatever the servers beyond do
 	Probe      bool      // with Arrived: nothing was delivered, only looked for
 	Recipients []Recipient
+	Words      *Words // nil: ours
 
 	// Message is the content as accepted, LF line ends. It is returned whole
 	// unless it has arrived or is delayed, is larger than SizeLimit, or HeaderOnly is set (RFC
@@ -104,7 +105,7 @@ func (n *Notice) header(returned []byte) message.Header {
 	fields := [][2]string{
 		{"Received", "by " + n.Hostname + " (" + n.MailName + ") id " + n.ID + "; " + header.FormatDate(n.Time)},
 		{"Date", header.FormatDate(n.Time)},
-		{"From", "MAILER-DAEMON@" + n.Hostname + " (Mail Delivery System)"},
+		{"From", n.from()},
 		{"Subject", n.subject()},
 		{"To", smtp.Quote(n.To)},
 		{"Auto-Submitted", "auto-replied"}, // RFC 3834, 5
@@ -130,6 +131,9 @@ func (n *Notice) header(returned []byte) message.Header {
 }
 
 func (n *Notice) subject() string {
+	if own := n.wordedSubject(); own != "" {
+		return own
+	}
 	switch {
 	case n.Trace:
 		return "Mail Delivery Status Report"

@@ -21,34 +21,7 @@ var meaning = map[string]string{
 // text returns the part for people.
 func (n *Notice) text() []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "This is the mail system at host %s.\n\n", n.Hostname)
-	if n.Delayed {
-		fmt.Fprintf(&b, "This is only a warning: your message has not reached the addresses below yet.\n"+
-			"This system goes on trying until %s. You need not\n"+
-			"send the message again; if it cannot be delivered by then, you will be told.\n\n", header.FormatDate(n.Until))
-	} else if n.Probe {
-		b.WriteString("You asked what would become of mail to the addresses below. Nothing was sent\n" +
-			"to them; this is what was found out.\n\n")
-	} else if n.Arrived {
-		b.WriteString("You asked to be told what becomes of your message. It is on its way or has\n" +
-			"arrived, as is said of each address below. Nothing is left for you to do.\n\n")
-	} else if n.Postmaster {
-		b.WriteString("A message without a sender, most likely a notice to somebody, could not be\n" +
-			"delivered to the addresses below. You get it as the postmaster (notify_classes has\n" +
-			"2bounce). Often the sender that it answers was forged: then do nothing. If it is\n" +
-			"one of yours, look why his mailbox cannot be reached.\n\n")
-	} else if len(n.Recipients) == 1 {
-		b.WriteString("I'm sorry: your message could not be delivered to the address below.\n" +
-			"It is attached, and this system will not try again.\n\n")
-	} else {
-		b.WriteString("I'm sorry: your message could not be delivered to the addresses below.\n" +
-			"It is attached, and this system will not try them again.\n\n")
-	}
-	if !n.Arrived && !n.Delayed && !n.Postmaster {
-		b.WriteString("Please check each address for mistakes. If it is right, the reason below it\n" +
-			"tells what stands in the way; once that is mended, send the message again.\n" +
-			"For help write to postmaster, and enclose this notice.\n\n")
-	}
+	b.WriteString(n.introduction() + "\n")
 	for i := range n.Recipients {
 		r := &n.Recipients[i]
 		line := "<" + smtp.Quote(r.Address) + ">"
@@ -63,6 +36,42 @@ func (n *Notice) text() []byte {
 		b.WriteByte('\n')
 	}
 	return b.Bytes()
+}
+
+// introduction is what stands above the addresses.
+func (n *Notice) introduction() string {
+	if own := n.wording(); own != "" {
+		return own
+	}
+	return "This is the mail system at host " + n.Hostname + ".\n\n" + n.opening()
+}
+
+func (n *Notice) opening() string {
+	switch {
+	case n.Delayed:
+		return "This is only a warning: your message has not reached the addresses below yet.\n" +
+			"This system goes on trying until " + header.FormatDate(n.Until) + ". You need not\n" +
+			"send the message again; if it cannot be delivered by then, you will be told.\n"
+	case n.Probe:
+		return "You asked what would become of mail to the addresses below. Nothing was sent\n" +
+			"to them; this is what was found out.\n"
+	case n.Arrived:
+		return "You asked to be told what becomes of your message. It is on its way or has\n" +
+			"arrived, as is said of each address below. Nothing is left for you to do.\n"
+	case n.Postmaster:
+		return "A message without a sender, most likely a notice to somebody, could not be\n" +
+			"delivered to the addresses below. You get it as the postmaster (notify_classes has\n" +
+			"2bounce). Often the sender that it answers was forged: then do nothing. If it is\n" +
+			"one of yours, look why his mailbox cannot be reached.\n"
+	}
+	what := "addresses below.\nIt is attached, and this system will not try them again.\n"
+	if len(n.Recipients) == 1 {
+		what = "address below.\nIt is attached, and this system will not try again.\n"
+	}
+	return "I'm sorry: your message could not be delivered to the " + what +
+		"\nPlease check each address for mistakes. If it is right, the reason below it\n" +
+		"tells what stands in the way; once that is mended, send the message again.\n" +
+		"For help write to postmaster, and enclose this notice.\n"
 }
 
 // status returns the part for programs (RFC 3464, 2). It is ASCII.

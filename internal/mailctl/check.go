@@ -19,6 +19,7 @@ import (
 	"yubin/internal/resolve"
 	"yubin/internal/route"
 	"yubin/internal/table"
+	"yubin/internal/wording"
 )
 
 var (
@@ -89,6 +90,8 @@ func inspect(c *config.Config) []config.Problem {
 		problems = append(problems, inspectPrograms(c, services)...)
 		problems = append(problems, inspectQueue(c)...)
 	}
+	_, worded := wording.Load(c)
+	problems = append(problems, worded...)
 	problems = append(problems, inspectTables(c)...)
 	problems = append(problems, inspectRoutes(c)...)
 	if c.Check(checkParams) == nil {

@@ -55,7 +55,7 @@ func openAccess(k *compiler, spec string, what subject) (*accessTable, error) {
 	}
 	a := &accessTable{
 		t: t, what: what, parents: ".", delimiters: config.RecipientDelimiter.Of(k.c),
-		null:       config.SmtpdNullAccessLookupKey.Of(k.c), nexthop: config.DefaultFilterNexthop.Of(k.c),
+		null: config.SmtpdNullAccessLookupKey.Of(k.c), nexthop: config.DefaultFilterNexthop.Of(k.c),
 		rejectCode: config.AccessMapRejectCode.Of(k.c), deferCode: config.AccessMapDeferCode.Of(k.c),
 	}
 	if slices.Contains(config.ParentDomainMatchesSubdomains.Of(k.c), "smtpd_access_maps") {

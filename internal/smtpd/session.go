@@ -80,8 +80,8 @@ type transaction struct {
 	deliverBy  *smtp.DeliverBy // nil: whenever
 	recipients []queue.Recipient
 	filter     string // what FILTER of an access table says in place of content_filter
-	refused    int // recipients
-	overshoot  int // recipients beyond the limit
+	refused    int    // recipients
+	overshoot  int    // recipients beyond the limit
 	received   int64
 	chunks     *message // on its way in by BDAT; nil: none
 }
