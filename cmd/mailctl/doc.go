@@ -6,13 +6,19 @@
 // manages the queue:
 //
 //	mailctl check
-//	    Say what is wrong with main.cf, master.cf and what they name: files,
-//	    tables, programs, accounts, directories. Each line names file and line,
-//	    the problem, and how to mend it. Lines that begin with "note:" need no
-//	    repair; they say what becomes of entries of Postfix's. The program of each
-//	    service looks too, as it does when it starts (--check). With the
-//	    configuration in /etc/yubin, also say which installed file is missing
-//	    or has another owner or mode than it was installed with.
+//	    Say what is wrong with main.cf, master.cf and what they name: parameters
+//	    that are unknown (with the nearest name), set twice or of the wrong type,
+//	    comments that are part of a value, files, tables, programs and accounts
+//	    that are missing or have the wrong owner or mode, domains in two address
+//	    classes, entries of master.cf for the same port, certificates, mailboxes
+//	    that POP3 and IMAP could not serve, networks that make an open relay. Each
+//	    line names file and line, the problem, and how to mend it. Lines that begin
+//	    with "warning:" name a risk, those with "note:" need no repair: they say
+//	    what becomes of entries of Postfix's; neither makes the exit status 1. The
+//	    program of each service looks too, as it does when it starts (--check). With
+//	    the configuration in /etc/yubin, also say which installed file is missing
+//	    or has another owner or mode than it was installed with. Run it as root:
+//	    what its caller may not read, it does not judge.
 //	mailctl config [-n|-d] [-h|-H] [-x] [NAME...]
 //	    Print parameters as postconf does: all, or those named. -n: only what
 //	    main.cf sets; -d: defaults; -h: values only; -H: names only; -x: with

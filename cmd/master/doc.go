@@ -33,7 +33,7 @@
 // SIGHUP reads main.cf and master.cf again. If they are wrong, that is logged
 // and the old configuration stays. Sockets that are still wanted are never
 // closed. Services read the new configuration too, or finish their sessions
-// and are replaced. maillog_file is opened again.
+// and are replaced. maillog_file and maillog_json_file are opened again.
 //
 // SIGTERM ends the services, which get a few seconds for their sessions, and
 // then master.

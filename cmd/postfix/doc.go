@@ -11,7 +11,7 @@
 //	flush        have it try all that waits
 //	check        print what is wrong with the configuration (mailctl check)
 //	status       say whether it runs
-//	logrotate    give maillog_file the date as a suffix and begin a new one
+//	logrotate    give maillog_file and maillog_json_file the date as a suffix and begin new ones
 //
 // set-permissions, upgrade-configuration and post-install do nothing: packages and the start of
 // the system see to what they do in Postfix. Where systemd runs the mail system, use

@@ -18,6 +18,7 @@ import (
 	"yubin/internal/ipc"
 	"yubin/internal/maillog"
 	"yubin/internal/passdb"
+	"yubin/internal/processors"
 	"yubin/internal/service"
 	"yubin/internal/sock"
 )
@@ -36,17 +37,18 @@ var Command = &cli.Command{
 			}
 			var d *daemon
 			return service.Run(ctx, env, o, service.Handler{
-				Computes: true, // hashes of passwords, signatures
 				Start: func(ctx context.Context, s *service.Service) (err error) {
-					d, err = newDaemon(s.Config, s.Log, lastingKey(s.Config, s.Log))
+					d, err = newDaemon(s.Config, s.Log, lastingKey(s.Config, s.Log), s.Processors)
 					if err == nil && d.acme != nil {
 						go d.acme.keep(ctx)
 					}
 					return err
 				},
 				Check: func(c *config.Config, log *maillog.Logger) error {
-					_, err := newDaemon(c, log, nil)
-					return err
+					if _, err := newDaemon(c, log, nil, nil); err != nil {
+						return err
+					}
+					return checkPairs(c)
 				},
 				Conn: func(ctx context.Context, c net.Conn) { d.converse(ctx, c) },
 				// While failures are remembered the process stays: else an attacker
@@ -80,12 +82,12 @@ type role struct {
 
 // newDaemon reads what the configuration says. key is that of what is made up
 // (lastingKey).
-func newDaemon(c *config.Config, log *maillog.Logger, key []byte) (*daemon, error) {
+func newDaemon(c *config.Config, log *maillog.Logger, key []byte, p *processors.Keeper) (*daemon, error) {
 	relay, err := newRelay(c, log)
 	if err != nil {
 		return nil, err
 	}
-	hasher := passdb.NewHasher(key)
+	hasher := passdb.NewHasher(key, p)
 	backends, err := passdb.Open(passdb.Env{Config: c, Report: func(p config.Problem) { log.Warn("%v", p) }, Hasher: hasher})
 	if err != nil {
 		return nil, err

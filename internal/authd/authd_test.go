@@ -50,7 +50,7 @@ func newRig(t *testing.T, main ...string) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.d, err = newDaemon(c, log, nil); err != nil {
+	if r.d, err = newDaemon(c, log, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if r.signer, err = newSigner(c, log, newSubscriber(c, log)); err != nil {

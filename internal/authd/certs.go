@@ -114,6 +114,28 @@ func sources(c *config.Config, set config.KeySet) []source {
 	return all
 }
 
+// checkPairs reads each certificate with its key. What is not there, or not the
+// caller's to read, is not its business.
+func checkPairs(c *config.Config) error {
+	var wrong []error
+	for _, set := range slices.Concat(config.ServerKeys, config.ClientKeys) {
+		for _, s := range sources(c, set) {
+			_, err := readPEM(s.files)
+			if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+				continue
+			}
+			d := set.Chains.Def
+			for _, cert := range []config.String{set.Cert, set.ECCert} {
+				if cert.Def != nil && cert.Of(c) == s.files[0] {
+					d = cert.Def
+				}
+			}
+			wrong = append(wrong, c.Fault(d, err.Error()+": there is no TLS with it"))
+		}
+	}
+	return errors.Join(wrong...)
+}
+
 // get returns the chains of a set for a server name. There is an error when
 // there are none but should be.
 func (k *keyring) get(set, name string) (chains []*chain, revision uint64, err error) {

@@ -71,7 +71,7 @@ func newDesk(t testing.TB, users string, main ...string) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hasher := passdb.NewHasher(make([]byte, 32))
+	hasher := passdb.NewHasher(make([]byte, 32), nil)
 	backends, err := passdb.Open(passdb.Env{Config: c, Report: func(p config.Problem) { log.Warn("%v", p) }, Hasher: hasher})
 	if err != nil {
 		t.Fatal(err)

@@ -41,24 +41,32 @@ func (c *Config) Unused(services []MasterService) []string {
 
 // lintService checks the overrides of a service as they stand over main.cf.
 func (c *Config) lintService(s MasterService, used map[string]bool) []Problem {
-	var overrides []string
-	for i, a := range s.Args {
-		if a == "-o" && i+1 < len(s.Args) {
-			overrides = append(overrides, s.Args[i+1])
-		}
-	}
-	over := c.with(overrides)
+	over, names := c.In(s)
 	var problems []Problem
-	for _, name := range over.Names() {
-		if over.raw[name].file != overrideFile {
-			continue
-		}
+	for _, name := range names {
 		for _, p := range over.lint(name, used) {
 			p.File, p.Line = s.File, s.Line
 			problems = append(problems, p)
 		}
 	}
 	return problems
+}
+
+// In returns c with the overrides of a service, and the names that those set.
+func (c *Config) In(s MasterService) (over *Config, names []string) {
+	var overrides []string
+	for i, a := range s.Args {
+		if a == "-o" && i+1 < len(s.Args) {
+			overrides = append(overrides, s.Args[i+1])
+		}
+	}
+	over = c.with(overrides)
+	for _, name := range over.Names() {
+		if over.raw[name].file == overrideFile {
+			names = append(names, name)
+		}
+	}
+	return over, names
 }
 
 // lint says what there is to say about one name.

@@ -15,6 +15,9 @@ type Problem struct {
 	// Notice marks what needs no repair: an entry of Postfix's that has
 	// another meaning, or none, here.
 	Notice bool
+	// Warning marks a risk: it is as the administrator wants it, or he will be
+	// surprised.
+	Warning bool
 }
 
 // String returns "file:line: what; how to mend it".

@@ -2,17 +2,21 @@ package imapd
 
 import (
 	"fmt"
-	"runtime"
 	"runtime/debug"
 	"sync"
+
+	"yubin/internal/processors"
 )
 
 // A crew is who helps sessions with what takes long: as many goroutines in the
 // process as it has processors beside the sessions' own, whoever asks first. A helper
 // is free again after each batch, so that none is kept from others.
-type crew struct{ free chan struct{} }
+type crew struct {
+	free       chan struct{}
+	processors *processors.Keeper
+}
 
-func newCrew() *crew { return &crew{make(chan struct{}, runtime.GOMAXPROCS(0)-1)} }
+func newCrew(p *processors.Keeper) *crew { return &crew{make(chan struct{}, p.Most()-1), p} }
 
 // ahead is how many batches are worked at before they are used.
 const ahead = 4
@@ -26,6 +30,10 @@ type worker interface {
 // inOrder has workers do the batches 0 to n-1, and calls use for each, in order,
 // when it is done; as long as use has no error.
 func (c *crew) inOrder(n int, hire func() worker, use func(batch int) error) error {
+	if n > 1 {
+		c.processors.Begin()
+		defer c.processors.Done()
+	}
 	j := &job{crew: c, n: n, hire: hire, done: make([]bool, n)}
 	j.news.L = &j.mu
 	me := hire()

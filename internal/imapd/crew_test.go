@@ -23,7 +23,7 @@ func (w *tester) close()       { w.closed.Add(1) }
 func TestCrew(t *testing.T) {
 	t.Parallel()
 	for _, helpers := range []int{0, 1, 3} {
-		c := &crew{make(chan struct{}, helpers)}
+		c := &crew{free: make(chan struct{}, helpers)}
 		var hired, closed atomic.Int32
 		var wg sync.WaitGroup
 		for range 4 { // sessions
@@ -55,7 +55,7 @@ func TestCrew(t *testing.T) {
 // An error ends the work, and nobody is far ahead of what is used.
 func TestCrewStops(t *testing.T) {
 	t.Parallel()
-	c := &crew{make(chan struct{}, 3)}
+	c := &crew{free: make(chan struct{}, 3)}
 	stop := errors.New("stop")
 	var most atomic.Int32
 	var closed atomic.Int32
@@ -75,7 +75,7 @@ func TestCrewStops(t *testing.T) {
 // A panic of a helper is its session's.
 func TestCrewPanics(t *testing.T) {
 	t.Parallel()
-	c := &crew{make(chan struct{}, 3)}
+	c := &crew{free: make(chan struct{}, 3)}
 	var closed atomic.Int32
 	defer func() {
 		if why := fmt.Sprint(recover()); !strings.Contains(why, "batch 5") {

@@ -15,6 +15,7 @@ import (
 	"yubin/internal/login"
 	"yubin/internal/mailbox"
 	"yubin/internal/mimescan"
+	"yubin/internal/processors"
 	"yubin/internal/servertls"
 	"yubin/internal/service"
 	"yubin/internal/session"
@@ -48,9 +49,10 @@ func serveSessions(ctx context.Context, env *cli.Env) error {
 	if err != nil {
 		return &cli.Status{Code: cli.ExConfig, Err: err}
 	}
-	store := mailbox.New(mailbox.Options{Flush: durable.New(durable.Options{}), Warn: session.Warn(env), Quota: rules})
+	p := processors.Few()
+	store := mailbox.New(mailbox.Options{Flush: durable.New(durable.Options{}), Warn: session.Warn(env), Quota: rules, Processors: p})
 	defer store.Close()
-	srv := newServer(env.Config, store)
+	srv := newServer(env.Config, store, p)
 	return session.Run(ctx, env, session.Handler{
 		Serve: srv.serve,
 		Panic: func(s *session.Session) { fmt.Fprint(s.Conn, "* BYE [SERVERBUG] Internal error\r\n") },
@@ -58,14 +60,14 @@ func serveSessions(ctx context.Context, env *cli.Env) error {
 }
 
 // newServer reads what sessions need to know.
-func newServer(c *config.Config, store *mailbox.Store) *server {
+func newServer(c *config.Config, store *mailbox.Store, p *processors.Keeper) *server {
 	command := int(config.ImapdCommandSizeLimit.Of(c))
 	return &server{
 		store: store, timeout: config.ImapdTimeout.Of(c), hardErrors: config.ImapdHardErrorLimit.Of(c),
 		limits:      imap.Limits{Command: command, Literal: command, Nesting: config.ImapdNestingLimit.Of(c)},
 		appendLimit: config.ImapdAppendSizeLimit.Of(c), stillHere: config.ImapdIdleNotifyInterval.Of(c),
 		overQuota: config.QuotaExceededMessage.Of(c),
-		commands:  commands(), mime: mimeLimits(c), crew: newCrew(),
+		commands:  commands(), mime: mimeLimits(c), crew: newCrew(p),
 	}
 }
 

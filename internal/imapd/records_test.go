@@ -139,7 +139,7 @@ func TestChangedUnderItsName(t *testing.T) {
 func TestFetchAhead(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.srv.crew = &crew{make(chan struct{}, 3)}
+	r.srv.crew = &crew{free: make(chan struct{}, 3)}
 	for i, text := range recordLetters() {
 		r.deliver("", fmt.Sprintf("%d.M%dP1.h", 1700000000+i, i), text)
 	}
@@ -170,7 +170,7 @@ func TestFetchAhead(t *testing.T) {
 func TestRecentAhead(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.srv.crew = &crew{make(chan struct{}, 3)}
+	r.srv.crew = &crew{free: make(chan struct{}, 3)}
 	for i := range 300 {
 		r.deliver("", fmt.Sprintf("%d.M%dP1.h", 1700000000+i, i), "Subject: x\n\n")
 	}

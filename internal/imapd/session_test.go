@@ -42,7 +42,7 @@ func newRigIn(t testing.TB, dir string) *rig {
 	return &rig{t, filepath.Join(dir, "Maildir"), &server{
 		store: store, timeout: time.Minute, stillHere: time.Minute, hardErrors: 20,
 		limits: imap.Limits{Command: 64 << 10, Literal: 64 << 10, Nesting: 50}, appendLimit: 1 << 20, commands: commands(),
-		mime: mimescan.Defaults, crew: newCrew(),
+		mime: mimescan.Defaults, crew: newCrew(nil),
 	}}
 }
 

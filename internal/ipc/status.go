@@ -10,7 +10,8 @@ package ipc
 //
 // and master says:
 //
-//	LOG                        the descriptor beside it is maillog_file, opened again
+//	LOG [text] [json]          the descriptors beside it are maillog_file and maillog_json_file,
+//	                           opened again, as far as there are such
 //	RETIRE                     stop accepting, drain and end: the service was changed,
 //	                           or its program
 //
@@ -23,17 +24,24 @@ package ipc
 // Its end tells the service that master has gone.
 //
 // The descriptor is named by StatusName in LISTEN_FDNAMES, after the listening
-// sockets; LogName names maillog_file, opened by master for appending. Both
-// are absent when something else started the service.
+// sockets; LogName names maillog_file and LogJSONName maillog_json_file, opened by
+// master for appending. All are absent when something else started the service.
+// JournalVariable is in the environment of services whose lines go to systemd's
+// journal, with the socket for its value.
 const (
 	StatusReady    = "READY"
 	StatusStopped  = "STOPPED-ACCEPTING"
 	StatusNextWake = "NEXT-WAKE"
 	StatusLog      = "LOG"
+	StatusLogText  = "text"
+	StatusLogJSON  = "json"
 	StatusRetire   = "RETIRE"
 	StatusSay      = "SAY"
 	StatusEnd      = "END"
 
-	StatusName = "yubin-status"
-	LogName    = "yubin-log"
+	StatusName  = "yubin-status"
+	LogName     = "yubin-log"
+	LogJSONName = "yubin-log-json"
+
+	JournalVariable = "YUBIN_JOURNAL"
 )

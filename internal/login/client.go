@@ -192,27 +192,41 @@ func (c *Client) logEnd(why string) {
 	default:
 		detail = fmt.Sprintf("no auth attempts in %d secs", secs)
 	}
-	c.srv.logins.Info("%s-login: Disconnected%s (%s): %s", c.srv.Protocol.Name, why, detail, c.elements(0))
+	t := c.line("Disconnected" + why + " (" + detail + "): ")
+	t.Note("reason", detail)
+	c.elements(&t, 0)
+	c.srv.logins.On(maillog.LoginFailure).Write(&t)
+}
+
+// line is the beginning of one of the log.
+func (c *Client) line(text string) maillog.Text {
+	t := c.srv.logins.Text(192)
+	t.Field("service", c.srv.Protocol.Name+"-login")
+	t.Say(": " + text)
+	return t
 }
 
 // elements are what a line says of the client, in the order of Dovecot's
 // login_log_format_elements. An element that is empty is left out.
-func (c *Client) elements(pid int) string {
-	line := fmt.Sprintf("user=<%s>", c.user)
+func (c *Client) elements(t *maillog.Text, pid int) {
+	t.Address("", "user", c.user)
 	if c.method != "" {
-		line += ", method=" + c.method
+		t.Pair(", ", "method", c.method)
 	}
-	line += fmt.Sprintf(", rip=%s, lip=%s", c.facts.Client, c.facts.Local)
+	t.Pair(", ", "rip", c.facts.Client)
+	t.Pair(", ", "lip", c.facts.Local)
 	if pid != 0 {
-		line += fmt.Sprintf(", mpid=%d", pid)
+		t.Number(", ", "mpid", int64(pid))
 	}
 	switch {
 	case c.overTLS:
-		line += ", TLS"
+		t.Say(", TLS")
+		t.Note("secured", "TLS")
 	case c.handshake != "":
-		line += ", TLS handshaking: " + c.handshake
+		t.Say(", TLS handshaking: " + c.handshake)
 	case c.Secure():
-		line += ", secured"
+		t.Say(", secured")
+		t.Note("secured", "local")
 	}
-	return line + fmt.Sprintf(", session=<%s>", c.facts.Session)
+	t.Address(", ", "session", c.facts.Session)
 }

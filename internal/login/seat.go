@@ -134,7 +134,9 @@ func (c *Client) seated(s *seat, step auth.Step) (Result, error) {
 		c.pump = newPump(c.Net(), s.carried, c.srv.sessionTimeout)
 		s.carried = nil
 	}
-	c.srv.logins.Info("%s-login: Login: %s", c.srv.Protocol.Name, c.elements(pid))
+	t := c.line("Login: ")
+	c.elements(&t, pid)
+	c.srv.logins.On(maillog.Login).Write(&t)
 	return Result{In: true}, nil
 }
 

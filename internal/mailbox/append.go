@@ -19,14 +19,15 @@ import (
 type Append struct {
 	f     *folder
 	view  *View
-	tmp   *dir
+	tmp   *dir // nil until it is needed
 	files []appended
 	quota appendQuota
 }
 
-// appended is a message that lies in tmp/.
+// appended is a message that lies in tmp/ or, where there are files without a
+// name, nowhere.
 type appended struct {
-	name   string // in tmp/
+	name   string // in tmp/, or ""
 	base   string // to be
 	flags  Flags
 	words  []string
@@ -49,16 +50,11 @@ type Attributes struct {
 
 // Append begins to put messages into the folder called name.
 func (t *Tree) Append(name string) (*Append, error) {
-	v, err := t.Open(name, Peek)
+	v, err := t.view(name, Peek) // Commit looks at what is in it
 	if err != nil {
 		return nil, err
 	}
-	tmp, err := v.f.dir.sub("tmp")
-	if err != nil {
-		v.Close()
-		return nil, err
-	}
-	return &Append{f: v.f, view: v, tmp: tmp, quota: appendQuota{of: t.quota, rules: t.rules, folder: ruled(name)}}, nil
+	return &Append{f: v.f, view: v, quota: appendQuota{of: t.quota, rules: t.rules, folder: v.name}}, nil
 }
 
 // Message takes one message from r, whose lines end in CRLF or LF, to its end.
@@ -74,26 +70,43 @@ func (a *Append) Message(r io.Reader, at Attributes) error {
 	return err
 }
 
-// take writes a message to tmp/. Where it fails there may be a file.
+// take writes a message to a file. Where it fails there may be one.
 func (a *Append) take(r io.Reader, at Attributes) (m appended, err error) {
 	base := freshBase()
-	file, err := a.tmp.open(base, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL)
-	if err != nil {
+	m = appended{flags: at.Flags, words: at.Keywords}
+	if m.file, m.name, err = a.create(base); err != nil {
 		return m, full(err)
 	}
-	m = appended{name: base, flags: at.Flags, words: at.Keywords, file: file}
-	w := &lfWriter{w: bufio.NewWriterSize(&dirWriter{a.tmp, file}, copySize)}
+	w := &lfWriter{w: bufio.NewWriterSize(&dirWriter{a.f.dir, m.file}, copySize)}
 	_, err = io.Copy(w, r)
 	if err == nil {
 		err = w.flush()
 	}
 	if err == nil && !at.Received.IsZero() {
 		ts := unix.NsecToTimespec(at.Received.UnixNano())
-		err = unix.UtimesNanoAt(a.tmp.fd(), base, []unix.Timespec{ts, ts}, unix.AT_SYMLINK_NOFOLLOW)
+		err = unix.UtimesNanoAt(unix.AT_FDCWD, procName(m.file), []unix.Timespec{ts, ts}, 0)
 	}
 	m.base = fmt.Sprintf("%s,S=%d,W=%d", base, w.size, w.size+w.bare)
 	m.octets, m.stored = w.size+w.bare, w.size
 	return m, full(err)
+}
+
+// create makes a file for a message. One without a name, which is linked into
+// cur/ when it is whole, spares two changes of tmp/, and leaves nothing there if
+// the process dies.
+func (a *Append) create(base string) (file *os.File, name string, err error) {
+	if a.f.linksNameless {
+		if file, err = a.f.dir.nameless(); err == nil || !linkless(err) {
+			return file, "", err
+		}
+	}
+	if a.tmp == nil {
+		if a.tmp, err = a.f.dir.sub("tmp"); err != nil {
+			return nil, "", err
+		}
+	}
+	file, err = a.tmp.open(base, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL)
+	return file, base, err
 }
 
 func (a *Append) valid(words []string) error {
@@ -118,7 +131,9 @@ func (a *Append) end() {
 		}
 	}
 	a.files = nil
-	a.tmp.Close()
+	if a.tmp != nil {
+		a.tmp.Close()
+	}
 	a.view.Close()
 }
 
@@ -206,7 +221,7 @@ func (a *Append) commit(infos []string) (validity uint32, uids []uint32, err err
 				moved++
 				continue
 			}
-			if err := a.tmp.rename(m.name, f.curDir, m.base+infos[i]); err != nil {
+			if err := a.name(m, m.base+infos[i]); err != nil {
 				return full(err)
 			}
 			m.name = m.base + infos[i]
@@ -262,12 +277,20 @@ func (a *Append) commit(infos []string) (validity uint32, uids []uint32, err err
 	return f.head.validity, uids, nil
 }
 
+// name puts a message into cur/.
+func (a *Append) name(m *appended, name string) error {
+	if m.name == "" {
+		return a.f.curDir.nameIt(m.file, name)
+	}
+	return a.tmp.rename(m.name, a.f.curDir, name)
+}
+
 // discard removes the files: the first moved ones are in cur/ already.
 func (a *Append) discard(cur *dir, moved int) {
 	for i := range a.files {
 		if i < moved {
 			cur.remove(a.files[i].name)
-		} else if a.files[i].from == nil {
+		} else if a.files[i].from == nil && a.files[i].name != "" {
 			a.tmp.remove(a.files[i].name)
 		}
 	}

@@ -42,6 +42,25 @@ func (b *box) age() {
 	}
 }
 
+// crashAppend appends two messages.
+func crashAppend(b *box) []uint32 {
+	a, err := b.tree.Append(Inbox)
+	if err != nil {
+		return nil
+	}
+	for range 2 {
+		if a.Message(strings.NewReader("x\r\n"), Attributes{Keywords: []string{"K"}}) != nil {
+			a.Abort()
+			return nil
+		}
+	}
+	_, uids, err := a.Commit()
+	if err != nil {
+		return nil
+	}
+	return uids
+}
+
 // A process that is killed between any two changes of the disk leaves a
 // mailbox in which all messages are there once, under the UIDs and the UIDVALIDITY that
 // anybody was told; docs/mailbox.md lists the states.
@@ -68,22 +87,10 @@ func TestCrashPoints(t *testing.T) {
 			v.Expunge([]uint32{1, 2})
 			return nil
 		}},
-		"append": {6, func(b *box, v *View) []uint32 {
-			a, err := b.tree.Append(Inbox)
-			if err != nil {
-				return nil
-			}
-			for range 2 {
-				if a.Message(strings.NewReader("x\r\n"), Attributes{Keywords: []string{"K"}}) != nil {
-					a.Abort()
-					return nil
-				}
-			}
-			_, uids, err := a.Commit()
-			if err != nil {
-				return nil
-			}
-			return uids
+		"append": {6, func(b *box, v *View) []uint32 { return crashAppend(b) }},
+		"append by way of tmp": {6, func(b *box, v *View) []uint32 {
+			v.f.linksNameless = false // a file system that has none
+			return crashAppend(b)
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -101,7 +101,7 @@ func (d *dir) nameless() (*os.File, error) {
 func (d *dir) nameIt(f *os.File, name string) error {
 	err := d.fault.ask("link", name)
 	if err == nil {
-		proc := "/proc/self/fd/" + strconv.Itoa(int(f.Fd()))
+		proc := procName(f)
 		err = again(func() error {
 			return unix.Linkat(unix.AT_FDCWD, proc, d.fd(), name, unix.AT_SYMLINK_FOLLOW)
 		})
@@ -111,6 +111,15 @@ func (d *dir) nameIt(f *os.File, name string) error {
 	}
 	return nil
 }
+
+// procName is a path to an open file, whatever its name is.
+func procName(f *os.File) string { return "/proc/self/fd/" + strconv.Itoa(int(f.Fd())) }
+
+// hasProc tells whether procName leads anywhere.
+var hasProc = sync.OnceValue(func() bool {
+	_, err := os.Stat("/proc/self/fd")
+	return err == nil
+})
 
 // write writes to a file in d.
 func (d *dir) write(f *os.File, b []byte) error {

@@ -23,7 +23,8 @@ type dotlock struct {
 	dir  *dir
 	name string // with .lock
 	id   inode
-	file *os.File // the lock, which can become the file
+	file *os.File  // the lock, which can become the file
+	kept *keptLock // what it is made of; nil: always a new file
 }
 
 type inode struct{ dev, ino uint64 }
@@ -36,6 +37,18 @@ var held = struct {
 	sync.Mutex
 	locks map[inode]bool
 }{locks: map[inode]bool{}}
+
+func claim(id inode) {
+	held.Lock()
+	held.locks[id] = true
+	held.Unlock()
+}
+
+func disclaim(id inode) {
+	held.Lock()
+	delete(held.locks, id)
+	held.Unlock()
+}
 
 // lockTimes are how long to wait, and after how long without a sign of life a
 // lock counts for nothing.
@@ -52,8 +65,11 @@ var (
 const pidCheckAge = 2 * time.Second
 
 // lock makes name.lock.
-func (d *dir) lock(name string, t lockTimes) (*dotlock, error) {
-	l := &dotlock{dir: d, name: name + ".lock"}
+func (d *dir) lock(name string, t lockTimes) (*dotlock, error) { return d.lockOf(name, t, nil) }
+
+// lockOf makes name.lock of the file that is kept for it.
+func (d *dir) lockOf(name string, t lockTimes, kept *keptLock) (*dotlock, error) {
+	l := &dotlock{dir: d, name: name + ".lock", kept: kept}
 	w := lockWaiter{dir: d, name: name, times: t}
 	deadline := time.Now().Add(t.wait)
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
@@ -87,6 +103,9 @@ func (d *dir) lock(name string, t lockTimes) (*dotlock, error) {
 // process that died is known as such: a file without a name gets this name,
 // unless it is taken. Where that cannot be done the file is made under its name.
 func (l *dotlock) try() error {
+	if done, err := l.kept.take(l); done {
+		return err
+	}
 	f, err := l.dir.nameless()
 	if err == nil {
 		l.sign(f)
@@ -114,9 +133,7 @@ func (l *dotlock) hold(f *os.File) error {
 		return err
 	}
 	l.id, l.file = inodeOf(&st), f
-	held.Lock()
-	held.locks[l.id] = true
-	held.Unlock()
+	claim(l.id)
 	return nil
 }
 
@@ -157,6 +174,10 @@ func (l *dotlock) ours() bool {
 // unlock removes the lock if it is still ours.
 func (l *dotlock) unlock() {
 	if l.ours() {
+		if l.kept != nil && l.kept.file == nil && l.kept.keep(l) {
+			l.forget()
+			return
+		}
 		l.dir.remove(l.name)
 	}
 	l.forget()
@@ -172,13 +193,11 @@ func (l *dotlock) replace() error {
 }
 
 func (l *dotlock) forget() {
-	held.Lock()
-	delete(held.locks, l.id)
-	held.Unlock()
-	if l.file != nil {
+	disclaim(l.id)
+	if l.file != nil && (l.kept == nil || l.file != l.kept.file) {
 		l.file.Close()
-		l.file = nil
 	}
+	l.file = nil
 }
 
 // A lockWaiter watches another's lock.

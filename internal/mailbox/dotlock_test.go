@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -139,4 +140,65 @@ func TestPOP3Lock(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Release()
+}
+
+// A lock that is taken again and again is one file, which is the lock while it is
+// held, goes with the folder, and is made anew when somebody has cleared tmp/.
+func TestKeptLock(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	v := b.view(ReadWrite)
+	f := v.f
+	ids := map[inode]int{}
+	take := func() {
+		t.Helper()
+		s := &scan{}
+		if err := f.lockList(s); err != nil {
+			t.Fatal(err)
+		}
+		st, err := f.dir.stat(uidlistFile + ".lock")
+		if err != nil || inodeOf(&st) != s.lock.id || b.read(uidlistFile+".lock") != fmt.Sprintf("%d:%s", os.Getpid(), hostname()) {
+			t.Errorf("while it is held: %v, inode %v of %v", err, inodeOf(&st), s.lock.id)
+		}
+		ids[s.lock.id]++
+		other := lockTimes{wait: 0, stale: time.Minute}
+		if _, err := b.tree.dir.lock(uidlistFile, other); !errors.Is(err, ErrLocked) {
+			t.Errorf("another got it: %v", err)
+		}
+		f.unlockList(s)
+		if _, err := f.dir.stat(uidlistFile + ".lock"); !gone(err) {
+			t.Errorf("after unlock: %v", err)
+		}
+	}
+	kept := func() []string {
+		names, _ := filepath.Glob(b.path("tmp/lock.*"))
+		return names
+	}
+	for range 5 {
+		take()
+	}
+	if names := kept(); len(names) != 1 || len(ids) > 2 {
+		t.Errorf("after five times: in tmp/ %q, files %v", names, ids)
+	}
+	old := time.Now().Add(-time.Hour)
+	for _, name := range kept() {
+		if err := os.Chtimes(name, old, old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	take() // whoever looks at the pid in it knows that we hold it, old as it is
+	for _, name := range kept() {
+		os.Remove(name)
+	}
+	for range 3 {
+		take()
+	}
+	if names := kept(); len(names) != 1 || f.lock.id == (inode{}) {
+		t.Errorf("after tmp/ was cleared: in tmp/ %q", names)
+	}
+	v.Close()
+	b.st.Close()
+	if names := kept(); len(names) != 0 {
+		t.Errorf("after the folder has left memory: %q", names)
+	}
 }

@@ -15,7 +15,10 @@ type folder struct {
 	store *Store
 	key   folderKey
 	dirs
-	views int // guarded by Store.mu
+	id    inode // of dir
+	views int   // guarded by Store.mu
+	// linksNameless says that a file that was made without a name can get one in cur/.
+	linksNameless bool
 
 	// opening is held while a directory is used and mu is not, so that it stays
 	// open. Who needs both takes mu first.
@@ -37,6 +40,7 @@ type folder struct {
 	listRead int64    // how much of it was read
 	lines    int      // how many it has
 	rewrite  bool     // it must be written anew before anything is appended
+	lock     keptLock // its lock's
 
 	new, cur   dirSeen
 	keywords   []string
@@ -62,10 +66,6 @@ func (d *dirs) close() {
 		}
 	}
 }
-
-// is tells whether two open directories are one folder. (What new/ and cur/
-// are may change under it: see follow.)
-func (d *dirs) is(o *dirs) bool { return d.dir.inode() == o.dir.inode() }
 
 // openFolder opens the directories of the folder at a path below the root.
 func (t *Tree) openFolder(where string) (*dirs, error) {
@@ -104,9 +104,10 @@ func (t *Tree) openFolder(where string) (*dirs, error) {
 }
 
 func newFolder(s *Store, key folderKey, d *dirs) *folder {
-	f := &folder{store: s, key: key, dirs: *d, snap: &Snapshot{}}
+	f := &folder{store: s, key: key, dirs: *d, id: d.dir.inode(), snap: &Snapshot{}}
 	f.new = dirSeen{name: "new", id: d.newDir.inode()}
 	f.cur = dirSeen{name: "cur", id: d.curDir.inode()}
+	f.linksNameless = f.cur.id.dev == f.id.dev && hasProc()
 	f.reset()
 	return f
 }

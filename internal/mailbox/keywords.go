@@ -96,6 +96,9 @@ func (f *folder) loadKeywords() (changed bool, err error) {
 // letters returns the letters of keywords, and gives those that have none the
 // next free one. The folder's mutex is held.
 func (f *folder) letters(names []string) (set Keywords, err error) {
+	if len(names) == 0 {
+		return 0, nil
+	}
 	var missing []string
 	if _, err := f.loadKeywords(); err != nil {
 		return 0, err

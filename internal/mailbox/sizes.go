@@ -3,7 +3,6 @@ package mailbox
 import (
 	"bytes"
 	"errors"
-	"runtime"
 	"sync"
 	"sync/atomic"
 )
@@ -127,7 +126,12 @@ func (v *View) count(sizes []int64, unknown []int) error {
 			}
 		}
 	}
-	errs := make([]error, max(1, min(runtime.GOMAXPROCS(0), len(unknown)/countTogether)))
+	p := v.f.store.o.Processors
+	errs := make([]error, max(1, min(p.Most(), len(unknown)/countTogether)))
+	if len(errs) > 1 {
+		p.Begin()
+		defer p.Done()
+	}
 	var all sync.WaitGroup
 	for k := range errs {
 		all.Go(func() { errs[k] = work() })

@@ -13,6 +13,7 @@ import (
 
 	"yubin/internal/durable"
 	"yubin/internal/ipc"
+	"yubin/internal/processors"
 	"yubin/internal/quota"
 )
 
@@ -27,6 +28,8 @@ type Options struct {
 	// Quota has the limits of mailboxes whose account has none of its own; nil:
 	// those that a mailbox names itself.
 	Quota *quota.Rules
+	// Processors are for work that takes long.
+	Processors *processors.Keeper
 
 	fault fault            // in tests
 	boot  string           // instead of the kernel's
@@ -88,6 +91,7 @@ func retire(old []*folder) {
 		f.endMods()
 		f.saveCache()
 		f.shelf.close()
+		f.lock.drop(f.dir)
 		f.close()
 	}
 }
@@ -196,28 +200,56 @@ func (t *Tree) Close() {
 // folder returns the shared folder at a path below the root, with one View
 // more.
 func (t *Tree) folder(where string) (*folder, error) {
+	key := folderKey{t.key, where}
+	s := t.store
+	id := t.whole(where)
+	s.mu.Lock()
+	f := s.known(key, id)
+	s.mu.Unlock()
+	if f != nil {
+		return f, nil
+	}
 	dirs, err := t.openFolder(where)
 	if err != nil {
 		return nil, err
 	}
-	key := folderKey{t.key, where}
-	s := t.store
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if f := s.folders[key]; f != nil {
-		if f.is(dirs) {
-			dirs.close()
-			s.wake(f)
-			f.views++
-			return f, nil
-		}
-		// Removed and made anew: who has the old one open keeps it.
-		delete(s.folders, key)
+	if f := s.known(key, dirs.dir.inode()); f != nil {
+		dirs.close()
+		return f, nil
 	}
-	f := newFolder(s, key, dirs)
+	f = newFolder(s, key, dirs)
 	f.views = 1
-	s.folders[key] = f
+	s.folders[key] = f // one removed and made anew: who has the old one open keeps it
 	return f, nil
+}
+
+// known returns the folder, with one View more, if it is in memory and still
+// this directory. The caller holds mu.
+func (s *Store) known(key folderKey, id inode) *folder {
+	f := s.folders[key]
+	if f == nil || f.id != id {
+		return nil
+	}
+	s.wake(f)
+	f.views++
+	return f
+}
+
+// whole returns which directory the folder at a path is, if it has all that a
+// folder has; the zero inode otherwise. It spares an open folder's being opened again.
+func (t *Tree) whole(where string) inode {
+	for _, sub := range []string{"new", "cur"} {
+		if _, err := t.dir.stat(path.Join(where, sub)); err != nil {
+			return inode{}
+		}
+	}
+	st, err := t.dir.stat(where)
+	if err != nil {
+		return inode{}
+	}
+	return inodeOf(&st)
 }
 
 // wake takes f out of the idle ones. The caller holds mu.

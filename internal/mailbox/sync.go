@@ -103,7 +103,7 @@ func (f *folder) vanished(err error) error {
 
 // lockList takes the uidlist's lock, and reads what others wrote before.
 func (f *folder) lockList(s *scan) error {
-	l, err := f.dir.lock(uidlistFile, uidlistTimes)
+	l, err := f.dir.lockOf(uidlistFile, uidlistTimes, &f.lock)
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,19 @@ type View struct {
 
 // Open opens a folder: "INBOX", or a name with "/" between its levels.
 func (t *Tree) Open(name string, mode Mode) (*View, error) {
+	v, err := t.view(name, mode)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.look(false); err != nil {
+		v.Close()
+		return nil, err
+	}
+	return v, nil
+}
+
+// view is Open before anything was looked at.
+func (t *Tree) view(name string, mode Mode) (*View, error) {
 	where, err := diskName(name)
 	if err != nil {
 		return nil, err
@@ -35,12 +48,7 @@ func (t *Tree) Open(name string, mode Mode) (*View, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &View{f: f, mode: mode, snap: &Snapshot{}, name: ruled(name), quota: t.quota}
-	if err := v.look(false); err != nil {
-		v.Close()
-		return nil, err
-	}
-	return v, nil
+	return &View{f: f, mode: mode, snap: &Snapshot{}, name: ruled(name), quota: t.quota}, nil
 }
 
 // Close ends the View. A second time does nothing.

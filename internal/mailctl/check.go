@@ -14,27 +14,10 @@ import (
 	"yubin/internal/cli"
 	"yubin/internal/config"
 	"yubin/internal/ids"
-	"yubin/internal/match"
 	"yubin/internal/queue"
 	"yubin/internal/resolve"
 	"yubin/internal/route"
-	"yubin/internal/table"
 	"yubin/internal/wording"
-)
-
-var (
-	// mapLists are the parameters whose elements are tables.
-	mapLists = []config.List{
-		config.AliasMaps, config.AliasDatabase, config.LocalRecipientMaps, config.RelayRecipientMaps,
-		config.VirtualMailboxMaps, config.VirtualUIDMaps, config.VirtualGIDMaps,
-		config.TransportMaps, config.SmtpdSenderLoginMaps, config.SenderRelayhostMaps, config.SenderTransportMaps,
-		config.SmtpGenericMaps.SMTP, config.SmtpGenericMaps.LMTP,
-	}
-	// matchLists are the parameters whose elements may be tables and files.
-	matchLists = []config.List{
-		config.Mydestination, config.RelayDomains, config.FastFlushDomains, config.VirtualMailboxDomains, config.Mynetworks,
-		config.AuthorizedMailqUsers, config.AuthorizedFlushUsers, config.AuthorizedSubmitUsers,
-	}
 )
 
 // commandPaths are the parameters that hold the place of a command.
@@ -50,7 +33,7 @@ var checkParams = []*config.Def{
 }
 
 // check prints all that is wrong with the configuration, and what it names
-// on this system, a line each. Notices do not make it fail.
+// on this system, a line each. Notices and warnings do not make it fail.
 func check(_ context.Context, env *cli.Env, args []string) error {
 	if err := noOperands(args); err != nil {
 		return err
@@ -58,9 +41,12 @@ func check(_ context.Context, env *cli.Env, args []string) error {
 	bad := false
 	for _, p := range inspect(env.Config) {
 		kind := ""
-		if p.Notice {
+		switch {
+		case p.Notice:
 			kind = "note: "
-		} else {
+		case p.Warning:
+			kind = "warning: "
+		default:
 			bad = true
 		}
 		if _, err := fmt.Fprintln(env.Stdout, kind+p.String()); err != nil {
@@ -92,8 +78,11 @@ func inspect(c *config.Config) []config.Problem {
 	}
 	_, worded := wording.Load(c)
 	problems = append(problems, worded...)
-	problems = append(problems, inspectTables(c)...)
+	problems = append(problems, inspectTables(c, services)...)
 	problems = append(problems, inspectRoutes(c)...)
+	problems = append(problems, inspectSense(c)...)
+	problems = append(problems, inspectMaster(c, services)...)
+	problems = append(problems, inspectMailboxes(c, services)...)
 	if c.Check(checkParams) == nil {
 		problems = append(problems, inspectServices(c, services)...)
 	}
@@ -159,7 +148,7 @@ func inspectServices(c *config.Config, services []config.MasterService) []config
 			asked[key] = true
 		}
 		for _, what := range complaints(path, argv) {
-			p := config.Problem{What: what, Mend: "it stops " + s.Command}
+			p := config.Problem{What: what, Mend: "correct it: " + s.Command + " cannot use it"}
 			if !strings.HasPrefix(what, "/") { // an option or operand, not a file
 				p.File, p.Line = s.File, s.Line
 			}
@@ -283,62 +272,6 @@ func inspectQueue(c *config.Config) []config.Problem {
 	}
 	for _, err := range queue.Inspect(dir, o) {
 		note(config.QueueDirectory.Name, "correct it, or let the start of the system do so", err)
-	}
-	return problems
-}
-
-// inspectTables reads every table and file that a list names.
-func inspectTables(c *config.Config) []config.Problem {
-	var problems []config.Problem
-	aliases := table.Aliases()
-	if c.Check([]*config.Def{config.AliasMaps.Def, config.AliasDatabase.Def}) == nil {
-		aliases = table.Aliases(slices.Concat(config.AliasMaps.Of(c), config.AliasDatabase.Of(c))...)
-	}
-	seen := map[string]bool{}
-	look := func(name, spec string) {
-		if seen[spec] {
-			return
-		}
-		seen[spec] = true
-		for _, p := range table.Check(spec, aliases) {
-			if p.File == "" {
-				at := c.Problem(name, p.What)
-				p.File, p.Line, p.What = at.File, at.Line, at.What
-			}
-			if p.Mend == "" {
-				p.Mend = "correct the table, or take it out of " + name
-			}
-			problems = append(problems, p)
-		}
-	}
-	for _, p := range mapLists {
-		if c.Check([]*config.Def{p.Def}) != nil {
-			continue
-		}
-		for _, spec := range p.Of(c) {
-			look(p.Name, spec)
-		}
-	}
-	for _, p := range matchLists {
-		if c.Check([]*config.Def{p.Def}) != nil {
-			continue
-		}
-		_, err := match.Of(c, p)
-		problems = append(problems, faults(err)...)
-		for _, spec := range p.Of(c) {
-			spec = strings.TrimPrefix(spec, "!")
-			if kind, _, ok := strings.Cut(spec, ":"); ok && slices.Contains(table.Types(), kind) {
-				look(p.Name, spec)
-			}
-			if !strings.HasPrefix(spec, "/") || err != nil {
-				continue
-			}
-			if _, err := os.ReadFile(spec); err != nil {
-				wrong := c.Problem(p.Name, err.Error())
-				wrong.Mend = "correct the list"
-				problems = append(problems, wrong)
-			}
-		}
 	}
 	return problems
 }

@@ -33,9 +33,9 @@ func tlsCheckParams() []*config.Def {
 // by authd.
 func inspectTLS(c *config.Config) []config.Problem {
 	problems := servertls.Inspect(c)
-	note := func(d *config.Def, what, mend string) {
+	note := func(d *config.Def, warning bool, what, mend string) {
 		p := c.Problem(d.Name, what)
-		p.Mend = mend
+		p.Mend, p.Warning = mend, warning
 		if !slices.ContainsFunc(problems, func(q config.Problem) bool { return q.What == p.What }) {
 			problems = append(problems, p)
 		}
@@ -61,19 +61,19 @@ func inspectTLS(c *config.Config) []config.Problem {
 }
 
 // inspectPEM looks at one file.
-func inspectPEM(d *config.Def, path string, secret bool, note func(d *config.Def, what, mend string)) {
+func inspectPEM(d *config.Def, path string, secret bool, note func(d *config.Def, warning bool, what, mend string)) {
 	info, err := os.Stat(path)
 	switch {
 	case !filepath.IsAbs(path):
-		note(d, path+" is not an absolute path", "write the whole path")
+		note(d, false, path+" is not an absolute path", "write the whole path")
 		return
 	case os.IsPermission(err):
 		return // not ours to know
 	case err != nil:
-		note(d, err.Error(), "put it there, or correct "+d.Name)
+		note(d, false, err.Error(), "put it there, or correct "+d.Name)
 		return
 	case secret && info.Mode().Perm()&0o007 != 0:
-		note(d, fmt.Sprintf("everybody can read the key in %s (mode %#o)", path, info.Mode().Perm()), "chmod 600 "+path)
+		note(d, false, fmt.Sprintf("everybody can read the key in %s (mode %#o)", path, info.Mode().Perm()), "chmod 600 "+path)
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -86,11 +86,13 @@ func inspectPEM(d *config.Def, path string, secret bool, note func(d *config.Def
 		cert, err := x509.ParseCertificate(block.Bytes)
 		switch {
 		case err != nil:
-			note(d, fmt.Sprintf("%s: %v", path, err), "correct the file")
+			note(d, false, fmt.Sprintf("%s: %v", path, err), "correct the file")
 		case time.Until(cert.NotAfter) < 0:
-			note(d, fmt.Sprintf("the certificate in %s has expired on %s", path, cert.NotAfter.Format(time.DateOnly)), "renew it")
+			note(d, false, fmt.Sprintf("the certificate in %s has expired on %s", path, cert.NotAfter.Format(time.DateOnly)), "renew it")
+		case time.Until(cert.NotBefore) > 0:
+			note(d, false, fmt.Sprintf("the certificate in %s is valid from %s on", path, cert.NotBefore.Format(time.DateTime)), "set the clock, or wait")
 		case time.Until(cert.NotAfter) < soon:
-			note(d, fmt.Sprintf("the certificate in %s expires on %s", path, cert.NotAfter.Format(time.DateOnly)), "renew it")
+			note(d, true, fmt.Sprintf("the certificate in %s expires on %s", path, cert.NotAfter.Format(time.DateOnly)), "renew it")
 		}
 		return // the first is the host's own
 	}

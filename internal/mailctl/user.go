@@ -295,7 +295,7 @@ func userShow(ctx context.Context, env *cli.Env, args []string) error {
 // findAccount asks the backends for an account; backend is the one that has it.
 func findAccount(ctx context.Context, env *cli.Env, user string) (c *passdb.Credential, backend string, err error) {
 	problem := func(p config.Problem) { fmt.Fprintf(env.Stderr, "mailctl: warning: %v\n", p) }
-	backends, err := passdb.Open(passdb.Env{Config: env.Config, Hasher: passdb.NewHasher(nil), Report: problem})
+	backends, err := passdb.Open(passdb.Env{Config: env.Config, Hasher: passdb.NewHasher(nil, nil), Report: problem})
 	if err != nil {
 		return nil, "", &cli.Status{Code: cli.ExConfig, Err: err}
 	}

@@ -81,7 +81,7 @@ func (d *desk) check(user, password string, want error) {
 	if err != nil || e == nil {
 		d.t.Fatalf("%s: got %+v, %v", user, e, err)
 	}
-	if err := passdb.NewHasher(nil).Check(d.t.Context(), e.Password, password, ""); err != want {
+	if err := passdb.NewHasher(nil, nil).Check(d.t.Context(), e.Password, password, ""); err != want {
 		d.t.Errorf("%s, %q: got %v, want %v", user, password, err, want)
 	}
 }

@@ -208,7 +208,7 @@ func TestSyslog(t *testing.T) {
 	l.Warn("two")
 	l.Warn("three") // not even tried
 	daemon = listenSyslog(t, path)
-	l.out.retry = time.Time{} // time passes
+	l.out.text.retry = time.Time{} // time passes
 	l.Error("four")
 	if got := receive(t, daemon); !strings.HasPrefix(got, "<20>") || !strings.HasSuffix(got, "warning: 2 lines of the log were lost: their receiver was busy") {
 		t.Errorf("got %q", got)

@@ -1,13 +1,14 @@
 package maillog
 
 import (
-	"fmt"
+	"errors"
 	"net"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,19 +23,28 @@ const (
 
 // output is the place where lines go, shared by the Loggers of a process.
 type output struct {
-	facility int
-	host     string
-	pid      int
-	socket   string // of syslog
+	facility   int
+	host       string
+	pid        int
+	socket     string      // of syslog, or of the journal
+	journal    bool        // socket is the journal's: fields instead of a line
+	structured atomic.Bool // somebody takes fields
 
-	mu      sync.Mutex // guards what follows
-	file    *os.File   // nil: conn
-	keep    bool       // file is standard error: never closed
-	conn    net.Conn   // nil: to be dialled
-	closed  bool       // drop everything
-	dropped int        // lines lost since the last one that was taken
-	retry   time.Time  // not before
-	buf     []byte     // the line being built
+	mu     sync.Mutex // guards what follows
+	file   *os.File   // nil: conn
+	keep   bool       // file is standard error: never closed
+	conn   net.Conn   // nil: to be dialled
+	json   *os.File   // maillog_json_file; nil: none
+	closed bool       // drop everything
+	text   receiver
+	fields receiver // json
+	buf    []byte   // the line being built
+}
+
+// A receiver may fail for a while.
+type receiver struct {
+	dropped int       // lines lost since the last one that was taken
+	retry   time.Time // not before
 }
 
 func (o *output) dial() error {
@@ -45,66 +55,69 @@ func (o *output) dial() error {
 	return err
 }
 
-func (o *output) write(severity int, l *Logger, text string) {
-	text = Clean(cut(text, maxText))
-	now := time.Now()
+// write hands a line to the receivers. Its text is cleaned and cut; marks are
+// true of a text that is clean.
+func (o *output) write(severity int, l *Logger, event Event, text string, marks []mark) {
+	e := entry{severity: severity, event: event, log: l, text: Clean(cut(text, maxText)), marks: marks, time: time.Now()}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed {
 		return
 	}
-	if now.Before(o.retry) {
-		o.dropped++
+	o.deliver(&o.text, &e)
+	if o.json != nil {
+		o.deliver(&o.fields, &e)
+	}
+}
+
+// deliver gives one receiver a line, and before it the number of those that it
+// has not taken. The caller holds mu.
+func (o *output) deliver(r *receiver, e *entry) {
+	if !r.retry.IsZero() && e.time.Before(r.retry) {
+		r.dropped++
 		return
 	}
-	if o.dropped > 0 {
-		lost := fmt.Sprintf("warning: %d lines of the log were lost: their receiver was busy", o.dropped)
-		if o.emit(warning, l, lost, now) != nil {
-			o.drop(now)
+	if r.dropped > 0 {
+		n := strconv.Itoa(r.dropped)
+		lost := entry{
+			severity: warning, event: Lost, log: e.log, text: "warning: " + n + " lines of the log were lost: their receiver was busy",
+			marks: []mark{{key: "lost", value: n, noted: true}}, time: e.time,
+		}
+		if o.emit(r, &lost) != nil {
+			r.drop(e.time)
 			return
 		}
-		o.dropped = 0
+		r.dropped = 0
 	}
-	if o.emit(severity, l, text, now) != nil {
-		o.drop(now)
+	if o.emit(r, e) != nil {
+		r.drop(e.time)
 	}
 }
 
-func (o *output) drop(now time.Time) {
-	o.dropped++
-	o.retry = now.Add(pause)
+func (r *receiver) drop(now time.Time) {
+	r.dropped++
+	r.retry = now.Add(pause)
 }
 
-// emit writes one line. The caller holds mu.
-func (o *output) emit(severity int, l *Logger, text string, now time.Time) error {
-	b := o.buf[:0]
-	if o.file == nil {
-		b = append(b, '<')
-		b = strconv.AppendInt(b, int64(o.facility<<3|severity), 10)
-		b = append(b, '>')
-	}
-	b = now.AppendFormat(b, time.Stamp)
-	if o.file != nil {
-		b = append(append(b, ' '), o.host...)
-	}
-	b = append(append(b, ' '), l.tag...)
-	if !l.bare {
-		b = append(b, '[')
-		b = strconv.AppendInt(b, int64(o.pid), 10)
-		b = append(b, ']')
-	}
-	b = append(append(b, ": "...), text...)
-	if o.file != nil {
-		b = append(b, '\n')
-	}
-	o.buf = b
-	if o.file != nil {
+// emit writes one line to a receiver. The caller holds mu.
+func (o *output) emit(r *receiver, e *entry) error {
+	switch {
+	case r == &o.fields:
+		o.buf = e.appendJSON(o.buf[:0], o)
+		_, err := o.json.Write(o.buf)
+		return err
+	case o.file != nil:
 		// One write to a file open for appending: lines of several processes
 		// do not mix.
-		_, err := o.file.Write(b)
+		o.buf = e.appendLine(o.buf[:0], o)
+		_, err := o.file.Write(o.buf)
 		return err
+	case o.journal:
+		o.buf = e.appendJournal(o.buf[:0], o)
+	default:
+		o.buf = e.appendSyslog(o.buf[:0], o)
 	}
-	return o.send(b)
+	return o.send(o.buf)
 }
 
 // send writes a datagram, and dials again once when the daemon was restarted.
@@ -139,6 +152,23 @@ func (o *output) redirect(file *os.File) {
 	o.file = file
 }
 
+// redirectJSON makes file, or nothing, the receiver of JSON lines.
+func (o *output) redirectJSON(file *os.File) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		if file != nil {
+			file.Close()
+		}
+		return
+	}
+	if o.json != nil {
+		o.json.Close()
+	}
+	o.json = file
+	o.structured.Store(o.journal || file != nil)
+}
+
 func (o *output) close() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -146,15 +176,18 @@ func (o *output) close() error {
 		return nil
 	}
 	o.closed = true
+	var err error
+	if o.json != nil {
+		err = o.json.Close()
+	}
 	switch {
 	case o.keep:
-		return nil
 	case o.file != nil:
-		return o.file.Close()
+		err = errors.Join(err, o.file.Close())
 	case o.conn != nil:
-		return o.conn.Close()
+		err = errors.Join(err, o.conn.Close())
 	}
-	return nil
+	return err
 }
 
 // facilities in the order of their numbers (RFC 3164, 4.1.1); local0 to

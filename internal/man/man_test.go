@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"yubin/internal/config"
+	"yubin/internal/maillog"
 	"yubin/internal/programs"
 )
 
@@ -39,7 +41,7 @@ func TestPages(t *testing.T) {
 	add("queue.5", page, err)
 	page, err = FilePage("users", "users.txt", nil)
 	add("users.5", page, err)
-	for _, name := range []string{"tables", "aliases", "forward", "canonical", "virtual", "relocated", "transport"} {
+	for _, name := range []string{"tables", "aliases", "forward", "canonical", "virtual", "relocated", "transport", "maillog"} {
 		page, err = FilePage(name, name+".txt", nil)
 		add(name+".5", page, err)
 	}
@@ -58,6 +60,22 @@ func TestPages(t *testing.T) {
 		}
 		if !bytes.Equal(have, page) {
 			t.Errorf("%s is stale; run go test ./internal/man -update", path)
+		}
+	}
+}
+
+// maillog(5) has every event.
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("maillog.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "# Events\n")
+	words := strings.FieldsFunc(table, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' })
+	for _, e := range maillog.Events() {
+		if !slices.Contains(words, string(e)) {
+			t.Errorf("maillog.txt says nothing of the event %s", e)
 		}
 	}
 }

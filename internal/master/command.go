@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"slices"
 
 	"github.com/spf13/pflag"
@@ -29,6 +28,7 @@ var Command = &cli.Command{
 	Name: "master", Section: 8,
 	Params: []*config.Def{
 		config.QueueDirectory.Def, config.DaemonDirectory.Def, config.DataDirectory.Def, config.MaillogFile.Def,
+		config.MaillogJSONFile.Def, config.MaillogJournalSocket.Def,
 		config.MailOwner.Def, config.SetgidGroup.Def, config.SmtpdUser.Def, config.SmtpUser.Def, config.LoginUser.Def,
 		config.SyslogName.Def, config.SyslogFacility.Def, config.ImportEnvironment.Def,
 		config.InetInterfaces.Def, config.InetProtocols.Def, config.AuthDovecotSocket.Def,
@@ -126,7 +126,7 @@ func (s *start) supervise(ctx context.Context, env *cli.Env, h *ipc.HandOver) er
 		return err
 	}
 	defer m.claim.Release()
-	logFile, log, err := openLog(c)
+	files, log, err := openLog(c)
 	if err != nil {
 		return &cli.Status{Code: cli.ExConfig, Err: err}
 	}
@@ -134,7 +134,10 @@ func (s *start) supervise(ctx context.Context, env *cli.Env, h *ipc.HandOver) er
 	m.log, m.logins = log, log.Bare(config.LoginSyslogName.Of(c))
 	m.parent = parent{
 		dir: c.Dir, overrides: slices.Clone(env.Overrides), env: environment(c, os.Environ()),
-		files: openFiles, logFile: logFile, log: log, reports: m.reports,
+		files: openFiles, logFiles: files, log: log, reports: m.reports,
+	}
+	if socket := journal(c); socket != "" {
+		m.parent.env = append(m.parent.env, ipc.JournalVariable+"="+socket)
 	}
 	err = m.run(ctx, p, h, func() { s.started(m, h) })
 	if err != nil {
@@ -179,11 +182,11 @@ func (m *master) claimQueue(p *plan, h *ipc.HandOver) (err error) {
 // started says that all sockets are open, to everybody who waits.
 func (s *start) started(m *master, h *ipc.HandOver) {
 	if h == nil {
-		m.log.Info("daemon started -- %s", describe(m.plan.config))
+		m.log.On(maillog.Start).Info("daemon started -- %s", describe(m.plan.config))
 		sayReady(s.readyFD)
 		return
 	}
-	m.log.Info("upgraded from version %s -- %s", h.Program, describe(m.plan.config))
+	m.log.On(maillog.Start).Info("upgraded from version %s -- %s", h.Program, describe(m.plan.config))
 	answerAsker(h, ipc.MasterReply{Version: config.Version()})
 }
 
@@ -203,47 +206,6 @@ func sayReady(fd int) {
 	for fd := range 3 {
 		unix.Dup3(null, fd, 0)
 	}
-}
-
-// openLog opens master's own log, and maillog_file for the services (nil:
-// syslog).
-func openLog(c *config.Config) (*os.File, *maillog.Logger, error) {
-	file, err := openLogFile(c)
-	if err != nil {
-		return nil, nil, err
-	}
-	var own *os.File
-	if file != nil {
-		if own, err = duplicate(file); err != nil {
-			return nil, nil, err
-		}
-	}
-	log, err := maillog.Open(maillog.Options{
-		Tag: path.Join(config.SyslogName.Of(c), "master"), Facility: config.SyslogFacility.Of(c), File: own,
-	})
-	return file, log, err
-}
-
-// openLogFile opens maillog_file; without one the result is nil. /dev/stdout,
-// for containers, is the descriptor that we have: opening it again fails when
-// it is a socket.
-func openLogFile(c *config.Config) (*os.File, error) {
-	name := config.MaillogFile.Of(c)
-	switch name {
-	case "":
-		return nil, nil
-	case "/dev/stdout":
-		return duplicate(os.Stdout)
-	}
-	return os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
-}
-
-func duplicate(f *os.File) (*os.File, error) {
-	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 3)
-	if err != nil {
-		return nil, os.NewSyscallError("fcntl", err)
-	}
-	return os.NewFile(uintptr(fd), f.Name()), nil
 }
 
 // describe names the version and the configuration for the log.

@@ -106,7 +106,14 @@ func (h *host) note(number uint64, text string) {
 	if h.spoken++; h.spoken > maxSpoken {
 		time.Sleep(time.Until(h.since.Add(time.Second)))
 	}
-	h.log.Info("%s(%s)<%d><%s>: %s", v.Service, v.User, v.PID, v.Session, text)
+	t := h.log.Text(128)
+	t.Printf("%s(%s)<%d><%s>: ", v.Service, v.User, v.PID, v.Session)
+	t.Pairs(text)
+	t.Note("service", v.Service)
+	t.Note("user", v.User)
+	t.Note("mpid", strconv.Itoa(v.PID))
+	t.Note("session", v.Session)
+	h.log.On(maillog.Session).Write(&t)
 }
 
 // heardHost acts on what a session process said.
@@ -161,7 +168,7 @@ func (m *master) buryHost(p *process) {
 	m.closeHost(p)
 	m.hall.number--
 	for _, v := range p.host.all() {
-		m.logins.Info("%s(%s)<%d><%s>: Error: the session process ended", v.Service, v.User, v.PID, v.Session)
+		m.logins.On(maillog.Session).Info("%s(%s)<%d><%s>: Error: the session process ended", v.Service, v.User, v.PID, v.Session)
 		m.farewell(&v)
 	}
 }

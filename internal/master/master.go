@@ -47,6 +47,7 @@ import (
 	"yubin/internal/instance"
 	"yubin/internal/ipc"
 	"yubin/internal/maillog"
+	"yubin/internal/processors"
 	"yubin/internal/systemd"
 )
 
@@ -100,6 +101,7 @@ const (
 func (m *master) run(ctx context.Context, p *plan, h *ipc.HandOver, started func()) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	processors.Few() // master has no long work
 	m.watchSignals()
 	defer signal.Stop(m.signals)
 	children := make(chan os.Signal, 1)
@@ -156,7 +158,7 @@ func (m *master) loop(ctx context.Context, children <-chan os.Signal) {
 			m.tick(now)
 		case sig := <-m.signals:
 			if sig != syscall.SIGHUP {
-				m.log.Info("terminating on signal %d", sig)
+				m.log.On(maillog.Stop).Info("terminating on signal %d", sig)
 				return
 			}
 			m.reconfigure(ctx)

@@ -62,8 +62,8 @@ type parent struct {
 	dir       string   // config_directory
 	overrides []string // -o of master's own
 	env       []string
-	files     uint64   // limit of open files
-	logFile   *os.File // nil: syslog
+	files     uint64 // limit of open files
+	logFiles  *logFiles
 	log       *maillog.Logger
 	reports   chan<- report
 }
@@ -145,8 +145,11 @@ func (p *parent) fork(child *process, as *credential, daemon []string, status in
 		}
 	}
 	fds, names = append(fds, uintptr(status)), append(names, ipc.StatusName)
-	if p.logFile != nil && child.host == nil {
-		fds, names = append(fds, p.logFile.Fd()), append(names, ipc.LogName)
+	if child.host == nil {
+		files, labels, _ := p.logFiles.named()
+		for i, f := range files {
+			fds, names = append(fds, f.Fd()), append(names, labels[i])
+		}
 	}
 	launch := launch{Path: child.path, Args: daemon, Files: p.files, Become: as}
 	args, err := launch.args()
@@ -222,12 +225,16 @@ func (p *process) signal(sig syscall.Signal) {
 	}
 }
 
-// say sends a line to the process, with an open file beside it or without.
+// say sends a line to the process, with open files beside it or without.
 // One that does not read is one that ends.
-func (p *process) say(line string, file *os.File) {
+func (p *process) say(line string, files ...*os.File) {
 	var rights []byte
-	if file != nil {
-		rights = unix.UnixRights(int(file.Fd()))
+	if len(files) > 0 {
+		var fds []int
+		for _, f := range files {
+			fds = append(fds, int(f.Fd()))
+		}
+		rights = unix.UnixRights(fds...)
 	}
 	p.status.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
 	p.status.WriteMsgUnix([]byte(line), rights, nil)

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
 	"yubin/internal/config"
 	"yubin/internal/ipc"
+	"yubin/internal/maillog"
 	"yubin/internal/systemd"
 )
 
@@ -26,7 +28,7 @@ func (m *master) reconfigure(ctx context.Context) {
 		return
 	}
 	m.reopenLog(c)
-	m.log.Info("reload -- %s", describe(c))
+	m.log.On(maillog.Reload).Info("reload -- %s", describe(c))
 	for _, w := range p.warnings {
 		m.log.Warn("%s", w)
 	}
@@ -109,7 +111,7 @@ func (m *master) pass(p *process, s *service, now time.Time) {
 	// Another program, or other sockets: a process has what it was started
 	// with, so a new one takes over at once.
 	p.replaced = true
-	p.say(ipc.StatusRetire, nil)
+	p.say(ipc.StatusRetire)
 	if s != nil && s.selfStarting() {
 		s.wakeAt = now
 	}
@@ -133,24 +135,34 @@ func sameSockets(a, b *service) bool {
 	return true
 }
 
-// reopenLog opens maillog_file again, which may be new or was rotated, and
-// gives it to everybody.
+// reopenLog opens the files of the log again, which may be new or were rotated,
+// and gives them to everybody. Between a file and syslog nobody changes over but
+// at start.
 func (m *master) reopenLog(c *config.Config) {
-	if m.parent.logFile == nil {
+	old := m.parent.logFiles
+	next, err := openLogFiles(c)
+	if err != nil {
+		m.log.Warn("the files of the log are not opened again: %v", err)
 		return
 	}
-	f, err := openLogFile(c)
-	if err != nil || f == nil {
-		return
+	if next.text == nil || old.text == nil {
+		(&logFiles{text: next.text}).close()
+		next.text = old.text
+	} else {
+		old.text.Close()
 	}
-	m.parent.logFile.Close()
-	m.parent.logFile = f
-	if own, err := duplicate(f); err == nil {
-		m.log.Redirect(own)
+	(&logFiles{json: old.json}).close()
+	m.parent.logFiles = next
+	if own, err := next.copy(); err == nil {
+		if own.text != nil {
+			m.log.Redirect(own.text)
+		}
+		m.log.RedirectJSON(own.json)
 	}
+	files, _, words := next.named()
 	for p := range m.procs {
 		if p.host == nil {
-			p.say(ipc.StatusLog, f)
+			p.say(strings.Join(append([]string{ipc.StatusLog}, words...), " "), files...)
 		}
 	}
 }

@@ -77,7 +77,7 @@ func (m *master) seat(a *arrival, now time.Time) {
 	g := guest{st.Service, st.Account.User, st.Facts.Client}
 	if most := config.MailMaxUserIPConnections.Of(m.plan.config); most > 0 && m.hall.guests[g] >= most {
 		why := fmt.Sprintf("Maximum number of connections from user+IP exceeded (%s=%d)", config.MailMaxUserIPConnections.Name, most)
-		m.logins.Info("%s-login: %s: user=<%s>, rip=%s, session=<%s>", st.Service, why, st.Account.User, st.Facts.Client, st.Facts.Session)
+		m.logins.On(maillog.LoginFailure).Info("%s-login: %s: user=<%s>, rip=%s, session=<%s>", st.Service, why, st.Account.User, st.Facts.Client, st.Facts.Session)
 		a.refuse(why)
 		return
 	}

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"yubin/internal/account"
 	"yubin/internal/config"
 )
 
@@ -196,7 +197,7 @@ func Inspect(c *config.Config) []config.Problem {
 		}
 		// It has no error but for lines.
 		_, _ = parseEntries(b, func(line int, what string) {
-			problems = append(problems, config.Problem{File: path, Line: line, What: what})
+			problems = append(problems, config.Problem{File: path, Line: line, What: what, Mend: "correct the line, or remove it"})
 		})
 	}
 	return problems
@@ -238,4 +239,26 @@ func (f *File) SetPassword(user, hash string) bool {
 	}
 	f.lines[i] = columns[0] + ":" + hash + end
 	return true
+}
+
+// Listed calls yield for each account in the passwd-files of auth_backends whose
+// line can be used, until it returns false.
+func Listed(c *config.Config, yield func(file string, line int, p *account.Person) bool) {
+	for _, path := range passwdFiles(c) {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		n := 0
+		for text := range strings.Lines(string(b)) {
+			n++
+			text = strings.TrimRight(text, "\r\n")
+			if nameOf(text) == "" {
+				continue
+			}
+			if e, err := ParseEntry(text); err == nil && !yield(path, n, e.Person()) {
+				return
+			}
+		}
+	}
 }

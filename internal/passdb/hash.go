@@ -222,6 +222,10 @@ func (h *Hasher) Check(ctx context.Context, stored, password, who string) error 
 		return fmt.Errorf("wait for a processor to check a password with: %w", err)
 	}
 	defer pool.leave()
+	if v.dear {
+		h.processors.Begin()
+		defer h.processors.Done()
+	}
 	if !v.match(password) {
 		return ErrMismatch
 	}

@@ -44,7 +44,7 @@ var hashed = []string{
 
 func TestCheck(t *testing.T) {
 	t.Parallel()
-	h := NewHasher(nil)
+	h := NewHasher(nil, nil)
 	for _, stored := range hashed {
 		if err := h.Check(t.Context(), stored, sample, ""); err != nil {
 			t.Errorf("%s: the right password: %v", stored, err)
@@ -102,7 +102,7 @@ func TestRefused(t *testing.T) {
 		{"{CRAM-MD5}hunter2", errForm},
 	} {
 		start := time.Now()
-		err := NewHasher(nil).Check(t.Context(), c.stored, sample, "")
+		err := NewHasher(nil, nil).Check(t.Context(), c.stored, sample, "")
 		if !errors.Is(err, c.want) {
 			t.Errorf("%s: got %v, want %v", c.stored, err, c.want)
 		}
@@ -117,7 +117,7 @@ func TestRefused(t *testing.T) {
 
 func TestMake(t *testing.T) {
 	t.Parallel()
-	h := NewHasher(nil)
+	h := NewHasher(nil, nil)
 	for _, scheme := range []string{"scram-sha-256", "sha512-crypt", "blf-crypt", "argon2id"} {
 		one, err := Make(scheme, sample)
 		if err != nil {
@@ -143,7 +143,7 @@ func TestMake(t *testing.T) {
 
 func TestSCRAMVerifiers(t *testing.T) {
 	t.Parallel()
-	h := NewHasher(nil)
+	h := NewHasher(nil, nil)
 	plain := &Credential{User: "ann", Scheme: "PLAIN", Hash: "{PLAIN}" + sample}
 	for _, name := range []string{"SHA-1", "SHA-256"} {
 		one, err := h.SCRAM(plain, name)

@@ -24,7 +24,7 @@ type rig struct {
 
 func newRig(t *testing.T, backends string, files map[string]string, main ...string) *rig {
 	t.Helper()
-	r := &rig{t: t, dir: t.TempDir(), h: NewHasher(nil)}
+	r := &rig{t: t, dir: t.TempDir(), h: NewHasher(nil, nil)}
 	for name, content := range files {
 		r.write(name, content)
 	}

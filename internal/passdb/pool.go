@@ -2,8 +2,9 @@ package passdb
 
 import (
 	"context"
-	"runtime"
 	"sync"
+
+	"yubin/internal/processors"
 )
 
 // A Hasher checks passwords, as many at once as there are processors. Cheap and
@@ -12,17 +13,19 @@ import (
 type Hasher struct {
 	cheap, dear *pool
 	key         []byte // of salts that are made up
+	processors  *processors.Keeper
 }
 
 // NewHasher returns a Hasher; a process has one. key is what salts are made of
 // that stand in for those of users who have none: as long as it is the same,
-// they are. nil: as long as the process lives.
-func NewHasher(key []byte) *Hasher {
-	n := runtime.GOMAXPROCS(0)
+// they are. nil: as long as the process lives. Dear hashes are worth all
+// processors of p.
+func NewHasher(key []byte, p *processors.Keeper) *Hasher {
+	n := p.Most()
 	if key == nil {
 		key = random(32)
 	}
-	return &Hasher{newPool(n), newPool(n), key}
+	return &Hasher{newPool(n), newPool(n), key, p}
 }
 
 // A pool lets a number of people in at once. Where more want in, each who (a

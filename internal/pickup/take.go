@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"yubin/internal/header"
+	"yubin/internal/maillog"
 	"yubin/internal/queue"
 	"yubin/internal/rewrite"
 	"yubin/internal/smtp"
@@ -228,11 +229,11 @@ func (w *worker) copy(ctx context.Context, f *os.File, m *queue.Message, env *qu
 		w.queue.Return(b)
 		return fmt.Errorf("write message: %w", err)
 	}
-	w.log.Info("%s: uid=%s from=<%s>", m.ID, env.Attrs[queue.AttrUID], smtp.Quote(env.Sender))
+	w.log.On(maillog.Pickup).Info("%s: uid=%s from=<%s>", m.ID, env.Attrs[queue.AttrUID], smtp.Quote(env.Sender))
 	cleanup := w.log.As("cleanup")
-	cleanup.Info("%s: message-id=%s", m.ID, look.MessageID)
+	cleanup.On(maillog.MessageID).Info("%s: message-id=%s", m.ID, look.MessageID)
 	if look.ResentID != "" {
-		cleanup.Info("%s: resent-message-id=%s", m.ID, look.ResentID)
+		cleanup.On(maillog.MessageID).Info("%s: resent-message-id=%s", m.ID, look.ResentID)
 	}
 	_, err = w.queue.Commit(ctx, b, m.ID)
 	return err

@@ -13,6 +13,7 @@ import (
 	"yubin/internal/durable"
 	"yubin/internal/login"
 	"yubin/internal/mailbox"
+	"yubin/internal/processors"
 	"yubin/internal/servertls"
 	"yubin/internal/service"
 	"yubin/internal/session"
@@ -57,7 +58,7 @@ func serveSessions(ctx context.Context, env *cli.Env, uidl uidlFormat) error {
 	if err != nil {
 		return &cli.Status{Code: cli.ExConfig, Err: err}
 	}
-	store := mailbox.New(mailbox.Options{Flush: durable.New(durable.Options{}), Warn: session.Warn(env), Quota: rules})
+	store := mailbox.New(mailbox.Options{Flush: durable.New(durable.Options{}), Warn: session.Warn(env), Quota: rules, Processors: processors.Few()})
 	defer store.Close()
 	o := &opener{store: store, uidl: uidl, lock: config.Pop3dLockSession.Of(c), seen: !config.Pop3dNoFlagUpdates.Of(c)}
 	srv := &server{

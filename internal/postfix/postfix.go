@@ -35,7 +35,7 @@ var Command = &cli.Command{
 }
 
 var params = append(append([]*config.Def{
-	config.CommandDirectory.Def, config.DaemonDirectory.Def, config.MaillogFile.Def, config.SyslogName.Def, config.SyslogFacility.Def,
+	config.CommandDirectory.Def, config.DaemonDirectory.Def, config.MaillogFile.Def, config.MaillogJSONFile.Def, config.SyslogName.Def, config.SyslogFacility.Def,
 }, queuectl.Params()...), runctl.Params...)
 
 // commands are those of Postfix that mean something here.

@@ -21,7 +21,7 @@ import (
 // Command is postlog(1).
 var Command = &cli.Command{
 	Name: "postlog", Section: 1, Synopsis: "[TEXT...]", NoOverrides: true,
-	Params: []*config.Def{config.SyslogName.Def, config.SyslogFacility.Def, config.MaillogFile.Def},
+	Params: []*config.Def{config.SyslogName.Def, config.SyslogFacility.Def, config.MaillogFile.Def, config.MaillogJSONFile.Def},
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		tag := fs.StringP("tag", "t", "", "the `tag` of the lines; without it, postlog behind syslog_name")
 		priority := fs.StringP("priority", "p", "info", "the `priority`: info, warn, error, fatal or panic")
@@ -72,17 +72,27 @@ func run(env *cli.Env, tag, priority string) error {
 	return nil
 }
 
-// open opens the log: maillog_file where the caller may write it, else syslog.
+// open opens the log: maillog_file where the caller may write it, else syslog;
+// and likewise maillog_json_file.
 func open(c *config.Config, tag string) (*maillog.Logger, error) {
-	o := maillog.Options{Tag: tag, Facility: config.SyslogFacility.Of(c)}
-	if name := config.MaillogFile.Of(c); name != "" {
-		f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
-		if err != nil && !errors.Is(err, os.ErrPermission) && !errors.Is(err, os.ErrNotExist) {
-			return nil, err
-		}
-		if err == nil {
-			o.File = f
-		}
+	text, err := openFile(config.MaillogFile.Of(c))
+	if err != nil {
+		return nil, err
 	}
-	return maillog.Open(o)
+	json, err := openFile(config.MaillogJSONFile.Of(c))
+	if err != nil {
+		return nil, err
+	}
+	return maillog.Open(maillog.Options{Tag: tag, Facility: config.SyslogFacility.Of(c), File: text, JSON: json})
+}
+
+func openFile(name string) (*os.File, error) {
+	if name == "" {
+		return nil, nil
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
+	if errors.Is(err, os.ErrPermission) || errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	return f, err
 }

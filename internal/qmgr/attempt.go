@@ -215,7 +215,7 @@ func (s *scheduler) expire(m *message, now time.Time) {
 		}
 	}
 	if some {
-		s.log.info(m.ID, "from=<"+m.Env.Sender+">, status="+status+", returned to sender")
+		s.log.fate(m, status, "returned to sender")
 	}
 }
 
@@ -236,7 +236,7 @@ func (s *scheduler) end(m *message) {
 		s.keep(m, s.now().Add(s.p.minimal))
 		return
 	}
-	s.log.info(m.ID, "removed")
+	s.log.info(m.ID, maillog.Removed, "removed")
 }
 
 // forget takes a message out of memory.

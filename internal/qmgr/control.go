@@ -6,6 +6,7 @@ import (
 
 	"yubin/internal/fdpass"
 	"yubin/internal/ipc"
+	"yubin/internal/maillog"
 	"yubin/internal/queue"
 )
 
@@ -120,7 +121,7 @@ func (s *scheduler) deleteOne(id string) (bool, error) {
 	if err := s.store.Delete(id, dir); err != nil {
 		return true, err
 	}
-	s.log.info(id, "removed")
+	s.log.info(id, maillog.Removed, "removed")
 	return true, nil
 }
 

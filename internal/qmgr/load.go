@@ -211,7 +211,7 @@ func (s *scheduler) reunite(incoming []string) error {
 		case err != nil:
 			return err
 		case done:
-			s.log.info(parent, "is noted to have child "+id)
+			s.log.info(parent, "", "is noted to have child "+id)
 		}
 	}
 	return nil

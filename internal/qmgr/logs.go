@@ -1,7 +1,6 @@
 package qmgr
 
 import (
-	"fmt"
 	"strconv"
 	"sync"
 
@@ -24,9 +23,10 @@ type logs struct {
 const maxLines = 10_000
 
 type logLine struct {
-	tag  string // of the agent in whose name it is; "" is qmgr
-	warn bool
-	text string
+	tag   string // of the agent in whose name it is; "" is qmgr
+	event maillog.Event
+	warn  bool
+	text  maillog.Text
 }
 
 func newLogs(out *maillog.Logger) *logs {
@@ -78,10 +78,10 @@ func (l *logs) write(line logLine) {
 		out = l.out.As(line.tag)
 	}
 	if line.warn {
-		out.Warn("%s", line.text)
+		out.On(line.event).WarnText(&line.text)
 		return
 	}
-	out.Info("%s", line.text)
+	out.On(line.event).Write(&line.text)
 }
 
 // close writes what waits. Later lines are written by those who put them.
@@ -97,22 +97,60 @@ func (l *logs) close() {
 }
 
 func (l *logs) warn(format string, args ...any) {
-	l.put(logLine{warn: true, text: fmt.Sprintf(format, args...)})
+	t := l.out.Text(64)
+	t.Printf(format, args...)
+	l.put(logLine{warn: true, text: t})
+}
+
+// about returns the beginning of a line about a message.
+func (l *logs) about(id string, room int) maillog.Text {
+	t := l.out.Text(room)
+	t.ID(id)
+	return t
 }
 
 // info writes a line about a message.
-func (l *logs) info(id, text string) { l.put(logLine{text: id + ": " + text}) }
+func (l *logs) info(id string, event maillog.Event, text string) {
+	t := l.about(id, len(id)+2+len(text))
+	t.Say(text)
+	l.put(logLine{event: event, text: t})
+}
+
+// general writes a line about no message.
+func (l *logs) general(text string) {
+	t := l.out.Text(len(text))
+	t.Say(text)
+	l.put(logLine{text: t})
+}
+
+// fate writes a line about a message as a whole, by its sender.
+func (l *logs) fate(m *message, status, text string) {
+	t := l.about(m.ID, 128)
+	t.Address("", "from", m.Env.Sender)
+	if status != "" {
+		t.Pair(", ", "status", status)
+	}
+	t.Say(", " + text)
+	l.put(logLine{event: maillog.Expired, text: t})
+}
+
+// notice writes that a notice about a message was made, which is the message id.
+func (l *logs) notice(m *message, kind, id string) {
+	t := l.about(m.ID, 96)
+	t.Field("kind", kind)
+	t.Say(": ")
+	t.Field("notice_id", id)
+	l.put(logLine{tag: "bounce", event: maillog.Notice, text: t})
+}
 
 // active writes the line that begins an attempt.
 func (l *logs) active(m *message) {
-	b := make([]byte, 0, 128)
-	b = append(append(b, m.ID...), ": from=<"...)
-	b = append(append(b, m.Env.Sender...), ">, size="...)
-	b = strconv.AppendUint(b, m.Content, 10)
-	b = append(b, ", nrcpt="...)
-	b = strconv.AppendInt(b, int64(len(m.rcpt)), 10)
-	b = append(b, " (queue active)"...)
-	l.put(logLine{text: string(b)})
+	t := l.about(m.ID, 128)
+	t.Address("", "from", m.Env.Sender)
+	t.Number(", ", "size", int64(m.Content))
+	t.Number(", ", "nrcpt", int64(len(m.rcpt)))
+	t.Say(" (queue active)")
+	l.put(logLine{event: maillog.Active, text: t})
 }
 
 // A delivery is what the line about one recipient says.
@@ -124,22 +162,27 @@ type delivery struct {
 // delivery writes the line about one recipient.
 func (l *logs) delivery(m *message, r *recipient, d *delivery) {
 	e := m.envelope(r)
-	b := make([]byte, 0, 256)
-	b = append(append(b, m.ID...), ": to=<"...)
-	b = append(append(b, e.Address...), '>')
+	t := l.about(m.ID, 256)
+	t.Address("", "to", e.Address)
 	if e.Original != "" && e.Original != e.Address {
-		b = append(append(append(b, ", orig_to=<"...), e.Original...), '>')
+		t.Address(", ", "orig_to", e.Original)
 	}
-	b = append(append(b, ", relay="...), d.relay...)
-	b = appendSeconds(append(b, ", delay="...), d.before+d.inside+d.setup+d.transfer)
-	b = appendSeconds(append(b, ", delays="...), d.before)
-	b = appendSeconds(append(b, '/'), d.inside)
-	b = appendSeconds(append(b, '/'), d.setup)
-	b = appendSeconds(append(b, '/'), d.transfer)
-	b = append(append(b, ", dsn="...), d.code...)
-	b = append(append(b, ", status="...), d.status...)
-	b = append(append(append(b, " ("...), d.text...), ')')
-	l.put(logLine{tag: d.transport, text: string(b)})
+	t.Pair(", ", "relay", d.relay)
+	t.PairOf(", ", "delay", func(b []byte) []byte { return appendSeconds(b, d.before+d.inside+d.setup+d.transfer) })
+	t.PairOf(", ", "delays", d.appendDelays)
+	t.Pair(", ", "dsn", d.code)
+	t.Pair(", ", "status", d.status)
+	t.Say(" (")
+	t.Field("reason", d.text)
+	t.Say(")")
+	l.put(logLine{tag: d.transport, event: maillog.Delivery, text: t})
+}
+
+func (d *delivery) appendDelays(b []byte) []byte {
+	b = append(appendSeconds(b, d.before), '/')
+	b = append(appendSeconds(b, d.inside), '/')
+	b = append(appendSeconds(b, d.setup), '/')
+	return appendSeconds(b, d.transfer)
 }
 
 // appendSeconds writes microseconds as seconds with two significant digits,

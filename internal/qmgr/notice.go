@@ -201,14 +201,14 @@ func (s *scheduler) noticed(m *message, rs []*recipient, id string, err error) {
 		}
 		return
 	}
-	what := "sender non-delivery notification: "
+	what := "sender non-delivery notification"
 	if m.Env.Sender == "" {
-		what = "postmaster non-delivery notification: "
+		what = "postmaster non-delivery notification"
 	}
 	if rs[0].report != "" {
-		what = "sender delivery status notification: "
+		what = "sender delivery status notification"
 	}
-	s.log.put(logLine{tag: "bounce", text: m.ID + ": " + what + id})
+	s.log.notice(m, what, id)
 	for _, r := range rs {
 		r.outcome, r.recorded, r.report = expanded, true, ""
 	}
@@ -228,5 +228,5 @@ func (s *scheduler) drop(m *message, rs []*recipient) {
 		r.outcome, r.recorded = dropped, false
 		m.fresh++
 	}
-	s.log.info(m.ID, "from=<"+m.Env.Sender+">, "+why)
+	s.log.fate(m, "", why)
 }

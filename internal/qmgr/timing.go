@@ -124,7 +124,7 @@ func (s *scheduler) warn(m *message) bool {
 			s.log.warn("%s: sender notification failed: %s", m.ID, maillog.Clean(err.Error()))
 			return
 		}
-		s.log.put(logLine{tag: "bounce", text: m.ID + ": sender delay notification: " + id})
+		s.log.notice(m, "sender delay notification", id)
 		for _, r := range rs {
 			r.warned = true
 		}

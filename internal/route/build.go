@@ -56,7 +56,7 @@ func New(c *config.Config, report func(config.Problem)) (*Router, error) {
 	if b.errs != nil {
 		return nil, errors.Join(b.errs...)
 	}
-	r.compare()
+	r.compare(c)
 	return r, nil
 }
 
@@ -132,17 +132,17 @@ func (b *builder) overrides() overrides {
 
 // compare looks for domains that stand in two classes: the second is never
 // reached, which is the commonest mistake with virtual domains.
-func (r *Router) compare() {
+func (r *Router) compare(c *config.Config) {
 	for i := range r.classes {
 		for j := range i {
-			r.compareTwo(&r.classes[j], &r.classes[i])
+			r.compareTwo(c, &r.classes[j], &r.classes[i])
 		}
 	}
 }
 
 // compareTwo looks at the names in each list that the other, which may be a table,
 // has too. A table that cannot be read now says nothing now.
-func (r *Router) compareTwo(earlier, later *domainClass) {
+func (r *Router) compareTwo(c *config.Config, earlier, later *domainClass) {
 	seen := map[string]bool{}
 	for _, two := range [...][2]*domainClass{{earlier, later}, {later, earlier}} {
 		for _, name := range two[0].domains.Names() {
@@ -150,10 +150,9 @@ func (r *Router) compareTwo(earlier, later *domainClass) {
 				continue
 			}
 			seen[name] = true
-			r.problems = append(r.problems, config.Problem{
-				What: fmt.Sprintf("domain %s is in both %s and %s", name, earlier.list, later.list),
-				Mend: fmt.Sprintf("%s counts; remove the domain from one of them", earlier.list),
-			})
+			p := c.Problem(later.list, fmt.Sprintf("domain %s is in %s, too, which counts", name, earlier.list))
+			p.Mend = "remove it from one of the two"
+			r.problems = append(r.problems, p)
 		}
 	}
 }

@@ -99,7 +99,7 @@ func (s *Server) LogHandshake(who string, f *Facts) {
 	if f.SNI != "" {
 		to = " to " + f.SNI
 	}
-	s.log.Info("%s TLS connection established from %s%s: %s", f.Trust, who, to, f.Summary)
+	s.log.On(maillog.TLS).Info("%s TLS connection established from %s%s: %s", f.Trust, who, to, f.Summary)
 }
 
 // keyFacts are what Postfix tells of the keys of TLS 1.3.

@@ -17,6 +17,7 @@ type inherited struct {
 	listeners []net.Listener
 	status    *net.UnixConn // nil: started by something else than master
 	log       *os.File      // nil: none
+	logJSON   *os.File      // nil: none
 }
 
 // inherit takes over the descriptors that were handed down.
@@ -39,6 +40,9 @@ func (in *inherited) take(f *os.File, label string) error {
 	switch label {
 	case ipc.LogName:
 		in.log = f
+		return nil
+	case ipc.LogJSONName:
+		in.logJSON = f
 		return nil
 	case ipc.StatusName:
 		defer f.Close()
@@ -63,16 +67,20 @@ func (in *inherited) take(f *os.File, label string) error {
 	return nil
 }
 
-// passedFile is the one file of a control message, or nil.
-func passedFile(oob []byte) *os.File {
+// passedFiles are the files of a control message.
+func passedFiles(oob []byte) []*os.File {
 	messages, err := unix.ParseSocketControlMessage(oob)
 	if err != nil || len(messages) != 1 {
 		return nil
 	}
 	fds, err := unix.ParseUnixRights(&messages[0])
-	if err != nil || len(fds) != 1 {
+	if err != nil {
 		return nil
 	}
-	unix.CloseOnExec(fds[0])
-	return os.NewFile(uintptr(fds[0]), "maillog")
+	var files []*os.File
+	for _, fd := range fds {
+		unix.CloseOnExec(fd)
+		files = append(files, os.NewFile(uintptr(fd), "maillog"))
+	}
+	return files
 }

@@ -11,8 +11,8 @@
 //	LISTEN_PID      the daemon's process ID; anything else: not for us
 //	LISTEN_FDS      how many descriptors
 //	LISTEN_FDNAMES  their names, colons between; ipc.StatusName is the status
-//	                connection, ipc.LogName is maillog_file, the others are
-//	                listening sockets
+//	                connection, ipc.LogName is maillog_file, ipc.LogJSONName
+//	                maillog_json_file, the others are listening sockets
 //
 // # How it ends
 //
@@ -38,7 +38,6 @@ import (
 	"os"
 	"os/signal"
 	"path"
-	"runtime"
 	"syscall"
 	"time"
 
@@ -46,13 +45,15 @@ import (
 
 	"yubin/internal/cli"
 	"yubin/internal/config"
+	"yubin/internal/ipc"
 	"yubin/internal/maillog"
+	"yubin/internal/processors"
 )
 
 // Params are the parameters that Run reads; a daemon appends them to its own.
 var Params = []*config.Def{
 	config.MaxIdle.Def, config.SessionDrainTime.Def,
-	config.SyslogName.Def, config.SyslogFacility.Def, config.MaillogFile.Def,
+	config.SyslogName.Def, config.SyslogFacility.Def, config.MaillogFile.Def, config.MaillogJSONFile.Def,
 }
 
 // A Handler is what a daemon does. All its functions but Conn may be nil, and
@@ -73,9 +74,6 @@ type Handler struct {
 	// Lifetime is how many connections the process takes: it leaves the next to
 	// another generation and ends when its own have ended. 0: no bound.
 	Lifetime int
-	// Computes tells that the process has long computations of its own, and
-	// takes all processors: see shareProcessors.
-	Computes bool
 	// Check finds what Start would find wrong with a configuration, by the same
 	// code, and changes nothing. It is called in place of all else by --check.
 	Check func(c *config.Config, log *maillog.Logger) error
@@ -103,6 +101,8 @@ type Service struct {
 	Log      *maillog.Logger
 	MaxConns int // connections at once; 0: no limit
 	Verbose  bool
+	// Processors are for work that takes long.
+	Processors *processors.Keeper
 
 	h        Handler
 	status   status
@@ -144,16 +144,6 @@ func Flags(fs *pflag.FlagSet) *Options {
 	return o
 }
 
-// shareProcessors has a daemon use half the processors at most. A letter is in
-// several daemons' hands at once: with a thread for each processor in each of
-// them, they take processors from each other, and threads that look for work
-// keep those awake that have none (a third of the time for a letter, on two).
-func shareProcessors() {
-	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(max(1, runtime.GOMAXPROCS(0)/2))
-	}
-}
-
 // Run is the life of a daemon: it returns when the process is to exit.
 func Run(ctx context.Context, env *cli.Env, o *Options, h Handler) error {
 	if err := env.Config.Check(Params); err != nil {
@@ -170,21 +160,18 @@ func Run(ctx context.Context, env *cli.Env, o *Options, h Handler) error {
 		return cli.Fail(cli.ExUsage, "no listening socket was handed down (LISTEN_FDS): master(8) starts this program, or, by hand, systemd-socket-activate -l ADDRESS %s", os.Args[0])
 	}
 	c := env.Config
-	log, err := openLog(c, env.Program, in.log)
+	log, err := openLog(c, env.Program, in)
 	if err != nil {
 		return &cli.Status{Code: cli.ExConfig, Err: err}
 	}
 	defer log.Close()
-	if !h.Computes {
-		shareProcessors()
-	}
 	name := o.name
 	if name == "" {
 		name = env.Program
 	}
 	s := &Service{
 		Name: name, Config: c, Log: log, MaxConns: max(o.limit, 0), Verbose: o.verbose > 0,
-		h: h, status: status{in.status}, reload: env.Reload,
+		Processors: processors.Few(), h: h, status: status{in.status}, reload: env.Reload,
 		times: times{idle: config.MaxIdle.Of(c), drain: config.SessionDrainTime.Of(c), grace: grace, finish: finishTime},
 	}
 	signals := make(chan os.Signal, 4)
@@ -221,16 +208,26 @@ func startStatus(err error) int {
 	return 1
 }
 
-// openLog opens the log: the descriptor that master gave, or what the
+// openLog opens the log: the descriptors that master gave, or what the
 // configuration says when something else started the daemon.
-func openLog(c *config.Config, program string, file *os.File) (*maillog.Logger, error) {
-	if name := config.MaillogFile.Of(c); file == nil && name != "" {
-		// A file that this user may not write is no reason to serve nobody.
-		file, _ = os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+func openLog(c *config.Config, program string, in *inherited) (*maillog.Logger, error) {
+	text, json := orOpen(in.log, config.MaillogFile.Of(c)), in.logJSON
+	if in.status == nil {
+		json = orOpen(json, config.MaillogJSONFile.Of(c))
 	}
 	return maillog.Open(maillog.Options{
-		Tag: path.Join(config.SyslogName.Of(c), program), Facility: config.SyslogFacility.Of(c), File: file,
+		Tag: path.Join(config.SyslogName.Of(c), program), Facility: config.SyslogFacility.Of(c),
+		File: text, JSON: json, Journal: os.Getenv(ipc.JournalVariable),
 	})
+}
+
+// orOpen is file, or the file of that name. One that this user may not write is
+// no reason to serve nobody.
+func orOpen(file *os.File, name string) *os.File {
+	if file == nil && name != "" {
+		file, _ = os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+	}
+	return file
 }
 
 // run serves until something ends the service.
@@ -243,7 +240,7 @@ func (s *Service) run(ctx context.Context, listeners []net.Listener, signals <-c
 			return &cli.Status{Code: startStatus(err), Err: err}
 		}
 	}
-	retire := s.status.listen(s.Log.Redirect)
+	retire := s.status.listen(s.Log)
 	gates := newTurnstile(s.h.Lifetime)
 	listeners, err := gates.at(listeners)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"strings"
 
+	"yubin/internal/maillog"
 	"yubin/internal/smtp"
 )
 
@@ -163,7 +164,7 @@ func (s *session) encrypt(ctx context.Context, at *site) error {
 		if shown.failed != nil {
 			return s.certificateless(shown.failed)
 		}
-		s.log.Info("SSL_connect error to %s: %v", s.peer.relay(), shorten(err.Error()))
+		s.log.On(maillog.TLS).Info("SSL_connect error to %s: %v", s.peer.relay(), shorten(err.Error()))
 		return &handshakeError{fails(4, badTLS, "Cannot start TLS: handshake failure")}
 	}
 	cs := c.ConnectionState()

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"yubin/internal/maillog"
 	"yubin/internal/tlswords"
 )
 
@@ -167,6 +168,6 @@ func (s *session) logTLS() {
 		return
 	}
 	cipher, bits := tlswords.Cipher(t.cs.CipherSuite)
-	s.log.Info("%s TLS connection established to %s: %s with cipher %s (%d/%d bits)",
+	s.log.On(maillog.TLS).Info("%s TLS connection established to %s: %s with cipher %s (%d/%d bits)",
 		t.trust, s.peer.relay(), tlswords.Version(t.cs.Version), cipher, bits, bits)
 }

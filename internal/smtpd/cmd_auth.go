@@ -218,6 +218,6 @@ func (a *attempt) logFailure(why, user string) {
 	if user == "" {
 		user = "(unavailable)"
 	}
-	a.s.srv.log.Warn("%v: SASL %s authentication failed: %s, sasl_username=%.100s",
+	a.s.srv.log.On(maillog.AuthFailure).Warn("%v: SASL %s authentication failed: %s, sasl_username=%.100s",
 		a.s.client(), a.mechanism, why, maillog.Clean(user))
 }

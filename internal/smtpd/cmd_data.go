@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"yubin/internal/intake"
+	"yubin/internal/maillog"
 	"yubin/internal/rewrite"
 	"yubin/internal/smtp"
 )
@@ -104,7 +105,7 @@ func (s *session) finish(ctx context.Context, m *message, text string) smtp.Repl
 		return r
 	}
 	if !s.srv.local {
-		s.srv.cleanup.Info("%s: message-id=%s", s.msg.id, m.messageID())
+		s.srv.cleanup.On(maillog.MessageID).Info("%s: message-id=%s", s.msg.id, m.messageID())
 	}
 	m.settled = true
 	if err := m.out.Close(); err != nil {

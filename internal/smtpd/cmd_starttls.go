@@ -3,6 +3,7 @@ package smtpd
 import (
 	"context"
 
+	"yubin/internal/maillog"
 	"yubin/internal/servertls"
 	"yubin/internal/smtp"
 )
@@ -38,7 +39,7 @@ func (s *session) cmdStarttls(ctx context.Context, args string) smtp.Reply {
 	}
 	if !s.startTLS(ctx) {
 		s.broken = true
-		s.srv.log.Info("lost connection after STARTTLS from %v", s.client())
+		s.srv.log.On(maillog.LostConnection).Info("lost connection after STARTTLS from %v", s.client())
 		return smtp.Reply{}
 	}
 	s.helo, s.esmtp, s.who = "", false, identity{}
@@ -56,7 +57,7 @@ func (s *session) tooManyTLS() smtp.Reply {
 
 // abort ends a session whose client has not the certificate that it needs.
 func (s *session) abort(why string) smtp.Reply {
-	s.srv.log.Info("NOQUEUE: abort: TLS from %v: %s", s.client(), why)
+	s.srv.log.On(maillog.Reject).Info("NOQUEUE: abort: TLS from %v: %s", s.client(), why)
 	return s.hangUp(421, smtp.Detail{Subject: 7, Detail: 1}, why)
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"yubin/internal/maillog"
 	"yubin/internal/match"
 	"yubin/internal/queue"
 	"yubin/internal/smtp"
@@ -111,15 +112,13 @@ func (c *claims) speaksOf() bool {
 }
 
 // forwardFields are the parts of a log line that say where a letter was before.
-func (s *session) forwardFields() string {
-	text := ""
+func (s *session) forwardFields(t *maillog.Text) {
 	if s.forward != nil && s.forward.ident != "" {
-		text += ", orig_queue_id=" + s.forward.ident
+		t.Pair(", ", "orig_queue_id", s.forward.ident)
 	}
 	if s.forward.speaksOf() {
-		text += ", orig_client=" + s.forward.String()
+		t.Pair(", ", "orig_client", s.forward.String())
 	}
-	return text
 }
 
 // forwardAttrs puts what has been forwarded in the place of the session's own

@@ -2,6 +2,7 @@ package smtpd
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"yubin/internal/maillog"
@@ -31,20 +32,41 @@ func (s *session) logRefusal(action, where string, r smtp.Reply) {
 }
 
 func (s *session) logRecipient(action, where string, r smtp.Reply, rcpt string) {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s: %s from %v: %v;", s.queueID(), action, where, s.client(), r)
+	t := s.srv.log.Text(256)
+	t.ID(s.queueID())
+	t.Field("action", action)
+	t.Say(": ")
+	t.Field("stage", where)
+	t.Say(" from ")
+	t.Field("client", s.client().String())
+	t.Say(": ")
+	t.Field("reply", r.String())
+	t.Say(";")
 	if s.inTransaction() {
-		fmt.Fprintf(&b, " from=<%s>", s.msg.original)
+		t.Address(" ", "from", s.msg.original)
 	}
 	if rcpt != "" {
-		fmt.Fprintf(&b, " to=<%s>", rcpt)
+		t.Address(" ", "to", rcpt)
 	}
-	fmt.Fprintf(&b, " proto=%s", s.proto())
+	t.Pair(" ", "proto", s.proto())
 	if s.helo != "" {
-		fmt.Fprintf(&b, " helo=<%s>", s.helo)
+		t.Address(" ", "helo", s.helo)
 	}
-	b.WriteString(s.saslFields(" "))
-	s.srv.log.Info("%s", maillog.Clean(b.String()))
+	s.saslFields(&t, " ")
+	s.peer.LogFields(t.Note)
+	t.Note("code", strconv.Itoa(r.Code))
+	s.srv.log.On(maillog.Reject).Write(&t)
+}
+
+// logClient writes the line that a message begins with.
+func (s *session) logClient() {
+	t := s.srv.log.Text(128)
+	t.ID(s.msg.id)
+	t.Pair("", "client", s.client().String())
+	s.saslFields(&t, ", ")
+	s.forwardFields(&t)
+	s.peer.LogFields(t.Note)
+	s.srv.log.On(maillog.Accept).Write(&t)
 }
 
 // count adds a command to the tally of the session.
@@ -61,26 +83,28 @@ func (s *session) count(i int, r smtp.Reply) {
 
 // logDisconnect writes the last line of a session, with the tally.
 func (s *session) logDisconnect() {
-	var b strings.Builder
-	fmt.Fprintf(&b, "disconnect from %v", s.client())
+	t := s.srv.log.Text(160)
+	t.Say("disconnect from ")
+	t.Field("client", s.client().String())
+	s.peer.LogFields(t.Note)
 	var sum tally
-	for i, t := range s.tally {
-		if t.all == 0 {
+	for i, n := range s.tally {
+		if n.all == 0 {
 			continue
 		}
 		name := "unknown"
 		if i < len(verbs) {
 			name = strings.ToLower(verbs[i])
 		}
-		fmt.Fprintf(&b, " %s=%v", name, t)
-		sum.ok += t.ok
-		sum.all += t.all
+		t.Pair(" ", name, n.String())
+		sum.ok += n.ok
+		sum.all += n.all
 	}
-	fmt.Fprintf(&b, " commands=%v", sum)
+	t.Pair(" ", "commands", sum.String())
 	if s.bareLF && s.srv.p.bareNewline == "note" {
-		b.WriteString(" notes=bare_lf")
+		t.Pair(" ", "notes", "bare_lf")
 	}
-	s.srv.log.Info("%s", b.String())
+	s.srv.log.On(maillog.Disconnect).Write(&t)
 }
 
 // String is "OK" or "OK/ALL", as in Postfix's log.

@@ -169,15 +169,15 @@ func (s *session) encrypted() bool { return s.tlsFacts() != nil }
 
 // saslFields are the parts of log lines that say who has logged in, each with
 // sep in front.
-func (s *session) saslFields(sep string) string {
+func (s *session) saslFields(t *maillog.Text, sep string) {
 	if s.user() == "" {
-		return ""
+		return
 	}
-	text := sep + "sasl_method=" + s.who.method + sep + "sasl_username=" + s.user()
+	t.Pair(sep, "sasl_method", s.who.method)
+	t.Pair(sep, "sasl_username", s.user())
 	if sender := s.msg.attrs[queue.AttrSASLSender]; sender != "" {
-		text += sep + "sasl_sender=" + sender
+		t.Pair(sep, "sasl_sender", sender)
 	}
-	return text
 }
 
 // saslAttrs adds to an envelope who has logged in.

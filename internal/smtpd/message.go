@@ -58,7 +58,7 @@ func (s *session) newMessage(ctx context.Context) (*message, error) {
 	if s.srv.local {
 		return s.messageOn(b, w), nil // log and trace are for those who take it from sendmail
 	}
-	s.srv.log.Info("%s: client=%v%s%s", b.ID, s.client(), s.saslFields(", "), s.forwardFields())
+	s.logClient()
 	m := s.messageOn(b, w)
 	// An error stays with w until the end of the message.
 	now := time.Now()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"yubin/internal/config"
+	"yubin/internal/maillog"
 	"yubin/internal/match"
 	"yubin/internal/resolve"
 	"yubin/internal/smtp"
@@ -61,7 +62,7 @@ func (s *session) identify() {
 		return
 	}
 	s.said = true
-	s.search(func(who peer) { s.srv.log.Info("connect from %v", who) })
+	s.search(func(who peer) { s.srv.log.On(maillog.Connect).Info("connect from %v", who) })
 }
 
 // search looks for the name of s.peer.
@@ -89,7 +90,7 @@ func (s *session) client() peer {
 	}
 	if !s.said { // it has come too often for a question
 		s.said = true
-		s.srv.log.Info("connect from %v", s.peer)
+		s.srv.log.On(maillog.Connect).Info("connect from %v", s.peer)
 	}
 	return s.peer
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"yubin/internal/config"
+	"yubin/internal/maillog"
 	"yubin/internal/smtp"
 )
 
@@ -104,7 +105,7 @@ func (s *session) tooOften(e event) bool {
 	if n <= limit {
 		return false
 	}
-	s.srv.log.Warn("%s rate limit exceeded: %d from %v for service %s", eventNames[e], n, s.client(), s.srv.service)
+	s.srv.log.On(maillog.Limit).Warn("%s rate limit exceeded: %d from %v for service %s", eventNames[e], n, s.client(), s.srv.service)
 	return true
 }
 
@@ -118,7 +119,7 @@ func (s *session) userTooOften(e event) bool {
 	if n <= limit {
 		return false
 	}
-	s.srv.log.Warn("%s rate limit of the user exceeded: %d from %v for service %s, sasl_username=%s",
+	s.srv.log.On(maillog.Limit).Warn("%s rate limit of the user exceeded: %d from %v for service %s, sasl_username=%s",
 		eventNames[e], n, s.client(), s.srv.service, s.user())
 	return true
 }

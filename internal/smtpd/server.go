@@ -217,6 +217,12 @@ type peer struct {
 // String is how the log shows a client.
 func (p peer) String() string { return p.name + "[" + p.address() + "]" }
 
+// LogFields says what of a log line the client is.
+func (p peer) LogFields(note func(key, value string)) {
+	note("client", p.String())
+	note("client_address", p.address())
+}
+
 func (p peer) address() string {
 	if !p.ip.IsValid() {
 		return "unknown"
@@ -297,7 +303,7 @@ func (s *session) admit() bool {
 	if free, err := s.listed(srv.unlimited); err == nil && free {
 		return true
 	}
-	srv.log.Warn("Connection concurrency limit exceeded: %d from %v for service %s", n, s.client(), srv.service)
+	srv.log.On(maillog.Limit).Warn("Connection concurrency limit exceeded: %d from %v for service %s", n, s.client(), srv.service)
 	srv.release(s.peer)
 	return false
 }

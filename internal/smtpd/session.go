@@ -155,7 +155,7 @@ func (s *session) run(ctx context.Context) {
 			return
 		}
 		if s.errors >= s.srv.p.hardErrors && !s.over {
-			s.srv.log.Info("%s: too many errors after %s from %v", s.queueID(), s.where, s.client())
+			s.srv.log.On(maillog.TooManyErrors).Info("%s: too many errors after %s from %v", s.queueID(), s.where, s.client())
 			s.w.reply(r)
 			r = s.hangUp(421, smtp.SecurityOther, "too many errors")
 		}
@@ -170,7 +170,7 @@ func (s *session) begin(ctx context.Context) (r smtp.Reply, ok bool) {
 			return s.tooManyTLS(), true
 		}
 		if !s.startTLS(ctx) {
-			s.srv.log.Info("lost connection after CONNECT from %v", s.client())
+			s.srv.log.On(maillog.LostConnection).Info("lost connection after CONNECT from %v", s.client())
 			return r, false
 		}
 		if why := s.srv.tls.Refusal(s.tls); why != "" {
@@ -285,7 +285,7 @@ func (s *session) synchronize(last bool) (r smtp.Reply, refused bool) {
 	if len(ahead) == 0 || s.esmtp && !last {
 		return r, false
 	}
-	s.srv.log.Info("improper command pipelining after %s from %v: %s", s.where, s.client(), s.showAhead(ahead))
+	s.srv.log.On(maillog.Pipelining).Info("improper command pipelining after %s from %v: %s", s.where, s.client(), s.showAhead(ahead))
 	if !s.srv.p.synchronized {
 		return r, false
 	}
@@ -363,10 +363,10 @@ func (s *session) lost(err error) {
 		s.w.reply(s.hangUp(421, smtp.SystemShutdown, "server is shutting down"))
 		s.w.flush()
 	case errors.Is(err, errTimeout):
-		s.srv.log.Info("%s: timeout after %s from %v", s.queueID(), s.place(), s.client())
+		s.srv.log.On(maillog.LostConnection).Info("%s: timeout after %s from %v", s.queueID(), s.place(), s.client())
 		s.w.reply(s.hangUp(421, smtp.BadConnection, "timeout exceeded"))
 		s.w.flush()
 	default:
-		s.srv.log.Info("%s: lost connection after %s from %v", s.queueID(), s.place(), s.client())
+		s.srv.log.On(maillog.LostConnection).Info("%s: lost connection after %s from %v", s.queueID(), s.place(), s.client())
 	}
 }

@@ -60,7 +60,7 @@ func (s *session) startTLS(ctx context.Context) bool {
 	raw := s.w.c
 	c, facts, err := s.srv.tls.Handshake(ctx, raw)
 	if err != nil {
-		s.srv.log.Info("SSL_accept error from %v: %s", s.peer, maillog.Clean(err.Error()))
+		s.srv.log.On(maillog.TLS).Info("SSL_accept error from %v: %s", s.peer, maillog.Clean(err.Error()))
 		return false
 	}
 	outer := raw

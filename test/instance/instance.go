@@ -53,6 +53,7 @@ type Options struct {
 	Parent    string   // directory to make the instance in; "": the system's
 	Addr      string   // host:port of smtpd; "": a loopback address of its own
 	Stopped   bool     // do not start it
+	Env       []string // NAME=VALUE, for master, beside the test's own
 	// System makes an instance as an installation has it: services under the
 	// accounts yubin, yubinsmtpd, ..., which exist, sendmail setgid. Root only.
 	System bool
@@ -244,6 +245,7 @@ func (i *Instance) Start() {
 	i.check(err)
 	defer out.Close()
 	c.Stdout, c.Stderr = out, out
+	c.Env = append(c.Environ(), i.Options.Env...)
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	i.check(c.Start())
 	i.master, i.exited = c, make(chan error, 1)
