@@ -232,6 +232,9 @@ func (s *scheduler) forwarded(transport string, m *message, r *recipient, child 
 		} else {
 			r.recorded = true
 			fw.res.outcome, fw.res.code, fw.res.text = expanded, "2.0.0", "forwarded as "+child
+			if m.probe() {
+				fw.res.text = aliased(fw.targets)
+			}
 		}
 		s.decide(m, r, transport, fw.res)
 		if fw.anew {

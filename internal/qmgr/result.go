@@ -159,10 +159,7 @@ func (s *scheduler) gather(t *transport, r *request, rc *recipient, res *ipc.Res
 	fw.complete, fw.res = true, out
 	r.left--
 	if r.j.m.probe() {
-		out.outcome, out.code, out.text = sent, "2.0.0", aliased(fw.targets)
-		rc.forward = nil
-		s.decide(r.j.m, rc, t.name, out)
-		return
+		fw.sender = nil // who asks hears of the members, too
 	}
 	s.expand(t.name, r.j.m, rc)
 }
