@@ -147,7 +147,7 @@ ask, backends that cannot answer.
 
 With the tag of login_syslog_name, in Dovecot's form:
 
-	auth: passwd-file(bob,192.0.2.10,<SESSION>): Password mismatch
+	auth-worker(PID): passwd-file(bob,192.0.2.10,<SESSION>): Password mismatch
 	auth: passwd-file(bob,192.0.2.10,<SESSION>): unknown user
 
 # Exit status

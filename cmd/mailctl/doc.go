@@ -108,28 +108,65 @@
 //	    /etc/shadow, for users that /etc/passwd has. A line that is not taken over,
 //	    since its account exists or cannot be used here, is named on standard
 //	    error.
-//	mailctl queue list [-j]
-//	    List the queue, as mailq(1) does. -j: in JSON, a message a line, with the keys
-//	    of postqueue -j and more: for each recipient who waits delay_reason, status,
-//	    remote_host, last_attempt (as arrival_time in seconds since 1970), and
-//	    transport, nexthop and route_rule of the next attempt; for the message
-//	    next_attempt.
+//	mailctl queue list [-j] [FILTER]
+//	    List the queue, as mailq(1) does, or what the filter chooses of it. -j: in JSON;
+//	    mailq(1) has the keys.
+//	mailctl queue ages [-s] [-l] [-b COLUMNS] [-t MINUTES] [-m LEAST] [FILTER]
+//	    Count the recipients who wait by domain and by how many minutes ago their mail
+//	    arrived, as Postfix's qshape(1) does: a column has what is younger than its head
+//	    says and older than the column before. -s: count messages, by their senders'
+//	    domains. -t: the first column has the last so many minutes (5). -b: the number of
+//	    columns (10); each goes back twice as far as the one before, or, with -l, as much
+//	    further as the first. -m: leave out domains with fewer. Without a filter the
+//	    whole queue is counted; qshape's is --queue incoming --queue active.
 //	mailctl queue show ID
 //	mailctl queue cat ID
 //	    Show envelope and recipients, or the content, of a message. For each
 //	    recipient who waits: the reason, the host that gave it, when that was, and
 //	    how the next attempt (next_attempt) will be made: transport, next hop, and
 //	    the rule that chose them (route_rule).
-//	mailctl queue flush [ID...]
+//	mailctl queue flush [-n] [ID...|FILTER]
 //	mailctl queue flush --to DOMAIN
 //	    Try to deliver messages now: these, those that wait for a domain (with
-//	    @DOMAIN for it and those below it), or all.
-//	mailctl queue hold ID...
-//	mailctl queue release ID...
-//	mailctl queue delete ID...
-//	    Keep messages from being delivered; end that; remove them for good,
-//	    without a notice to anybody. ALL stands for every message, - for IDs on
-//	    standard input.
+//	    @DOMAIN for it and those below it), those that the filter chooses, or all. With
+//	    a filter authorized_mailq_users counts beside authorized_flush_users.
+//	mailctl queue hold [-n] ID...|FILTER
+//	mailctl queue release [-n] ID...|FILTER
+//	mailctl queue requeue [-n] ID...|FILTER
+//	mailctl queue expire [-n] ID...|FILTER
+//	mailctl queue delete [-n] ID...|FILTER
+//	    Keep messages from being delivered; end that; end it and have them routed
+//	    anew and tried now; send them back as if their time were over; remove them for
+//	    good, without a notice to anybody. ALL stands for every message, - for IDs on
+//	    standard input. With -n (--dry-run) nothing is changed: the IDs are printed, a
+//	    line each. It takes ALL or a filter.
+//
+// # Filters
+//
+// Commands for the queue take these options in place of queue IDs. A message is chosen that
+// meets all kinds of conditions that are given, and one of each kind that is given
+// more than once. --recipient, --destination and --reason must hold of one and the same
+// recipient who still waits; the message is dealt with whole, whoever else it is for.
+//
+//	--queue QUEUE
+//	    It is in incoming, active, deferred or hold. Expire leaves hold alone unless it is named.
+//	--sender PATTERN
+//	    Its sender is PATTERN; "<>" is the null sender.
+//	--recipient PATTERN
+//	    It waits for this address.
+//	--destination PATTERN
+//	    It waits for somebody in this domain, or would go by this next hop.
+//	--reason PATTERN
+//	    It was last deferred for a reason with this text in it.
+//	--older AGE
+//	--newer AGE
+//	    It arrived so long ago or longer, or less long ago: 30m, 12h, 5d, 1w.
+//
+// In a PATTERN * stands for any text and ? for one character; upper and lower case
+// are the same. What waits a week for example.com and those below it, with a dead server:
+//
+//	mailctl queue delete --older 1w --destination example.com \
+//	    --destination '*.example.com' --reason 'connection refused'
 //
 // # Files
 //

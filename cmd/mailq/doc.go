@@ -9,8 +9,41 @@
 // recipients below it failed. The last line gives the sum.
 //
 // An asterisk behind a queue ID says that the message is being delivered, an
-// exclamation mark that it is on hold. MAILER-DAEMON stands for the null
-// sender. With nothing in the queue mailq prints "Mail queue is empty".
+// exclamation mark that it is on hold, a # that somebody has declared its time to be
+// over. MAILER-DAEMON stands for the null sender. With nothing in the queue mailq
+// prints "Mail queue is empty".
+//
+// However long the queue is, mailq and qmgr(8) need no more memory for it. Up to
+// 65,536 messages of one state come in the order of their IDs.
+//
+// # JSON
+//
+// With --json each message is a line, an object with the keys of Postfix's postqueue -j
+// in their order, and more behind them. Times are in seconds since 1970. A key whose
+// value is not known is left out.
+//
+//	queue_name       incoming, active, deferred, hold or maildrop
+//	queue_id         its ID
+//	arrival_time     when it arrived
+//	message_size     of the content, in octets
+//	forced_expire    whether somebody has declared its time to be over
+//	sender           MAILER-DAEMON is the null sender
+//	recipients       those who still wait:
+//	  orig_address   the address before aliases, "" when it is the same
+//	  address        the recipient
+//	  delay_reason   what the last attempt came to: the last reply, or what
+//	                 happened in place of one
+//	  status         its enhanced status code (RFC 3463)
+//	  remote_host    the host that replied
+//	  transport      how the next attempt will be made, by the configuration of now
+//	  nexthop        and to where
+//	  route_rule     and what chose that
+//	  attempts       how often delivery was tried
+//	  last_attempt   when it was last tried
+//	next_attempt     when the message will be tried again
+//	expires          when it goes back to its sender
+//
+// While the system is down transport, nexthop, route_rule and expires are not known.
 //
 // Everyone may list the queue, unless authorized_mailq_users says otherwise;
 // root always may.

@@ -15,10 +15,21 @@
 // older than maximal_queue_lifetime; then the sender gets a notice with the reason.
 // A sender who asked to hear of deliveries (RFC 3461) gets a report of those that end
 // here or with a host that sends no reports; one who asked not to hear of failures hears
-// of none.
+// of none. Of an alias for several addresses he hears that it was expanded, and of these
+// no success; a list counts as delivered to.
 // A sender whose message waits for longer than delay_warning_time is told so, once.
 // What comes back to the null sender, a notice that does not reach whom it is for, is
 // dropped, or goes to 2bounce_notice_recipient where notify_classes has 2bounce.
+// The postmaster gets copies of notices where notify_classes has bounce or delay, and with
+// protocol hears of sessions that smtp(8) had with hosts that break the rules of SMTP, or say
+// that it does (at most notify_session_limit an hour). Of mail to the postmaster that fails
+// nobody hears.
+//
+// A notice says what the other side said, and below it in plain words what that means and
+// what can be done; the part for programs is RFC 3464's. The message is attached, or its
+// header (bounce_size_limit; RET=HDRS; reports of delays and deliveries). A sender whose message came
+// with SMTPUTF8 gets addresses and header beyond ASCII as they are (RFC 6533), others the
+// addresses in ASCII.
 // Messages from the null sender are kept for bounce_queue_lifetime and never
 // answered. A transport whose agent cannot be reached is left alone for
 // transport_retry_time, and its mail is deferred.
@@ -71,7 +82,7 @@
 //
 // # Standards
 //
-// RFC 5321, 4.5.4 (retries) and 4.5.5 (null sender), RFC 3461, RFC 3463 and RFC 3464 (notices).
+// RFC 5321, 4.5.4 (retries) and 4.5.5 (null sender), RFC 3461, RFC 3463, RFC 3464 and RFC 6533 (notices).
 //
 // # Diagnostics
 //

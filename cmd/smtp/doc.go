@@ -23,7 +23,8 @@
 //
 // The session uses what the server offers: PIPELINING, SIZE, 8BITMIME, SMTPUTF8,
 // DSN, CHUNKING with BINARYMIME, LIMITS. A message with 8-bit octets is made
-// quoted-printable for a server without 8BITMIME. A message with addresses that
+// quoted-printable for a server without 8BITMIME, and what of a binary message no line can
+// hold base64 for one without BINARYMIME. A message with addresses that
 // are not ASCII goes back when the server has no SMTPUTF8. Smtp_generic_maps has
 // the addresses that mail leaves with in place of others, in the envelope and in the
 // header; the log has those that it came with.
@@ -38,6 +39,10 @@
 //
 // With smtp_send_xforward_command, a server that offers XFORWARD, a content filter,
 // is told which client a message came from.
+//
+// Where notify_classes has protocol, qmgr(8) is given what was said in a session whose server
+// answered with a code for syntax or order (x0z), or with what is no reply: the
+// postmaster hears of it.
 //
 // # TLS
 //

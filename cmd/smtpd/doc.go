@@ -6,7 +6,7 @@
 // serves many connections at a time and ends when it has been idle for
 // max_idle.
 //
-// It offers PIPELINING, SIZE, VRFY, ENHANCEDSTATUSCODES, 8BITMIME, DSN, SMTPUTF8, CHUNKING and
+// It offers PIPELINING, SIZE, VRFY, ENHANCEDSTATUSCODES, 8BITMIME, DSN, SMTPUTF8, CHUNKING, BINARYMIME and
 // LIMITS (smtpd_recipient_limit), but not what smtpd_discard_ehlo_keywords names, STARTTLS where
 // TLS is on, AUTH, DELIVERBY and FUTURERELEASE where users log in, and ETRN when
 // there are fast_flush_domains: their mail is tried when somebody asks for it, at
@@ -54,11 +54,20 @@
 // alone are taken, noted or refused as smtpd_forbid_bare_newline says; a CR
 // without LF is content. A message that comes in chunks (BDAT) needs no end; a chunk that
 // is too large, or comes where it may not, is read and dropped, and so are those behind it
-// until LAST or RSET. BDAT without a size that can be read ends the session.
+// until LAST or RSET. BDAT without a size that can be read ends the session. What was
+// announced as BODY=BINARYMIME is kept octet by octet; its header alone is lines.
 //
 // Addresses may have letters beyond ASCII (smtputf8_enable), with strict_smtputf8 only in
 // messages whose client has said SMTPUTF8. A domain with such letters goes into the
 // queue in A-labels (xn--...); tables of keys, lists and accounts may have it in either form.
+//
+// # What the postmaster hears
+//
+// When a session in which something went wrong has ended, the postmaster is sent what was said
+// in it, without content and passwords, if its kind is one of notify_classes: policy,
+// protocol, data, resource, software, or bounce for recipients that do not exist. At
+// most notify_session_limit such letters leave in an hour. They go through the queue as every
+// letter does; when that takes none, the log has to do.
 //
 // # Names of clients
 //
@@ -161,7 +170,7 @@
 //	RFC 1985  ETRN
 //	RFC 2034  enhanced status codes
 //	RFC 2920  PIPELINING
-//	RFC 3030  CHUNKING
+//	RFC 3030  CHUNKING, BINARYMIME
 //	RFC 3207  STARTTLS
 //	RFC 3461  DSN
 //	RFC 6152  8BITMIME

@@ -89,5 +89,8 @@ func bound(r *ipc.Result) int {
 	if r.Sender != nil {
 		text += len(*r.Sender)
 	}
+	if s := r.Session; s != nil {
+		text += len(s.Peer) + len(s.Reason) + len(s.Text)
+	}
 	return frame + escaped*text
 }

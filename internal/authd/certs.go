@@ -14,6 +14,7 @@ import (
 	"yubin/internal/config"
 	"yubin/internal/maillog"
 	"yubin/internal/table"
+	"yubin/internal/tlswords"
 )
 
 const (
@@ -280,7 +281,8 @@ func (k *keyring) replace(p *pair, chains []*chain, now time.Time) {
 	}
 	if p.chains != nil {
 		p.retired, p.until = p.chains, now.Add(retire)
-		k.log.Info("certificate of %s was renewed, good until %s", p.files[0], chains[0].leaf.NotAfter.Format(time.DateOnly))
+		k.log.Info("certificate of %s was renewed, good until %s, fingerprint=%s", p.files[0], chains[0].leaf.NotAfter.Format(time.DateOnly),
+			tlswords.Colons(tlswords.Fingerprint("sha256", chains[0].leaf.Raw)))
 	}
 	p.chains, p.warnedAt = chains, time.Time{}
 	k.revision++

@@ -3,6 +3,8 @@ package authd
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -10,6 +12,12 @@ import (
 	"yubin/internal/maillog"
 	"yubin/internal/passdb"
 	"yubin/internal/sasl"
+)
+
+// Why a login is refused, in Dovecot's words.
+const (
+	unknownUser = "unknown user"
+	mismatch    = "Password mismatch"
 )
 
 // States of an exchange.
@@ -213,19 +221,25 @@ func (x *exchange) end() {
 }
 
 // report logs a failure as Dovecot does, for fail2ban and those who read logs.
+// logwatch counts unknown users of auth; other failures it knows from auth-worker
+// alone.
 func (x *exchange) report() {
 	why := x.why
 	if why == "" {
-		why = "Password mismatch"
+		why = mismatch
 		if x.found == nil {
-			why = "unknown user"
+			why = unknownUser
 		}
+	}
+	part := "auth"
+	if why != unknownUser {
+		part = fmt.Sprintf("auth-worker(%d)", os.Getpid())
 	}
 	session := ""
 	if x.facts.Session != "" {
 		session = ",<" + logWord(x.facts.Session) + ">"
 	}
-	x.v.l.auth.Info("auth: %s(%s,%s%s): %s", x.by, logWord(x.tried), logWord(x.facts.Client), session, why)
+	x.v.l.auth.Info("%s: %s(%s,%s%s): %s", part, x.by, logWord(x.tried), logWord(x.facts.Client), session, why)
 }
 
 // logWord is a client's word that cannot be taken for more than one word of the

@@ -167,9 +167,9 @@ func (x *exchange) proveToken(c *sasl.Claim) error {
 func (x *exchange) refusal(err error) error {
 	switch {
 	case errors.Is(err, passdb.ErrUnknown):
-		x.found, x.why = nil, "unknown user"
+		x.found, x.why = nil, unknownUser
 	case errors.Is(err, passdb.ErrMismatch):
-		x.why = "Password mismatch"
+		x.why = mismatch
 	case errors.Is(err, errTokenInvalid):
 		x.why = "invalid credentials"
 	case errors.Is(err, passdb.ErrExpired):

@@ -152,7 +152,7 @@ func (s *selfSigned) write(key crypto.Signer, now time.Time) error {
 	if err := writeWhole(s.cert(), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644); err != nil {
 		return err
 	}
-	s.log.Info("made a certificate for %s that vouches for itself: %s", s.host, s.cert())
+	s.log.Warn("made a certificate for %s that vouches for itself: %s", s.host, s.cert())
 	return nil
 }
 

@@ -19,6 +19,7 @@ const DefaultDir = "/etc/yubin"
 type Config struct {
 	Dir      string // config_directory, absolute
 	raw      map[string]entry
+	shared   *Config   // without the overrides; nil: there are none
 	problems []Problem // what reading it met
 	fatal    error     // the first that makes it useless
 	parsed   []atomic.Pointer[any]
@@ -78,7 +79,18 @@ func read(dir, file, text string, overrides []string) *Config {
 	return c
 }
 
+// Shared returns what main.cf alone says: overrides are one service's own.
+func (c *Config) Shared() *Config {
+	if c.shared == nil {
+		return c
+	}
+	return c.shared
+}
+
 func (c *Config) override(overrides []string) {
+	if len(overrides) > 0 && c.shared == nil {
+		c.shared = &Config{Dir: c.Dir, raw: maps.Clone(c.raw), parsed: make([]atomic.Pointer[any], len(table.rows))}
+	}
 	for _, o := range overrides {
 		name, value, err := nameValue(o)
 		if err != nil {
@@ -91,7 +103,7 @@ func (c *Config) override(overrides []string) {
 
 // with returns c as it would be with further overrides.
 func (c *Config) with(overrides []string) *Config {
-	n := &Config{Dir: c.Dir, raw: maps.Clone(c.raw), parsed: make([]atomic.Pointer[any], len(table.rows))}
+	n := &Config{Dir: c.Dir, raw: maps.Clone(c.raw), shared: c.Shared(), parsed: make([]atomic.Pointer[any], len(table.rows))}
 	n.override(overrides)
 	return n
 }

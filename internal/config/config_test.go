@@ -63,6 +63,19 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// What main.cf says stays known beside a service's own overrides.
+func TestShared(t *testing.T) {
+	t.Parallel()
+	const main = "syslog_name = here\nmyhostname = $b.test\nb = mx\n"
+	c := load(t, main, "syslog_name=here/submission", "b=other")
+	if got := SyslogName.Of(c) + " " + SyslogName.Of(c.Shared()) + " " + Myhostname.Of(c.Shared()); got != "here/submission here mx.test" {
+		t.Errorf("overridden: got %q", got)
+	}
+	if c := load(t, main); c.Shared() != c {
+		t.Error("no overrides: another one")
+	}
+}
+
 // Problems that reading meets, the first fatal one from Load.
 func TestReadProblems(t *testing.T) {
 	t.Parallel()

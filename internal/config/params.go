@@ -181,8 +181,8 @@ var (
 	// smtpd.
 	SmtpdBanner = str("smtpd_banner", "$myhostname ESMTP $mail_name", `
 		The text of the greeting after 220. It begins with the host name (RFC 5321, 4.3.1).`)
-	SmtpdTimeout = duration("smtpd_timeout", "300s", time.Second, `
-		The time a client has for its next command or line; RFC 5321, 4.5.3.2.7 asks for 5 minutes at least.`)
+	SmtpdTimeout = duration("smtpd_timeout", "${stress?{10}:{300}}s", time.Second, `
+		The time a client has for its next command or line; RFC 5321, 4.5.3.2.7 asks for 5 minutes at least. See stress.`)
 	SmtpdRecipientLimit = integer("smtpd_recipient_limit", 1000, 1, 50000, `
 		The most recipients smtpd(8) accepts for one message (RFC 5321, 4.5.3.1.8).`)
 	SmtpdRecipientOvershootLimit = integer("smtpd_recipient_overshoot_limit", 1000, 0, 1000000, `
@@ -192,9 +192,9 @@ var (
 	SmtpdSoftErrorLimit = integer("smtpd_soft_error_limit", 10, 0, 1000000, `
 		Errors that a client may make before replies slow down.`)
 	SmtpdHardErrorLimit = integer("smtpd_hard_error_limit", 20, 1, 1000000, `
-		Errors after which a client is disconnected.`)
+		Errors after which a client is disconnected. See stress.`).otherwise("${stress?{1}:{20}}")
 	SmtpdJunkCommandLimit = integer("smtpd_junk_command_limit", 100, 1, 1000000, `
-		NOOP, VRFY, RSET and HELP commands without mail before each counts as an error.`)
+		NOOP, VRFY, RSET and HELP commands without mail before each counts as an error. See stress.`).otherwise("${stress?{1}:{100}}")
 	SmtpdConnectionCountLimit = integer("smtpd_client_connection_count_limit", 50, 0, 1000000, `
 		Connections at once from one client address. 0 means no limit.`)
 	SmtpdClientEventExceptions = list("smtpd_client_event_limit_exceptions", "$mynetworks", `

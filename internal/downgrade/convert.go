@@ -9,11 +9,11 @@ import (
 // with seven bits.
 func Convert(w io.Writer, open func() io.Reader) error {
 	s := &survey{}
-	if err := walk(open(), s); err != nil {
+	if err := walk(open(), s, false); err != nil {
 		return err
 	}
 	c := &converter{w: w, eight: s.eight}
-	if err := walk(open(), c); err != nil {
+	if err := walk(open(), c, false); err != nil {
 		return err
 	}
 	return c.err
@@ -45,7 +45,7 @@ func (s *survey) body(e *entity, text []byte) {
 }
 
 func (s *survey) field(*entity, string, []byte) {}
-func (s *survey) end(*entity)                   {}
+func (s *survey) end(*entity, bool)             {}
 
 // A converter writes the message.
 type converter struct {
@@ -108,7 +108,7 @@ func (c *converter) body(e *entity, text []byte) {
 	c.put(c.qp.out)
 }
 
-func (c *converter) end(e *entity) {
+func (c *converter) end(e *entity, _ bool) {
 	if !c.encodes(e) {
 		return
 	}

@@ -13,9 +13,15 @@
 // quoted-printable). A signature over a part that is converted (RFC 1847) is
 // lost; its signer should have sent seven bits.
 //
+// A binary message (RFC 3030, 3), whose lines end in CRLF, becomes a text in the
+// same way (Text): parts that no line can hold become base64. It is read by
+// whoever wants it, from the start or piece by piece, and never stored.
+//
 // # Standards
 //
 //	RFC 2045, 6      Content-Transfer-Encoding      walk.go, convert.go
+//	RFC 2045, 6.8    base64                         texter.go
+//	RFC 3030, 3      BINARYMIME                     text.go, texter.go
 //	RFC 2046, 5.1.1  boundaries                     walk.go
 //	RFC 2046, 5.2.1  message/rfc822                 walk.go
 package downgrade

@@ -45,7 +45,7 @@ type handler interface {
 	field(e *entity, name string, text []byte) // one header field, folded as it was
 	header(e *entity)                          // the header has ended; what follows is its empty line, or its body
 	body(e *entity, text []byte)               // of a part's body, or a boundary or the like around parts
-	end(e *entity)                             // the body of a leaf has ended
+	end(e *entity, last bool)                  // the body of a leaf has ended; last: with the message, and not at a boundary
 }
 
 // A walker follows the structure of a message.
@@ -59,7 +59,10 @@ type walker struct {
 	inHeader bool
 	name     string // of the field being read; "": none
 	field    []byte
-	broken   bool // the last piece had no LF: the next one continues it
+	broken   bool // the last piece had no line end: the next one continues it
+
+	binary bool // lines end in CRLF, and in bodies CRLF alone ends one
+	cr     bool // the last piece ended in CR
 }
 
 // A level is a multipart that has begun.
@@ -68,20 +71,40 @@ type level struct {
 	depth int // inside it
 }
 
-// walk gives h the pieces of r.
-func walk(r io.Reader, h handler) error {
-	in := bufio.NewReaderSize(r, 64<<10)
-	w := &walker{h: h}
+// A strider walks piece by piece.
+type strider struct {
+	in *bufio.Reader
+	w  *walker
+}
+
+func stride(r io.Reader, h handler, binary bool) *strider {
+	w := &walker{h: h, binary: binary}
 	w.begin(true)
+	return &strider{in: bufio.NewReaderSize(r, 64<<10), w: w}
+}
+
+// next gives the handler one piece. Its error is io.EOF when that was the last.
+func (s *strider) next() error {
+	line, err := s.in.ReadSlice('\n')
+	if len(line) > 0 {
+		s.w.line(line)
+	}
+	switch err {
+	case bufio.ErrBufferFull:
+		return nil
+	case io.EOF:
+		s.w.close(true)
+	}
+	return err
+}
+
+// walk gives h the pieces of r.
+func walk(r io.Reader, h handler, binary bool) error {
+	s := stride(r, h, binary)
 	for {
-		line, err := in.ReadSlice('\n')
-		if len(line) > 0 {
-			w.line(line)
-		}
-		switch err {
-		case nil, bufio.ErrBufferFull:
+		switch err := s.next(); err {
+		case nil:
 		case io.EOF:
-			w.close()
 			return nil
 		default:
 			return err
@@ -98,7 +121,7 @@ func (w *walker) begin(root bool) {
 
 func (w *walker) line(text []byte) {
 	whole := !w.broken // text begins a line
-	w.broken = text[len(text)-1] != '\n'
+	w.broken = !w.ends(text)
 	if whole && w.boundary(text) {
 		return
 	}
@@ -109,10 +132,25 @@ func (w *walker) line(text []byte) {
 	w.h.body(w.current, text)
 }
 
+// ends tells whether text has the end of a line. Where content is binary, an LF
+// without CR is an octet of a body like any other (RFC 3030, 3).
+func (w *walker) ends(text []byte) bool {
+	n := len(text)
+	crlf := text[n-1] == '\n' && (n > 1 && text[n-2] == '\r' || n == 1 && w.cr)
+	w.cr = text[n-1] == '\r'
+	if w.binary && !w.inHeader {
+		return crlf
+	}
+	return text[n-1] == '\n'
+}
+
 // boundary takes text if it is a boundary of a multipart that has begun, the
 // innermost first (RFC 2046, 5.1.2).
 func (w *walker) boundary(text []byte) bool {
 	if len(w.stack) == 0 || !bytes.HasPrefix(text, []byte("--")) || len(text) > maxBoundary+8 {
+		return false
+	}
+	if w.binary && w.broken && text[len(text)-1] == '\n' {
 		return false
 	}
 	line := string(bytes.TrimRight(text[2:], " \t\r\n"))
@@ -122,7 +160,7 @@ func (w *walker) boundary(text []byte) bool {
 		if !last && line != l.of.boundary {
 			continue
 		}
-		w.close()
+		w.close(false)
 		w.h.body(l.of, text)
 		if last {
 			w.stack, w.depth, w.current = w.stack[:i], l.depth-1, l.of
@@ -135,13 +173,13 @@ func (w *walker) boundary(text []byte) bool {
 	return false
 }
 
-// close ends what is being read.
-func (w *walker) close() {
+// close ends what is being read; last: because the message ends.
+func (w *walker) close(last bool) {
 	if w.inHeader {
 		w.endHeader()
 	}
 	if w.current.kind == leaf {
-		w.h.end(w.current)
+		w.h.end(w.current, last)
 	}
 }
 
@@ -194,8 +232,8 @@ func (e *entity) contentType(v string) {
 	switch b := params["boundary"]; {
 	case strings.HasPrefix(media, "multipart/") && b != "" && len(b) <= maxBoundary:
 		e.kind, e.boundary = multi, strings.TrimRight(b, " ")
-	case media == "message/rfc822" || media == "message/global":
-		e.kind = message
+	case media == "message/rfc822":
+		e.kind = message // message/global may be encoded as a whole (RFC 6532, 3.7)
 	}
 }
 

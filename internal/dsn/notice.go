@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +25,8 @@ type Notice struct {
 	Original   string    // queue ID of the message
 	Arrival    time.Time // of the message
 	EnvID      string    // RFC 3461 ENVID, decoded; "" for none
-	Postmaster bool      // To is the postmaster: the message has no sender
+	Postmaster bool      // To is the postmaster: the message has no sender, or he gets a copy
+	Sender     string    // with Postmaster: who has sent the message, and is told by another notice
 	Delayed    bool      // Recipients wait for it, until Until at most
 	Until      time.Time // set with Delayed
 	Arrived    bool      // Recipients have the message, as far as can be known; else it did not reach them
@@ -49,6 +51,7 @@ const (
 	Delayed   = "delayed"
 	Delivered = "delivered"
 	Relayed   = "relayed" // to a host that sends no reports
+	Expanded  = "expanded"
 
 	// Of a probe, in Postfix's words.
 	Deliverable   = "deliverable"
@@ -60,8 +63,9 @@ type Recipient struct {
 	Address  string
 	Original string // what the sender asked for, when it differs
 	Orcpt    string // RFC 3461 ORCPT, "type;address", decoded; "" for none
-	Action   string // Failed; when the message has arrived, Delivered or Relayed
+	Action   string // Failed; when the message has arrived, Delivered, Relayed or Expanded
 	Code     string // enhanced status code, 5.1.1
+	Was      string // the code of what has gone on for too long, where Code says that; ""
 	Text     string // why, as the log has it; from another host when Host is set
 	Host     string // remote host that said Text; "" when it was this one
 	Tried    time.Time
@@ -86,7 +90,7 @@ func Write(n Notice) ([]byte, error) {
 	}
 	for _, p := range []bodyPart{
 		{"text/plain", "Notification", n.text()},
-		{"message/delivery-status", "Delivery report", n.status()},
+		n.status(),
 		part,
 	} {
 		if err := writePart(w, &out, p); err != nil {
@@ -102,15 +106,9 @@ func Write(n Notice) ([]byte, error) {
 // header returns the notice's own header.
 func (n *Notice) header(returned []byte) message.Header {
 	var h message.Header
-	fields := [][2]string{
-		{"Received", "by " + n.Hostname + " (" + n.MailName + ") id " + n.ID + "; " + header.FormatDate(n.Time)},
-		{"Date", header.FormatDate(n.Time)},
-		{"From", n.from()},
-		{"Subject", n.subject()},
-		{"To", smtp.Quote(n.To)},
-		{"Auto-Submitted", "auto-replied"}, // RFC 3834, 5
-		{"MIME-Version", "1.0"},
-		{"Message-ID", "<" + n.Time.UTC().Format("20060102150405") + "." + n.ID + "@" + n.Hostname + ">"},
+	fields := ownFields(n.ID, n.Hostname, n.MailName, n.Time, n.subject(), n.To)
+	if from := n.from(); from != "" {
+		fields[slices.IndexFunc(fields, func(f [2]string) bool { return f[0] == "From" })][1] = from
 	}
 	var look header.Inspector
 	look.Write(returned)
@@ -124,10 +122,29 @@ func (n *Notice) header(returned []byte) message.Header {
 	h.SetContentType("multipart/report", map[string]string{
 		"report-type": "delivery-status", "boundary": n.boundary(returned),
 	})
-	for i := len(fields) - 1; i >= 0; i-- {
-		h.Add(fields[i][0], fields[i][1]) // Add puts a field on top
-	}
+	addFields(&h, fields)
 	return h
+}
+
+// ownFields are what every letter of ours begins with.
+func ownFields(id, hostname, mailName string, at time.Time, subject, to string) [][2]string {
+	return [][2]string{
+		{"Received", "by " + hostname + " (" + mailName + ") id " + id + "; " + header.FormatDate(at)},
+		{"Date", header.FormatDate(at)},
+		{"From", "MAILER-DAEMON@" + hostname + " (Mail Delivery System)"},
+		{"Subject", subject},
+		{"To", smtp.Quote(to)},
+		{"Auto-Submitted", "auto-replied"}, // RFC 3834, 5
+		{"MIME-Version", "1.0"},
+		{"Message-ID", "<" + at.UTC().Format("20060102150405") + "." + id + "@" + hostname + ">"},
+	}
+}
+
+// addFields puts fields on top of a header.
+func addFields(h *message.Header, fields [][2]string) {
+	for _, f := range slices.Backward(fields) {
+		h.Add(f[0], f[1]) // on top
+	}
 }
 
 func (n *Notice) subject() string {
@@ -139,6 +156,8 @@ func (n *Notice) subject() string {
 		return "Mail Delivery Status Report"
 	case n.Arrived:
 		return "Successful Mail Delivery Report"
+	case n.Delayed && n.Postmaster:
+		return "Postmaster Warning: Delayed Mail"
 	case n.Delayed:
 		return "Delayed Mail (still being retried)"
 	}
@@ -180,10 +199,14 @@ type bodyPart struct {
 	body              []byte
 }
 
+// whole tells whether the message is returned whole.
+func (n *Notice) whole() bool {
+	return !n.Arrived && !n.Delayed && !n.HeaderOnly && n.Size <= n.SizeLimit
+}
+
 // original returns the message, or its header.
 func (n *Notice) original() (bodyPart, error) {
-	whole := !n.Arrived && !n.Delayed && !n.HeaderOnly && n.Size <= n.SizeLimit
-	size := n.Size
+	whole, size := n.whole(), n.Size
 	if !whole {
 		size = min(size, maxHeader)
 	}

@@ -55,6 +55,15 @@ func compareGolden(t *testing.T, n Notice, file string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	golden(t, got, file)
+	if again, _ := Write(n); !bytes.Equal(got, again) {
+		t.Error("the same notice gave other octets")
+	}
+}
+
+// golden compares a letter with the file that holds it.
+func golden(t *testing.T, got []byte, file string) {
+	t.Helper()
 	if *update {
 		if err := os.WriteFile(file, got, 0o644); err != nil {
 			t.Fatal(err)
@@ -65,10 +74,7 @@ func compareGolden(t *testing.T, n Notice, file string) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Errorf("notice differs from %s:\n%s", file, got)
-	}
-	if again, _ := Write(n); !bytes.Equal(got, again) {
-		t.Error("the same notice gave other octets")
+		t.Errorf("letter differs from %s:\n%s", file, got)
 	}
 }
 
@@ -157,7 +163,7 @@ func TestRemoteWords(t *testing.T) {
 		if !strings.Contains(flat, "<bob@b>: "+want[0]+"\n") {
 			t.Errorf("%s: text is\n%s", text, flat)
 		}
-		flat = strings.ReplaceAll(string(n.status()), "\n    ", " ")
+		flat = strings.ReplaceAll(string(n.status().body), "\n    ", " ")
 		if !strings.Contains(flat, "Diagnostic-Code: smtp; "+want[1]+"\n") {
 			t.Errorf("%s: status is\n%s", text, flat)
 		}

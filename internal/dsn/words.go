@@ -22,10 +22,10 @@ func (n *Notice) wording() string {
 	return n.Words.Text
 }
 
-// from is the From field of n.
+// from is the From field of n.Words for n, "" for none.
 func (n *Notice) from() string {
 	if n.Words == nil || n.Words.From == "" {
-		return "MAILER-DAEMON@" + n.Hostname + " (Mail Delivery System)"
+		return ""
 	}
 	field := []byte("From: " + n.Words.From + "\n")
 	whole, _, err := header.Rewrite(field, func(addr string) (string, error) {

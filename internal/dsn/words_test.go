@@ -7,7 +7,7 @@ import (
 
 // Words of an administrator's stand in place of ours, but not in what goes to the
 // postmaster.
-func TestWords(t *testing.T) {
+func TestWordsOfAdministrators(t *testing.T) {
 	t.Parallel()
 	words := &Words{From: "Post Office <post>", Subject: "Came back", PostmasterSubject: "Copy: came back", Text: "Grüße.\n"}
 	for _, c := range []struct {

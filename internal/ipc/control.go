@@ -13,14 +13,20 @@ const (
 	OpHold    = "hold"    // root and mail_owner, from here on
 	OpRelease = "release" // from hold
 	OpDelete  = "delete"
-	OpExpire  = "expire" // back to the sender, as if its time were over
+	OpExpire  = "expire"  // back to the sender, as if its time were over
+	OpRequeue = "requeue" // release and flush
 )
 
-// A ControlRequest asks for one operation on the messages IDs, or on all.
+// A ControlRequest asks for one operation on the messages IDs, on all, or on those
+// that Filter chooses. All is not set beside a Filter: a qmgr of a version that
+// does not know filters must not take it for all. With IDs only the Filter's queues count.
 type ControlRequest struct {
-	Op  string   `json:"op"`
-	All bool     `json:"all,omitempty"`
-	IDs []string `json:"ids,omitempty"`
+	Op     string   `json:"op"`
+	All    bool     `json:"all,omitempty"`
+	IDs    []string `json:"ids,omitempty"`
+	Filter *Filter  `json:"filter,omitempty"`
+	// Dry asks on which messages it would be carried out, and changes nothing.
+	Dry bool `json:"dry,omitempty"`
 	// Routes, of OpList, asks how each recipient's next attempt would be made.
 	Routes bool `json:"routes,omitempty"`
 	// To, of OpFlush, stands for all deferred messages with a recipient who waits
@@ -50,7 +56,9 @@ type Entry struct {
 	Arrival    int64            `json:"arrival"` // microseconds since 1970
 	Size       int64            `json:"size"`    // content, octets
 	Sender     string           `json:"sender"`
-	Next       int64            `json:"next,omitempty"` // next attempt, microseconds since 1970
+	Next       int64            `json:"next,omitempty"`    // next attempt, microseconds since 1970
+	Expires    int64            `json:"expires,omitempty"` // when it goes back to its sender, likewise
+	Expired    bool             `json:"expired,omitempty"` // somebody has said that its time is over
 	Recipients []EntryRecipient `json:"rcpt"`
 }
 
@@ -63,6 +71,7 @@ type EntryRecipient struct {
 	Code     string `json:"code,omitempty"`
 	Host     string `json:"host,omitempty"`  // the remote host that gave it
 	Tried    int64  `json:"tried,omitempty"` // last attempt, microseconds since 1970
+	Attempts int    `json:"n,omitempty"`     // so far
 
 	// Of OpShow, and OpList with Routes: how the next attempt would be made, by the configuration of now,
 	// and what chose that.

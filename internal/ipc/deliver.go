@@ -102,6 +102,8 @@ type Result struct {
 	// recipient: no connection, no greeting, no TLS. Such results lower the
 	// concurrency of the next hop, and may have it left alone for a while.
 	Site bool `json:"site,omitempty"`
+	// Session is one that the postmaster is to hear of (notify_classes); nil: none.
+	Session *Session `json:"session,omitempty"`
 	// Setup and Transfer are microseconds spent on the connection and on the
 	// delivery: the last two of the log's delays.
 	Setup    int64 `json:"setup,omitempty"`
@@ -124,6 +126,14 @@ type Result struct {
 	// hop, "" for the one that the recipient had.
 	Transport string `json:"transport,omitempty"`
 	Nexthop   string `json:"nexthop,omitempty"`
+}
+
+// A Session is what was said with another host that broke the rules, or says that
+// this one did. Text is a few KiB at most, of lines that the receiver cleans.
+type Session struct {
+	Peer   string `json:"peer"` // name[address]
+	Reason string `json:"reason,omitempty"`
+	Text   string `json:"text"`
 }
 
 // A Target is what a recipient was expanded to: an address, or one of those

@@ -12,9 +12,11 @@ import (
 	"time"
 
 	"yubin/internal/agent"
+	"yubin/internal/downgrade"
 	"yubin/internal/header"
 	"yubin/internal/ipc"
 	"yubin/internal/maildir"
+	"yubin/internal/queue"
 	"yubin/internal/smtp"
 )
 
@@ -30,6 +32,8 @@ type letter struct {
 	req     *ipc.Request
 	content io.ReaderAt
 	offset  int64 // of the content in it
+	// text is what a binary message becomes here; nil: content is one, or holds it.
+	text *downgrade.Text
 
 	header      sync.Once
 	deliveredTo []string // values of Delivered-To, in external form
@@ -42,6 +46,9 @@ func newLetter(req *agent.Request) (*letter, error) {
 		return nil, deferred(smtp.LocalProcessing, nil, "delivery request without a message")
 	}
 	l := &letter{req: &req.Request, content: req.File, offset: req.Offset}
+	if req.Flags&queue.FlagBinary != 0 {
+		return l, l.asText()
+	}
 	if req.Length > maxHeld {
 		return l, nil
 	}
@@ -53,12 +60,34 @@ func newLetter(req *agent.Request) (*letter, error) {
 	return l, nil
 }
 
+// asText makes a text of a binary message (RFC 3030, 3): what reads mailboxes,
+// and programs, wants lines.
+func (l *letter) asText() error {
+	t, err := downgrade.NewText(downgrade.Section(l.content, l.offset, l.req.Length), downgrade.Shape{Eight: true})
+	if err != nil {
+		return mailboxFailure(fmt.Errorf("%w: %w", maildir.ErrContent, err))
+	}
+	req := *l.req
+	req.Length, req.Flags = t.Size(), req.Flags&^queue.FlagBinary
+	l.req, l.text = &req, t
+	return nil
+}
+
+// source is where a delivery reads the content from, and where it begins there.
+func (l *letter) source() (io.ReaderAt, int64) {
+	if l.text != nil {
+		return l.text.ReaderAt(), 0
+	}
+	return l.content, l.offset
+}
+
 // passed tells whether the message has been delivered to addr before: one of
 // its Delivered-To fields names it.
 func (l *letter) passed(addr string) (bool, error) {
 	l.header.Do(func() {
 		var in header.Inspector
-		part := io.NewSectionReader(l.content, l.offset, min(l.req.Length, maxHeader))
+		content, offset := l.source()
+		part := io.NewSectionReader(content, offset, min(l.req.Length, maxHeader))
 		if _, err := io.Copy(&in, part); err != nil && !errors.Is(err, io.EOF) {
 			l.headerErr = fmt.Errorf("%w: %w", maildir.ErrContent, err)
 		}
@@ -102,8 +131,9 @@ func original(r *ipc.Recipient) string { return cmp.Or(r.Original, r.Address) }
 
 // file is what is written into a Maildir.
 func (l *letter) file(r *ipc.Recipient, host string, header []byte) *maildir.Message {
+	content, offset := l.source()
 	return &maildir.Message{
 		Name:   maildir.Name(time.UnixMicro(l.req.Arrival), l.req.ID, r.Index, host),
-		Header: header, Content: l.content, Offset: l.offset, Length: l.req.Length, Unsure: l.req.Unsure,
+		Header: header, Content: content, Offset: offset, Length: l.req.Length, Unsure: l.req.Unsure,
 	}
 }

@@ -62,9 +62,10 @@ func (b *textbox) deliver(a *deliverer, l *letter, k *task) error {
 	if err != nil {
 		return err
 	}
+	content, offset := l.source()
 	m := &mbox.Message{
 		Sender: smtp.Quote(k.sender), Arrival: time.UnixMicro(l.req.Arrival), Header: header,
-		Content: l.content, Offset: l.offset, Length: l.req.Length, Unsure: l.req.Unsure,
+		Content: content, Offset: offset, Length: l.req.Length, Unsure: l.req.Unsure,
 	}
 	if err := b.append(a, m); err != nil {
 		return mailboxFailure(err)

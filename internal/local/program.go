@@ -104,7 +104,8 @@ func (p *program) deliver(a *deliverer, l *letter, k *task) error {
 			if _, err := w.Write(header); err != nil {
 				return err
 			}
-			_, err := io.Copy(w, io.NewSectionReader(l.content, l.offset, l.req.Length))
+			content, offset := l.source()
+			_, err := io.Copy(w, io.NewSectionReader(content, offset, l.req.Length))
 			return err
 		},
 	}

@@ -244,7 +244,7 @@ func TestRun(t *testing.T) {
 			t.Errorf("mailctl %q: no error", args)
 		}
 	}
-	if !strings.Contains(help(), "queue flush [ID...|--to DOMAIN]\n") {
+	if !strings.Contains(help(), "queue flush [--to DOMAIN|[-n] ID...|ALL|-|FILTER]\n") {
 		t.Error(help())
 	}
 }

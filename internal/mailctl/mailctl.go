@@ -40,7 +40,7 @@ func subcommands() []subcommand {
 		{"lookup", lookupSynopsis, "look a key up in a table, as postmap -q does", sound(lookup)},
 		{"relay", "set|test|unset [ARGUMENT...]", "send mail for other hosts through a relay", sound(group("relay", relayCommands))},
 		{"user", "add|passwd|list|show|quota|rename|delete|import [ARGUMENT...]", "make and change accounts", sound(group("user", userCommands))},
-		{"queue", "list|show|cat|flush|hold|release|delete [ID...]", "look at and manage the queue", sound(group("queue", queueCommands))},
+		{"queue", "list|ages|show|cat|flush|hold|release|requeue|expire|delete [ARGUMENT...]", "look at and manage the queue", sound(group("queue", queueCommands))},
 	}
 }
 

@@ -87,6 +87,9 @@ func (l *Logger) As(name string) *Logger {
 	return &Logger{out: l.out, tag: head + Clean(name)}
 }
 
+// Tagged returns a Logger to the same place with another tag.
+func (l *Logger) Tagged(tag string) *Logger { return &Logger{out: l.out, tag: Clean(tag)} }
+
 // Bare returns a Logger to the same place with another tag, whose lines have no
 // process ID behind it, as Dovecot's have not:
 //

@@ -15,12 +15,16 @@ var Command = &cli.Command{
 	Name: "mailq", Section: 1,
 	Params: queuectl.Params(),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
+		json := fs.BoolP("json", "j", false, "list in JSON, one line a message")
 		fs.CountP("verbose", "v", "accepted for compatibility; does nothing")
 		return func(_ context.Context, env *cli.Env) error {
 			if len(env.Args) > 0 {
 				return cli.Fail(cli.ExUsage, "takes no operands, have %q", env.Args[0])
 			}
-			return queuectl.List(env)
+			if *json {
+				return queuectl.ListJSON(env, nil)
+			}
+			return queuectl.List(env, nil)
 		}
 	},
 }

@@ -186,7 +186,7 @@ func (s *start) started(m *master, h *ipc.HandOver) {
 		sayReady(s.readyFD)
 		return
 	}
-	m.log.On(maillog.Start).Info("upgraded from version %s -- %s", h.Program, describe(m.plan.config))
+	m.log.On(maillog.Start).Info("daemon started -- %s, upgraded from version %s", describe(m.plan.config), h.Program)
 	answerAsker(h, ipc.MasterReply{Version: config.Version()})
 }
 

@@ -38,7 +38,7 @@ func (m *master) beginUpgrade(ctx context.Context, by *petition) {
 		c = m.plan.config // perhaps only the new program understands what is new
 	}
 	m.upgrade = &upgrade{by: by, path: filepath.Join(config.DaemonDirectory.Of(c), "master")}
-	m.log.Info("upgrade to %s", m.upgrade.path)
+	m.log.Info("trying an upgrade to %s", m.upgrade.path)
 	state, err := stateFile(m.handOver())
 	if err != nil {
 		m.refuseUpgrade(err)

@@ -49,6 +49,6 @@ func (m *master) kick(user string) (n int) {
 			}
 		}
 	}
-	m.log.Info("kick: %d sessions of %s", n, user)
+	m.log.Info("master disconnects %d sessions of %s", n, user)
 	return n
 }

@@ -96,7 +96,10 @@ func (d *deliverer) deliver(ctx context.Context, req *agent.Request, to []*ipc.R
 	if req.File == nil || req.Offset < 0 || req.Length < 0 {
 		return deferred(smtp.LocalProcessing, nil, "delivery request without a message")
 	}
-	l := &letter{a: d.a, req: &req.Request, content: req.File}
+	l, err := newLetter(d.a, req)
+	if err != nil {
+		return deferred(smtp.LocalProcessing, err, "the message could not be read from the queue")
+	}
 	if out := d.refuse(l, to); out != nil {
 		return out
 	}
@@ -104,7 +107,7 @@ func (d *deliverer) deliver(ctx context.Context, req *agent.Request, to []*ipc.R
 	if err != nil {
 		return deferred(misconfigured, err, "mail system configuration error")
 	}
-	x := &expansion{a: d.a, req: &req.Request, delimiters: d.delimiters}
+	x := &expansion{a: d.a, req: l.req, delimiters: d.delimiters}
 	args, err := x.args(to)
 	if err != nil {
 		return bounced(smtp.BadRecipientSyntax, "%v", err)

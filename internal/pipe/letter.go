@@ -10,8 +10,11 @@ import (
 	"strings"
 	"time"
 
+	"yubin/internal/agent"
+	"yubin/internal/downgrade"
 	"yubin/internal/header"
 	"yubin/internal/ipc"
+	"yubin/internal/queue"
 	"yubin/internal/smtp"
 )
 
@@ -23,6 +26,23 @@ type letter struct {
 	a       *attributes
 	req     *ipc.Request
 	content io.ReaderAt
+}
+
+// newLetter takes hold of the content. A binary message (RFC 3030, 3) becomes a
+// text: programs want lines.
+func newLetter(a *attributes, req *agent.Request) (*letter, error) {
+	l := &letter{a: a, req: &req.Request, content: req.File}
+	if req.Flags&queue.FlagBinary == 0 {
+		return l, nil
+	}
+	t, err := downgrade.NewText(downgrade.Section(req.File, req.Offset, req.Length), downgrade.Shape{Eight: true})
+	if err != nil {
+		return nil, err
+	}
+	text := req.Request
+	text.Offset, text.Length = 0, t.Size()
+	l.req, l.content = &text, t.ReaderAt()
+	return l, nil
 }
 
 func (l *letter) reader(n int64) io.Reader { return io.NewSectionReader(l.content, l.req.Offset, n) }

@@ -67,7 +67,7 @@ func (srv *server) serve(ctx context.Context, s *session.Session) {
 func (srv *server) refuse(t *talk.Conn, s *session.Session, err error) {
 	if errors.Is(err, errInUse) {
 		t.Printf("-ERR [IN-USE] Mailbox is locked by another POP3 session.\r\n")
-		s.Part("Disconnected: Mailbox is locked by another POP3 session")
+		s.Part("Disconnected: Mailbox is locked by another POP3 session top=0/0, retr=0/0, del=0/0, size=0")
 	} else {
 		t.Printf("-ERR [SYS/TEMP] Couldn't open INBOX: Internal error occurred. Refer to server log for more information.\r\n")
 		s.Log("Error: Couldn't open INBOX: %v", err)

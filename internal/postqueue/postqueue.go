@@ -50,9 +50,9 @@ func (o *queueOptions) run(fs *pflag.FlagSet, env *cli.Env) error {
 	request := ipc.ControlRequest{Op: ipc.OpFlush}
 	switch {
 	case o.list:
-		return queuectl.List(env)
+		return queuectl.List(env, nil)
 	case o.json:
-		return queuectl.ListJSON(env)
+		return queuectl.ListJSON(env, nil)
 	case o.flush:
 		request.All = true
 	case fs.Changed("id"):

@@ -2,15 +2,12 @@ package postqueue
 
 import (
 	"context"
-	"fmt"
 	"iter"
-	"os"
 	"slices"
 
 	"github.com/spf13/pflag"
 
 	"yubin/internal/cli"
-	"yubin/internal/fdpass"
 	"yubin/internal/ipc"
 	"yubin/internal/queue"
 	"yubin/internal/queuectl"
@@ -46,8 +43,6 @@ type superDeed struct {
 	queues            []string // those that it looks in when no operand says so
 }
 
-var requeue = queuectl.Deed{Op: ipc.OpFlush, Each: "requeued", Sum: "Requeued"}
-
 // deeds in the order in which postsuper carries them out.
 var deeds = []superDeed{
 	{queuectl.Delete, "d", "delete", "remove a message, by its queue `ID`; ALL: every one; -: those on standard input", []string{"hold", "incoming", "active", "deferred"}},
@@ -55,7 +50,7 @@ var deeds = []superDeed{
 	{queuectl.Expire, "f", "force-expire", "the same, and for messages on hold too; `ID`, ALL or -", []string{"hold", "incoming", "active", "deferred"}},
 	{queuectl.Hold, "h", "hold", "put a message on hold; `ID`, ALL or -", []string{"incoming", "active", "deferred"}},
 	{queuectl.Release, "H", "release", "end the hold of a message; `ID`, ALL or -", []string{"hold"}},
-	{requeue, "r", "requeue", "end the hold of a message, route it anew and try it now; `ID`, ALL or -", []string{"hold", "incoming", "active", "deferred"}},
+	{queuectl.Requeue, "r", "requeue", "end the hold of a message, route it anew and try it now; `ID`, ALL or -", []string{"hold", "incoming", "active", "deferred"}},
 }
 
 // queues are the names that operands may be.
@@ -82,16 +77,20 @@ func (d *superDeed) all(env *cli.Env, wanted []string) error {
 	if len(env.Args) > 0 {
 		in = env.Args
 	}
+	// As in Postfix an ID that is not there is nothing to speak of: the filter
+	// has Ask keep silent.
+	request := ipc.ControlRequest{Op: d.Op, Filter: &ipc.Filter{Queues: in}}
 	var ids []string
 	total := 0
-	var err error
 	for _, w := range wanted {
+		n := 0
+		var err error
 		switch {
 		case w == "ALL":
-			total, err = d.some(env, in, nil, total)
+			n, err = queuectl.Ask(env, request, d.Each)
 		case w == "-":
 			err = queuectl.EachInput(env, func(list iter.Seq[string]) (err error) {
-				total, err = d.some(env, in, slices.Collect(list), total)
+				n, err = queuectl.AskIDs(env, request, list, d.Each)
 				return err
 			})
 		case !queue.ValidID(w):
@@ -99,51 +98,12 @@ func (d *superDeed) all(env *cli.Env, wanted []string) error {
 		default:
 			ids = append(ids, w)
 		}
-		if err != nil {
+		if total += n; err != nil {
 			d.Total(env, total)
 			return err
 		}
 	}
-	if len(ids) > 0 {
-		total, err = d.some(env, in, ids, total)
-	}
-	d.Total(env, total)
+	n, err := queuectl.AskIDs(env, request, slices.Values(ids), d.Each)
+	d.Total(env, total+n)
 	return err
-}
-
-// some carries the deed out on the messages of some queues: all of them, or,
-// when there are IDs, those. As in Postfix an ID that is not there is nothing to
-// speak of. It adds to total.
-func (d *superDeed) some(env *cli.Env, in, ids []string, total int) (int, error) {
-	found := map[string]string{}
-	var order []string
-	err := queuectl.New(env.Config, env.Program).Do(ipc.ControlRequest{Op: ipc.OpList, All: true},
-		func(reply *ipc.ControlReply, files []*os.File) error {
-			fdpass.CloseAll(files)
-			for i := range reply.Entries {
-				e := &reply.Entries[i]
-				if _, seen := found[e.ID]; !seen && slices.Contains(in, e.Queue) {
-					found[e.ID] = e.Queue
-					order = append(order, e.ID)
-				}
-			}
-			return nil
-		})
-	if err != nil {
-		return total, queuectl.Failure("cannot "+d.Op+" mail", err)
-	}
-	if ids != nil {
-		order = slices.DeleteFunc(ids, func(id string) bool { return found[id] == "" })
-	}
-	if d.Deed == requeue {
-		held := slices.DeleteFunc(slices.Clone(order), func(id string) bool { return found[id] != "hold" })
-		if _, err := queuectl.AskIDs(env, ipc.OpRelease, slices.Values(held), ""); err != nil {
-			return total, err
-		}
-	}
-	n, err := queuectl.AskIDs(env, d.Op, slices.Values(order), d.Each)
-	if err != nil {
-		err = fmt.Errorf("fatal: %w", err)
-	}
-	return total + n, err
 }

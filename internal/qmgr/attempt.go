@@ -5,15 +5,32 @@ import (
 	"strings"
 	"time"
 
+	"yubin/internal/dsn"
 	"yubin/internal/durable"
 	"yubin/internal/maillog"
 	"yubin/internal/queue"
 )
 
+// few is how many recipients a message may have to be tried at once although
+// memory has no room for more: who sends to many must not hold up the others.
+const few = 10
+
+// admit takes up a message that has just become safe.
+func (s *scheduler) admit(m *message) {
+	if len(m.rcpt) > few && s.held >= s.p.recipients {
+		s.forget(m)
+		s.backlog = append(s.backlog, m.ID) // and read again when there is room
+		return
+	}
+	m.first = true
+	s.begin(m)
+}
+
 // begin starts an attempt to deliver m, which is safe on disk.
 func (s *scheduler) begin(m *message) {
 	m.active = s.now()
 	s.messages[m.ID] = m
+	s.held += len(m.rcpt)
 	s.log.active(m)
 	for i := range m.rcpt {
 		if m.rcpt[i].outcome == pending {
@@ -31,7 +48,13 @@ func (s *scheduler) place(m *message, r *recipient, i int) {
 		return
 	}
 	switch {
-	case s.forced[m.ID]: // expire makes a bounce of it
+	case m.envelope(r).Attrs[queue.AttrExpanded] != "": // a virtual alias, whose addresses follow
+		res := result{outcome: sent, code: "2.0.0", text: "alias expanded", report: dsn.Expanded}
+		if m.Env.Sender == "" {
+			res.report = ""
+		}
+		s.decide(m, r, name, res)
+	case m.Expired: // expire makes a bounce of it
 		s.decide(m, r, name, result{outcome: deferred, code: "4.7.0", text: "message is administratively expired"})
 	case r.err != nil:
 		s.decide(m, r, "", result{outcome: deferred, code: "4.3.0", text: "cannot find out how to deliver: " + maillog.Clean(r.err.Error())})
@@ -203,7 +226,7 @@ func (s *scheduler) settle(m *message) {
 func (s *scheduler) expire(m *message, now time.Time) {
 	status := "expired"
 	switch {
-	case s.forced[m.ID]:
+	case m.Expired:
 		status = "force-expired"
 	case !s.p.expired(m.Env.Sender, now.Sub(m.since())):
 		return
@@ -222,9 +245,8 @@ func (s *scheduler) expire(m *message, now time.Time) {
 // end finishes a message that is accounted for.
 func (s *scheduler) end(m *message) {
 	s.forget(m)
-	delete(s.forced, m.ID)
 	var err error
-	if s.sick[m.ID] {
+	if s.sick[m.ID] || m.Expired {
 		delete(s.sick, m.ID)
 		err = s.store.Remove(m.ID, m.dir)
 	} else {
@@ -242,7 +264,10 @@ func (s *scheduler) end(m *message) {
 // forget takes a message out of memory.
 func (s *scheduler) forget(m *message) {
 	m.closed = true
-	delete(s.messages, m.ID)
+	if s.messages[m.ID] == m {
+		delete(s.messages, m.ID)
+		s.held -= len(m.rcpt)
+	}
 	if m.first {
 		s.inFlight--
 	}
@@ -295,16 +320,4 @@ func (s *scheduler) postpone(m *message, now time.Time) {
 			s.flushFailed(m.ID, err)
 		}
 	})
-}
-
-// await puts a deferred message into the calendar if it belongs to the earliest.
-func (s *scheduler) await(w queue.Waiter) {
-	if s.more && s.waiting.len() >= s.p.active {
-		return // read again from the directory when there is room
-	}
-	s.waiting.put(w.ID, queue.DirDeferred, w.Next)
-	if s.waiting.len() > 2*s.p.active {
-		s.waiting.keepEarliest(s.p.active)
-		s.more, s.rescan = true, s.now().Add(s.p.queueRun)
-	}
 }

@@ -2,7 +2,6 @@ package qmgr
 
 import (
 	"container/heap"
-	"maps"
 	"slices"
 	"time"
 )
@@ -75,8 +74,15 @@ func (c *calendar) keepEarliest(n int) {
 	}
 }
 
-// ids returns the IDs of all entries.
-func (c *calendar) ids() []string { return slices.Collect(maps.Keys(c.byID)) }
+// hasten makes all entries due at t, if they were later.
+func (c *calendar) hasten(t time.Time) {
+	for _, e := range c.heap {
+		if e.next.After(t) {
+			e.next = t
+		}
+	}
+	heap.Init(&c.heap)
+}
 
 // len returns the number of entries.
 func (c *calendar) len() int { return len(c.heap) }

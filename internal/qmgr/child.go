@@ -7,11 +7,14 @@ import (
 	"maps"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
+	"yubin/internal/dsn"
 	"yubin/internal/header"
 	"yubin/internal/queue"
 	"yubin/internal/rewrite"
+	"yubin/internal/smtp"
 )
 
 // A child is a message made from another one. Its ID follows from the
@@ -20,10 +23,11 @@ import (
 type child struct {
 	id     string
 	env    *queue.Envelope
-	record queue.Record // of the parent
+	record queue.Record // of the parent; the zero value: none
 	// write writes the content. It runs in a goroutine of its own.
 	write  func(w io.Writer, parent *os.File) error
 	header bool // our own: its addresses are rewritten too
+	flags  uint32
 	// then hears that the record is safe, or that there is no child.
 	then func(err error)
 }
@@ -43,16 +47,16 @@ func (s *scheduler) make(m *message, c *child) {
 	}
 	s.making++
 	m.making++
-	parent, arrival, flags := m.file, m.since(), m.Flags
+	parent, arrival := m.file, m.since()
 	edit := s.rewrite // which may have to read tables
 	s.helpers.Go(func() {
-		err := c.fill(edit, f, b.Size, parent, arrival, flags)
+		err := c.fill(edit, f, b.Size, parent, arrival)
 		s.post(func() { s.written(m, c, b, err) })
 	})
 }
 
 // fill writes the child onto its blank.
-func (c *child) fill(edit *rewrite.Rewriter, f *os.File, old int64, parent *os.File, arrival time.Time, flags uint32) error {
+func (c *child) fill(edit *rewrite.Rewriter, f *os.File, old int64, parent *os.File, arrival time.Time) error {
 	if err := edit.Envelope(c.env, rewrite.Options{}); err != nil {
 		f.Close()
 		return err
@@ -63,7 +67,7 @@ func (c *child) fill(edit *rewrite.Rewriter, f *os.File, old int64, parent *os.F
 		return err
 	}
 	w.SetArrival(arrival)
-	w.SetFlags(flags)
+	w.SetFlags(c.flags)
 	if c.header {
 		filter := header.NewFilter(w, nil, nil)
 		filter.Edit(edit.Header(true, rewrite.Options{}))
@@ -110,6 +114,11 @@ func (s *scheduler) made(m *message, c *child, cm *message, err error) {
 		s.ready(m, c, err)
 		return
 	}
+	if c.record.State == queue.Waiting {
+		s.launch(cm, c.id)
+		s.ready(m, c, nil)
+		return
+	}
 	f := s.record(m, []queue.Record{c.record})
 	if f == nil {
 		s.shelve(cm)
@@ -126,14 +135,19 @@ func (s *scheduler) made(m *message, c *child, cm *message, err error) {
 			s.ready(m, c, err)
 			return
 		}
-		if cm != nil {
-			cm.first = true
-			s.begin(cm)
-		} else {
-			s.adopt(c.id)
-		}
+		s.launch(cm, c.id)
 		s.ready(m, c, nil)
 	})
+}
+
+// launch begins a child: one that was made, or nil and the ID of one that was
+// there.
+func (s *scheduler) launch(cm *message, id string) {
+	if cm == nil {
+		s.adopt(id)
+		return
+	}
+	s.admit(cm)
 }
 
 // shelve leaves a child in incoming/ that must not be tried before its parent
@@ -179,17 +193,23 @@ func (s *scheduler) expand(transport string, m *message, r *recipient) {
 		return
 	}
 	env := &queue.Envelope{Sender: m.Env.Sender, Attrs: maps.Clone(m.Env.Attrs)}
+	if env.Attrs == nil {
+		env.Attrs = map[string]string{}
+	}
+	delete(env.Attrs, queue.AttrReport)
 	// What the sender asked for goes on (RFC 3461, 5.2.7).
 	attrs, original := e.Attrs, textOr(e.Original, e.Address)
+	if fw.res.report = s.expansionReport(m, r); fw.res.report != "" {
+		env.Attrs[queue.AttrReport] = fw.res.report
+		attrs = maps.Clone(e.Attrs)
+		attrs[queue.AttrNotify] = m.notify(r).WithoutSuccess().String()
+	}
 	if fw.sender != nil {
 		// To a list the message is delivered; the copies are the list's own (5.2.7.1 there).
 		env.Sender, attrs, original = *fw.sender, nil, ""
 		delete(env.Attrs, queue.AttrEnvID)
 		delete(env.Attrs, queue.AttrRet)
 		delete(env.Attrs, queue.AttrDeliverBy)
-	}
-	if env.Attrs == nil {
-		env.Attrs = map[string]string{}
 	}
 	delete(env.Attrs, queue.AttrFilter) // it has been there
 	env.Attrs[queue.AttrOrigin], env.Attrs[queue.AttrParent] = "qmgr", m.ID
@@ -201,10 +221,14 @@ func (s *scheduler) expand(transport string, m *message, r *recipient) {
 	if fw.anew {
 		env.Attrs[queue.AttrAnew] = strconv.Itoa(anew(m) + 1)
 	}
-	c := &child{id: id, env: env, record: s.expandedTo(id, r), then: s.forwarded(transport, m, r, id)}
+	c := &child{id: id, env: env, record: s.expandedTo(id, r), flags: m.Flags, then: s.forwarded(transport, m, r, id)}
+	fields := fw.header
+	if m.Flags&queue.FlagBinary != 0 {
+		fields = strings.ReplaceAll(fields, "\n", "\r\n")
+	}
 	off, size := m.ContentOffset(), int64(m.Content)
 	c.write = func(w io.Writer, parent *os.File) error {
-		if _, err := io.WriteString(w, fw.header); err != nil {
+		if _, err := io.WriteString(w, fields); err != nil {
 			return err
 		}
 		_, err := io.CopyBuffer(w, io.NewSectionReader(parent, off, size), make([]byte, min(size+1, 64<<10)))
@@ -217,9 +241,27 @@ func (s *scheduler) expand(transport string, m *message, r *recipient) {
 	s.make(m, c)
 }
 
+// expansionReport is what a sender who has asked for it is told of an expansion:
+// to a list the message is delivered, of an alias for several addresses he hears
+// this and no successes (RFC 3461, 5.2.7.1 and 5.2.7.3).
+func (s *scheduler) expansionReport(m *message, r *recipient) string {
+	fw := r.forward
+	switch {
+	case m.probe() || fw.anew || m.Env.Sender == "" || m.notify(r)&smtp.NotifySuccess == 0:
+		return ""
+	case fw.sender != nil:
+		return dsn.Delivered
+	case len(fw.targets) > 1:
+		return dsn.Expanded
+	}
+	return ""
+}
+
 // expandedTo is the record that a child takes the place of r.
 func (s *scheduler) expandedTo(child string, r *recipient) queue.Record {
-	return queue.Record{State: queue.Expanded, Time: s.now().UnixMicro(), Code: "2.0.0", Child: child, Recipients: []int{r.number}}
+	return queue.Record{
+		State: queue.Expanded, Time: s.now().UnixMicro(), Code: "2.0.0", Child: child, Recipients: []int{r.number}, Report: r.forward.res.report,
+	}
 }
 
 // forwarded returns what hears that the child of r is safe, or that there is none.
@@ -228,12 +270,15 @@ func (s *scheduler) forwarded(transport string, m *message, r *recipient, child 
 	return func(err error) {
 		if err != nil {
 			s.log.warn("%s: forward %s: %v", m.ID, child, err)
-			fw.res.outcome, fw.res.code, fw.res.text = deferred, "4.3.0", "cannot make the forwarded message"
+			fw.res.outcome, fw.res.code, fw.res.text, fw.res.report = deferred, "4.3.0", "cannot make the forwarded message", ""
 		} else {
 			r.recorded = true
 			fw.res.outcome, fw.res.code, fw.res.text = expanded, "2.0.0", "forwarded as "+child
-			if m.probe() {
+			switch {
+			case m.probe():
 				fw.res.text = aliased(fw.targets)
+			case fw.res.report != "":
+				fw.res.outcome = sent // and done when the sender has been told
 			}
 		}
 		s.decide(m, r, transport, fw.res)

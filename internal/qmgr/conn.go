@@ -175,13 +175,16 @@ func serveControl(s *scheduler, u *users, c *fdpass.Conn, uid int) {
 	if r.Op == ipc.OpFlush && r.To != "" && u.writer(uid) {
 		ok, err = true, nil // ETRN: smtpd(8) has asked who may
 	}
+	if ok && err == nil && r.Op == ipc.OpFlush && (r.Filter != nil || r.Dry) {
+		ok, err = u.may(ipc.OpList, uid) // the answer says what is in the queue
+	}
 	switch {
 	case err != nil:
 		err = c.Send(&ipc.ControlReply{Error: fmt.Sprintf("cannot find out whether user %d may: %v", uid, err), End: true})
 	case !ok:
 		err = c.Send(&ipc.ControlReply{Error: fmt.Sprintf("user %d may not %s", uid, maillog.Clean(r.Op)), Denied: true, End: true})
 	case r.Op == ipc.OpList:
-		err = s.list(c, r.Routes)
+		err = s.list(c, &r)
 	case r.Op == ipc.OpShow:
 		err = s.show(c, &r)
 	default:

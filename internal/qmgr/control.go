@@ -1,6 +1,8 @@
 package qmgr
 
 import (
+	"errors"
+	"io/fs"
 	"slices"
 	"time"
 
@@ -15,28 +17,45 @@ import (
 const controlAtOnce = 100
 
 // tryNow has a deferred message tried at once. It tells whether there is one.
-func (s *scheduler) tryNow(id string) bool {
+func (s *scheduler) tryNow(id, dir string) (bool, error) {
 	if s.messages[id] != nil || s.loading[id] != nil {
-		return true // under way
+		return true, nil // under way
 	}
-	if e := s.waiting.byID[id]; e != nil {
-		s.waiting.put(id, e.dir, s.now())
-		return true
+	e := s.waiting.byID[id]
+	if e == nil {
+		switch dir = s.where(id, dir); dir {
+		case queue.DirIncoming:
+			return true, nil // its turn comes
+		case queue.DirDeferred:
+		default:
+			return false, nil
+		}
+	} else {
+		dir = e.dir
 	}
-	if s.store.InQueue(id) != queue.DirDeferred {
-		return false
+	return true, s.hasten(id, dir)
+}
+
+// hasten has a message that waits be due now. The disk is told when memory may
+// not keep it.
+func (s *scheduler) hasten(id, dir string) error {
+	var err error
+	if s.waiting.len() >= s.known()/2 && s.kept[id] == nil && dir == queue.DirDeferred {
+		err = s.store.Hasten(id)
 	}
-	s.waiting.put(id, queue.DirDeferred, s.now())
-	return true
+	if s.waiting.byID[id] != nil || s.waiting.len() < s.known() {
+		s.waiting.put(id, dir, s.now())
+	} else {
+		s.more = true // found when there is room
+	}
+	return err
 }
 
 // flushAll has everything deferred tried at once.
 func (s *scheduler) flushAll() {
 	s.flushed = s.now()
 	s.reviveTransports()
-	for _, id := range s.waiting.ids() {
-		s.waiting.put(id, s.waiting.byID[id].dir, s.flushed)
-	}
+	s.waiting.hasten(s.flushed)
 	s.more = true // what the calendar does not hold is found by reading deferred/
 	s.rescan = s.flushed
 }
@@ -54,8 +73,16 @@ func (s *scheduler) reviveTransports() {
 	}
 }
 
+// where is the directory of a message, which is dir if it is known.
+func (s *scheduler) where(id, dir string) string {
+	if dir != "" {
+		return dir
+	}
+	return s.store.InQueue(id)
+}
+
 // holdOne puts a message into hold/, now or when what is under way has ended.
-func (s *scheduler) holdOne(id string) (bool, error) {
+func (s *scheduler) holdOne(id, dir string) (bool, error) {
 	if m := s.messages[id]; m != nil {
 		m.hold = true
 		return true, nil
@@ -64,46 +91,60 @@ func (s *scheduler) holdOne(id string) (bool, error) {
 		i.hold = true
 		return true, nil
 	}
-	dir := s.store.InQueue(id)
-	switch dir {
+	switch dir = s.where(id, dir); dir {
 	case "":
 		return false, nil
 	case queue.DirHold:
 		return true, nil
 	}
-	s.unlist(id)
+	s.unlist(id, dir)
 	return true, s.store.Hold(id, dir)
 }
 
 // releaseOne takes a message out of hold/ and has it tried.
-func (s *scheduler) releaseOne(id string) (bool, error) {
-	if s.store.InQueue(id) != queue.DirHold {
+func (s *scheduler) releaseOne(id, dir string) (bool, error) {
+	if s.where(id, dir) != queue.DirHold {
 		return false, nil
 	}
-	now := s.now()
-	if err := s.store.Release(id, now); err != nil {
+	if err := s.store.Release(id); err != nil {
 		return true, err
 	}
-	s.waiting.put(id, queue.DirDeferred, now)
-	return true, nil
+	return true, s.hasten(id, queue.DirDeferred)
+}
+
+// requeueOne has a message, on hold or not, tried with the configuration of now.
+func (s *scheduler) requeueOne(id, dir string) (bool, error) {
+	if found, err := s.releaseOne(id, dir); found || err != nil {
+		return found, err
+	}
+	return s.tryNow(id, dir)
 }
 
 // expireOne has a message, on hold or not, go back to its sender as if its time
 // were over. One that is being tried goes back when this attempt fails.
-func (s *scheduler) expireOne(id string) (bool, error) {
-	if s.messages[id] == nil && s.loading[id] == nil && s.store.InQueue(id) == "" {
+func (s *scheduler) expireOne(id, dir string) (bool, error) {
+	m, i := s.messages[id], s.loading[id]
+	switch {
+	case m != nil:
+		m.Expired, dir = true, m.dir
+	case i != nil:
+		i.expire = true
+		dir = ""
+	}
+	if dir = s.where(id, dir); dir == "" {
 		return false, nil
 	}
-	s.forced[id] = true
-	if found, err := s.releaseOne(id); found || err != nil {
-		return found, err
+	if err := s.store.Expire(id, dir); err != nil {
+		return true, err
 	}
-	s.tryNow(id)
-	return true, nil
+	if k := s.kept[id]; k != nil {
+		k.Expired = true
+	}
+	return s.requeueOne(id, dir)
 }
 
 // deleteOne removes a message without telling anybody.
-func (s *scheduler) deleteOne(id string) (bool, error) {
+func (s *scheduler) deleteOne(id, dir string) (bool, error) {
 	if m := s.messages[id]; m != nil {
 		m.remove = true
 		return true, nil
@@ -112,12 +153,10 @@ func (s *scheduler) deleteOne(id string) (bool, error) {
 		i.remove = true
 		return true, nil
 	}
-	dir := s.store.InQueue(id)
-	if dir == "" {
+	if dir = s.where(id, dir); dir == "" {
 		return false, nil
 	}
-	s.unlist(id)
-	delete(s.forced, id)
+	s.unlist(id, dir)
 	if err := s.store.Delete(id, dir); err != nil {
 		return true, err
 	}
@@ -125,35 +164,49 @@ func (s *scheduler) deleteOne(id string) (bool, error) {
 	return true, nil
 }
 
-// unlist forgets a message that is not being tried.
-func (s *scheduler) unlist(id string) {
+// unlist forgets a message in dir that is not being tried.
+func (s *scheduler) unlist(id, dir string) {
 	s.waiting.remove(id)
 	delete(s.kept, id)
 	delete(s.unsure, id)
+	if dir != queue.DirIncoming {
+		return
+	}
 	if i := slices.Index(s.backlog, id); i >= 0 {
 		s.backlog = slices.Delete(s.backlog, i, i+1)
 		s.inFlight--
 	}
 }
 
-// An operation of a control request on one message: did it exist, and what
-// went wrong.
-type operation func(s *scheduler, id string) (found bool, err error)
+// An operation of a control request on one message, which is in dir unless that
+// is "": did it exist, and what went wrong.
+type operation func(s *scheduler, id, dir string) (found bool, err error)
 
 var operations = map[string]operation{
-	ipc.OpFlush:   func(s *scheduler, id string) (bool, error) { return s.tryNow(id), nil },
+	ipc.OpFlush:   (*scheduler).tryNow,
 	ipc.OpHold:    (*scheduler).holdOne,
 	ipc.OpRelease: (*scheduler).releaseOne,
+	ipc.OpRequeue: (*scheduler).requeueOne,
 	ipc.OpDelete:  (*scheduler).deleteOne,
 	ipc.OpExpire:  (*scheduler).expireOne,
 }
 
-// targets are the directories that an operation on all messages looks in.
+// targets are the directories that an operation on many messages looks in.
+// With a filter that names queues expire looks in hold/ too.
 var targets = map[string][]string{
+	ipc.OpFlush:   {queue.DirDeferred},
 	ipc.OpHold:    {queue.DirIncoming, queue.DirDeferred},
 	ipc.OpRelease: {queue.DirHold},
+	ipc.OpRequeue: {queue.DirIncoming, queue.DirDeferred, queue.DirHold},
 	ipc.OpDelete:  {queue.DirIncoming, queue.DirDeferred, queue.DirHold},
 	ipc.OpExpire:  {queue.DirIncoming, queue.DirDeferred},
+}
+
+func targetsOf(r *ipc.ControlRequest) []string {
+	if r.Op == ipc.OpExpire && r.Filter != nil && slices.Contains(r.Filter.Queues, queue.DirHold) {
+		return targets[ipc.OpDelete]
+	}
+	return targets[r.Op]
 }
 
 // operate carries out a control request. It runs in the connection's goroutine.
@@ -165,27 +218,18 @@ func (s *scheduler) operate(c *fdpass.Conn, r *ipc.ControlRequest) error {
 		s.ask(s.flushAll)
 		return c.Send(&ipc.ControlReply{End: true})
 	}
-	op, ids := operations[r.Op], r.IDs
+	op := operations[r.Op]
 	if op == nil {
 		return c.Send(&ipc.ControlReply{Error: "unknown operation", End: true})
 	}
-	if r.Op == ipc.OpFlush {
+	if (r.Op == ipc.OpFlush || r.Op == ipc.OpRequeue) && !r.Dry {
 		s.ask(s.reviveTransports)
 	}
-	if r.All {
-		ids = nil
-		for _, d := range targets[r.Op] {
-			names, err := s.store.IDs(d)
-			if err != nil {
-				return c.Send(&ipc.ControlReply{Error: err.Error(), End: true})
-			}
-			ids = append(ids, names...)
-		}
+	if err := s.operateOnAll(c, r, op); err != nil {
+		return err
 	}
-	for chunk := range slices.Chunk(ids, controlAtOnce) {
-		if err := c.Send(s.operateOn(op, chunk)); err != nil {
-			return err
-		}
+	if r.Dry {
+		return c.Send(&ipc.ControlReply{End: true})
 	}
 	// What was done is on stable storage when the last reply says so.
 	flushed := make(chan error, 1)
@@ -203,21 +247,56 @@ func (s *scheduler) operate(c *fdpass.Conn, r *ipc.ControlRequest) error {
 	return c.Send(last)
 }
 
-// operateOn has the scheduler deal with some messages.
-func (s *scheduler) operateOn(op operation, ids []string) *ipc.ControlReply {
+// operateOnAll has the scheduler deal with all that a request is about.
+func (s *scheduler) operateOnAll(c *fdpass.Conn, r *ipc.ControlRequest, op operation) error {
+	gone := false // whoever asked
+	some := func(dir string, ids []string) (err error) {
+		if r.Dry {
+			err = c.Send(&ipc.ControlReply{Done: ids})
+		} else {
+			err = c.Send(s.operateOn(op, dir, ids))
+		}
+		gone = err != nil
+		return err
+	}
+	choice := s.choice(r.Filter)
+	if !r.All && len(r.IDs) > 0 {
+		for chunk := range slices.Chunk(choice.of(r.IDs), controlAtOnce) {
+			if err := some("", chunk); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if !r.All && r.Filter == nil {
+		return nil
+	}
+	err := choice.each(targetsOf(r), some)
+	if err == nil || gone {
+		return err
+	}
+	return c.Send(&ipc.ControlReply{Error: err.Error()})
+}
+
+// operateOn has the scheduler deal with some messages, which were in dir a moment
+// ago, or are wherever they are.
+func (s *scheduler) operateOn(op operation, dir string, ids []string) *ipc.ControlReply {
 	reply := &ipc.ControlReply{}
 	s.ask(func() {
 		for _, id := range ids {
 			found, err := false, error(nil)
 			if queue.ValidID(id) {
-				found, err = op(s, id)
+				found, err = op(s, id, dir)
+				if errors.Is(err, fs.ErrNotExist) && dir != "" { // it has moved
+					found, err = op(s, id, "")
+				}
 			}
 			switch {
 			case err != nil:
 				reply.Error = err.Error()
 			case found:
 				reply.Done = append(reply.Done, id)
-			default:
+			case dir == "": // of all that were there, it has gone meanwhile
 				reply.Missing = append(reply.Missing, id)
 			}
 		}

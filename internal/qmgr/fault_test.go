@@ -71,7 +71,7 @@ func TestRecordFlushFails(t *testing.T) {
 	r.settled()
 	r.wait("note of the failure", func(s *scheduler) bool { return s.sick[d.ID] })
 	r.answer(deliverAll)
-	r.s.ask(func() { r.s.tryNow(d.ID) })
+	r.s.ask(func() { r.s.tryNow(d.ID, "") })
 	r.wait("delivery", func(s *scheduler) bool { return len(r.got("bob@example.org")) == 1 && len(s.messages) == 0 })
 	pool := 0
 	r.s.ask(func() { pool = len(r.names(queue.DirPool)) })
@@ -111,7 +111,7 @@ func TestKeptMessageHoldsNobodyUp(t *testing.T) {
 	slow.Store(true)
 	fail.Store(false)
 	r.answer(deliverAll)
-	go r.s.ask(func() { r.s.tryNow(d.ID) })
+	go r.s.ask(func() { r.s.tryNow(d.ID, "") })
 	<-asked
 	slow.Store(false)
 	alive := make(chan struct{})
@@ -256,7 +256,7 @@ func TestAgentDies(t *testing.T) {
 		t.Errorf("attempts were unsure %v, %v, %v", a, b, c)
 	}
 	r.answer(func(q *ipc.Request, c string) *ipc.Reply { seen <- q.Unsure; return deliverAll(q, c) })
-	r.s.ask(func() { r.s.tryNow(d.ID) })
+	r.s.ask(func() { r.s.tryNow(d.ID, "") })
 	r.wait("delivery", func(*scheduler) bool { return len(r.got("bob@example.org")) == 1 })
 	r.stopAll()
 	if !<-seen {

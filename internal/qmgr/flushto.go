@@ -143,7 +143,7 @@ func (s *scheduler) nextSearch() {
 				list = list[n:]
 				s.ask(func() {
 					for _, id := range some {
-						s.tryNow(id)
+						s.tryNow(id, "")
 					}
 				})
 			}

@@ -156,8 +156,7 @@ func (s *scheduler) commit(w *writer, c ipc.Commit) {
 				s.taken(want)
 			}
 			done(want, "")
-			m.first = true
-			s.begin(m)
+			s.admit(m)
 		},
 	})
 }

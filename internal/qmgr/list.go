@@ -21,26 +21,20 @@ const (
 // listed are the directories in the order of a listing.
 var listed = [...]string{queue.DirMaildrop, queue.DirIncoming, queue.DirDeferred, queue.DirHold}
 
-// list sends the whole queue. It reads the directories itself: the scheduler
-// only says what is being tried.
-func (s *scheduler) list(c *fdpass.Conn, routes bool) error {
-	active := map[string]bool{}
-	l := lister{c: c}
-	s.ask(func() {
-		if routes {
-			l.route = s.resolve
-		}
-		for id := range s.messages {
-			active[id] = true
-		}
-	})
+// list sends the queue, or what a filter chooses of it. It reads the directories
+// itself: the scheduler only says what is being tried. What it holds of the queue
+// is what queue.List does.
+func (s *scheduler) list(c *fdpass.Conn, r *ipc.ControlRequest) error {
+	choice := s.choice(r.Filter)
+	l := s.lister(c)
+	if r.Routes {
+		l.route = choice.resolve
+	}
 	for _, dir := range listed {
 		err := queue.List(s.store.Path(), dir, func(m *queue.Listed) bool {
-			name := dir
-			if active[m.ID] {
-				name = "active"
+			if choice.has(m) { // not: incomplete in maildrop, or a blank's turn
+				l.message(choice.queue(m.ID, dir), m)
 			}
-			l.message(name, m)
 			return l.err == nil
 		})
 		if l.err != nil {
@@ -57,6 +51,13 @@ func (s *scheduler) list(c *fdpass.Conn, routes bool) error {
 	return c.Send(&ipc.ControlReply{End: true})
 }
 
+// lister makes one that knows how long mail is kept.
+func (s *scheduler) lister(c *fdpass.Conn) *lister {
+	l := &lister{c: c}
+	s.ask(func() { l.lifetime, l.bounceLifetime = s.p.lifetime, s.p.bounceLifetime })
+	return l
+}
+
 // A lister gathers entries into packets.
 type lister struct {
 	c       *fdpass.Conn
@@ -65,6 +66,8 @@ type lister struct {
 	entries []ipc.Entry
 	octets  int
 	err     error
+
+	lifetime, bounceLifetime time.Duration
 }
 
 func (l *lister) send() {
@@ -78,10 +81,7 @@ func (l *lister) send() {
 
 // message adds a message, in as many entries as its recipients need.
 func (l *lister) message(name string, m *queue.Listed) {
-	if m.Err != nil {
-		return // incomplete in maildrop, or a blank's turn
-	}
-	e := head(name, m)
+	e := l.head(name, m)
 	for n := range m.Message.Env.Recipients {
 		r := m.Message.Result(n)
 		if r.Done() {
@@ -91,7 +91,7 @@ func (l *lister) message(name string, m *queue.Listed) {
 		if len(e.Recipients) == recipientsAtOnce || l.octets > listOctets {
 			l.entries = append(l.entries, e)
 			l.send()
-			e = head(name, m)
+			e = l.head(name, m)
 		}
 	}
 	if len(e.Recipients) > 0 {
@@ -108,7 +108,7 @@ func (l *lister) recipient(m *queue.Message, n int, r queue.Result) ipc.EntryRec
 	env := &m.Env.Recipients[n]
 	e := ipc.EntryRecipient{
 		Index: n, Address: env.Address, Original: env.Original,
-		Reason: r.Reason(), Code: r.Code, Host: r.Host, Tried: r.Time,
+		Reason: r.Reason(), Code: r.Code, Host: r.Host, Tried: r.Time, Attempts: r.Attempts,
 	}
 	if l.route != nil {
 		to, err := l.route.of(m.Env, env.Address)
@@ -120,13 +120,23 @@ func (l *lister) recipient(m *queue.Message, n int, r queue.Result) ipc.EntryRec
 	return e
 }
 
-func head(name string, m *queue.Listed) ipc.Entry {
+// head is what an entry says of the message.
+func (l *lister) head(name string, m *queue.Listed) ipc.Entry {
+	env := m.Message.Env
 	e := ipc.Entry{
-		Queue: name, ID: m.ID, Arrival: m.Message.Arrival, Size: int64(m.Message.Content), Sender: m.Message.Env.Sender,
+		Queue: name, ID: m.ID, Arrival: m.Message.Arrival, Size: int64(m.Message.Content), Sender: env.Sender, Expired: m.Message.Expired,
 	}
 	if name == queue.DirDeferred {
 		e.Next = m.Mtime.UnixMicro()
 	}
+	since, lifetime := e.Arrival, l.lifetime
+	if release := env.Release(); !release.IsZero() {
+		since = max(since, release.UnixMicro())
+	}
+	if env.Sender == "" {
+		lifetime = l.bounceLifetime
+	}
+	e.Expires = since + lifetime.Microseconds()
 	return e
 }
 
@@ -157,11 +167,12 @@ func (s *scheduler) show(c *fdpass.Conn, r *ipc.ControlRequest) error {
 		if err != nil {
 			return c.Send(&ipc.ControlReply{Error: err.Error(), End: true})
 		}
-		l := lister{c: c, route: route, files: []*os.File{f}}
+		l := s.lister(c)
+		l.route, l.files = route, []*os.File{f}
 		listed := &queue.Listed{ID: id, Dir: dir, Mtime: info.ModTime(), Message: m}
 		l.message(name, listed)
 		if l.files != nil && len(l.entries) == 0 { // nobody waits
-			l.entries = []ipc.Entry{head(name, listed)}
+			l.entries = []ipc.Entry{l.head(name, listed)}
 		}
 		if l.send(); l.err != nil {
 			return l.err

@@ -1,11 +1,9 @@
 package qmgr
 
 import (
-	"cmp"
 	"errors"
 	"io/fs"
 	"os"
-	"slices"
 	"time"
 
 	"yubin/internal/queue"
@@ -19,7 +17,7 @@ const (
 )
 
 // An intent is what is to happen to a message when it has been read.
-type intent struct{ hold, remove bool }
+type intent struct{ hold, remove, expire bool }
 
 // fill reads into memory what is due, as far as memory is bounded to.
 func (s *scheduler) fill() {
@@ -43,14 +41,14 @@ func (s *scheduler) fill() {
 		s.load(e.id, e.dir)
 	}
 	if s.more && !s.scanning && !s.stopping && s.rescanDue(now) {
-		s.scan(nil)
+		s.scan()
 	}
 }
 
 // rescanDue tells whether deferred/ is to be read again: it is time, or memory
 // has room for what did not fit.
 func (s *scheduler) rescanDue(now time.Time) bool {
-	return !now.Before(s.rescan) || s.waiting.len() < s.p.active/4 && now.Sub(s.scanAt) >= rescanPause
+	return !now.Before(s.rescan) || s.waiting.len() < s.known()/4 && now.Sub(s.scanAt) >= rescanPause
 }
 
 // load reads one message, which then begins.
@@ -80,7 +78,7 @@ func (s *scheduler) loaded(id, dir string, m *message, changed time.Time, err er
 	}
 	m.first = dir == queue.DirIncoming
 	// What an earlier process had in hand may have been delivered.
-	m.unsure = changed.Before(s.begun) || s.unsure[id]
+	m.unsure = changed.Before(s.begun) || s.unsure[id] || m.Hastened
 	delete(s.unsure, id)
 	s.loadedAs(m, want)
 }
@@ -102,7 +100,7 @@ func (s *scheduler) reload(m *message) {
 // loadedAs begins with a message, to which what somebody has wanted meanwhile
 // happens.
 func (s *scheduler) loadedAs(m *message, want *intent) {
-	m.hold, m.remove = m.hold || want.hold, m.remove || want.remove
+	m.hold, m.remove, m.Expired = m.hold || want.hold, m.remove || want.remove, m.Expired || want.expire
 	if s.stopping {
 		s.forget(m)
 		return
@@ -134,61 +132,86 @@ func (s *scheduler) unloadable(id, dir string, err error) {
 	s.log.warn("%s: %v: %s", id, err, what)
 }
 
-// scan reads when the messages in deferred/ are due, in a goroutine; ids are
-// their names if they are known.
-func (s *scheduler) scan(ids []string) {
+// known is how many of the messages that wait the calendar holds: the earliest.
+// It is more than memory has room for, so that deferred/ need not be read
+// each time that this many have been tried.
+func (s *scheduler) known() int { return 4 * s.p.active }
+
+// await puts a deferred message into the calendar if it belongs to the earliest.
+func (s *scheduler) await(w queue.Waiter) {
+	if s.more && s.waiting.len() >= s.known()/2 {
+		return // read again from the directory when there is room
+	}
+	s.waiting.put(w.ID, queue.DirDeferred, w.Next)
+	s.trim()
+}
+
+// trim lets the calendar forget the later half of what it has too much of.
+func (s *scheduler) trim() {
+	if s.waiting.len() <= s.known() {
+		return
+	}
+	s.waiting.keepEarliest(s.known() / 2)
+	for id, m := range s.kept { // the disk does not know of these
+		if s.waiting.byID[id] == nil {
+			s.waiting.put(id, m.dir, s.now().Add(s.p.minimal))
+		}
+	}
+	if !s.more {
+		s.more, s.rescan = true, s.now().Add(s.p.queueRun)
+	}
+}
+
+// scan reads when the messages in deferred/ are due, in a goroutine.
+func (s *scheduler) scan() {
 	s.scanning, s.scanAt = true, s.now()
 	s.rescan = s.scanAt.Add(s.p.queueRun)
-	limit := s.p.active
+	// What is being tried is in deferred/ as well, with a time that is over.
+	limit, asked := s.known()+s.p.active, s.flushed
 	s.helpers.Go(func() {
-		var err error
-		if ids == nil {
-			ids, err = s.store.IDs(queue.DirDeferred)
-		}
-		w := s.store.Scan(ids)
-		slices.SortFunc(w, func(a, b queue.Waiter) int { return cmp.Or(a.Next.Compare(b.Next), cmp.Compare(a.ID, b.ID)) })
-		s.post(func() { s.scanned(w, limit, err) })
+		w, more, err := s.store.Earliest(limit, asked)
+		s.post(func() { s.scanned(w, more, asked, err) })
 	})
 }
 
 // scanned puts the earliest into the calendar.
-func (s *scheduler) scanned(w []queue.Waiter, limit int, err error) {
+func (s *scheduler) scanned(w []queue.Waiter, more bool, asked time.Time, err error) {
 	s.scanning = false
 	if err != nil {
 		s.log.warn("read %s: %v", queue.DirDeferred, err)
 		s.more = true
 		return
 	}
-	s.more = false
-	now := s.now()
+	s.more = more
 	for _, d := range w {
 		if s.messages[d.ID] != nil || s.loading[d.ID] != nil || s.waiting.byID[d.ID] != nil {
 			continue
 		}
-		if d.Changed.Before(s.flushed) {
-			d.Next = now // somebody asked for everything after it was last put away
-		}
-		if s.waiting.len() >= limit && d.Next.After(now) {
+		if s.waiting.len() >= s.known() {
 			s.more = true
 			break
 		}
 		s.waiting.put(d.ID, queue.DirDeferred, d.Next)
+	}
+	if s.flushed != asked { // and those that were passed over may be due now
+		s.waiting.hasten(s.flushed)
+		s.more, s.rescan = true, s.now()
 	}
 }
 
 // recover takes up what an earlier process left. It returns before mail is
 // taken, and leaves the reading of files, but for a few, to later.
 func (s *scheduler) recover() error {
-	incoming, deferred, hold, err := s.store.Recover()
+	incoming, err := s.store.Recover()
 	if err != nil {
 		return err
 	}
 	if err := s.reunite(incoming); err != nil {
 		return err
 	}
-	s.forgetTaken(incoming, deferred, hold)
+	s.forgetTaken()
 	s.backlog, s.inFlight = incoming, len(incoming)
-	s.scan(deferred)
+	s.scan()
 	return nil
 }
 
@@ -218,25 +241,22 @@ func (s *scheduler) reunite(incoming []string) error {
 }
 
 // forgetTaken removes sendmail's files whose messages are in the queue.
-func (s *scheduler) forgetTaken(queues ...[]string) {
-	drop, err := s.store.IDs(queue.DirMaildrop)
+func (s *scheduler) forgetTaken() {
+	err := s.store.EachID(queue.DirMaildrop, func(ids []string) bool {
+		for _, id := range ids {
+			dir := s.store.InQueue(id)
+			if dir == "" {
+				continue
+			}
+			// Only a file that is whole replaces sendmail's.
+			if _, f, err := s.store.Load(id, dir); err == nil {
+				f.Close()
+				s.taken(id)
+			}
+		}
+		return true
+	})
 	if err != nil {
 		s.log.warn("read %s: %v", queue.DirMaildrop, err)
-		return
-	}
-	for _, id := range drop {
-		for k, ids := range queues {
-			if _, found := slices.BinarySearch(ids, id); !found {
-				continue
-			}
-			dir := [...]string{queue.DirIncoming, queue.DirDeferred, queue.DirHold}[k]
-			// Only a file that is whole replaces sendmail's.
-			_, f, err := s.store.Load(id, dir)
-			if err != nil {
-				continue
-			}
-			f.Close()
-			s.taken(id)
-		}
 	}
 }

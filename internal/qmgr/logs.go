@@ -134,9 +134,10 @@ func (l *logs) fate(m *message, status, text string) {
 	l.put(logLine{event: maillog.Expired, text: t})
 }
 
-// notice writes that a notice about a message was made, which is the message id.
-func (l *logs) notice(m *message, kind, id string) {
-	t := l.about(m.ID, 96)
+// notice writes that a notice was made, which is the message id. It is about a
+// message, or about a session without one ("NOQUEUE").
+func (l *logs) notice(about, kind, id string) {
+	t := l.about(about, 96)
 	t.Field("kind", kind)
 	t.Say(": ")
 	t.Field("notice_id", id)

@@ -43,6 +43,7 @@ type recipient struct {
 	warned           bool // the sender knows that it is late
 	code, text, host string
 	tried            int64  // microseconds since 1970
+	was              string // the code of what has gone on for too long; "": code says it
 	report           string // sent: what the sender has asked to be told and is not yet
 
 	forward *forward // while an expansion arrives
@@ -69,6 +70,8 @@ type message struct {
 	noted  bool // what is known is safe, as far as it can be, for reports of deliveries
 	warned bool // of delays, likewise
 	told   bool // which have had their turn in this attempt
+	copied bool // the postmaster's copy of failures, likewise
+	copies bool // of delays
 	hold   bool // to be held, or
 	remove bool // deleted, when what is under way has ended
 	closed bool // settled; late events are ignored
@@ -87,7 +90,7 @@ func (r *recipient) done() bool { return r.outcome.done() && r.report == "" }
 
 // again makes ready for another attempt a message that stayed in memory.
 func (m *message) again(resolve resolver) {
-	m.closed, m.first, m.noted, m.told, m.warned = false, false, false, false, false
+	m.closed, m.first, m.noted, m.told, m.warned, m.copied, m.copies = false, false, false, false, false, false, false
 	m.deaths, m.left, m.fresh = 0, 0, 0
 	for i := range m.rcpt {
 		r := &m.rcpt[i]
@@ -97,7 +100,7 @@ func (m *message) again(resolve resolver) {
 			}
 			continue
 		}
-		r.outcome, r.recorded, r.forward, r.passes = pending, false, nil, 0
+		r.outcome, r.recorded, r.forward, r.passes, r.was = pending, false, nil, 0, ""
 		r.to, r.err = resolve.of(m.Env, m.envelope(r).Address)
 		m.left++
 	}
@@ -188,7 +191,7 @@ func newMessage(q *queue.Message, dir string, f *os.File, resolve resolver) *mes
 		switch {
 		case was.Done():
 			continue
-		case was.State == queue.Sent: // and the sender waits to hear of it
+		case was.State.Done(): // and the sender waits to hear of it
 			r.outcome, r.recorded, r.report = sent, true, was.Report
 			r.code, r.text, r.host, r.tried = was.Code, was.Text, was.Host, was.Time
 		default:

@@ -3,9 +3,11 @@ package qmgr
 import (
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
+	"yubin/internal/downgrade"
 	"yubin/internal/dsn"
 	"yubin/internal/durable"
 	"yubin/internal/ipc"
@@ -49,6 +51,9 @@ func (s *scheduler) tell(m *message) bool {
 		case r.outcome == sent && r.report != "":
 			reports = append(reports, r)
 		}
+	}
+	if len(failed)+len(unwanted) > 0 && s.copy(m, slices.Concat(failed, unwanted), false) {
+		return true
 	}
 	if len(unwanted) > 0 {
 		s.drop(m, unwanted)
@@ -138,7 +143,7 @@ func (s *scheduler) noticeChild(m *message, id string, n dsn.Notice, rs []*recip
 		attrs[queue.AttrUTF8] = v // RFC 6533, 4
 	}
 	n.Words = s.p.words.Of(&n)
-	off, size := m.ContentOffset(), int64(m.Content)
+	off, size, binary := m.ContentOffset(), int64(m.Content), m.Flags&queue.FlagBinary != 0
 	return &child{
 		id: id, header: true,
 		env: &queue.Envelope{
@@ -148,6 +153,13 @@ func (s *scheduler) noticeChild(m *message, id string, n dsn.Notice, rs []*recip
 		record: queue.Record{State: queue.Returned, Time: s.now().UnixMicro(), Child: id, Recipients: numbers},
 		write: func(w io.Writer, parent *os.File) error {
 			n.Message = io.NewSectionReader(parent, off, size)
+			if binary {
+				t, err := downgrade.NewText(downgrade.Section(parent, off, size), downgrade.Shape{Eight: true})
+				if err != nil {
+					return err
+				}
+				n.Message, n.Size = t.ReaderAt(), t.Size()
+			}
 			b, err := dsn.Write(n)
 			if err != nil {
 				return err
@@ -175,8 +187,14 @@ func (s *scheduler) noticeOf(m *message, rs []*recipient, id string, arrived boo
 			Address: e.Address, Original: e.Original, Orcpt: e.Attrs[queue.AttrOrcpt],
 			Action: r.report, Code: r.code, Text: r.text, Host: r.host, Tried: time.UnixMicro(r.tried),
 		}
-		if !arrived {
-			n.Recipients[i].Action, n.Recipients[i].Code = dsn.Failed, permanent(r.code)
+		nr := &n.Recipients[i]
+		switch code := permanent(r.code); {
+		case !arrived && code != r.code:
+			nr.Action, nr.Code, nr.Was = dsn.Failed, code, r.code
+		case !arrived:
+			nr.Action, nr.Was = dsn.Failed, r.was
+		case r.report == dsn.Expanded:
+			nr.Text, nr.Host = "alias expanded", "" // to whom is not for everybody to know
 		}
 	}
 	return n
@@ -208,7 +226,7 @@ func (s *scheduler) noticed(m *message, rs []*recipient, id string, err error) {
 	if rs[0].report != "" {
 		what = "sender delivery status notification"
 	}
-	s.log.notice(m, what, id)
+	s.log.notice(m.ID, what, id)
 	for _, r := range rs {
 		r.outcome, r.recorded, r.report = expanded, true, ""
 	}
@@ -228,5 +246,5 @@ func (s *scheduler) drop(m *message, rs []*recipient) {
 		r.outcome, r.recorded = dropped, false
 		m.fresh++
 	}
-	s.log.fate(m, "", why)
+	s.log.info(m.ID, maillog.Expired, "sender: <"+m.Env.Sender+">, "+why)
 }

@@ -71,7 +71,7 @@ func TestNotify(t *testing.T) {
 			if len(notices) != 1 {
 				t.Fatalf("%d notices", len(notices))
 			}
-			wants := []string{c.want, "Original-Envelope-Id: a+2Bb", "Original-Recipient: rfc822;bob+2Bx@example.net", "Final-Recipient: rfc822; bob@example.org", "Subject: hi"}
+			wants := []string{c.want, "Original-Envelope-Id: a+b", "Original-Recipient: rfc822;bob+x@example.net", "Final-Recipient: rfc822; bob@example.org", "Subject: hi"}
 			if c.result.Status == ipc.Sent {
 				subject := "Subject: Successful Mail Delivery Report"
 				if env.Attrs[queue.AttrVerbose] != "" {

@@ -13,6 +13,7 @@ type params struct {
 	hostname, mailName string
 
 	incoming, active, window int
+	recipients               int // in memory
 	slow                     int
 	limits                   map[string]limits // by transport, as far as they were asked for
 	limitsOf                 func(transport string) limits
@@ -20,11 +21,14 @@ type params struct {
 	minimal, maximal          time.Duration // back-off
 	lifetime, bounceLifetime  time.Duration
 	doubleBounces             string        // who gets what comes back to the null sender; "": nobody
+	bounceCopies, delayCopies string        // who gets copies of notices; "": nobody
+	errors                    string        // who hears of sessions that went wrong; "": nobody
 	delayWarning              time.Duration // 0: none
 	transportRetry, queueRun  time.Duration
 	deferred                  map[string]bool // defer_transports
 	words                     wording.Words   // of notices
 	minfree, bounceSize       int64
+	sessions                  int // that the postmaster is told of in an hour
 	mailqUsers, flushUsers    []string
 	mailOwner, smtpdUser, dir string
 }
@@ -33,7 +37,8 @@ func readParams(c *config.Config) *params {
 	p := &params{
 		hostname: config.Myhostname.Of(c), mailName: config.MailName.Of(c),
 		incoming: config.IncomingLimit.Of(c), active: config.QmgrMessageActiveLimit.Of(c),
-		window: config.AgentWindow.Of(c), slow: config.AgentSlowWindow.Of(c),
+		recipients: config.QmgrMessageRecipientLimit.Of(c),
+		window:     config.AgentWindow.Of(c), slow: config.AgentSlowWindow.Of(c),
 		limits: map[string]limits{},
 		limitsOf: func(transport string) limits {
 			l := limits{
@@ -58,14 +63,26 @@ func readParams(c *config.Config) *params {
 		deferred: map[string]bool{},
 		minfree:  config.QueueMinfree.Of(c), bounceSize: config.BounceSizeLimit.Of(c),
 		mailqUsers: config.AuthorizedMailqUsers.Of(c), flushUsers: config.AuthorizedFlushUsers.Of(c),
+		sessions:  config.NotifySessionLimit.Of(c),
 		mailOwner: config.MailOwner.Of(c), smtpdUser: config.SmtpdUser.Of(c), dir: config.QueueDirectory.Of(c),
 	}
 	p.words, _ = wording.Load(c) // qmgr says what is left out
 	for _, t := range config.DeferTransports.Of(c) {
 		p.deferred[t] = true
 	}
-	if slices.Contains(config.NotifyClasses.Of(c), "2bounce") {
-		p.doubleBounces = config.DoubleBounceNoticeRecipient.Of(c)
+	for _, n := range []struct {
+		class string
+		to    *string
+		param config.String
+	}{
+		{"bounce", &p.bounceCopies, config.BounceNoticeRecipient},
+		{"2bounce", &p.doubleBounces, config.DoubleBounceNoticeRecipient},
+		{"delay", &p.delayCopies, config.DelayNoticeRecipient},
+		{"protocol", &p.errors, config.ErrorNoticeRecipient},
+	} {
+		if slices.Contains(config.NotifyClasses.Of(c), n.class) {
+			*n.to = n.param.Of(c)
+		}
 	}
 	if p.minfree == 0 {
 		p.minfree = config.MessageSizeLimit.Of(c) * 3 / 2

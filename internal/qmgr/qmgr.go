@@ -59,9 +59,10 @@ var Command = &cli.Command{
 	Name: "qmgr", Section: 8,
 	Params: append(append([]*config.Def{
 		config.QueueDirectory.Def, config.Myhostname.Def, config.MailName.Def, config.MailOwner.Def, config.SmtpdUser.Def,
-		config.MessageSizeLimit.Def, config.QueueMinfree.Def, config.IncomingLimit.Def, config.QmgrMessageActiveLimit.Def,
+		config.MessageSizeLimit.Def, config.QueueMinfree.Def, config.IncomingLimit.Def, config.QmgrMessageActiveLimit.Def, config.QmgrMessageRecipientLimit.Def,
 		config.QueueRunDelay.Def, config.MinimalBackoffTime.Def, config.MaximalBackoffTime.Def,
-		config.MaximalQueueLifetime.Def, config.BounceQueueLifetime.Def, config.BounceSizeLimit.Def, config.DelayWarningTime.Def, config.NotifyClasses.Def, config.DoubleBounceNoticeRecipient.Def,
+		config.MaximalQueueLifetime.Def, config.BounceQueueLifetime.Def, config.BounceSizeLimit.Def, config.DelayWarningTime.Def, config.NotifyClasses.Def, config.NotifySessionLimit.Def,
+		config.BounceNoticeRecipient.Def, config.DoubleBounceNoticeRecipient.Def, config.DelayNoticeRecipient.Def, config.ErrorNoticeRecipient.Def,
 		config.TransportRetryTime.Def, config.DeferTransports.Def,
 		config.DestinationConcurrency.Def, config.LocalConcurrency.Def, config.VirtualConcurrency.Def,
 		config.DestinationRecipients.Def, config.InitialConcurrency.Def, config.PositiveFeedback.Def, config.NegativeFeedback.Def,

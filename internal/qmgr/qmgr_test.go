@@ -166,7 +166,7 @@ func TestNullSenderIsNotAnswered(t *testing.T) {
 	d := r.writer().commit(envelope("", "bob@example.org"), "text\n")
 	r.settled()
 	r.stopAll()
-	r.logged(d.ID + ": from=<>, not delivered")
+	r.logged(d.ID + ": sender: <>, not delivered")
 	r.logged(d.ID + ": removed")
 	if strings.Contains(r.lines(), "notification") {
 		t.Error("a notice was made")

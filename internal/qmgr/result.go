@@ -32,6 +32,9 @@ func (s *scheduler) outcome(t *transport, r *request, res *ipc.Result) {
 	case rc.outcome != pending || rc.forward != nil && rc.forward.complete:
 		return // it has said so before
 	}
+	if res.Session != nil {
+		s.tellOfSession(r.j.m, res.Session)
+	}
 	out := result{
 		text: line(res.Text, maxText), relay: line(res.Relay, maxHost), host: line(res.Host, maxHost),
 		program: line(res.Program, maxHost),

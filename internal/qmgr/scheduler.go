@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"yubin/internal/config"
+	"yubin/internal/dsn"
 	"yubin/internal/durable"
 	"yubin/internal/maillog"
 	"yubin/internal/queue"
@@ -57,15 +58,15 @@ type scheduler struct {
 
 	messages map[string]*message // in memory, by ID
 	loading  map[string]*intent  // being read
+	held     int                 // recipients of those in memory
 	inFlight int                 // messages whose first attempt has not ended
 	backlog  []string            // of those, still to be read from incoming/
 	waiting  calendar            // deferred, the earliest
 	more     bool                // deferred/ holds later ones that are not in waiting
 	scanning bool
-	scanAt   time.Time       // when deferred/ was last read
-	rescan   time.Time       // when it is to be read again, if there is more
-	flushed  time.Time       // when everything deferred was last told to be tried now
-	forced   map[string]bool // messages whose time somebody has said to be over
+	scanAt   time.Time // when deferred/ was last read
+	rescan   time.Time // when it is to be read again, if there is more
+	flushed  time.Time // when everything deferred was last told to be tried now
 	kept     map[string]*message
 	sick     map[string]bool // files that a flush failed for: never written again
 	unsure   map[string]bool // deferred messages that an agent may have delivered
@@ -83,8 +84,9 @@ type scheduler struct {
 	jobs     []flushJob
 	flushing bool
 	batches  chan batch
-	results  []*message // with outcomes that should be recorded
-	making   int        // children being written
+	results  []*message  // with outcomes that should be recorded
+	making   int         // children and other letters of ours being written
+	told     dsn.Limiter // of letters about sessions
 
 	stopping bool
 	retiring bool           // another generation takes over
@@ -98,7 +100,7 @@ func newScheduler(p *params, store *queue.Store, log *maillog.Logger, slow time.
 		flusher: durable.New(durable.Options{Slow: slow}),
 		events:  make(chan func(), 1024), done: make(chan struct{}),
 		messages: map[string]*message{}, loading: map[string]*intent{}, unsure: map[string]bool{}, begun: time.Now(),
-		waiting: newCalendar(), kept: map[string]*message{}, forced: map[string]bool{}, sick: map[string]bool{},
+		waiting: newCalendar(), kept: map[string]*message{}, sick: map[string]bool{},
 		writers: map[*writer]bool{}, transports: map[string]*transport{},
 		batches: make(chan batch, 1),
 	}
@@ -207,7 +209,12 @@ func (s *scheduler) untilNext() time.Duration {
 }
 
 // room is how many more messages memory has place for.
-func (s *scheduler) room() int { return s.p.active - len(s.messages) - len(s.loading) }
+func (s *scheduler) room() int {
+	if s.held >= s.p.recipients {
+		return 0
+	}
+	return s.p.active - len(s.messages) - len(s.loading)
+}
 
 // quiet tells whether a stopping scheduler has nothing under way.
 func (s *scheduler) quiet() bool {

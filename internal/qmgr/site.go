@@ -344,7 +344,7 @@ func (s *scheduler) kill(t *transport, at *site, res *result) {
 	}
 	at.until = s.now().Add(s.p.minimal)
 	t.timers.put(at.key, "", at.until)
-	s.log.general("destination " + at.key + " of " + t.name + " is left alone for " + s.p.minimal.String() + ": " + res.text)
+	s.log.general("defer site " + at.key + " of " + t.name + " for " + s.p.minimal.String() + ": " + res.text)
 	wait := at.wait
 	at.wait = nil
 	for _, p := range wait {

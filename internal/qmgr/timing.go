@@ -63,7 +63,7 @@ func (s *scheduler) miss(m *message, now time.Time) {
 	for i := range m.rcpt {
 		if r := &m.rcpt[i]; r.outcome == deferred {
 			// The reason is told as it is, with the code of time that is over.
-			r.outcome, r.code = bounced, expiredByDeadline.code
+			r.outcome, r.was, r.code = bounced, r.code, expiredByDeadline.code
 		}
 	}
 }
@@ -97,6 +97,16 @@ func (m *message) late(now time.Time, patience time.Duration) []*recipient {
 	return rs
 }
 
+// warningOf is what a notice of delay says.
+func (s *scheduler) warningOf(m *message, rs []*recipient, id string) dsn.Notice {
+	n := s.noticeOf(m, rs, id, false)
+	for i := range n.Recipients {
+		n.Recipients[i].Action, n.Recipients[i].Code, n.Recipients[i].Was = dsn.Delayed, rs[i].code, ""
+	}
+	n.Delayed, n.Until = true, m.since().Add(s.p.lifetime)
+	return n
+}
+
 // warn makes the notice of delay that is due. It tells whether one is under
 // way.
 func (s *scheduler) warn(m *message) bool {
@@ -104,18 +114,15 @@ func (s *scheduler) warn(m *message) bool {
 	if len(rs) == 0 || m.warned {
 		return false
 	}
+	if s.copy(m, rs, true) {
+		return true
+	}
 	m.warned = true // once an attempt, even if it fails
 	id, ok := queue.ChildID(m.ID, queue.ChildDelay, m.Warnings)
 	if !ok {
 		return false
 	}
-	n := s.noticeOf(m, rs, id, false)
-	for i := range n.Recipients {
-		n.Recipients[i].Action, n.Recipients[i].Code = dsn.Delayed, rs[i].code
-	}
-	n.Delayed = true
-	n.Until = m.since().Add(s.p.lifetime)
-	c := s.noticeChild(m, id, n, rs)
+	c := s.noticeChild(m, id, s.warningOf(m, rs, id), rs)
 	delete(c.env.Attrs, queue.AttrCovers)
 	c.env.Attrs[queue.AttrWarns] = queue.FormatNumbers(c.record.Recipients)
 	c.record.State = queue.Deferred
@@ -124,7 +131,7 @@ func (s *scheduler) warn(m *message) bool {
 			s.log.warn("%s: sender notification failed: %s", m.ID, maillog.Clean(err.Error()))
 			return
 		}
-		s.log.notice(m, "sender delay notification", id)
+		s.log.notice(m.ID, "sender delay notification", id)
 		for _, r := range rs {
 			r.warned = true
 		}

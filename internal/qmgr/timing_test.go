@@ -183,7 +183,7 @@ func TestDelayWarning(t *testing.T) {
 			if len(got) != want {
 				t.Fatalf("%d notices, want %d", len(got), want)
 			}
-			if want > 0 && (!strings.Contains(got[0], "Action: delayed") || !strings.Contains(got[0], "You need not\nsend the message again") || strings.Contains(got[0], "al@example.org")) {
+			if want > 0 && (!strings.Contains(got[0], "Action: delayed") || !strings.Contains(got[0], "You need not send the message again") || strings.Contains(got[0], "al@example.org")) {
 				t.Errorf("the notice:\n%s", got[0])
 			}
 		})

@@ -109,6 +109,17 @@ func (c *calls) touch(d *dir, name string, mtime time.Time) error {
 	return nil
 }
 
+// chmod sets a file's mode. It is for files of the store's own.
+func (c *calls) chmod(d *dir, name string, mode uint32) error {
+	if err := c.ask("chmod", d.path(name)); err != nil {
+		return err
+	}
+	if err := unix.Fchmodat(d.fd(), name, mode, 0); err != nil {
+		return &os.PathError{Op: "chmod", Path: d.path(name), Err: err}
+	}
+	return nil
+}
+
 // exists tells whether d has an entry of that name.
 func exists(d *dir, name string) bool {
 	var st unix.Stat_t

@@ -25,7 +25,7 @@ const (
 	AttrIdent         = "log_ident"      // the queue ID that another mail system says the message had there (XFORWARD)
 	AttrSource        = "source"         // remote: the client is none whose letters are completed; absent: it is, or there is none
 	AttrUID           = "uid"            // submitter of a local message, decimal
-	AttrBody          = "body"           // 7BIT, 8BITMIME; absent when not said
+	AttrBody          = "body"           // 7BIT, 8BITMIME, BINARYMIME; absent when not said
 	AttrUTF8          = "smtputf8"       // RFC 6531: yes, the client has asked for it
 	AttrMessageID     = "message_id"     // with its angle brackets
 	AttrAnew          = "anew"           // how often a list was expanded anew on the way here
@@ -35,6 +35,7 @@ const (
 	AttrProbe         = "probe"          // sendmail -bv: find out, deliver nothing, report to the sender
 	AttrFilter        = "content_filter" // transport:nexthop of a content filter that gets the message, whoever it is for
 	AttrPostmaster    = "postmaster"     // a notice to the postmaster: yes
+	AttrReport        = "report"         // what the sender is to be told of the recipient that this message stands for: see Record
 	AttrRet           = "dsn_ret"        // RFC 3461: FULL, HDRS
 	AttrEnvID         = "dsn_envid"      // RFC 3461, decoded xtext
 	AttrBlank         = "blank"          // ID of the blank that pickup wrote under sendmail's ID
@@ -44,6 +45,9 @@ const (
 const (
 	AttrNotify = "dsn_notify" // RFC 3461: NEVER or a comma list of SUCCESS, FAILURE, DELAY
 	AttrOrcpt  = "dsn_orcpt"  // RFC 3461, addr-type;address, decoded xtext
+	// AttrExpanded is set for an address that others stand for, which follow: it is
+	// here so that the sender hears of it.
+	AttrExpanded = "expanded"
 )
 
 // A Recipient is one address that a message is for.

@@ -25,6 +25,8 @@ const (
 	ChildForward Child = 'A' // alias or .forward expansion of recipient n
 	ChildBounce  Child = 'B' // the n-th notice to the sender
 	ChildDelay   Child = 'C' // the n-th notice of delay to the sender
+	ChildCopy    Child = 'D' // the postmaster's copy of the n-th notice; the parent has no record of it
+	ChildWarning Child = 'E' // his copy of the n-th notice of delay, likewise
 )
 
 const childDigits = 6 // the kind and five hex digits of n

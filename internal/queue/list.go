@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -30,35 +29,31 @@ const (
 )
 
 // List reads the messages in the directory called name of the queue directory
-// at path, sorted by ID, without their content, and calls visit for each until
-// it returns false. It may run beside the store, in this process or another:
-// a message that moves meanwhile may be missed or come twice.
+// at path, without their content, and calls visit for each until it returns
+// false. Up to 65,536 come sorted by ID, more in sorted parts of so many. It may
+// run beside the store, in this process or another: a message that moves
+// meanwhile may be missed or come twice.
 func List(path, name string, visit func(*Listed) bool) error {
-	f, err := os.OpenFile(filepath.Join(path, name), os.O_RDONLY|unix.O_DIRECTORY, 0)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	names, err := f.Readdirnames(-1)
-	if err != nil {
-		return err
-	}
-	names = slices.DeleteFunc(names, func(n string) bool { return !ValidID(n) })
-	slices.Sort(names)
+	return eachName(path, name, func(d *os.File, ids []string) bool {
+		return listPart(d, name, ids, visit)
+	})
+}
 
+// listPart visits the messages ids, which several goroutines read ahead.
+func listPart(d *os.File, name string, ids []string, visit func(*Listed) bool) bool {
 	stop := make(chan struct{})
 	chunks := make(chan chan []Listed, readers) // in order, each filled by a reader
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		defer close(chunks)
-		for ids := range slices.Chunk(names, listed) {
+		for ids := range slices.Chunk(ids, listed) {
 			filled := make(chan []Listed, 1)
 			select {
 			case <-stop:
 				return
 			case chunks <- filled: // waits while readers are ahead of visit
 			}
-			wg.Go(func() { filled <- readChunk(f, name, ids) })
+			wg.Go(func() { filled <- readChunk(d, name, ids) })
 		}
 	})
 	defer wg.Wait()
@@ -66,11 +61,11 @@ func List(path, name string, visit func(*Listed) bool) error {
 	for filled := range chunks {
 		for _, l := range <-filled {
 			if !visit(&l) {
-				return nil
+				return false
 			}
 		}
 	}
-	return nil
+	return true
 }
 
 func readChunk(d *os.File, name string, ids []string) []Listed {
@@ -98,12 +93,14 @@ func (l *Listed) read(d int, buf []byte) {
 		l.Err = &os.PathError{Op: "fstat", Path: l.Dir + "/" + l.ID, Err: err}
 		return
 	}
-	l.Mtime = time.Unix(st.Mtim.Unix())
+	if l.Mtime = time.Unix(st.Mtim.Unix()); !l.Mtime.After(dueAtOnce) {
+		l.Mtime = time.Now()
+	}
 	if l.Message, err = peek(reader(fd), buf); err != nil {
 		l.Err = &os.PathError{Op: "read", Path: l.Dir + "/" + l.ID, Err: err}
 		return
 	}
-	l.Message.Size = st.Size
+	l.Message.Size, l.Message.Expired = st.Size, st.Mode&modeExpired != 0
 }
 
 // A reader reads a descriptor without the cost of an os.File.

@@ -34,10 +34,11 @@ var ErrCorrupt = errors.New("damaged queue file")
 type Result struct {
 	State            State
 	Time             int64 // microseconds since 1970
+	Attempts         int   // that are recorded
 	Code, Text, Host string
 	Child            string // for Expanded and Returned
 	Warned           bool   // the sender has been told that it waits
-	Report           string // for Sent: what the sender is still to be told
+	Report           string // for Sent and Expanded: what the sender is still to be told
 }
 
 // Done tells whether nothing is left to do for the recipient.
@@ -45,7 +46,7 @@ func (r *Result) Done() bool { return r.State.Done() && r.Report == "" }
 
 // Reason says for a listing why the recipient is not done.
 func (r *Result) Reason() string {
-	if r.State == Sent {
+	if r.State.Done() {
 		return "delivered; the report that the sender asked for is still to be made"
 	}
 	return r.Text
@@ -63,6 +64,8 @@ type Message struct {
 	Warnings int
 	Size     int64     // of the file
 	Changed  time.Time // when the file was last written or put away; set by Store.Load
+	Expired  bool      // somebody has said that its time is over; set by Store.Load and List
+	Hastened bool      // somebody has wanted it to be tried; set by Store.Load
 }
 
 // Result returns the outcome of recipient n.
@@ -240,6 +243,7 @@ func (m *Message) apply(r *Record) {
 	res := Result{State: r.State, Time: r.Time, Code: r.Code, Text: r.Text, Host: r.Host, Child: r.Child, Report: r.Report}
 	for _, n := range r.Recipients {
 		res.Warned = m.Results[n].Warned
+		res.Attempts = m.Results[n].Attempts + 1
 		if old := &m.Results[n]; !old.State.Done() || !old.Done() && r.State == Returned {
 			*old = res
 		}

@@ -9,14 +9,33 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// modeExpired in a file's mode says that somebody has declared the message's
+// time to be over, as Postfix's postsuper -e does.
+const modeExpired = 0o010
+
+// Expire marks a message as one whose time is over. The mark is for whoever
+// loads the message next.
+func (s *Store) Expire(id, from string) error {
+	return s.chmod(s.dir(from), id, 0o600|modeExpired)
+}
+
 // Finish ends a message that is accounted for: its file becomes a blank. That
 // needs no flush: until one comes by, a crash brings the message back, and its
 // next attempt is unsure.
 func (s *Store) Finish(id, from string, size int64) error {
-	return s.recycle(s.dir(from), id, size)
+	return s.done(s.dir(from), id, size, false)
 }
 
-// Delete is Finish for a message whose size is not known.
+// done recycles a file, unless it bears a mark that the next message in it must
+// not have.
+func (s *Store) done(d *dir, id string, size int64, marked bool) error {
+	if marked {
+		return s.unlink(d, id)
+	}
+	return s.recycle(d, id, size)
+}
+
+// Delete is Finish for a message of which nothing is known.
 func (s *Store) Delete(id, from string) error {
 	var st unix.Stat_t
 	if err := unix.Fstatat(s.dir(from).fd(), id, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
@@ -25,7 +44,7 @@ func (s *Store) Delete(id, from string) error {
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return s.SetAside(id, from)
 	}
-	return s.Finish(id, from, st.Size)
+	return s.done(s.dir(from), id, st.Size, st.Mode&modeExpired != 0)
 }
 
 // Remove ends a message whose file must not be written again.
@@ -47,10 +66,16 @@ func (s *Store) Hold(id, from string) error {
 	return s.rename(s.dir(from), id, s.hold, id)
 }
 
-// Release takes a message out of hold/, to be tried at next.
-func (s *Store) Release(id string, next time.Time) error {
-	return s.Defer(id, DirHold, next)
-}
+// dueAtOnce is the time of a message that somebody wanted to be tried: long over.
+// It tells as well that agents are to look first whether they have delivered it:
+// what the file's time of change said about that is lost.
+var dueAtOnce = time.Unix(1, 0)
+
+// Hasten has a message in deferred/ be due at once.
+func (s *Store) Hasten(id string) error { return s.touch(s.deferred, id, dueAtOnce) }
+
+// Release takes a message out of hold/. It is due at once.
+func (s *Store) Release(id string) error { return s.Defer(id, DirHold, dueAtOnce) }
 
 // SetAside keeps a file in corrupt/ for a human.
 func (s *Store) SetAside(id, from string) error {

@@ -42,7 +42,7 @@ const maxRecord = 1 << 20
 //	I  numbers of the recipients: 0-3,7
 //	C  enhanced status code          M  text
 //	H  remote host                   Q  queue ID of the child (e, n, d)
-//	D  the report that the sender is still to get (s): delivered, relayed
+//	D  the report that the sender is still to get (s, e): delivered, relayed, expanded
 //
 // An unknown letter is skipped. The first record that is torn, or zeros, is the end.
 type Record struct {
@@ -52,7 +52,7 @@ type Record struct {
 	Text       string
 	Host       string
 	Child      string
-	Report     string // with Sent: what the sender is still to be told; "": nothing
+	Report     string // with Sent or Expanded: what the sender is still to be told; "": nothing
 	Recipients []int  // rising
 }
 

@@ -2,7 +2,6 @@ package queue
 
 import (
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -14,90 +13,38 @@ import (
 	"yubin/internal/durable"
 )
 
-// A Waiter is a deferred message as the directory tells it.
-type Waiter struct {
-	ID      string
-	Next    time.Time // of its next attempt
-	Changed time.Time // when the file was last put away
-}
-
 // Recover reads the names in all directories, which is all that happens before
 // mail is taken: it keeps IDs rising and makes everything in pool/ a blank. It
-// returns the IDs in incoming/, oldest first, whose files the caller verifies by
-// Adopt, and those in deferred/ and hold/, whose files are read when due.
-func (s *Store) Recover() (incoming, deferred, hold []string, err error) {
-	for _, d := range []struct {
-		dir *dir
-		to  *[]string
-	}{{s.incoming, &incoming}, {s.deferred, &deferred}, {s.hold, &hold}} {
-		if *d.to, err = s.names(d.dir); err != nil {
-			return nil, nil, nil, err
+// returns the IDs in incoming/, oldest first, whose files are verified by
+// Load; those in deferred/ and hold/ are left to Earliest and to their release.
+func (s *Store) Recover() (incoming []string, err error) {
+	for _, name := range [...]string{DirIncoming, DirDeferred, DirHold} {
+		err := s.EachID(name, func(ids []string) bool {
+			for _, id := range ids {
+				s.seen(id)
+			}
+			if name == DirIncoming {
+				incoming = append(incoming, ids...)
+			}
+			return true
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
-	blanks, err := s.names(s.pool)
-	if err != nil {
-		return nil, nil, nil, err
-	}
+	slices.Sort(incoming)
 	s.moves++ // of the process before this one: nothing is known to be flushed
-	for _, id := range blanks {
-		var st unix.Stat_t
-		if unix.Fstatat(s.pool.fd(), id, &st, unix.AT_SYMLINK_NOFOLLOW) == nil && st.Mode&unix.S_IFMT == unix.S_IFREG {
-			s.add(Blank{ID: id, Size: st.Size, used: true, move: s.moves})
+	err = s.EachID(DirPool, func(ids []string) bool {
+		for _, id := range ids {
+			s.seen(id)
+			var st unix.Stat_t
+			if unix.Fstatat(s.pool.fd(), id, &st, unix.AT_SYMLINK_NOFOLLOW) == nil && st.Mode&unix.S_IFMT == unix.S_IFREG {
+				s.add(Blank{ID: id, Size: st.Size, used: true, move: s.moves})
+			}
 		}
-	}
-	return incoming, deferred, hold, nil
-}
-
-// names returns the queue IDs in d, rising.
-func (s *Store) names(d *dir) ([]string, error) {
-	if _, err := d.f.Seek(0, io.SeekStart); err != nil {
-		return nil, err
-	}
-	all, err := d.f.Readdirnames(-1)
-	if err != nil {
-		return nil, err
-	}
-	ids := all[:0]
-	for _, name := range all {
-		if ValidID(name) {
-			ids = append(ids, name)
-			s.seen(name)
-		}
-	}
-	slices.Sort(ids)
-	return ids, nil
-}
-
-// Scan returns when the messages ids in deferred/ are due; those that are gone
-// are left out. It may be called by any goroutine.
-func (s *Store) Scan(ids []string) []Waiter {
-	w := make([]Waiter, 0, len(ids))
-	for _, id := range ids {
-		var st unix.Stat_t
-		if unix.Fstatat(s.deferred.fd(), id, &st, unix.AT_SYMLINK_NOFOLLOW) == nil {
-			w = append(w, Waiter{id, time.Unix(st.Mtim.Unix()), time.Unix(st.Ctim.Unix())})
-		}
-	}
-	return w
-}
-
-// IDs returns the names in one directory. It may be called by any goroutine.
-func (s *Store) IDs(name string) ([]string, error) { return readNames(s.dir(name)) }
-
-// readNames reads a directory through a descriptor of its own, whose position
-// no other reader moves.
-func readNames(d *dir) ([]string, error) {
-	fd, err := unix.Openat(d.fd(), ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: d.name, Err: err}
-	}
-	f := os.NewFile(uintptr(fd), d.name)
-	defer f.Close()
-	all, err := f.Readdirnames(-1)
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(all, func(name string) bool { return !ValidID(name) }), nil
+		return true
+	})
+	return incoming, err
 }
 
 // Load opens and reads the message id of directory from whole. It may be
@@ -131,7 +78,8 @@ func load(f *os.File, id string) (*Message, error) {
 	if err != nil {
 		return nil, &fs.PathError{Op: "read", Path: f.Name(), Err: err}
 	}
-	m.Size = info.Size()
+	m.Size, m.Expired = info.Size(), info.Mode()&modeExpired != 0
+	m.Hastened = !info.ModTime().After(dueAtOnce)
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
 		m.Changed = time.Unix(st.Ctim.Unix())
 	}
@@ -148,7 +96,7 @@ func (s *Store) Unreadable(id, from string, cause error) (what string, err error
 			return "", &fs.PathError{Op: "stat", Path: s.incoming.path(id), Err: err}
 		}
 		if st.Mode&unix.S_IFMT == unix.S_IFREG {
-			return "never completed, its file is a blank again", s.recycle(s.incoming, id, st.Size)
+			return "never completed, its file is a blank again", s.done(s.incoming, id, st.Size, st.Mode&modeExpired != 0)
 		}
 	}
 	return "moved to " + DirCorrupt, s.SetAside(id, from)
@@ -171,7 +119,7 @@ func (s *Store) Reunite(flusher *durable.Flusher, id, parent, dir string) (bool,
 	n, ok := childNumber(id), false
 	switch Child(id[len(parent)]) {
 	case ChildForward:
-		r.Recipients, ok = []int{n}, n < len(p.Env.Recipients)
+		r.Recipients, ok, r.Report = []int{n}, n < len(p.Env.Recipients), c.Env.Attrs[AttrReport]
 	case ChildBounce:
 		r.State, r.Code = Returned, ""
 		r.Recipients, ok = parseNumbers(c.Env.Attrs[AttrCovers], len(p.Env.Recipients))

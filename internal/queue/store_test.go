@@ -243,7 +243,7 @@ func TestIDsRise(t *testing.T) {
 	m := put(t, s, "text\n")
 	s.Close()
 	again := reopen(t, s.path, Options{Now: func() time.Time { return time.UnixMicro(1) }})
-	if _, _, _, err := again.Recover(); err != nil {
+	if _, err := again.Recover(); err != nil {
 		t.Fatal(err)
 	}
 	last := m.ID

@@ -115,7 +115,7 @@ func TestList(t *testing.T) {
 			t.Parallel()
 			in := newInstance(t)
 			in.serve(t, listAll, test.replies...)
-			err := List(in.env)
+			err := List(in.env, nil)
 			if got := code(err); got != test.code {
 				t.Errorf("got exit status %d (%v), want %d", got, err, test.code)
 			}
@@ -203,7 +203,7 @@ func TestListDirect(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if err := List(in.env); err != nil {
+	if err := List(in.env, nil); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.HasPrefix(in.err.String(), "mailq: warning: Mail system is down -- accessing queue directly (") {
@@ -227,7 +227,7 @@ func TestListDown(t *testing.T) {
 	if err := os.RemoveAll(in.queue); err != nil {
 		t.Fatal(err)
 	}
-	err := List(in.env)
+	err := List(in.env, nil)
 	if code(err) != cli.ExUnavailable || !strings.HasPrefix(err.Error(), "Queue report unavailable - mail system is down (") {
 		t.Errorf("got %d, %v", code(err), err)
 	}

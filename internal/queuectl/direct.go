@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -19,19 +20,27 @@ var directories = [...]string{queue.DirMaildrop, queue.DirIncoming, queue.DirDef
 // entryRecipients is the most recipients in one entry that Read makes.
 const entryRecipients = 500
 
-// Read gives visit an entry for every message in the queue directory at path,
-// without qmgr. Files that are not complete messages are passed over; of those
-// that cannot be read it returns the last error, after all others. An error of
-// visit ends it.
-func Read(path string, visit func(*ipc.Entry) error) error {
+// Read gives visit an entry for every message in the queue directory at path
+// that the filter chooses (nil: all), without qmgr. Files that are not complete
+// messages are passed over; of those that cannot be read it returns the last error,
+// after all others. An error of visit ends it.
+func Read(path string, filter *ipc.Filter, visit func(*ipc.Entry) error) error {
+	var choice queue.Filter
+	if filter != nil {
+		choice = queue.Filter(*filter)
+	}
+	now := time.Now()
 	var failed error
 	for _, name := range directories {
+		if !choice.InQueue(name) {
+			continue
+		}
 		var stop error
 		err := queue.List(path, name, func(l *queue.Listed) bool {
 			switch {
-			case l.Err == nil:
+			case l.Err == nil && choice.Match(l.Message, now, nil):
 				stop = entries(l, visit)
-			case !errors.Is(l.Err, queue.ErrBlank):
+			case l.Err != nil && !errors.Is(l.Err, queue.ErrBlank):
 				failed = l.Err
 			}
 			return stop == nil
@@ -49,7 +58,7 @@ func Read(path string, visit func(*ipc.Entry) error) error {
 // entries makes entries of the recipients that still wait.
 func entries(l *queue.Listed, visit func(*ipc.Entry) error) error {
 	m := l.Message
-	e := ipc.Entry{Queue: l.Dir, ID: l.ID, Arrival: m.Arrival, Size: int64(m.Content), Sender: m.Env.Sender}
+	e := ipc.Entry{Queue: l.Dir, ID: l.ID, Arrival: m.Arrival, Size: int64(m.Content), Sender: m.Env.Sender, Expired: m.Expired}
 	if l.Dir == queue.DirDeferred {
 		e.Next = l.Mtime.UnixMicro()
 	}
@@ -60,6 +69,7 @@ func entries(l *queue.Listed, visit func(*ipc.Entry) error) error {
 		}
 		e.Recipients = append(e.Recipients, ipc.EntryRecipient{
 			Index: i, Address: r.Address, Original: r.Original, Reason: res.Reason(), Code: res.Code, Host: res.Host, Tried: res.Time,
+			Attempts: res.Attempts,
 		})
 		if len(e.Recipients) == entryRecipients {
 			if err := visit(&e); err != nil {

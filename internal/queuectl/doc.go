@@ -18,5 +18,5 @@
 //	-- 3 Kbytes in 2 Requests.
 //
 // An ID is followed by * while the message is being delivered and by ! while it
-// is on hold. An ID that is longer than its column moves the rest of the line.
+// is on hold; # says that its time was declared to be over. An ID that is longer than its column moves the rest of the line.
 package queuectl

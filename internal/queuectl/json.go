@@ -20,6 +20,7 @@ type JSONListing struct {
 	id   string // of the line at hand
 	rcpt int    // recipients in it
 	next int64
+	ends int64 // when the message goes back
 }
 
 // NewJSONListing starts a listing on w.
@@ -31,9 +32,9 @@ func NewJSONListing(w io.Writer) *JSONListing {
 func (l *JSONListing) Entry(e *ipc.Entry) error {
 	if l.id != e.ID {
 		l.finish()
-		l.id, l.next = e.ID, e.Next
-		fmt.Fprintf(l.w, `{"queue_name": %s, "queue_id": %s, "arrival_time": %d, "message_size": %d, "forced_expire": false, "sender": %s, "recipients": [`,
-			quoted(e.Queue), quoted(e.ID), e.Arrival/1e6, e.Size, quoted(Address(e.Sender)))
+		l.id, l.next, l.ends = e.ID, e.Next, e.Expires
+		fmt.Fprintf(l.w, `{"queue_name": %s, "queue_id": %s, "arrival_time": %d, "message_size": %d, "forced_expire": %t, "sender": %s, "recipients": [`,
+			quoted(e.Queue), quoted(e.ID), e.Arrival/1e6, e.Size, e.Expired, quoted(Address(e.Sender)))
 	}
 	for i := range e.Recipients {
 		l.recipient(&e.Recipients[i])
@@ -59,6 +60,9 @@ func (l *JSONListing) recipient(r *ipc.EntryRecipient) {
 			fmt.Fprintf(l.w, `, "%s": %s`, f.key, quoted(f.value))
 		}
 	}
+	if r.Attempts > 0 {
+		l.w.WriteString(`, "attempts": ` + strconv.Itoa(r.Attempts))
+	}
 	l.seconds("last_attempt", r.Tried)
 	l.w.WriteByte('}')
 }
@@ -75,6 +79,7 @@ func (l *JSONListing) finish() {
 	if l.id != "" {
 		l.w.WriteByte(']')
 		l.seconds("next_attempt", l.next)
+		l.seconds("expires", l.ends)
 		l.w.WriteString("}\n")
 	}
 	l.id, l.rcpt = "", 0

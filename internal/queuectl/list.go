@@ -12,35 +12,37 @@ import (
 	"yubin/internal/ipc"
 )
 
-// List prints the queue, as qmgr tells it, or as it stands on disk when the
+// List prints the queue, or what a filter chooses of it, as qmgr tells it, or as it stands on disk when the
 // system is down and the caller may read it. Its memory does not grow with the
 // queue.
-func List(env *cli.Env) error {
+func List(env *cli.Env, filter *ipc.Filter) error {
 	l := NewListing(env.Stdout, time.Local)
-	return list(env, ipc.ControlRequest{Op: ipc.OpList, All: true}, l, l.w.Flush)
+	return list(env, ipc.ControlRequest{Op: ipc.OpList, All: filter == nil, Filter: filter}, l, l.w.Flush)
 }
 
 // ListJSON is List in JSON, with all that is known of those who wait.
-func ListJSON(env *cli.Env) error {
+func ListJSON(env *cli.Env, filter *ipc.Filter) error {
 	l := NewJSONListing(env.Stdout)
-	return list(env, ipc.ControlRequest{Op: ipc.OpList, All: true, Routes: true}, l, l.Close)
+	return list(env, ipc.ControlRequest{Op: ipc.OpList, All: filter == nil, Filter: filter, Routes: true}, l, l.Close)
 }
 
-// A printer writes entries.
-type printer interface {
-	Entry(e *ipc.Entry) error
-	Close() error
+// Each gives visit the entries of the queue, or of what the filter chooses.
+func Each(env *cli.Env, filter *ipc.Filter, visit func(*ipc.Entry) error) error {
+	_, err := each(env, ipc.ControlRequest{Op: ipc.OpList, All: filter == nil, Filter: filter}, visit)
+	return err
 }
 
-// list prints by l; broken ends what has become no whole listing.
-func list(env *cli.Env, req ipc.ControlRequest, l printer, broken func() error) error {
+// each gives visit the entries that the request asks for, by qmgr or, when the
+// system is down, by reading the queue. Where whole is false an error came after
+// some.
+func each(env *cli.Env, req ipc.ControlRequest, visit func(*ipc.Entry) error) (whole bool, err error) {
 	some := false
-	err := New(env.Config, env.Program).Do(req,
+	err = New(env.Config, env.Program).Do(req,
 		func(reply *ipc.ControlReply, files []*os.File) error {
 			fdpass.CloseAll(files)
 			some = some || len(reply.Entries) > 0
 			for i := range reply.Entries {
-				if err := l.Entry(&reply.Entries[i]); err != nil {
+				if err := visit(&reply.Entries[i]); err != nil {
 					return err
 				}
 			}
@@ -51,13 +53,27 @@ func list(env *cli.Env, req ipc.ControlRequest, l printer, broken func() error) 
 	switch {
 	case errors.As(err, &down) && !some && MayRead(path):
 		fmt.Fprintf(env.Stderr, "%s: warning: Mail system is down -- accessing queue directly (%v)\n", env.Program, down.Cause)
-		err = Read(path, l.Entry)
-		return errors.Join(l.Close(), err)
+		return true, Read(path, req.Filter, visit)
 	case err != nil:
-		// What has come is shown, without the line that says it is all.
-		return Failure("Queue report unavailable", errors.Join(err, written(broken())))
+		return false, Failure("Queue report unavailable", err)
 	}
-	return l.Close()
+	return true, nil
+}
+
+// A printer writes entries.
+type printer interface {
+	Entry(e *ipc.Entry) error
+	Close() error
+}
+
+// list prints by l; broken ends what has become no whole listing: what has come
+// is shown, without the line that says it is all.
+func list(env *cli.Env, req ipc.ControlRequest, l printer, broken func() error) error {
+	whole, err := each(env, req, l.Entry)
+	if !whole {
+		return errors.Join(err, written(broken()))
+	}
+	return errors.Join(l.Close(), err)
 }
 
 // Failure gives an error of Do its exit status. what is what could not be done.

@@ -66,8 +66,12 @@ func (l *Listing) start(e *ipc.Entry) {
 	l.messages++
 	l.size += e.Size
 	l.id, l.reason = e.ID, ""
+	forced := ""
+	if e.Expired {
+		forced = "#"
+	}
 	arrival := time.UnixMicro(e.Arrival).In(l.zone).Format(timeFormat)
-	fmt.Fprintf(l.w, messageFormat, maillog.Clean(e.ID)+flags[e.Queue], e.Size, arrival, Address(e.Sender))
+	fmt.Fprintf(l.w, messageFormat, maillog.Clean(e.ID)+flags[e.Queue]+forced, e.Size, arrival, Address(e.Sender))
 }
 
 func (l *Listing) recipient(r *ipc.EntryRecipient) error {

@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -28,7 +29,7 @@ var never = map[string]string{queue.AttrNotify: smtp.NotifyNever.String()}
 
 // Envelope gives an envelope the addresses that the message goes on with. A
 // recipient keeps its attributes, and so does each that it becomes (RFC 3461,
-// 5.2.7.3); Original is what the sender has given. Those whose aliases have been
+// 5.2.7.3; see expands); Original is what the sender has given. Those whose aliases have been
 // applied, and members of an expansion, stay. The error is an *Error, and leaves env as it was.
 func (r *Rewriter) Envelope(env *queue.Envelope, o Options) error { return r.envelope(env, o, nil) }
 
@@ -48,7 +49,7 @@ func (r *Rewriter) envelope(env *queue.Envelope, o Options, t *trace) error {
 			return err
 		}
 	}
-	env.Sender, env.Recipients = sender, e.list
+	env.Sender, env.Recipients = sender, append(e.list, e.expanded...)
 	return nil
 }
 
@@ -60,6 +61,9 @@ type edition struct {
 	list []queue.Recipient
 	seen map[pair]bool // nil as long as there is one recipient
 	bcc  []string
+	// expanded are aliases of several addresses whose sender wants to hear of
+	// success.
+	expanded []queue.Recipient
 }
 
 // A pair is what makes a recipient another one: addresses in lower case.
@@ -111,12 +115,33 @@ func (e *edition) aliases(addr, given string, attrs map[string]string) error {
 			return err
 		}
 	}
+	if len(list) > 1 {
+		attrs = e.expands(addr, given, attrs)
+	}
 	for _, a := range list {
 		if err := e.add(queue.Recipient{Address: a, Attrs: attrs}, given); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// expands notes an alias of several addresses of which the sender wants to hear,
+// and returns what goes on to those: success is the alias's (RFC 3461, 5.2.7.3).
+func (e *edition) expands(addr, given string, attrs map[string]string) map[string]string {
+	n, err := smtp.ParseNotify(attrs[queue.AttrNotify])
+	if err != nil || n&smtp.NotifySuccess == 0 {
+		return attrs
+	}
+	alias := queue.Recipient{Address: addr, Attrs: maps.Clone(attrs)}
+	if e.original && given != addr {
+		alias.Original = given
+	}
+	alias.Attrs[queue.AttrExpanded] = "yes"
+	e.expanded = append(e.expanded, alias)
+	attrs = maps.Clone(attrs)
+	attrs[queue.AttrNotify] = n.WithoutSuccess().String()
+	return attrs
 }
 
 // add adds a recipient, unless it is there.

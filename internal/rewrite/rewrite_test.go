@@ -164,6 +164,22 @@ func TestAttributesGoAlong(t *testing.T) {
 			t.Errorf("got %+v", got)
 		}
 	}
+	for notify, goesOn := range map[string]string{"SUCCESS": "NEVER", "SUCCESS,FAILURE": "FAILURE"} {
+		attrs[queue.AttrNotify] = notify
+		env = &queue.Envelope{Recipients: []queue.Recipient{{Address: "b@far.test", Attrs: attrs}}}
+		if err := r.Envelope(env, Options{}); err != nil || len(env.Recipients) != 3 {
+			t.Fatalf("%+v, %v", env.Recipients, err)
+		}
+		for i, got := range env.Recipients {
+			want := map[string]string{queue.AttrNotify: goesOn, queue.AttrOrcpt: "rfc822;b@far.test"}
+			if i == 2 { // itself, for the sender to hear of
+				want[queue.AttrNotify], want[queue.AttrExpanded] = notify, "yes"
+			}
+			if !reflect.DeepEqual(got.Attrs, want) || (got.Address == "b@far.test") != (i == 2) {
+				t.Errorf("%s: got %+v", notify, got)
+			}
+		}
+	}
 	env = &queue.Envelope{Sender: "a", Recipients: []queue.Recipient{{Address: "b"}, {Address: "e@far.test"}}}
 	if err := r.Envelope(env, Options{}); err == nil || env.Sender != "a" || env.Recipients[0].Address != "b" {
 		t.Errorf("%v left %+v", err, env)

@@ -52,6 +52,15 @@ func (n Notify) String() string {
 	return strings.Join(words, ",")
 }
 
+// WithoutSuccess is n for addresses that one stands for whose sender has been told
+// that it was expanded (RFC 3461, 5.2.7.3).
+func (n Notify) WithoutSuccess() Notify {
+	if n == NotifySuccess {
+		return NotifyNever
+	}
+	return n &^ NotifySuccess
+}
+
 // ParseRet reads the value of RET and returns it in upper case: FULL or HDRS
 // (RFC 3461, 4.3).
 func ParseRet(value string) (string, error) {
@@ -83,22 +92,32 @@ func ValidEnvID(id string) bool {
 }
 
 // ParseOrcpt reads the value of ORCPT and returns it decoded, as
-// "type;address" (RFC 3461, 4.2). The address is UTF-8 without control
-// characters; in a type that we do not know it may be anything else.
+// "type;address" (RFC 3461, 4.2; RFC 6533, 3 for the type utf-8). The address is
+// UTF-8 without control characters; in a type that we do not know it may be
+// anything else.
 func ParseOrcpt(value string) (string, error) {
 	kind, coded, _ := strings.Cut(value, ";")
 	addr, ok := ParseXtext(coded)
+	if strings.EqualFold(kind, UTF8Address) {
+		if !ok && !strings.ContainsAny(coded, " +=") { // as it is: SMTPUTF8
+			addr, ok = coded, true
+		}
+		if ok {
+			addr, ok = parseUTF8Address(addr)
+		}
+	}
 	if !ok || len(value) > maxOrcpt || addr == "" || !isAtom(kind) || !printable(addr) {
 		return "", Refuse(501, BadArguments, "Bad ORCPT parameter syntax")
 	}
 	return kind + ";" + addr, nil
 }
 
-// isAtom is RFC 5321's Atom, without what only an SMTPUTF8 address may have.
+// isAtom is RFC 5321's Atom, without what only an SMTPUTF8 address may have, and
+// without what would be read as xtext.
 func isAtom(s string) bool {
 	for i := range len(s) {
 		c := s[i]
-		if c <= ' ' || c > '~' || strings.IndexByte(`()<>[]:;@\,."`, c) >= 0 {
+		if c <= ' ' || c > '~' || strings.IndexByte(`()<>[]:;@\,."+=`, c) >= 0 {
 			return false
 		}
 	}

@@ -49,7 +49,20 @@ func TestDSNParams(t *testing.T) {
 		{"ORCPT", ParseOrcpt, "rfc822;bob+2Bx@example.org", "rfc822;bob+x@example.org"},
 		{"ORCPT", ParseOrcpt, "x400;/S=x+3B;/", ""}, // an unencoded ; is xtext, = is not
 		{"ORCPT", ParseOrcpt, "x400;/S+3Dx;/", "x400;/S=x;/"},
-		{"ORCPT", ParseOrcpt, `utf-8;b\x{F6}b@example.org`, `utf-8;b\x{F6}b@example.org`},
+		{"ORCPT", ParseOrcpt, `utf-8;b\x{F6}b@example.org`, "utf-8;böb@example.org"},
+		{"ORCPT", ParseOrcpt, `UTF-8;\x{1F600}\x{2B}\x{5C}@x`, `UTF-8;😀+\@x`},
+		{"ORCPT", ParseOrcpt, "utf-8;böb@example.org", "utf-8;böb@example.org"},
+		{"ORCPT", ParseOrcpt, "utf-8;bob@example.org", "utf-8;bob@example.org"},
+		{"ORCPT", ParseOrcpt, "utf-8;b+C3+B6b@example.org", "utf-8;böb@example.org"},
+		{"ORCPT", ParseOrcpt, `utf-8;b\x{F6@x`, ""},
+		{"ORCPT", ParseOrcpt, `utf-8;b\F6@x`, ""},
+		{"ORCPT", ParseOrcpt, `utf-8;b\x{D800}@x`, ""},
+		{"ORCPT", ParseOrcpt, `utf-8;b\x{0000F6}b@x`, "utf-8;böb@x"},
+		{"ORCPT", ParseOrcpt, `utf-8;b\x{110000}@x`, ""},
+		{"ORCPT", ParseOrcpt, `utf-8;b\x{0D}\x{0A}@x`, ""},
+		{"ORCPT", ParseOrcpt, "utf-8;b\xf6b@x", ""},
+		{"ORCPT", ParseOrcpt, "utf-8;ö=b@x", ""},
+		{"ORCPT", ParseOrcpt, "rfc822;böb@example.org", ""},
 		{"ORCPT", ParseOrcpt, "rfc822;b+C3+B6b@example.org", "rfc822;böb@example.org"},
 		{"ORCPT", ParseOrcpt, "rfc822;b+F6b@example.org", ""},
 		{"ORCPT", ParseOrcpt, "rfc822;", ""},
@@ -92,6 +105,55 @@ func FuzzXtext(f *testing.F) {
 			text, err := parse(s)
 			if err == nil && (text == "" || !utf8.ValidString(text) || strings.ContainsAny(text, "\r\n\x00") || len(text) > maxOrcpt) {
 				t.Errorf("%q gave %q", s, text)
+			}
+		}
+	})
+}
+
+// What goes out as ORCPT is what came in.
+func TestOrcpt(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ given, seven, eight string }{
+		{"rfc822;bob+x@example.org", "rfc822;bob+2Bx@example.org", "rfc822;bob+2Bx@example.org"},
+		{"rfc822;böb@example.org", "rfc822;b+C3+B6b@example.org", "rfc822;b+C3+B6b@example.org"},
+		{"utf-8;böb+x@example.org", `utf-8;b\x{F6}b\x{2B}x@example.org`, `utf-8;böb\x{2B}x@example.org`},
+		{`utf-8;"😀 \"@x`, `utf-8;"\x{1F600}\x{20}\x{5C}"@x`, `utf-8;"😀\x{20}\x{5C}"@x`},
+	} {
+		kind, addr, _ := strings.Cut(c.given, ";")
+		for eight, want := range map[bool]string{false: c.seven, true: c.eight} {
+			got := Orcpt(kind, addr, eight)
+			if got != want {
+				t.Errorf("%s, %t: got %s, want %s", c.given, eight, got, want)
+			}
+			if back, err := ParseOrcpt(got); err != nil || back != c.given {
+				t.Errorf("%s comes back as %q, %v", got, back, err)
+			}
+		}
+	}
+}
+
+// FuzzOrcpt: what ParseOrcpt takes comes back the same from both forms in which it
+// goes on, and has no control characters.
+func FuzzOrcpt(f *testing.F) {
+	for _, s := range []string{"rfc822;a+2Bb", `utf-8;\x{E4}@b`, "utf-8;ä@b", `utf-8;\x{0D}`, "x;+C3+A4", `utf-8;+5Cx{41}`} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		v, err := ParseOrcpt(s)
+		if err != nil {
+			return
+		}
+		if !printable(v) {
+			t.Fatalf("%q gave %q", s, v)
+		}
+		kind, addr, _ := strings.Cut(v, ";")
+		for _, eight := range []bool{false, true} {
+			coded := Orcpt(kind, addr, eight)
+			if len(coded) > maxOrcpt {
+				continue
+			}
+			if again, err := ParseOrcpt(coded); err != nil || again != v {
+				t.Errorf("%q is %q, which is %q, which is %q, %v", s, v, coded, again, err)
 			}
 		}
 	})

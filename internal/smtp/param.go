@@ -43,10 +43,10 @@ func keyword(s string) bool {
 	return s != ""
 }
 
-// paramValue is RFC 5321's esmtp-value.
+// paramValue is RFC 5321's esmtp-value with what RFC 6531, 3.3 adds to it.
 func paramValue(s string) bool {
 	for i := range len(s) {
-		if s[i] <= ' ' || s[i] == '=' || s[i] > '~' {
+		if s[i] <= ' ' || s[i] == '=' || s[i] == 0x7f {
 			return false
 		}
 	}
@@ -80,11 +80,14 @@ func ParseSize(value string) (int64, error) {
 	return n, nil
 }
 
+// BinaryMIME is the value of BODY for content that is no text (RFC 3030, 3).
+const BinaryMIME = "BINARYMIME"
+
 // ParseBody reads the value of BODY (RFC 6152, 3) and returns it in upper case:
-// 7BIT or 8BITMIME.
+// 7BIT, 8BITMIME or BINARYMIME.
 func ParseBody(value string) (string, error) {
 	switch v := strings.ToUpper(value); v {
-	case "7BIT", "8BITMIME":
+	case "7BIT", "8BITMIME", BinaryMIME:
 		return v, nil
 	}
 	return "", Refuse(501, BadArguments, "Bad parameter syntax: BODY="+value)

@@ -113,7 +113,7 @@ func TestParams(t *testing.T) {
 			t.Errorf("ParseSize(%q) = %d, want %d", value, n, want)
 		}
 	}
-	for value, want := range map[string]string{"7bit": "7BIT", "8BITMIME": "8BITMIME", "BINARYMIME": "", "": ""} {
+	for value, want := range map[string]string{"7bit": "7BIT", "8BITMIME": "8BITMIME", "BinaryMime": "BINARYMIME", "9BIT": "", "": ""} {
 		if got, err := ParseBody(value); got != want || (err == nil) != (want != "") {
 			t.Errorf("ParseBody(%q) = %q, %v, want %q", value, got, err, want)
 		}

@@ -46,6 +46,7 @@ func (d *deliverer) handle(ctx context.Context, req *agent.Request) {
 // answer sends the outcomes that are known so far.
 func (j *job) answer() {
 	if len(j.results) > 0 {
+		j.results[0].Session, j.told = j.told, nil
 		j.req.Answer(j.results...)
 		j.results = nil
 	}

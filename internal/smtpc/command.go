@@ -21,7 +21,7 @@ import (
 var Command = &cli.Command{
 	Name: "smtp", Section: 8,
 	Params: slices.Concat([]*config.Def{
-		config.RequireTLSEnable.Def,
+		config.RequireTLSEnable.Def, config.NotifyClasses.Def, config.SMTPUTF8Enable.Def, config.SMTPUTF8AutodetectClasses.Def,
 		config.Myhostname.Def, config.MailOwner.Def, config.QueueDirectory.Def, config.InetInterfaces.Def,
 		config.InetProtocols.Def, config.ProxyInterfaces.Def, config.ParentDomainMatchesSubdomains.Def,
 		config.SmtpFallbackRelay.Def, config.SmtpHeloName.Def, config.LmtpLhloName.Def, config.LmtpAssumeFinal.Def, config.SmtpAlwaysSendEhlo.Def,

@@ -29,6 +29,7 @@
 //	reply.go        replies, read and bounded
 //	ehlo.go         what a server offers
 //	failure.go      what a failure means for recipients
+//	told.go         sessions of which the postmaster hears
 //	trial.go        a session for people to look at
 //	settings.go     main.cf
 //

@@ -12,15 +12,16 @@ import (
 
 // A form is how a message goes to one server.
 type form struct {
-	body     string // of MAIL's BODY; "": not said
-	utf8     bool   // SMTPUTF8 is said
-	tls      bool   // REQUIRETLS is said
-	size     int64  // octets on the wire, before dots
-	chunked  bool   // BDAT
-	verbatim bool   // octet by octet, CRLF and all
-	convert  bool   // to seven bits
-	limit    int    // of a line
-	by       string // BY; "": not said
+	body     string          // of MAIL's BODY; "": not said
+	utf8     bool            // SMTPUTF8 is said
+	tls      bool            // REQUIRETLS is said
+	size     int64           // octets on the wire, before dots
+	chunked  bool            // BDAT
+	verbatim bool            // octet by octet, CRLF and all
+	convert  bool            // to seven bits
+	text     *downgrade.Text // what a binary message becomes; nil: it is none, or stays one
+	limit    int             // of a line
+	by       string          // BY; "": not said
 }
 
 // formFor decides how m goes to the server of s for rs. A failure is one for all
@@ -37,10 +38,11 @@ func formFor(s *session, m *letter, rs []*recipient) (*form, error) {
 	}
 	long := f.limit > 0 && t.longest > f.limit
 	switch {
-	case m.binary():
-		if !e.binary {
-			return nil, fails(5, noConversion, "the message is binary (BINARYMIME), which host %s does not take", s.name)
+	case m.binary() && !e.binary:
+		if err := f.asText(s, m); err != nil {
+			return nil, err
 		}
+	case m.binary():
 		f.body, f.chunked, f.verbatim, f.size = "BINARYMIME", true, true, m.size()
 	case long && e.binary:
 		// Lines stay whole, and signatures over them good.
@@ -53,7 +55,7 @@ func formFor(s *session, m *letter, rs []*recipient) (*form, error) {
 	if f.by, err = deliverBy(s, m, time.Now()); err != nil {
 		return nil, err
 	}
-	asked := m.req.Attrs[queue.AttrUTF8] != ""
+	asked := m.req.Attrs[queue.AttrUTF8] != "" || t.headUTF8 && s.o.utf8.looksAt(m.req)
 	f.utf8 = needsUTF8(m.sender, rs) || asked && t.head8
 	if f.utf8 && !e.utf8 {
 		return nil, fails(5, noUTF8, "SMTPUTF8 is required, but was not offered by host %s", s.name)
@@ -68,6 +70,31 @@ func formFor(s *session, m *letter, rs []*recipient) (*form, error) {
 		return nil, fails(5, smtp.TooBig, "message size %d exceeds size limit %d of server %s", f.size, e.maxSize, s.name)
 	}
 	return f, nil
+}
+
+// asText has a binary message sent as text: parts that are none become base64
+// (RFC 3030, 3). It fails for a message of which that would lose something.
+func (f *form) asText(s *session, m *letter) error {
+	t, err := downgrade.NewText(m.reader, downgrade.Shape{Eight: s.ext.eightBit, Line: f.limit})
+	if err != nil {
+		return err
+	}
+	if t.Loses() {
+		return fails(5, noConversion, "the message is binary (BINARYMIME) in places that no text can hold, and host %s takes text only", s.name)
+	}
+	var in inspector
+	if _, err := io.Copy(&in, t.Reader()); err != nil {
+		return err
+	}
+	found := in.end()
+	f.text, f.size = t, t.Size()+found.lines
+	if found.partial {
+		f.size += 2
+	}
+	if found.eight && s.ext.eightBit {
+		f.body = "8BITMIME"
+	}
+	return nil
 }
 
 // needsUTF8 tells whether an address of the transaction is not ASCII (RFC 6531,
@@ -91,7 +118,9 @@ func (f *form) write(w io.Writer, m *letter) error {
 	}
 	out := newWire(w, f.limit, !f.chunked)
 	var err error
-	if f.convert {
+	if f.text != nil {
+		_, err = io.Copy(out, f.text.Reader())
+	} else if f.convert {
 		err = downgrade.Convert(out, m.reader)
 	} else {
 		err = m.copyTo(out)
@@ -147,11 +176,11 @@ func (f *form) rcptCommand(s *session, r *recipient) string {
 	case r.Original != "" && r.Original != r.Address:
 		// RFC 3461, 5.2.1: where the address was changed here.
 		kind, addr = "rfc822", smtp.Quote(r.Original)
+		if !smtp.ASCII(addr) {
+			kind = smtp.UTF8Address
+		}
 	default:
 		return line
 	}
-	if eightBit([]byte(addr)) {
-		return line // RFC 6533 has a form for it, which few understand
-	}
-	return line + " ORCPT=" + smtp.Xtext(kind) + ";" + smtp.Xtext(addr)
+	return line + " ORCPT=" + smtp.Orcpt(kind, addr, f.utf8)
 }

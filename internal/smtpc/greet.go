@@ -69,6 +69,8 @@ func (s *session) greeting(at *site) error {
 	return nil
 }
 
+func helloPhase(verb string) string { return "performing the " + verb + " handshake" }
+
 // hello says EHLO, or HELO where that is not understood (RFC 5321, 3.2), or
 // LHLO.
 func (s *session) hello(at *site) error {
@@ -79,13 +81,13 @@ func (s *session) hello(at *site) error {
 	case s.ext.esmtp:
 		verb = "EHLO"
 	}
-	r, err := s.command("performing the "+verb+" handshake", s.o.wait.helo, verb+" "+s.o.heloName)
+	r, err := s.command(helloPhase(verb), s.o.wait.helo, verb+" "+s.o.heloName)
 	if err != nil {
 		return err
 	}
 	if verb == "EHLO" && r.class() != 2 && !s.ended {
 		verb, s.ext = "HELO", extensions{}
-		if r, err = s.command("performing the HELO handshake", s.o.wait.helo, "HELO "+s.o.heloName); err != nil {
+		if r, err = s.command(helloPhase(verb), s.o.wait.helo, "HELO "+s.o.heloName); err != nil {
 			return err
 		}
 	}

@@ -39,6 +39,7 @@ type job struct {
 	more    bool      // another server may be tried
 	tried   map[string]bool
 	quits   []*session
+	told    *ipc.Session // of a session that the postmaster is to hear of; nil: none, or it has gone
 }
 
 // deliver finds an outcome for every recipient.
@@ -177,6 +178,7 @@ func (j *job) visit(ctx context.Context, t *target, at *site) bool {
 		s, err := connect(ctx, j.d.o, j.log, at)
 		if s != nil {
 			j.s = s
+			j.tell(s)
 		}
 		if err != nil {
 			f := asFailure(err)
@@ -229,6 +231,7 @@ func (j *job) use(ctx context.Context, t *target, s *session, reused bool) bool 
 	j.s, j.ready = s, time.Now()
 	s.uses++
 	err := j.transactions(s)
+	j.tell(s)
 	fresh := err == nil || !reused || j.heard()
 	switch {
 	case err == nil:

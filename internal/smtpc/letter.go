@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"unicode/utf8"
 
 	"yubin/internal/ipc"
 	"yubin/internal/queue"
@@ -40,12 +41,13 @@ type letter struct {
 
 // traits are what of the content decides how it is sent.
 type traits struct {
-	eight   bool  // octets above 127
-	head8   bool  // some of them in the header
-	lines   int64 // line ends
-	longest int   // octets of the longest line, without its end
-	partial bool  // the last line has no end
-	tlsNo   bool  // TLS-Required: No is in the header
+	eight    bool  // octets above 127
+	head8    bool  // some of them in the header
+	headUTF8 bool  // some of those are UTF-8
+	lines    int64 // line ends
+	longest  int   // octets of the longest line, without its end
+	partial  bool  // the last line has no end
+	tlsNo    bool  // TLS-Required: No is in the header
 }
 
 // newLetter checks what came with a request and takes hold of the content.
@@ -144,11 +146,11 @@ func (in *inspector) Write(b []byte) (int, error) {
 	for len(b) > 0 {
 		i := bytes.IndexByte(b, '\n')
 		if i < 0 {
-			in.head8 = in.head8 || !in.body && eightBit(b)
+			in.header(b, true)
 			in.line += len(b)
 			break
 		}
-		in.head8 = in.head8 || !in.body && eightBit(b[:i])
+		in.header(b[:i], in.line > 0)
 		if in.line == 0 && !in.body {
 			in.body = i == 0 || i == 1 && b[0] == '\r'
 			in.tlsNo = in.tlsNo || (b[0] == 'T' || b[0] == 't') && saysNo(b[:i])
@@ -158,6 +160,18 @@ func (in *inspector) Write(b []byte) (int, error) {
 		in.line, b = 0, b[i+1:]
 	}
 	return n, nil
+}
+
+// header looks at a line of the header, or at one that is cut into pieces.
+func (in *inspector) header(line []byte, cut bool) {
+	if in.body || !eightBit(line) {
+		return
+	}
+	in.head8 = true
+	if cut {
+		line = whole8(line)
+	}
+	in.headUTF8 = in.headUTF8 || eightBit(line) && utf8.Valid(line)
 }
 
 func (in *inspector) end() traits {

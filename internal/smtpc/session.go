@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"yubin/internal/dsn"
 	"yubin/internal/maillog"
 )
 
@@ -62,6 +63,10 @@ type session struct {
 	ended   bool      // nothing more can be said
 	goodbye *reply    // 421, with which the server ends the session
 
+	said   *dsn.Dialogue // nil: the postmaster wants to hear of nothing
+	wrong  bool          // he is to hear of this session
+	reason string        // why it ended, where that is what was wrong
+
 	limit atomic.Int64 // nanoseconds since 1970: by then everything ends; 0: not yet
 	key   poolKey
 	timer *time.Timer // while parked: ends the wait
@@ -75,6 +80,9 @@ const sendBuffer = 16 << 10
 // newSession takes over a connection.
 func newSession(o *settings, log *maillog.Logger, p endpoint, c net.Conn) *session {
 	s := &session{o: o, log: log, peer: p, name: p.name(), raw: c, began: time.Now()}
+	if o.tells {
+		s.said = &dsn.Dialogue{}
+	}
 	s.use(c)
 	return s
 }
@@ -114,7 +122,11 @@ func (s *session) lost(phase string, err error) error {
 	if s.limit.Load() != 0 {
 		err = errStopping
 	}
-	return &lost{s.name, phase, err}
+	l := &lost{s.name, phase, err}
+	if errors.Is(err, errGarbled) {
+		s.wrong, s.reason = true, l.Error()
+	}
+	return l
 }
 
 // line writes a command into the buffer. Callers have seen to it that nothing
@@ -137,6 +149,7 @@ func (s *session) reply(phase string) (*reply, error) {
 		return nil, s.lost(phase, err)
 	}
 	s.showReply(r)
+	s.wrong = s.wrong || misunderstood(r, phase)
 	if r.code == 421 {
 		s.ended, s.goodbye = true, r
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,7 +55,9 @@ type settings struct {
 	assumeFinal   bool         // an LMTP server without DSN has the mailboxes itself
 	tls           *tlsSettings
 	requireTLS    bool          // RFC 8689
+	utf8          origins       // smtputf8_autodetect_classes
 	auth          *authSettings // nil: nobody logs in
+	tells         bool          // the postmaster wants to hear of sessions that go wrong
 	trace         func(string)  // gets each line of a session; nil: nobody looks
 }
 
@@ -110,7 +113,11 @@ func newSettings(c *config.Config, lmtp bool, report table.Option) (*settings, e
 		return nil, err
 	}
 	s.requireTLS = config.RequireTLSEnable.Of(c)
+	s.tells = slices.Contains(config.NotifyClasses.Of(c), "protocol")
 	var err error
+	if s.utf8, err = readOrigins(c); err != nil {
+		return nil, err
+	}
 	if s.cacheDomains, err = match.Of(c, config.SmtpConnectionCacheDestinations.In(lmtp), report); err != nil {
 		return nil, err
 	}

@@ -20,6 +20,8 @@ const (
 	endStep  = "end of DATA command"
 )
 
+const dataPhase = "sending DATA command"
+
 // A judge takes what becomes of recipients.
 type judge interface {
 	sent(r *recipient, answer *reply)
@@ -178,7 +180,7 @@ func (t *transaction) answer(c *command) error {
 		return err
 	}
 	s.within(s.o.wait.dataInit)
-	r, err := t.reply("sending DATA command")
+	r, err := t.reply(dataPhase)
 	if err != nil {
 		return err
 	}
@@ -194,7 +196,11 @@ func (t *transaction) answer(c *command) error {
 // reply reads a reply before the message. The server's farewell is no answer
 // for one recipient, but the end for all.
 func (t *transaction) reply(phase string) (*reply, error) {
+	wrong := t.s.wrong
 	r, err := t.s.reply(phase)
+	if err == nil && (t.refusal != nil || phase == dataPhase && len(t.accepted) == 0) {
+		t.s.wrong = wrong // it follows from what was refused before
+	}
 	if err == nil && r == t.s.goodbye {
 		err = t.s.lost(phase, errEnd)
 	}

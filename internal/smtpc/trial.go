@@ -99,7 +99,7 @@ const hidden = "***"
 // showCommand shows a line that goes to the server. Of what a login says only
 // the mechanism is shown.
 func (s *session) showCommand(text string) {
-	if s.o.trace == nil {
+	if s.o.trace == nil && s.said == nil {
 		return
 	}
 	if s.secret {
@@ -111,11 +111,19 @@ func (s *session) showCommand(text string) {
 			text = words[0] + " " + words[1] + " " + hidden
 		}
 	}
-	s.o.trace("C: " + text)
+	if s.o.trace != nil {
+		s.o.trace("C: " + text)
+	}
+	if s.said != nil {
+		s.said.Out([]byte(text))
+	}
 }
 
 // showReply shows a reply of the server.
 func (s *session) showReply(r *reply) {
+	if s.said != nil {
+		s.said.In([]byte(r.text))
+	}
 	if s.o.trace == nil {
 		return
 	}

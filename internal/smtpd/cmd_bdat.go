@@ -46,7 +46,7 @@ func (s *session) cmdBdat(ctx context.Context, args string) smtp.Reply {
 		return errChunk
 	}
 	if c.size == 0 && !c.last { // brings no mail
-		if s.junk++; s.junk > s.srv.p.junk {
+		if s.junk++; s.junk > s.srv.p().junk {
 			s.errors++
 		}
 	}
@@ -64,7 +64,7 @@ func (s *session) cmdBdat(ctx context.Context, args string) smtp.Reply {
 	if !c.last && m.refusal == nil {
 		return smtp.Reply{Code: 250, Text: fmt.Sprintf("Ok: %d bytes", c.size)}
 	}
-	m.text.end(m.take)
+	m.complete()
 	s.where = "END-OF-MESSAGE"
 	r = s.finish(ctx, m, fmt.Sprintf("Ok: %d bytes queued as ", s.msg.received))
 	s.endChunks(c.last)
@@ -73,7 +73,7 @@ func (s *session) cmdBdat(ctx context.Context, args string) smtp.Reply {
 
 // refuseChunk tells what is wrong with a chunk before its octets are looked at.
 func (s *session) refuseChunk(c chunk) (r smtp.Reply, refused bool) {
-	limit := s.srv.p.messageLimit
+	limit := s.srv.p().messageLimit
 	switch {
 	case s.tls == nil && s.srv.tls.Level() == servertls.Encrypt:
 		s.errors++
@@ -104,14 +104,14 @@ func (s *session) firstChunk(ctx context.Context) (*message, smtp.Reply, bool) {
 	if err != nil {
 		return nil, s.noMessage(err), true
 	}
-	m.budget, m.heard = budget{left: s.srv.p.timeout}, time.Now()
+	m.budget, m.heard = budget{left: s.w.pace().timeout}, time.Now()
 	s.msg.chunks, s.st = m, inChunks
 	return m, smtp.Reply{}, false
 }
 
 // dropChunk reads the octets of a chunk that is not wanted and says r.
 func (s *session) dropChunk(c chunk, r smtp.Reply) smtp.Reply {
-	b := budget{left: s.srv.p.timeout}
+	b := budget{left: s.w.pace().timeout}
 	if err := s.readChunk(c.size, &b, func([]byte) {}); err != nil {
 		return s.broke(err)
 	}
@@ -134,7 +134,7 @@ func (s *session) receiveChunk(m *message, size int64) error {
 	m.budget.left -= time.Since(m.heard)
 	err := s.readChunk(size, &m.budget, func(p []byte) {
 		s.msg.received += int64(len(p))
-		m.text.feed(p, m.take)
+		m.feed(p)
 	})
 	m.heard = time.Now()
 	return err

@@ -74,6 +74,7 @@ var chunkDialogues = []struct {
 		S: 250-DSN
 		S: 250-SMTPUTF8
 		S: 250-CHUNKING
+		S: 250-BINARYMIME
 		S: 250 LIMITS RCPTMAX=1000
 		C~ MAIL FROM:<a@b.example>\r\nRCPT TO:<ann@example.org>\r\nBDAT 3\r\nx\r\nBDAT 3 LAST\r\ny\r\nMAIL FROM:<>\r\nRCPT TO:<bob@example.org>\r\nBDAT 6 LAST\r\nQUIT\r\nQUIT\r\n
 		S: 250 2.1.0 Ok
@@ -116,12 +117,12 @@ var chunkDialogues = []struct {
 		S: 250 2.0.0 Ok: 1 bytes
 		C: XYZZY
 		S: 500 5.5.2 Error: command not recognized`,
-		log: []string{"00000000000010: lost connection after UNKNOWN from unknown[192.0.2.1]"}},
+		log: []string{"lost connection after UNKNOWN from unknown[192.0.2.1]"}},
 	{name: "hung up in a chunk", script: untilBdat + `
 		C~ BDAT 5\r\nabcde
 		S: 250 2.0.0 Ok: 5 bytes
 		C~ BDAT 5\r\nab`,
-		log: []string{"00000000000010: lost connection after BDAT (7 bytes) from unknown[192.0.2.1]"}},
+		log: []string{"lost connection after BDAT (7 bytes) from unknown[192.0.2.1]"}},
 	{name: "not greeted", script: `
 		S: 220 ...
 		C~ BDAT 6\r\nQUIT\r\nBDAT 6\r\nQUIT\r\nBDAT 6 LAST\r\nQUIT\r\n
@@ -162,7 +163,7 @@ var chunkDialogues = []struct {
 		log:    []string{"00000000000010: reject: BDAT from unknown[192.0.2.1]: 552 5.3.4 Chunk exceeds message size limit; from=<a@b.example> proto=SMTP"}},
 	{name: "far too large", script: untilBdat + `
 		C~ BDAT 9223372036854775807\r\nab`,
-		log: []string{"NOQUEUE: lost connection after BDAT from unknown[192.0.2.1]"}},
+		log: []string{"lost connection after BDAT from unknown[192.0.2.1]"}},
 	{name: "size that is no number", script: untilBdat + `
 		C: BDAT x
 		S: 521 5.5.4 Syntax: BDAT count [LAST]`},
@@ -250,6 +251,7 @@ var chunkDialogues = []struct {
 		S: 250-DSN
 		S: 250-SMTPUTF8
 		S: 250-CHUNKING
+		S: 250-BINARYMIME
 		S: 250 LIMITS RCPTMAX=1000
 		C: ETRN example.org
 		S: 502 5.5.1 Error: command not implemented` + end,
@@ -289,7 +291,7 @@ func TestChunksTakeTooLong(t *testing.T) {
 		C~ BDAT 5\r\nab
 		S: 421 4.4.2 mx.example Error: timeout exceeded`)
 	c.close()
-	wantLog(t, r, []string{"00000000000010: timeout after BDAT (2 bytes) from unknown[192.0.2.1]"})
+	wantLog(t, r, []string{"timeout after BDAT (2 bytes) from unknown[192.0.2.1]"})
 	r.taken()
 }
 

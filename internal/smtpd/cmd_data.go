@@ -30,6 +30,8 @@ func (s *session) cmdData(ctx context.Context, args string) smtp.Reply {
 	switch {
 	case args != "":
 		return s.fault(501, smtp.BadArguments, "Syntax: DATA")
+	case s.msg.binary(): // RFC 3030, 3
+		return s.fault(503, smtp.BadCommand, "Error: BODY=BINARYMIME needs BDAT")
 	case len(s.msg.recipients) == 0 && s.msg.refused > 0:
 		return s.fault(554, smtp.BadCommand, "Error: no valid recipients")
 	case len(s.msg.recipients) == 0:
@@ -73,7 +75,9 @@ func (s *session) noMessage(err error) smtp.Reply {
 	} else {
 		s.srv.log.Warn("no queue file for a message from %v: %v", s.client(), err)
 	}
-	s.logRefusal("reject", s.where, r)
+	if r != writeError { // that is no fault of the client's
+		s.logRefusal("reject", s.where, r)
+	}
 	return r
 }
 
@@ -84,7 +88,7 @@ func (s *session) receive(m *message) error {
 	}
 	s.w.enlarge()
 	defer s.w.shrink()
-	b := budget{left: s.srv.p.timeout}
+	b := budget{left: s.w.pace().timeout}
 	for {
 		n, done := m.data.feed(s.w.buffered(), m.take)
 		s.w.r += n
@@ -120,6 +124,9 @@ func (s *session) finish(ctx context.Context, m *message, text string) smtp.Repl
 		return s.notWritten(err)
 	}
 	s.errors, s.junk = 0, 0
+	if s.w.said != nil && s.trouble&s.srv.teller.wants == 0 {
+		s.w.said.Reset()
+	}
 	if id == "" {
 		return smtp.Reply{Code: 250, Text: "Ok: queued"} // the ID is pickup's
 	}

@@ -13,7 +13,7 @@ import (
 // cmdEtrn has the mail that waits for a domain tried (RFC 1985). "@domain" is the
 // domain and those below it (5.3); queues with names ("#queue") there are none.
 func (s *session) cmdEtrn(_ context.Context, args string) smtp.Reply {
-	if s.srv.p.heloRequired && s.helo == "" {
+	if s.srv.p().heloRequired && s.helo == "" {
 		return s.fault(503, smtp.BadCommand, "Error: send HELO/EHLO first")
 	}
 	if s.discards("ETRN") {
@@ -38,7 +38,7 @@ func (s *session) cmdEtrn(_ context.Context, args string) smtp.Reply {
 
 // checkSite asks whether this client may have a domain's mail tried.
 func (s *session) checkSite(domain string) (r smtp.Reply, refused bool) {
-	if s.srv.p.delayReject {
+	if s.srv.p().delayReject {
 		for _, at := range []stage{stageClient, stageHelo} {
 			if r, refused := s.check(at, ""); refused {
 				return r, true

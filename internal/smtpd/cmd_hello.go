@@ -28,14 +28,14 @@ func (s *session) hello(ctx context.Context, args string, extended bool) smtp.Re
 	s.helo, s.esmtp = cleanHelo(args), extended
 	s.reset()
 	s.discarded = s.srv.discard.of(s.peer)
-	if !s.srv.p.delayReject {
+	if !s.srv.p().delayReject {
 		if r, refused := s.check(stageHelo, ""); refused {
 			s.helo = ""
 			s.reset()
 			return r
 		}
 	}
-	text := s.srv.p.hostname
+	text := s.srv.p().hostname
 	if extended {
 		text = strings.Join(append([]string{text}, s.keywords(ctx)...), "\n")
 	}
@@ -45,14 +45,14 @@ func (s *session) hello(ctx context.Context, args string, extended bool) smtp.Re
 // keywords are the extensions on offer.
 func (s *session) keywords(ctx context.Context) []string {
 	size := "SIZE"
-	if s.srv.p.messageLimit > 0 {
-		size = fmt.Sprintf("SIZE %d", s.srv.p.messageLimit)
+	if s.srv.p().messageLimit > 0 {
+		size = fmt.Sprintf("SIZE %d", s.srv.p().messageLimit)
 	}
 	words := []string{"PIPELINING", size}
-	if !s.srv.p.noVrfy {
+	if !s.srv.p().noVrfy {
 		words = append(words, "VRFY")
 	}
-	if s.srv.p.etrn {
+	if s.srv.p().etrn {
 		words = append(words, "ETRN")
 	}
 	if s.offersTLS() {
@@ -65,8 +65,11 @@ func (s *session) keywords(ctx context.Context) []string {
 	}
 	words = append(words, s.trustKeywords()...)
 	// RFC 9422: a session may have as many messages as it likes.
-	words = append(words, "ENHANCEDSTATUSCODES", "8BITMIME", "DSN", "SMTPUTF8", "CHUNKING", fmt.Sprintf("LIMITS RCPTMAX=%d", s.srv.p.recipients))
-	if !s.srv.p.utf8 {
+	words = append(words, "ENHANCEDSTATUSCODES", "8BITMIME", "DSN", "SMTPUTF8", "CHUNKING", smtp.BinaryMIME, fmt.Sprintf("LIMITS RCPTMAX=%d", s.srv.p().recipients))
+	if s.discards("CHUNKING") { // RFC 3030, 3: without it there is none
+		words = slices.DeleteFunc(words, func(w string) bool { return w == smtp.BinaryMIME })
+	}
+	if !s.srv.p().utf8 {
 		words = slices.DeleteFunc(words, func(w string) bool { return w == "SMTPUTF8" })
 	}
 	return s.offer(append(words, s.userKeywords(auth)...))

@@ -13,7 +13,7 @@ var mailParams = map[string]func(m *transaction, value string) error{
 		m.size, err = smtp.ParseSize(value)
 		return err
 	},
-	"BODY": func(m *transaction, value string) (err error) { // RFC 6152
+	"BODY": func(m *transaction, value string) (err error) { // RFC 6152; RFC 3030, 3
 		m.body, err = smtp.ParseBody(value)
 		return err
 	},
@@ -50,13 +50,13 @@ func setAttr(attrs *map[string]string, name, value string, parse func(string) (s
 }
 
 func (s *session) cmdMail(_ context.Context, args string) smtp.Reply {
-	if s.srv.p.heloRequired && s.helo == "" {
+	if s.srv.p().heloRequired && s.helo == "" {
 		return s.fault(503, smtp.BadCommand, "Error: send HELO/EHLO first")
 	}
 	if r, refused := s.limited(eventMessage, "too much mail"); refused {
 		return r
 	}
-	sender, params, err := smtp.ParseMail(args, s.srv.p.strict)
+	sender, params, err := smtp.ParseMail(args, s.srv.p().strict)
 	if err != nil {
 		return s.faultOf(err)
 	}
@@ -82,6 +82,9 @@ func (s *session) cmdMail(_ context.Context, args string) smtp.Reply {
 			return s.faultOf(err)
 		}
 	}
+	if m.binary() && (s.discards(smtp.BinaryMIME) || s.discards("CHUNKING")) {
+		return s.faultOf(smtp.Refuse(501, smtp.BadArguments, "Bad parameter syntax: BODY="+m.body))
+	}
 	if err := s.international(sender, m.utf8, smtp.BadSenderSyntax); err != nil {
 		return s.faultOf(err)
 	}
@@ -96,7 +99,7 @@ func (s *session) cmdMail(_ context.Context, args string) smtp.Reply {
 // admitMail asks whether a message of this sender and size may come now.
 func (s *session) admitMail() (r smtp.Reply, refused bool) {
 	switch {
-	case s.srv.p.messageLimit > 0 && s.msg.size > s.srv.p.messageLimit:
+	case s.srv.p().messageLimit > 0 && s.msg.size > s.srv.p().messageLimit:
 		r = s.fault(552, smtp.TooBig, "Message size exceeds fixed limit")
 		s.logRefusal("reject", "MAIL", r)
 		return r, true
@@ -104,7 +107,7 @@ func (s *session) admitMail() (r smtp.Reply, refused bool) {
 		r = smtp.Reply{Code: 452, Detail: smtp.SystemFull, Text: "Insufficient system storage"}
 		s.logRefusal("reject", "MAIL", r)
 		return r, true
-	case s.srv.p.delayReject:
+	case s.srv.p().delayReject:
 		return r, false
 	}
 	return s.check(stageSender, "")

@@ -22,7 +22,7 @@ func (s *session) cmdNoop(context.Context, string) smtp.Reply { return ok }
 
 // cmdVrfy tells nobody who exists (RFC 5321, 7.3).
 func (s *session) cmdVrfy(_ context.Context, args string) smtp.Reply {
-	if s.srv.p.noVrfy {
+	if s.srv.p().noVrfy {
 		return s.fault(502, smtp.BadCommand, "VRFY command is disabled")
 	}
 	addr, _, err := smtp.ParseRcpt("TO:"+args, false)

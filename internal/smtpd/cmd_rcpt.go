@@ -40,7 +40,7 @@ func (s *session) cmdRcpt(_ context.Context, args string) smtp.Reply {
 	if r, refused := s.limited(eventRecipient, "too many recipients"); refused {
 		return r
 	}
-	rcpt, params, err := smtp.ParseRcpt(args, s.srv.p.strict)
+	rcpt, params, err := smtp.ParseRcpt(args, s.srv.p().strict)
 	var attrs map[string]string
 	if s.srv.local && err == nil && len(params) > 0 {
 		err = smtp.Unsupported(params[0]) // DSN is not offered
@@ -54,7 +54,7 @@ func (s *session) cmdRcpt(_ context.Context, args string) smtp.Reply {
 	if err != nil {
 		return s.faultOf(err)
 	}
-	if len(s.msg.recipients) >= s.srv.p.recipients {
+	if len(s.msg.recipients) >= s.srv.p().recipients {
 		return s.tooMany()
 	}
 	if r, refused := s.checkRecipient(rcpt); refused {
@@ -69,7 +69,7 @@ func (s *session) cmdRcpt(_ context.Context, args string) smtp.Reply {
 // tooMany refuses a recipient beyond the limit. A client that sends the rest
 // in another message is within its rights (RFC 5321, 4.5.3.1.10).
 func (s *session) tooMany() smtp.Reply {
-	if s.msg.overshoot++; s.msg.overshoot > s.srv.p.overshoot {
+	if s.msg.overshoot++; s.msg.overshoot > s.srv.p().overshoot {
 		s.errors++
 	}
 	return smtp.Reply{Code: 452, Detail: smtp.TooManyRecipients, Text: "Error: too many recipients"}
@@ -78,7 +78,7 @@ func (s *session) tooMany() smtp.Reply {
 // checkRecipient asks the restrictions that are due at RCPT.
 func (s *session) checkRecipient(rcpt string) (r smtp.Reply, refused bool) {
 	first := stageRelay
-	if s.srv.p.delayReject {
+	if s.srv.p().delayReject {
 		first = stageClient
 	}
 	for stage := first; stage <= stageRecipient; stage++ {

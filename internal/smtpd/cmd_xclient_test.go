@@ -38,6 +38,7 @@ func TestSpeakingForOthers(t *testing.T) {
 			S: 250-DSN
 			S: 250-SMTPUTF8
 			S: 250-CHUNKING
+			S: 250-BINARYMIME
 			S: 250 LIMITS RCPTMAX=1000
 			C: XCLIENT ADDR=127.0.0.1
 			S: 550 5.7.0 Error: insufficient authorization
@@ -58,6 +59,7 @@ func TestSpeakingForOthers(t *testing.T) {
 			S: 250-DSN
 			S: 250-SMTPUTF8
 			S: 250-CHUNKING
+			S: 250-BINARYMIME
 			S: 250 LIMITS RCPTMAX=1000
 			C: XCLIENT NAME=spike.example ADDR=192.0.2.7 PORT=4321 HELO=spike PROTO=ESMTP
 			S: 220 mx.example ESMTP Yubin
@@ -110,6 +112,7 @@ func TestSpeakingForOthers(t *testing.T) {
 			S: 250-DSN
 			S: 250-SMTPUTF8
 			S: 250-CHUNKING
+			S: 250-BINARYMIME
 			S: 250 LIMITS RCPTMAX=1000
 			C: XCLIENT ADDR=192.0.2.7 NAME=[TEMPUNAVAIL]
 			S: 450 4.7.25 Client host rejected: cannot find your hostname, [192.0.2.7]

@@ -28,11 +28,11 @@ func (s *session) completion(m *message, sender string, now time.Time) *completi
 	}
 	ours := s.isOurs()
 	edit := s.srv.rewrite.Header(ours, s.rewriting())
-	if !ours && !s.srv.p.addMissing && edit == nil {
+	if !ours && !s.srv.p().addMissing && edit == nil {
 		return nil
 	}
-	c := &completion{adds: ours || s.srv.p.addMissing, Completion: header.Completion{
-		Sender: sender, Origin: s.srv.p.origin, ID: s.msg.id, Host: s.srv.p.hostname, Now: now,
+	c := &completion{adds: ours || s.srv.p().addMissing, Completion: header.Completion{
+		Sender: sender, Origin: s.srv.p().origin, ID: s.msg.id, Host: s.srv.p().hostname, Now: now,
 	}}
 	drop := header.Dropped
 	if !ours {
@@ -43,7 +43,7 @@ func (s *session) completion(m *message, sender string, now time.Time) *completi
 	if !c.adds {
 		add = nil
 	}
-	c.filter = header.NewFilter(m.out, drop, add)
+	c.filter = header.NewFilter(m.to, drop, add)
 	c.filter.Edit(edit)
 	return c
 }

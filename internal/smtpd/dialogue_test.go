@@ -34,6 +34,7 @@ var dialogues = []struct {
 		S: 250-DSN
 		S: 250-SMTPUTF8
 		S: 250-CHUNKING
+		S: 250-BINARYMIME
 		S: 250 LIMITS RCPTMAX=1000
 		C: MAIL FROM:<eve@elsewhere.example> SIZE=100 BODY=8BITMIME
 		S: 250 2.1.0 Ok
@@ -107,8 +108,8 @@ var dialogues = []struct {
 		S: 501 5.1.7 Bad sender address syntax
 		C: MAIL FROM:<a@b.example> SIZE=x
 		S: 501 5.5.4 Bad message size syntax
-		C: MAIL FROM:<a@b.example> BODY=BINARYMIME
-		S: 501 5.5.4 Bad parameter syntax: BODY=BINARYMIME
+		C: MAIL FROM:<a@b.example> BODY=9BIT
+		S: 501 5.5.4 Bad parameter syntax: BODY=9BIT
 		C: MAIL FROM:<a@b.example> AUTH=<>
 		S: 555 5.5.4 Unsupported option: AUTH=<>
 		C~ MAIL FROM:<a@b\xff.example>\r\n
@@ -152,6 +153,7 @@ var dialogues = []struct {
 		S: 250-DSN
 		S: 250-SMTPUTF8
 		S: 250-CHUNKING
+		S: 250-BINARYMIME
 		S: 250 LIMITS RCPTMAX=1000
 		C: MAIL FROM:<ann@example.org>
 		S: 250 2.1.0 Ok
@@ -201,6 +203,7 @@ var dialogues = []struct {
 		S: 250-DSN
 		S: 250-SMTPUTF8
 		S: 250-CHUNKING
+		S: 250-BINARYMIME
 		S: 250 LIMITS RCPTMAX=1000
 		C~ MAIL FROM:<a@b.example>\r\nRCPT TO:<ann@example.org>\r\nRCPT TO:<nobody@example.org>\r\nDATA\r\n
 		S: 250 2.1.0 Ok
@@ -233,6 +236,7 @@ var dialogues = []struct {
 		S: 250-DSN
 		S: 250-SMTPUTF8
 		S: 250-CHUNKING
+		S: 250-BINARYMIME
 		S: 250 LIMITS RCPTMAX=1000
 		C: MAIL FROM:<a@b.example>
 		S: 250 2.1.0 Ok
@@ -264,14 +268,14 @@ var dialogues = []struct {
 		C: ` + strings.Repeat("x", 1000) + `
 		C: more
 		C: .
-		S: 552 5.3.4 Error: message file too big
+		S: 552 5.3.4 Message size exceeds fixed limit
 		C: MAIL FROM:<a@b.example>
 		S: 250 2.1.0 Ok
 		C: QUIT
 		S: 221 2.0.0 Bye`,
 		log: []string{
 			"NOQUEUE: reject: MAIL from unknown[192.0.2.1]: 552 5.3.4 Message size exceeds fixed limit; from=<a@b.example> proto=SMTP",
-			"00000000000010: reject: END-OF-MESSAGE from unknown[192.0.2.1]: 552 5.3.4 Error: message file too big; from=<a@b.example> proto=SMTP",
+			"00000000000010: reject: END-OF-MESSAGE from unknown[192.0.2.1]: 552 5.3.4 Message size exceeds fixed limit; from=<a@b.example> proto=SMTP",
 		}},
 	{name: "header field", main: []string{"header_size_limit = 100"}, script: `
 		S: 220 ...
@@ -324,7 +328,7 @@ var dialogues = []struct {
 		S: 500 5.5.2 Error: command not recognized
 		S: 421 4.7.0 mx.example Error: too many errors`,
 		log: []string{
-			"NOQUEUE: too many errors after UNKNOWN from unknown[192.0.2.1]",
+			"too many errors after UNKNOWN from unknown[192.0.2.1]",
 			"disconnect from unknown[192.0.2.1] unknown=0/2 commands=0/2",
 		}},
 	{name: "junk", main: []string{"smtpd_hard_error_limit = 1", "smtpd_junk_command_limit = 2"}, script: `
@@ -349,6 +353,7 @@ var dialogues = []struct {
 		S: 250-DSN
 		S: 250-SMTPUTF8
 		S: 250-CHUNKING
+		S: 250-BINARYMIME
 		S: 250 LIMITS RCPTMAX=1000
 		C: MAIL FROM:<a@b.example> RET=SOME
 		S: 501 5.5.4 Bad RET parameter syntax
@@ -400,6 +405,7 @@ var dialogues = []struct {
 		S: 250-DSN
 		S: 250-SMTPUTF8
 		S: 250-CHUNKING
+		S: 250-BINARYMIME
 		S: 250 LIMITS RCPTMAX=1000
 		C: MAIL FROM:<a@b.example>
 		S: 250 2.1.0 Ok
@@ -413,6 +419,7 @@ var dialogues = []struct {
 		S: 250-DSN
 		S: 250-SMTPUTF8
 		S: 250-CHUNKING
+		S: 250-BINARYMIME
 		S: 250 LIMITS RCPTMAX=1000
 		C: RCPT TO:<ann@example.org>
 		S: 503 5.5.1 Error: need MAIL command

@@ -52,7 +52,7 @@ func (d *discarder) of(who peer) []string {
 
 // notLocal are the extensions that sendmail's command line, to which a session on
 // standard input gives its letters, has no place for.
-var notLocal = []string{"DSN", "SMTPUTF8", "CHUNKING", silent}
+var notLocal = []string{"DSN", "SMTPUTF8", "CHUNKING", smtp.BinaryMIME, silent}
 
 // discards tells whether an extension is kept from this client.
 func (s *session) discards(keyword string) bool { return slices.Contains(s.discarded, keyword) }
@@ -84,7 +84,7 @@ var extensionOf = map[string]string{
 // withheld refuses a parameter of an extension that is kept from the client.
 func (s *session) withheld(p smtp.Param) error {
 	switch ext := extensionOf[p.Name]; {
-	case ext == "" || !s.discards(ext) && (ext != "SMTPUTF8" || s.srv.p.utf8):
+	case ext == "" || !s.discards(ext) && (ext != "SMTPUTF8" || s.srv.p().utf8):
 		return nil
 	case ext == "DSN":
 		return smtp.Refuse(501, smtp.NotAuthorized, "DSN support is disabled")

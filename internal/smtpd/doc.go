@@ -26,6 +26,7 @@
 //	RFC 2034            enhanced status codes          package smtp
 //	RFC 2920            PIPELINING                     wire.go, command.go
 //	RFC 3030, 2         CHUNKING                       cmd_bdat.go, chunk.go
+//	RFC 3030, 3         BINARYMIME                     binary.go
 //	RFC 3207            STARTTLS                       cmd_starttls.go, tls.go
 //	RFC 3461            DSN                            cmd_mail.go, cmd_rcpt.go; package smtp
 //	RFC 2852, 4865      BY, HOLDFOR, HOLDUNTIL         submission.go

@@ -31,5 +31,5 @@ func (s *session) contentFilter() string {
 	case s.msg.filter != "":
 		return s.msg.filter
 	}
-	return s.srv.p.filter
+	return s.srv.p().filter
 }

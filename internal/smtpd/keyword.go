@@ -205,7 +205,7 @@ func noMailbox(what subject) smtp.Detail {
 // unknownUser says that an address does not exist, in the words that senders'
 // systems look for.
 func (q *query) unknownUser(what subject, table string) verdict {
-	p := &q.s.srv.p
+	p := q.s.srv.p()
 	why := "User unknown"
 	if p.showTable && table != "" {
 		why += " in " + table

@@ -77,13 +77,15 @@ func newLocal(c *config.Config, log *maillog.Logger, d depot) (*server, error) {
 		return nil, err
 	}
 	s := &server{
-		local: true, log: log, cleanup: log.As("cleanup"), depot: d, p: read(c), clients: map[netip.Addr]int{},
+		local: true, log: log, cleanup: log.As("cleanup"), depot: d, load: newLoad("smtpd", 0, log), stats: newStatistics("smtpd", time.Minute, time.Hour, log), calm: read(c), clients: map[netip.Addr]int{},
 		tls:         &tlsState{Server: new(servertls.Server)},
 		clientRates: newRates[netip.Addr](time.Hour), userRates: newRates[string](time.Hour),
 		networks: none, unlimited: none, bareNoted: none, flushed: none, xclients: none, xforwards: none,
+		teller:  &teller{},
 		discard: &discarder{words: notLocal, maps: new(table.Maps), log: log},
 	}
-	p := &s.p
+	s.tense = s.calm
+	p := s.calm
 	p.heloRequired, p.etrn, p.synchronized, p.unlistedRecipient, p.unlistedSender = false, false, false, false, false
 	p.delayReject, p.bareNewline, p.perClient, p.rate, p.userRate = true, "no", 0, [events]int{}, [events]int{}
 	return s, nil

@@ -101,7 +101,7 @@ func (s *session) logDisconnect() {
 		sum.all += n.all
 	}
 	t.Pair(" ", "commands", sum.String())
-	if s.bareLF && s.srv.p.bareNewline == "note" {
+	if s.bareLF && s.srv.p().bareNewline == "note" {
 		t.Pair(" ", "notes", "bare_lf")
 	}
 	s.srv.log.On(maillog.Disconnect).Write(&t)

@@ -21,6 +21,8 @@ type message struct {
 	depot   depot
 	blank   *intake.Blank
 	out     *queue.Writer
+	to      io.Writer   // out, in the form that the queue wants
+	wide    *lineEnds   // of BINARYMIME; nil: content is text
 	data    decoder     // behind DATA
 	text    textDecoder // behind BDAT
 	budget  budget      // of the client, behind BDAT
@@ -62,16 +64,22 @@ func (s *session) newMessage(ctx context.Context) (*message, error) {
 	m := s.messageOn(b, w)
 	// An error stays with w until the end of the message.
 	now := time.Now()
-	w.Write([]byte(s.received(now)))
+	m.to.Write([]byte(s.received(now)))
 	m.whole = s.completion(m, env.Sender, now)
 	return m, nil
 }
 
 func (s *session) messageOn(b *intake.Blank, w *queue.Writer) *message {
-	return &message{
-		depot: s.srv.depot, blank: b, out: w, limit: s.srv.p.messageLimit, hops: s.srv.p.hops,
-		field: fieldMeter{limit: s.srv.p.fieldLimit},
+	m := &message{
+		depot: s.srv.depot, blank: b, out: w, to: w, limit: s.srv.p().messageLimit, hops: s.srv.p().hops,
+		field: fieldMeter{limit: s.srv.p().fieldLimit},
 	}
+	if s.msg.binary() {
+		w.SetFlags(queue.FlagBinary)
+		m.wide = &lineEnds{w: w}
+		m.to = m.wide
+	}
+	return m
 }
 
 // envelope is what the queue keeps of the session. Its error is a *rewrite.Error.
@@ -118,7 +126,7 @@ func setClient(attrs map[string]string, p peer) {
 
 // rewriting is what is done to the addresses of mail that comes in here.
 func (s *session) rewriting() rewrite.Options {
-	return rewrite.Options{Copies: true, Unmapped: s.srv.p.override.Unmapped}
+	return rewrite.Options{Copies: true, Unmapped: s.srv.p().override.Unmapped}
 }
 
 // take gets the next octets of the content.
@@ -127,7 +135,7 @@ func (m *message) take(p []byte) {
 		return
 	}
 	if m.size += int64(len(p)); m.limit > 0 && m.size > m.limit {
-		m.refuse(552, smtp.TooBig, "Error: message file too big")
+		m.refuse(552, smtp.TooBig, "Message size exceeds fixed limit")
 		return
 	}
 	if !m.look.Ended {
@@ -137,7 +145,7 @@ func (m *message) take(p []byte) {
 			return
 		}
 	}
-	var out io.Writer = m.out
+	out := m.to
 	if m.whole != nil {
 		out = m.whole.filter
 	}

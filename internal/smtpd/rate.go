@@ -55,8 +55,9 @@ func newRates[K comparable](unit time.Duration) *rates[K] {
 	return &rates[K]{unit: unit, now: map[K]*window{}}
 }
 
-// count adds an event of key and returns how many there are in its window.
-func (r *rates[K]) count(key K, e event, at time.Time) int {
+// count adds an event of key and returns how many there are in its window, and how
+// many keys are remembered.
+func (r *rates[K]) count(key K, e event, at time.Time) (n, known int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.now) >= maxRated/2 || at.Sub(r.turn) >= r.unit {
@@ -74,7 +75,7 @@ func (r *rates[K]) count(key K, e event, at time.Time) int {
 		*w = window{start: at}
 	}
 	w.n[e]++
-	return w.n[e]
+	return w.n[e], len(r.now) + len(r.old)
 }
 
 // quiet tells whether nothing is counted that still matters.
@@ -86,6 +87,13 @@ func (r *rates[K]) quiet(at time.Time) bool {
 
 // quiet tells whether the process may end without forgetting who did what.
 func (s *server) quiet() bool {
+	limits := s.calm.userRate != [events]int{}
+	for _, p := range []*settings{s.calm, s.tense} {
+		limits = limits || p.rate != [events]int{}
+	}
+	if !limits {
+		return true
+	}
 	now := time.Now()
 	return s.clientRates.quiet(now) && s.userRates.quiet(now)
 }
@@ -93,29 +101,38 @@ func (s *server) quiet() bool {
 // tooOften counts an event of the session's client; it is true when there have
 // been more than the client may make.
 func (s *session) tooOften(e event) bool {
-	limit := s.srv.p.rate[e]
-	if limit == 0 || !s.peer.ip.IsValid() {
+	limit := s.srv.p().rate[e]
+	if s.srv.local || !s.peer.ip.IsValid() || s.isFree(limit > 0) {
 		return false
 	}
-	// A list that cannot be read lifts no limit.
-	if free, err := s.listed(s.srv.unlimited); err == nil && free {
-		return false
-	}
-	n := s.srv.clientRates.count(clientKey(s.peer.ip), e, time.Now())
-	if n <= limit {
+	now := time.Now()
+	n, known := s.srv.clientRates.count(clientKey(s.peer.ip), e, now)
+	s.srv.stats.rate(e, n, known, s.peer.address(), now)
+	if limit == 0 || n <= limit {
 		return false
 	}
 	s.srv.log.On(maillog.Limit).Warn("%s rate limit exceeded: %d from %v for service %s", eventNames[e], n, s.client(), s.srv.service)
 	return true
 }
 
+// isFree tells whether smtpd_client_event_limit_exceptions has the client. Its name is
+// waited for only if something depends on it.
+func (s *session) isFree(matters bool) bool {
+	if !matters && s.srv.unlimited.ByName() {
+		return false
+	}
+	// A list that cannot be read lifts no limit.
+	free, err := s.listed(s.srv.unlimited)
+	return err == nil && free
+}
+
 // userTooOften is tooOften for the user who has logged in.
 func (s *session) userTooOften(e event) bool {
-	limit := s.srv.p.userRate[e]
+	limit := s.srv.p().userRate[e]
 	if limit == 0 || s.user() == "" {
 		return false
 	}
-	n := s.srv.userRates.count(s.user(), e, time.Now())
+	n, _ := s.srv.userRates.count(s.user(), e, time.Now())
 	if n <= limit {
 		return false
 	}

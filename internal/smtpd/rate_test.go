@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -30,7 +31,7 @@ func TestRates(t *testing.T) {
 		{10 * time.Minute, "a", eventMessage, 1},
 	} {
 		at = at.Add(step.after)
-		if got := r.count(step.key, step.e, at); got != step.want {
+		if got, _ := r.count(step.key, step.e, at); got != step.want {
 			t.Errorf("step %d: %s has %d, want %d", i, step.key, got, step.want)
 		}
 	}
@@ -54,7 +55,7 @@ func TestRatesAreBounded(t *testing.T) {
 			t.Fatalf("%d are kept", n)
 		}
 	}
-	if n := r.count("busy", eventConnect, at); n != 5*maxRated/1000+1 {
+	if n, _ := r.count("busy", eventConnect, at); n != 5*maxRated/1000+1 {
 		t.Errorf("busy was counted %d times", n)
 	}
 }
@@ -114,4 +115,85 @@ func TestMessageRate(t *testing.T) {
 			t.Errorf("log: %q, want %q", log, want)
 		}
 	}
+}
+
+// Each limit of the family, its window, and who is free of it.
+func TestRateFamily(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, "smtpd_client_connection_rate_limit = 1", "anvil_rate_time_unit = 10s", "smtpd_client_event_limit_exceptions = 192.0.2.7")
+		greet := func(ip string) string {
+			c := r.connect(peer{name: "unknown", ip: netip.MustParseAddr(ip), port: 1})
+			defer c.close()
+			return c.reply()[:4]
+		}
+		for i, c := range []struct {
+			after    time.Duration
+			ip, want string
+		}{
+			{0, "192.0.2.1", "220 "}, {9 * time.Second, "192.0.2.1", "421 "}, {0, "127.0.0.1", "220 "}, {0, "127.0.0.1", "421 "},
+			{time.Second, "192.0.2.1", "220 "}, {0, "192.0.2.7", "220 "}, {0, "192.0.2.7", "220 "},
+			{0, "2001:db8::1", "220 "}, {0, "2001:db8::2", "421 "}, {0, "2001:db8:0:1::1", "220 "}, // a /64 is one client
+		} {
+			time.Sleep(c.after)
+			if got := greet(c.ip); got != c.want {
+				t.Errorf("step %d: %s: %s, want %s", i, c.ip, got, c.want)
+			}
+		}
+	})
+}
+
+// What clients did at most is in the log now and then, whether or not it is
+// limited.
+func TestStatistics(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, "anvil_status_update_time = 5m")
+		letter := func() {
+			c := r.connect(stranger)
+			c.reply()
+			for _, line := range []string{"HELO h", "MAIL FROM:<a@b.example>", "RCPT TO:<ann@example.org>", "RCPT TO:<bob@example.org>"} {
+				c.say(line)
+			}
+			c.close()
+		}
+		start := time.Now()
+		first := r.connect(stranger)
+		first.reply()
+		letter()
+		first.close()
+		inside := r.connect(insider) // not counted
+		inside.reply()
+		inside.close()
+		time.Sleep(5 * time.Minute)
+		later := time.Now()
+		letter()
+		at, then := start.Format(time.Stamp), later.Format(time.Stamp)
+		r.srv.stats.end()
+		r.srv.stats.end()
+		var got []string
+		for _, line := range r.logged() {
+			if strings.HasPrefix(line, "statistics: ") {
+				got = append(got, line)
+			}
+		}
+		want := []string{
+			"statistics: max connection rate 2/60s for (smtp:192.0.2.1) at " + at,
+			"statistics: max message rate 1/60s for (smtp:192.0.2.1) at " + at,
+			"statistics: max recipient rate 2/60s for (smtp:192.0.2.1) at " + at,
+			"statistics: max connection count 2 for (smtp:192.0.2.1) at " + at,
+			"statistics: max cache size 1 at " + at,
+			"statistics: max connection rate 1/60s for (smtp:192.0.2.1) at " + then,
+			"statistics: max message rate 1/60s for (smtp:192.0.2.1) at " + then,
+			"statistics: max recipient rate 2/60s for (smtp:192.0.2.1) at " + then,
+			"statistics: max connection count 1 for (smtp:192.0.2.1) at " + then,
+			"statistics: max cache size 1 at " + then,
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("got %q\nwant %q", got, want)
+		}
+		if !r.srv.quiet() {
+			t.Error("statistics alone keep the process")
+		}
+	})
 }

@@ -15,11 +15,11 @@ func (s *session) received(now time.Time) string {
 	var b strings.Builder
 	b.WriteString("Received: ")
 	with := ""
-	if !s.srv.p.hideClient {
+	if !s.srv.p().hideClient {
 		b.WriteString(s.from() + "\n\t")
 		with = " with " + s.transmission()
 	}
-	fmt.Fprintf(&b, "by %s (%s)%s id %s", s.srv.p.hostname, s.srv.p.mailName, with, s.msg.id)
+	fmt.Fprintf(&b, "by %s (%s)%s id %s", s.srv.p().hostname, s.srv.p().mailName, with, s.msg.id)
 	if len(s.msg.recipients) == 1 && (s.msg.utf8 || smtp.ASCII(s.msg.recipients[0].Address)) { // as the client gave it: what it stands for is nobody's business
 		fmt.Fprintf(&b, "\n\tfor <%s>", smtp.Quote(s.msg.recipients[0].Address))
 	}
@@ -38,7 +38,7 @@ func (s *session) from() string {
 		literal = "IPv6:" + literal
 	}
 	text := fmt.Sprintf("from %s (%s [%s])%s", helo, s.client().name, literal, s.tlsTrace())
-	if s.srv.p.showUser && s.user() != "" {
+	if s.srv.p().showUser && s.user() != "" {
 		text += "\n\t(Authenticated sender: " + comment(s.user()) + ")"
 	}
 	return text

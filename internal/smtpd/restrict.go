@@ -152,7 +152,7 @@ func (q *query) rejected(about subject, code int, d smtp.Detail, why string) ver
 func (q *query) unsure(about subject, err error) verdict {
 	q.s.srv.log.Warn("%s of %v: %v", q.s.where, q.s.client(), err)
 	return verdict{refuse, smtp.Reply{
-		Code: 451, Detail: smtp.LocalProcessing, Text: fmt.Sprintf("<%s>: Temporary lookup failure", q.name(about)),
+		Code: 451, Detail: smtp.LocalProcessing, Text: fmt.Sprintf("<%s>: %s", q.name(about), lookupFailure),
 	}}
 }
 
@@ -162,7 +162,7 @@ func (s *session) check(at stage, recipient string) (r smtp.Reply, refused bool)
 	if at == stageEtrn {
 		q.recipient, q.site = "", recipient
 	}
-	for _, rule := range s.srv.rules[at] {
+	for _, rule := range s.srv.p().rules[at] {
 		switch v := rule.ask(q); {
 		case v.action == permit:
 			return s.unlisted(q)
@@ -179,10 +179,10 @@ func (s *session) check(at stage, recipient string) (r smtp.Reply, refused bool)
 func (s *session) unlisted(q *query) (r smtp.Reply, refused bool) {
 	var v verdict
 	switch {
-	case s.srv.p.override.Unchecked:
-	case q.stage == stageRecipient && s.srv.p.unlistedRecipient:
+	case s.srv.p().override.Unchecked:
+	case q.stage == stageRecipient && s.srv.p().unlistedRecipient:
 		v = rejectUnlisted(q, aboutRecipient)
-	case q.stage == stageSender && s.srv.p.unlistedSender:
+	case q.stage == stageSender && s.srv.p().unlistedSender:
 		v = rejectUnlisted(q, aboutSender)
 	}
 	if v.action != refuse {

@@ -223,6 +223,7 @@ type stored struct {
 	id      string
 	env     *queue.Envelope
 	content string
+	flags   uint32 // of the queue file
 }
 
 func (d *fakeDepot) Blank(context.Context) (*intake.Blank, error) {
@@ -268,7 +269,7 @@ func (d *fakeDepot) Commit(_ context.Context, b *intake.Blank, _ string) (string
 	if err != nil {
 		return "", err
 	}
-	d.messages = append(d.messages, stored{h.ID, env, string(raw[h.ContentOffset():h.End()])})
+	d.messages = append(d.messages, stored{h.ID, env, string(raw[h.ContentOffset():h.End()]), h.Flags})
 	return b.ID, nil
 }
 

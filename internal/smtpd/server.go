@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"path"
 	"path/filepath"
 	"sync"
 	"time"
@@ -41,12 +42,13 @@ type server struct {
 	depot   depot
 	router  *route.Router
 	rewrite *rewrite.Rewriter
-	rules   rulebook
 	tls     *tlsState
 	login   *login // nil: AUTH is not enabled
 	ours    []rule // local_header_rewrite_clients
 	discard *discarder
-	p       settings
+	load    *load
+	calm    *settings
+	tense   *settings // under stress; it may be calm
 
 	networks   *match.List // mynetworks
 	unlimited  *match.List // smtpd_client_event_limit_exceptions
@@ -57,6 +59,8 @@ type server struct {
 	flush      func(site string) error
 	delimiters string
 
+	teller      *teller
+	stats       *statistics
 	clientRates *rates[netip.Addr]
 	userRates   *rates[string]
 	names       *resolve.Resolver // nil: clients' names are not asked for
@@ -67,6 +71,7 @@ type server struct {
 
 // settings are the parameters in the form that sessions use.
 type settings struct {
+	rules                                          rulebook
 	hostname, mailName, banner, origin             string
 	override                                       rewrite.Overrides
 	filter                                         string // content_filter
@@ -91,8 +96,10 @@ type settings struct {
 
 func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (*server, error) {
 	s := &server{
-		service: service, log: log, cleanup: log.As("cleanup"), depot: d, p: read(c),
+		service: service, log: log, cleanup: log.Tagged(path.Join(config.SyslogName.Of(c.Shared()), "cleanup")), depot: d, load: newLoad(service, 0, log),
 		delimiters: config.RecipientDelimiter.Of(c), clients: map[netip.Addr]int{}, flush: newFlush(c),
+		teller:      newTeller(c),
+		stats:       newStatistics(service, config.AnvilRateTimeUnit.Of(c), config.AnvilStatusUpdateTime.Of(c), log),
 		clientRates: newRates[netip.Addr](config.AnvilRateTimeUnit.Of(c)),
 		userRates:   newRates[string](config.SmtpdUserRateTimeUnit.Of(c)),
 	}
@@ -102,9 +109,6 @@ func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (
 		return nil, err
 	}
 	if s.rewrite, err = rewrite.New(c, report); err != nil {
-		return nil, err
-	}
-	if s.p.override, err = rewrite.ReadOverrides(c); err != nil {
 		return nil, err
 	}
 	for _, l := range []struct {
@@ -133,10 +137,7 @@ func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (
 	if s.tls, err = newTLS(c, log); err != nil {
 		return nil, err
 	}
-	if s.p.filter, err = rewrite.ContentFilter(c); err != nil {
-		return nil, err
-	}
-	if s.rules, err = compileRules(c, log); err != nil {
+	if err = s.configure(c); err != nil {
 		return nil, err
 	}
 	if s.login, err = newLogin(c, log); err != nil {
@@ -149,8 +150,8 @@ func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (
 	return s, err
 }
 
-func read(c *config.Config) settings {
-	p := settings{
+func read(c *config.Config) *settings {
+	p := &settings{
 		hostname: config.Myhostname.Of(c), mailName: config.MailName.Of(c),
 		banner: config.SmtpdBanner.Of(c), origin: config.Myorigin.Of(c),
 		timeout: config.SmtpdTimeout.Of(c), errorSleep: config.SmtpdErrorSleepTime.Of(c),
@@ -252,6 +253,8 @@ func peerOf(c net.Conn) peer {
 
 // serve is the handler of a connection.
 func (s *server) serve(ctx context.Context, c net.Conn) {
+	s.load.enter()
+	defer s.load.leave()
 	if c = s.unproxy(c); c != nil {
 		s.session(ctx, c, peerOf(c))
 	}
@@ -268,6 +271,7 @@ func (s *server) session(ctx context.Context, c net.Conn, who peer) {
 	}
 	defer s.release(who)
 	n.identify()
+	defer n.tell(ctx)
 	// An idle session hears of the end of the service at once.
 	stop := context.AfterFunc(ctx, func() { c.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
@@ -288,7 +292,7 @@ func clientKey(ip netip.Addr) netip.Addr {
 // admit counts a connection; it is false when its client has too many.
 func (s *session) admit() bool {
 	srv := s.srv
-	if srv.p.perClient == 0 || !s.peer.ip.IsValid() {
+	if !s.peer.ip.IsValid() {
 		return true
 	}
 	key := clientKey(s.peer.ip)
@@ -296,11 +300,13 @@ func (s *session) admit() bool {
 	srv.clients[key]++
 	n := srv.clients[key]
 	srv.mu.Unlock()
-	if n <= srv.p.perClient {
+	if !s.isFree(false) {
+		srv.stats.count(n, s.peer.address(), time.Now())
+	}
+	if limit := srv.p().perClient; limit == 0 || n <= limit {
 		return true
 	}
-	// A list that cannot be read lifts no limit.
-	if free, err := s.listed(srv.unlimited); err == nil && free {
+	if s.isFree(true) {
 		return true
 	}
 	srv.log.On(maillog.Limit).Warn("Connection concurrency limit exceeded: %d from %v for service %s", n, s.client(), srv.service)
@@ -309,7 +315,7 @@ func (s *session) admit() bool {
 }
 
 func (s *server) release(who peer) {
-	if s.p.perClient == 0 || !who.ip.IsValid() {
+	if !who.ip.IsValid() {
 		return
 	}
 	key := clientKey(who.ip)
@@ -322,5 +328,5 @@ func (s *server) release(who peer) {
 
 // lastWord is what the client of a session that panicked hears.
 func (s *server) lastWord(c net.Conn) {
-	fmt.Fprintf(s.tls.outermost(c), "421 4.3.0 %s Error: internal error, closing connection\r\n", s.p.hostname)
+	fmt.Fprintf(s.tls.outermost(c), "421 4.3.0 %s Error: internal error, closing connection\r\n", s.p().hostname)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"yubin/internal/dsn"
 	"yubin/internal/maillog"
 	"yubin/internal/queue"
 	"yubin/internal/servertls"
@@ -59,6 +60,8 @@ type session struct {
 	// secretive: the client has tried to log in, and what it sends may be a
 	// password.
 	secretive bool
+	trouble   trouble  // what the postmaster may want to hear of
+	reason    string   // why the session ended before its time
 	discarded []string // extensions that are kept from the client, upper case
 	filter    string   // what FILTER of an access table says of all its messages
 	msg       transaction
@@ -87,14 +90,18 @@ type transaction struct {
 }
 
 func newSession(s *server, c net.Conn, who peer) *session {
-	limit := s.p.lineLimit
+	limit := s.p().lineLimit
 	if s.login != nil {
 		limit = max(limit, s.login.limit)
 	}
-	return &session{
+	n := &session{
 		srv: s, peer: who, st: connected, where: "CONNECT", endTLS: func() {}, discarded: s.discard.of(who),
-		w: newWire(c, s.p.timeout, s.p.dataRate, limit),
+		w: newWire(c, s.pace, limit),
 	}
+	if s.teller.wants != 0 {
+		n.w.said = &dsn.Dialogue{}
+	}
+	return n
 }
 
 // proto is the name of the protocol (RFC 3848).
@@ -140,6 +147,7 @@ func (s *session) run(ctx context.Context) {
 			return
 		}
 		s.w.trim()
+		before := s.errors
 		line, bare, err := s.w.line(ctx)
 		if errors.Is(err, errLong) {
 			r = s.fault(500, smtp.BadSyntax, "Error: line too long")
@@ -154,9 +162,11 @@ func (s *session) run(ctx context.Context) {
 		if s.broken {
 			return
 		}
-		if s.errors >= s.srv.p.hardErrors && !s.over {
-			s.srv.log.On(maillog.TooManyErrors).Info("%s: too many errors after %s from %v", s.queueID(), s.where, s.client())
+		if s.errors > before && s.errors >= s.srv.p().hardErrors && !s.over {
+			s.srv.log.On(maillog.TooManyErrors).Info("too many errors after %s from %v", s.where, s.client())
 			s.w.reply(r)
+			s.trouble |= troubleOf(r)
+			s.reason = "too many errors after " + s.where
 			r = s.hangUp(421, smtp.SecurityOther, "too many errors")
 		}
 	}
@@ -182,12 +192,12 @@ func (s *session) begin(ctx context.Context) (r smtp.Reply, ok bool) {
 
 // greet is the reply to the connection itself.
 func (s *session) greet() smtp.Reply {
-	if !s.srv.p.delayReject {
+	if !s.srv.p().delayReject {
 		if r, refused := s.check(stageClient, ""); refused {
 			return r
 		}
 	}
-	return smtp.Reply{Code: 220, Text: s.srv.p.banner, Plain: true}
+	return smtp.Reply{Code: 220, Text: s.srv.p().banner, Plain: true}
 }
 
 // answer queues a reply. Clients that make many errors wait for it.
@@ -195,11 +205,12 @@ func (s *session) answer(ctx context.Context, r smtp.Reply) error {
 	if r.Code == 0 {
 		return nil // the command has said all itself
 	}
-	if r.Code >= 400 && s.errors > s.srv.p.softErrors && s.srv.p.errorSleep > 0 {
+	s.trouble |= troubleOf(r)
+	if r.Code >= 400 && s.errors > s.srv.p().softErrors && s.srv.p().errorSleep > 0 {
 		if err := s.w.flush(); err != nil {
 			return err
 		}
-		pause := time.NewTimer(s.srv.p.errorSleep)
+		pause := time.NewTimer(s.srv.p().errorSleep)
 		defer pause.Stop()
 		select {
 		case <-pause.C:
@@ -228,6 +239,7 @@ func (s *session) execute(ctx context.Context, line []byte, bare bool) smtp.Repl
 		s.where = verbs[i]
 	}
 	s.secretive = s.secretive || verb == "AUTH"
+	s.heard(line, verb, i != unknown)
 	r := s.dispatch(ctx, i, args)
 	s.count(i, r)
 	return r
@@ -261,7 +273,7 @@ func (s *session) dispatch(ctx context.Context, i int, args string) smtp.Reply {
 		return mustStartTLS
 	}
 	if c.junk {
-		if s.junk++; s.junk > s.srv.p.junk {
+		if s.junk++; s.junk > s.srv.p().junk {
 			s.errors++
 		}
 	}
@@ -286,7 +298,7 @@ func (s *session) synchronize(last bool) (r smtp.Reply, refused bool) {
 		return r, false
 	}
 	s.srv.log.On(maillog.Pipelining).Info("improper command pipelining after %s from %v: %s", s.where, s.client(), s.showAhead(ahead))
-	if !s.srv.p.synchronized {
+	if !s.srv.p().synchronized {
 		return r, false
 	}
 	s.over = true
@@ -322,17 +334,17 @@ func indexAuth(text string) int {
 
 // bareNewline looks at a line that ended in LF alone.
 func (s *session) bareNewline() (r smtp.Reply, refused bool) {
-	if s.srv.p.bareNewline == "no" {
+	if s.srv.p().bareNewline == "no" {
 		return r, false
 	}
 	if free, err := s.listed(s.srv.bareNoted); err == nil && free {
 		return r, false
 	}
 	s.bareLF = true
-	if s.srv.p.bareNewline != "reject" {
+	if s.srv.p().bareNewline != "reject" {
 		return r, false
 	}
-	r = s.fault(s.srv.p.bareNewlineCode, smtp.BadSyntax, s.srv.p.hostname+" Error: bare <LF> received")
+	r = s.fault(s.srv.p().bareNewlineCode, smtp.BadSyntax, s.srv.p().hostname+" Error: bare <LF> received")
 	s.logRefusal("reject", s.where, r)
 	return r, true
 }
@@ -352,21 +364,24 @@ func (s *session) faultOf(err error) smtp.Reply {
 // hangUp is the last reply of a session.
 func (s *session) hangUp(code int, d smtp.Detail, text string) smtp.Reply {
 	s.over = true
-	return smtp.Reply{Code: code, Detail: d, Text: s.srv.p.hostname + " Error: " + text}
+	return smtp.Reply{Code: code, Detail: d, Text: s.srv.p().hostname + " Error: " + text}
 }
 
 // lost ends a session whose client is gone, silent, or has to go because the
-// service ends.
+// service ends. fail2ban and logwatch know these lines without a queue ID before
+// them, as Postfix wrote them up to 3.9.
 func (s *session) lost(err error) {
 	switch {
 	case errors.Is(err, errShutdown):
 		s.w.reply(s.hangUp(421, smtp.SystemShutdown, "server is shutting down"))
 		s.w.flush()
 	case errors.Is(err, errTimeout):
-		s.srv.log.On(maillog.LostConnection).Info("%s: timeout after %s from %v", s.queueID(), s.place(), s.client())
+		s.reason = "timeout after " + s.place()
+		s.srv.log.On(maillog.LostConnection).Info("timeout after %s from %v", s.place(), s.client())
 		s.w.reply(s.hangUp(421, smtp.BadConnection, "timeout exceeded"))
 		s.w.flush()
 	default:
-		s.srv.log.On(maillog.LostConnection).Info("%s: lost connection after %s from %v", s.queueID(), s.place(), s.client())
+		s.reason = "lost connection after " + s.place()
+		s.srv.log.On(maillog.LostConnection).Info("lost connection after %s from %v", s.place(), s.client())
 	}
 }

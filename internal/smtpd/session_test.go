@@ -79,7 +79,7 @@ func TestCommandTimeout(t *testing.T) {
 					t.Errorf("after %v", waited)
 				}
 				c.close()
-				wantLog(t, r, []string{"NOQUEUE: timeout after CONNECT from unknown[192.0.2.1]"})
+				wantLog(t, r, []string{"timeout after CONNECT from unknown[192.0.2.1]"})
 			})
 		})
 	}
@@ -156,9 +156,9 @@ func TestLostConnection(t *testing.T) {
 	c.close()
 	r.taken()
 	wantLog(t, r, []string{
-		"00000000000010: lost connection after DATA (7 bytes) from unknown[192.0.2.1]",
+		"lost connection after DATA (7 bytes) from unknown[192.0.2.1]",
 		"disconnect from unknown[192.0.2.1] mail=1 rcpt=1 data=0/1 commands=2/3",
-		"NOQUEUE: lost connection after HELO from unknown[192.0.2.1]",
+		"lost connection after HELO from unknown[192.0.2.1]",
 	})
 }
 

@@ -26,7 +26,7 @@ var Command = &cli.Command{
 		config.Myhostname.Def, config.MailName.Def, config.Myorigin.Def,
 		config.Mynetworks.Def, config.RecipientDelimiter.Def, config.ParentDomainMatchesSubdomains.Def,
 		config.MessageSizeLimit.Def, config.HopcountLimit.Def, config.LineLengthLimit.Def, config.HeaderSizeLimit.Def,
-		config.SmtpdBanner.Def, config.SmtpdTimeout.Def, config.SmtpdMinDataRate.Def,
+		config.SmtpdBanner.Def, config.Stress.Def, config.SmtpdTimeout.Def, config.SmtpdMinDataRate.Def,
 		config.SmtpdRecipientLimit.Def, config.SmtpdRecipientOvershootLimit.Def,
 		config.SmtpdErrorSleepTime.Def, config.SmtpdSoftErrorLimit.Def, config.SmtpdHardErrorLimit.Def,
 		config.SmtpdJunkCommandLimit.Def, config.SmtpdConnectionCountLimit.Def, config.SmtpdClientEventExceptions.Def,
@@ -43,6 +43,7 @@ var Command = &cli.Command{
 		config.AccessMapRejectCode.Def, config.AccessMapDeferCode.Def, config.RejectCode.Def, config.DeferCode.Def,
 		config.RelayDomainsRejectCode.Def, config.InvalidHostnameRejectCode.Def, config.NonFQDNRejectCode.Def,
 		config.SmtpdNullAccessLookupKey.Def,
+		config.NotifyClasses.Def, config.BounceNoticeRecipient.Def, config.ErrorNoticeRecipient.Def, config.NotifySessionLimit.Def,
 	}),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		o := service.Flags(fs)
@@ -71,7 +72,7 @@ func run(ctx context.Context, env *cli.Env, o *service.Options) error {
 		Panic: func(c net.Conn) { d.server.lastWord(c) },
 		// Mail for qmgr to look at later is qmgr's to remember: no wake-up.
 		Idle: func() (bool, time.Time) { return d.depot.Idle() && d.server.quiet(), time.Time{} },
-		Stop: func(context.Context) { d.depot.Close() },
+		Stop: func(context.Context) { d.server.stats.end(); d.depot.Close() },
 	})
 }
 
@@ -84,5 +85,9 @@ type daemon struct {
 func newDaemon(s *service.Service) (*daemon, error) {
 	depot := newDepot(s.Config, s.Log)
 	srv, err := newServer(s.Config, s.Name, s.Log, depot)
-	return &daemon{srv, depot}, err
+	if err != nil {
+		return nil, err
+	}
+	srv.load = newLoad(s.Name, s.MaxConns, s.Log)
+	return &daemon{srv, depot}, nil
 }

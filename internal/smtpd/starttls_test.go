@@ -105,6 +105,7 @@ const (
 		S: 250-DSN
 		S: 250-SMTPUTF8
 		S: 250-CHUNKING
+		S: 250-BINARYMIME
 		S: 250 LIMITS RCPTMAX=1000`
 	begin = `
 		C: STARTTLS
@@ -122,6 +123,7 @@ const (
 		S: 250-DSN
 		S: 250-SMTPUTF8
 		S: 250-CHUNKING
+		S: 250-BINARYMIME
 		S: 250 LIMITS RCPTMAX=1000`
 	letter = `
 		C: MAIL FROM:<eve@elsewhere.example>

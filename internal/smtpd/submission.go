@@ -15,7 +15,7 @@ var submissionParams = []*config.Def{
 	config.SmtpdUpstreamProxyProtocol.Def, config.SmtpdUpstreamProxyTimeout.Def,
 	config.LocalHeaderRewriteClients.Def, config.AlwaysAddMissingHeaders.Def, config.InetInterfaces.Def,
 	config.SmtpdConnectionRateLimit.Def, config.SmtpdMessageRateLimit.Def, config.SmtpdRecipientRateLimit.Def,
-	config.SmtpdAuthRateLimit.Def, config.SmtpdTLSSessionRateLimit.Def, config.AnvilRateTimeUnit.Def,
+	config.SmtpdAuthRateLimit.Def, config.SmtpdTLSSessionRateLimit.Def, config.AnvilRateTimeUnit.Def, config.AnvilStatusUpdateTime.Def,
 	config.SmtpdUserMessageRateLimit.Def, config.SmtpdUserRecipientRateLimit.Def, config.SmtpdUserRateTimeUnit.Def,
 	config.SmtpdSASLAuthEnable.Def, config.SmtpdSASLType.Def, config.SmtpdSASLPath.Def, config.SmtpdSASLSecurityOptions.Def, config.SmtpdSASLTLSSecurityOptions.Def,
 	config.SmtpdTLSAuthOnly.Def, config.SmtpdSASLLocalDomain.Def, config.SmtpdSASLExceptionsNetworks.Def,
@@ -35,7 +35,7 @@ func (s *session) loginParam(name string) func(*transaction, string) error {
 	case "AUTH": // RFC 4954, 5
 		return s.mailAuth
 	case "HOLDFOR", "HOLDUNTIL": // RFC 4865, 4
-		if s.srv.p.futureRelease > 0 {
+		if s.srv.p().futureRelease > 0 {
 			return s.forUsers(s.holdParam(name))
 		}
 	case "BY": // RFC 2852, 4
@@ -74,7 +74,7 @@ func (s *session) holdParam(name string) func(*transaction, string) error {
 			return smtp.Refuse(501, smtp.BadArguments, "A message has one time of release")
 		case until.Before(now):
 			return smtp.Refuse(501, smtp.BadArguments, "The time of release is over")
-		case until.Sub(now) > s.srv.p.futureRelease:
+		case until.Sub(now) > s.srv.p().futureRelease:
 			return smtp.Refuse(501, smtp.BadArguments, "The time of release is too far ahead")
 		}
 		m.release = until
@@ -112,7 +112,7 @@ func (s *session) userKeywords(auth []string) []string {
 		return nil
 	}
 	words := []string{"DELIVERBY"}
-	if limit := s.srv.p.futureRelease; limit > 0 {
+	if limit := s.srv.p().futureRelease; limit > 0 {
 		words = append(words, fmt.Sprintf("FUTURERELEASE %d %s", limit/time.Second, time.Now().Add(limit).UTC().Format(time.RFC3339)))
 	}
 	return words

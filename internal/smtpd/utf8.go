@@ -10,9 +10,9 @@ func (s *session) international(addr string, declared bool, bad smtp.Detail) err
 	switch {
 	case smtp.ASCII(addr):
 		return nil
-	case !s.srv.p.utf8 || s.discards("SMTPUTF8"):
+	case !s.srv.p().utf8 || s.discards("SMTPUTF8"):
 		return smtp.Refuse(501, bad, "Bad address syntax: SMTPUTF8 is not offered")
-	case s.srv.p.strictUTF8 && !declared:
+	case s.srv.p().strictUTF8 && !declared:
 		return mustDeclare
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"yubin/internal/dsn"
 	"yubin/internal/smtp"
 )
 
@@ -28,23 +29,42 @@ var (
 
 var bigBuffers = sync.Pool{New: func() any { return new([bigBuffer]byte) }}
 
+// A pace is how much time clients have.
+type pace struct {
+	timeout time.Duration // for a command; for a reply to be taken
+	rate    int           // octets a second of message data once timeout is used up
+	// look is when who waits looks whether timeout has become shorter; 0: it cannot.
+	look time.Duration
+}
+
+// until is the deadline of a wait that began at start and may take left.
+func (p pace) until(start time.Time, left time.Duration) time.Time {
+	end := start.Add(left)
+	if p.look > 0 {
+		if next := time.Now().Add(p.look); next.Before(end) {
+			return next
+		}
+	}
+	return end
+}
+
 // A wire is a connection as commands and replies. Every wait has a deadline.
 // Replies gather until the client has nothing more to say (RFC 2920, 3.2).
 type wire struct {
-	c       net.Conn
-	timeout time.Duration // for a command; for a reply to be taken
-	rate    int           // octets a second of message data once timeout is used up
-	limit   int           // of a line
+	c     net.Conn
+	pace  func() pace // as it is now
+	limit int         // of a line
 
 	small []byte
 	big   *[bigBuffer]byte // nil: small is in use
 	in    []byte           // small or big
 	r, w  int              // in[r:w] has been read and not yet used
 	out   []byte           // replies not yet sent
+	said  *dsn.Dialogue    // what the session has said, for the postmaster; nil: he wants to hear of nothing
 }
 
-func newWire(c net.Conn, timeout time.Duration, rate, limit int) *wire {
-	w := &wire{c: c, timeout: timeout, rate: rate, limit: limit, small: make([]byte, smallBuffer)}
+func newWire(c net.Conn, now func() pace, limit int) *wire {
+	w := &wire{c: c, pace: now, limit: limit, small: make([]byte, smallBuffer)}
 	w.in = w.small
 	return w
 }
@@ -56,7 +76,8 @@ func (w *wire) buffered() []byte { return w.in[w.r:w.w] }
 // alone. The line is valid until the next call. errLong says that a line was
 // skipped.
 func (w *wire) line(ctx context.Context) (line []byte, bare bool, err error) {
-	waiting, skipping := false, false
+	skipping := false
+	var start time.Time // of waiting
 	for seen := 0; ; {
 		if i := bytes.IndexByte(w.in[w.r+seen:w.w], '\n'); i >= 0 {
 			line = w.in[w.r : w.r+seen+i]
@@ -76,20 +97,37 @@ func (w *wire) line(ctx context.Context) (line []byte, bare bool, err error) {
 			w.r = w.w
 		}
 		seen = w.w - w.r
-		if !waiting {
-			waiting = true
+		if start.IsZero() {
 			if err := w.flush(); err != nil {
 				return nil, false, err
 			}
-			// One deadline for the whole command: a client that dribbles has no
-			// more time than another.
-			w.c.SetReadDeadline(time.Now().Add(w.timeout))
-			if ctx.Err() != nil {
-				return nil, false, errShutdown
-			}
+			start = time.Now()
 		}
-		if err := w.fill(); err != nil {
-			return nil, false, w.cause(ctx, err)
+		if err := w.await(ctx, start); err != nil {
+			return nil, false, err
+		}
+	}
+}
+
+// await reads more of a command that has been waited for since start. It has one
+// deadline: a client that dribbles has no more time than another.
+func (w *wire) await(ctx context.Context, start time.Time) error {
+	for {
+		p := w.pace()
+		w.c.SetReadDeadline(p.until(start, p.timeout))
+		if ctx.Err() != nil {
+			return errShutdown
+		}
+		err := w.fill()
+		switch {
+		case err == nil:
+			return nil
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			return err
+		case ctx.Err() != nil:
+			return errShutdown
+		case time.Since(start) >= w.pace().timeout:
+			return errTimeout
 		}
 	}
 }
@@ -123,16 +161,6 @@ func (w *wire) fill() error {
 	return err
 }
 
-func (w *wire) cause(ctx context.Context, err error) error {
-	if !errors.Is(err, os.ErrDeadlineExceeded) {
-		return err
-	}
-	if ctx.Err() != nil {
-		return errShutdown
-	}
-	return errTimeout
-}
-
 // A budget is the time that a client has left for its message: smtpd_timeout,
 // and what it earns by sending.
 type budget struct{ left time.Duration }
@@ -141,23 +169,25 @@ type budget struct{ left time.Duration }
 func (w *wire) more(b *budget) error {
 	start := time.Now()
 	for {
-		w.c.SetReadDeadline(start.Add(b.left))
+		p := w.pace()
+		b.left = min(b.left, p.timeout)
+		w.c.SetReadDeadline(p.until(start, b.left))
 		err := w.fill()
 		spent := time.Since(start)
 		switch {
 		case err == nil:
-			earned := time.Duration(w.w-w.r) * time.Second / time.Duration(w.rate)
-			if b.left = min(b.left-spent+earned, w.timeout); b.left <= 0 {
+			earned := time.Duration(w.w-w.r) * time.Second / time.Duration(p.rate)
+			if b.left = min(b.left-spent+earned, p.timeout); b.left <= 0 {
 				return errTimeout
 			}
 			return nil
 		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return err
-		case spent >= b.left:
+		case spent >= min(b.left, w.pace().timeout):
 			return errTimeout
 		}
-		// Woken because the server is going down: a message under way may
-		// still be finished.
+		// Woken to look at the pace, or because the server is going down: a message
+		// under way may still be finished.
 	}
 }
 
@@ -195,7 +225,11 @@ func (w *wire) trim() {
 
 // reply adds a reply to those that will be sent.
 func (w *wire) reply(r smtp.Reply) error {
+	n := len(w.out)
 	w.out = r.Append(w.out)
+	if w.said != nil {
+		w.said.Out(w.out[n:])
+	}
 	if len(w.out) > maxPending {
 		return w.flush()
 	}
@@ -207,7 +241,7 @@ func (w *wire) flush() error {
 	if len(w.out) == 0 {
 		return nil
 	}
-	w.c.SetWriteDeadline(time.Now().Add(w.timeout))
+	w.c.SetWriteDeadline(time.Now().Add(w.pace().timeout))
 	_, err := w.c.Write(w.out)
 	w.out = w.out[:0]
 	if cap(w.out) > smallBuffer {

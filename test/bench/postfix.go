@@ -244,7 +244,7 @@ qmgr_message_recipient_limit = 100000
 	if s.scheme != "" {
 		main += "smtpd_sasl_type = dovecot\nsmtpd_sasl_path = private/auth\n"
 	}
-	master := fmt.Sprintf("%s inet n - n - %d smtpd\n", p.address, smtpProcesses) + s.submitLines(p.address) + qmgr + `pickup unix n - n 60 1 pickup
+	master := fmt.Sprintf("%s inet n - n - %d smtpd\n", p.address, s.smtpdSessions()) + s.submitLines(p.address) + qmgr + `pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 tlsmgr unix - - n 1000? 1 tlsmgr
 rewrite unix - - n - - trivial-rewrite

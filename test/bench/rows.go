@@ -105,6 +105,7 @@ func makeRows() []row {
 			do: memory(sessions), most: [3]float64{20, 30, 70}[i],
 		})
 	}
+	rows = append(rows, overloadRow())
 	return slices.Concat(rows, makeAwayRows(), makePeopleRows(), makeIMAPRows())
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -39,6 +40,7 @@ type setup struct {
 	transports string // table for transport_maps
 	main       string // more lines of main.cf, for both systems
 	clients    int    // deliveries over SMTP at once; 0: the system's default
+	sessions   int    // of smtpd at once; 0: smtpProcesses
 
 	scheme string // how passwords are stored; empty: nobody logs in
 	imap   bool   // they read over IMAP, not POP3
@@ -85,6 +87,9 @@ func (s setup) parameters(etc string) string {
 
 // transportTable is the file for setup.transports.
 const transportTable = "transport"
+
+// smtpdSessions is the process limit of smtpd.
+func (s setup) smtpdSessions() int { return cmp.Or(s.sessions, smtpProcesses) }
 
 // smtpLine is the service of master.cf that sends mail to other hosts.
 func (s setup) smtpLine() string {

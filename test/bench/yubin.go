@@ -156,7 +156,7 @@ smtpd_recipient_limit = 20000
 		main += "virtual_transport = " + stuckTransport + "\nincoming_limit = 1000000\nqmgr_message_active_limit = 1000000\n"
 	}
 	main += s.parameters(filepath.Join(y.dir, "etc"))
-	master := fmt.Sprintf("%s inet n - n - %d smtpd\n", y.address, smtpProcesses)
+	master := fmt.Sprintf("%s inet n - n - %d smtpd\n", y.address, s.smtpdSessions())
 	if s.clients > 0 {
 		main += fmt.Sprintf("agent_window = %d\n", s.clients)
 		master += s.smtpLine()

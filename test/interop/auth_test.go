@@ -37,7 +37,7 @@ func TestPostfixAsksAuthd(t *testing.T) {
 	relaySet(t, i, s, "wrong-"+relayPassword)
 	i.Sendmail("Subject: relayed\n\nby way of Postfix and authd\n", "-f", alice, "dave@far.test")
 	i.WaitLog("to=<dave@far.test>", "dsn=4.7.8, status=deferred (SASL authentication failed; server 127.0.7.1[127.0.7.1] said: 535 5.7.8 Error: authentication failed")
-	i.WaitLog("dovecot: auth: passwd-file(" + relayUser + ",127.0.0.1): Password mismatch")
+	i.WaitLog("dovecot: auth-worker(", "passwd-file("+relayUser+",127.0.0.1): Password mismatch")
 	relaySet(t, i, s, relayPassword)
 	try := i.Mailctl("relay", "test", "dave@far.test")
 	if want := "C: AUTH SCRAM-SHA-256 ***\nS: 334 "; !strings.Contains(try.Stdout, want) || !strings.HasSuffix(try.Stdout, "-- all is well\n") {

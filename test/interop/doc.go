@@ -5,7 +5,9 @@
 // offlineimap and others read and sync by IMAP, and imapd answers as Dovecot does,
 // but for the differences of testdata/imap_differences.txt. Mail of the
 // instance goes into Exim, OpenSMTPD, Postfix and Dovecot, and through a Postfix
-// that wants a login, which Dovecot judges (server.sh).
+// that wants a login, which Dovecot judges (server.sh). PHP, MIME::Lite, Symfony's
+// mailer, cron and others call the sendmail command (beside.sh), and pflogsumm,
+// logwatch and fail2ban understand the log.
 //
 // The tests are built with the tag interop; run.sh (make interop) installs the
 // programs and runs them.

@@ -32,6 +32,12 @@ has offlineimap || missing="$missing offlineimap3"
 perl -MMail::IMAPClient -e 1 2>/dev/null || missing="$missing libmail-imapclient-perl"
 [ -d /usr/share/roundcube ] || missing="$missing roundcube-core roundcube-sqlite3" # its server is php
 php -m 2>/dev/null | grep -q pdo_sqlite || missing="$missing php-cli php-sqlite3"
+has s-nail || missing="$missing s-nail"
+has node || missing="$missing nodejs"
+[ -d /usr/share/nodejs/nodemailer ] || missing="$missing node-nodemailer"
+[ -d /usr/share/php/Symfony/Component/Mailer ] || missing="$missing php-symfony-mailer"
+perl -MMIME::Lite -e 1 2>/dev/null || missing="$missing libmime-lite-perl"
+perl -MAuthen::SASL -MDigest::HMAC_MD5 -e 1 2>/dev/null || missing="$missing libauthen-sasl-perl libdigest-hmac-perl" # Net::SMTP logs in with them
 has testssl || missing="$missing testssl.sh"
 has script || missing="$missing bsdutils"
 has maildrop || missing="$missing maildrop"
@@ -41,12 +47,15 @@ has procmail || missing="$missing procmail"
 [ -z "$missing" ] || install $missing
 
 # Servers are unpacked and not installed: they would start, and they exclude
-# each other. Only the libraries that they want are installed.
+# each other. Only the libraries that they want are installed. So are programs
+# that run by themselves, or want a mail system beside them.
 servers=$work/servers
+tools=$work/tools
 libraries=
-mkdir -p out "$servers" "$work/lists/partial" "$work/cache/archives/partial"
+mkdir -p out "$servers" "$tools" "$work/lists/partial" "$work/cache/archives/partial"
 . /etc/os-release
-for package in postfix exim4-daemon-light opensmtpd dovecot-core dovecot-lmtpd dovecot-imapd dovecot-pop3d; do
+for package in postfix exim4-daemon-light opensmtpd dovecot-core dovecot-lmtpd dovecot-imapd dovecot-pop3d \
+	bsd-mailx cron anacron pflogsumm logwatch fail2ban; do
 	wanted=out/${package}_*.deb options=
 	if [ "$package" = opensmtpd ] && [ "${VERSION_CODENAME-}" = bookworm ]; then
 		# Version 6 cannot speak TLS with this release's OpenSSL; the backport can.
@@ -65,14 +74,17 @@ for package in postfix exim4-daemon-light opensmtpd dovecot-core dovecot-lmtpd d
 			{ apt-get $options update -qq && apt-get $options -qq download "$package"; }; })
 		deb=$(newest)
 	fi
-	dpkg -x "$deb" "$servers"
+	case $package in
+	bsd-mailx | cron | anacron | pflogsumm | logwatch | fail2ban) dpkg -x "$deb" "$tools" ;;
+	*) dpkg -x "$deb" "$servers" ;;
+	esac
 	# Of alternatives the first; of the whole only libraries, and what a base
 	# system lacks that a server reads.
 	libraries="$libraries $(dpkg-deb -f "$deb" Depends | tr ',' '\n' | sed -n 's/^ *\(lib[^ :]*\|netbase\).*/\1/p')"
 done
 # shellcheck disable=SC2086 # a list of packages
 install $libraries
-export YUBIN_SERVERS="$servers"
+export YUBIN_SERVERS="$servers" YUBIN_TOOLS="$tools"
 
 # smtp-source is part of postfix.
 if ! has smtp-source; then

@@ -62,7 +62,7 @@ func TestPAMLogins(t *testing.T) {
 		t.Errorf("a wrong password is told %q, an unknown user %q", got, refused)
 	}
 	want(t, "expired", logIn(t, i, "PLAIN", "ben", password), "535 5.7.8 ")
-	i.WaitLog("dovecot: auth: pam(ann,127.0.0.1,<", ">): Password mismatch")
+	i.WaitLog("dovecot: auth-worker(", "pam(ann,127.0.0.1,<", ">): Password mismatch")
 	i.WaitLog("dovecot: auth: pam(nobody-here,127.0.0.1,<", ">): unknown user")
 
 	s := i.Dial()

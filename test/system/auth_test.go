@@ -95,7 +95,7 @@ func TestLogins(t *testing.T) {
 			s.Close()
 		}
 	}
-	i.WaitLog("dovecot: auth: passwd-file("+account+",127.0.0.1,<", ">): Password mismatch")
+	i.WaitLog("dovecot: auth-worker(", "passwd-file("+account+",127.0.0.1,<", ">): Password mismatch")
 	i.KeepsSecret(account, accountSecret)
 }
 

@@ -26,8 +26,8 @@ func TestDSN(t *testing.T) {
 			rcpt: "<dave@far.test> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;dave+2Bx@far.test", log: "status=sent",
 			want: []string{
 				"Return-Path: <>", "Subject: Successful Mail Delivery Report", "To: alice@example.test", "Auto-Submitted: auto-replied",
-				"handed to a mail system that sends no delivery reports", "Reporting-MTA: dns; mx.example.test", "Original-Envelope-Id: a+2Bb",
-				"Original-Recipient: rfc822;dave+2Bx@far.test", "Final-Recipient: rfc822; dave@far.test", "Action: relayed", "Status: 2.0.0",
+				"handed to a mail system that sends no delivery reports", "Reporting-MTA: dns; mx.example.test", "Original-Envelope-Id: a+b",
+				"Original-Recipient: rfc822;dave+x@far.test", "Final-Recipient: rfc822; dave@far.test", "Action: relayed", "Status: 2.0.0",
 				"Remote-MTA: dns; mx.far.test", "Diagnostic-Code: smtp; 250 2.0.0 Ok: queued as 4711", "Content-Type: text/rfc822-headers", "Subject: far",
 			},
 		},
@@ -95,7 +95,7 @@ func TestDSNSendmail(t *testing.T) {
 	i, _ := outbound(t, peer.Options{Name: "mx.far.test", Ehlo: []string{"8BITMIME"}})
 	i.Sendmail("Subject: x\n\ny\n", "-N", "success", "-V", "id 1", "-f", "alice@example.test", "dave@far.test")
 	notice := instance.One(t, i.WaitMail("alice", 1))
-	for _, want := range []string{"Action: relayed\n", "Original-Envelope-Id: id+201\n"} {
+	for _, want := range []string{"Action: relayed\n", "Original-Envelope-Id: id 1\n"} {
 		if !strings.Contains(notice, want) {
 			t.Errorf("the notice lacks %q:\n%s", want, notice)
 		}

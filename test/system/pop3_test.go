@@ -321,7 +321,7 @@ func TestPOP3Life(t *testing.T) {
 			t.Fatalf("%s: %+v", step, r)
 		}
 		i.Until(step+" is done", func() bool {
-			return strings.Contains(i.Log(), map[string]string{"reload": ": reload -- ", "upgrade": ": upgraded from version"}[step])
+			return strings.Contains(i.Log(), map[string]string{"reload": ": reload -- ", "upgrade": ", upgraded from version"}[step])
 		})
 		if p.count() != 3 || q.count() != 3 || pop(i, plain, nil).login("ann@users.test").count() != 3 {
 			t.Errorf("after %s the sessions are not as before", step)

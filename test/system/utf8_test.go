@@ -23,7 +23,7 @@ func TestSMTPUTF8(t *testing.T) {
 		{name: "taken", rcpt: "jörg@far.test", ehlo: []string{"8BITMIME", "SMTPUTF8"}, passed: "<jörg@far.test>"},
 		{name: "a domain beyond ASCII", rcpt: "dave@fär.test", ehlo: []string{"8BITMIME", "SMTPUTF8"}, passed: "<dave@xn--fr-via.test>"},
 		{name: "not taken", rcpt: "jörg@far.test", ehlo: []string{"8BITMIME"}, notice: []string{
-			"<jörg@far.test>:", "Status: 5.6.7", `Final-Recipient: utf-8; j\x{F6}rg@far.test`, "Content-Type: message/global\n", "Subject: Grüße\n",
+			"<jörg@far.test>:", "Status: 5.6.7", "Final-Recipient: utf-8; jörg@far.test", "Content-Type: message/global-delivery-status\n", "Content-Type: message/global\n", "Subject: Grüße\n",
 		}},
 		{name: "header not taken", rcpt: "dave@far.test", ehlo: []string{"8BITMIME"}, notice: []string{"Status: 5.6.7", "Final-Recipient: rfc822; dave@far.test"}},
 	} {
