@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// words are notices whose part for people testdata/words.txt holds.
-var words = []struct {
+// page has notices whose part for people testdata/words.txt holds.
+var page = []struct {
 	name   string
 	change func(*Notice)
 	rcpt   []Recipient
@@ -59,10 +59,10 @@ var words = []struct {
 func late(n *Notice) { n.Delayed, n.Until = true, n.Time.Add(100*time.Hour) }
 
 // What people read, for each kind of trouble, as a page to be read as a whole.
-func TestWords(t *testing.T) {
+func TestPage(t *testing.T) {
 	t.Parallel()
 	var got bytes.Buffer
-	for _, c := range words {
+	for _, c := range page {
 		n := notice("Subject: hello\n\nbody\n")
 		n.Recipients = c.rcpt
 		if c.change != nil {

@@ -42,19 +42,27 @@ func newQueueTest(t *testing.T, stdin string) *queueTest {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, "main.cf"), []byte("queue_directory = "+dir+"\n"), 0o600); err != nil {
+	q := &queueTest{dir: dir}
+	q.env = &cli.Env{Program: "mailctl", Stdin: strings.NewReader(stdin), Stdout: &q.out, Stderr: &q.stderr}
+	q.configure(t)
+	return q
+}
+
+// configure writes and reads main.cf.
+func (q *queueTest) configure(t *testing.T, lines ...string) {
+	t.Helper()
+	text := "queue_directory = " + q.dir + "\n" + strings.Join(lines, "\n") + "\n"
+	if err := os.WriteFile(filepath.Join(q.dir, "main.cf"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c, err := config.Load(dir, nil)
+	c, err := config.Load(q.dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Check(Command.Params); err != nil {
 		t.Fatal(err)
 	}
-	q := &queueTest{dir: dir}
-	q.env = &cli.Env{Program: "mailctl", Config: c, Stdin: strings.NewReader(stdin), Stdout: &q.out, Stderr: &q.stderr}
-	return q
+	q.env.Config = c
 }
 
 // start starts the stand-in; the function that it returns ends it.

@@ -49,7 +49,7 @@ func (s *scheduler) place(m *message, r *recipient, i int) {
 	}
 	switch {
 	case m.envelope(r).Attrs[queue.AttrExpanded] != "": // a virtual alias, whose addresses follow
-		res := result{outcome: sent, code: "2.0.0", text: "alias expanded", report: dsn.Expanded}
+		res := result{outcome: sent, code: "2.0.0", text: "alias expanded", report: dsn.Expanded, silent: true}
 		if m.Env.Sender == "" {
 			res.report = ""
 		}
@@ -102,6 +102,7 @@ type result struct {
 	relay, host     string
 	program         string    // in whose name the log line is; "": the transport's
 	report          string    // sent: what the sender is to be told; "": nothing
+	silent          bool      // nothing was delivered: the log has no line
 	begun           time.Time // when it was sent to the agent; zero: never
 	setup, transfer int64     // microseconds
 }
@@ -125,7 +126,7 @@ func (s *scheduler) decide(m *message, r *recipient, transport string, res resul
 	if m.fresh++; m.fresh == 1 {
 		s.results = append(s.results, m)
 	}
-	if res.outcome == untried {
+	if res.outcome == untried || res.silent {
 		return
 	}
 	d := delivery{

@@ -111,7 +111,9 @@ func TestHoldReleaseDelete(t *testing.T) {
 	r.wait("delivery of the rest", func(*scheduler) bool { return len(r.got("bob@example.org")) == 2 })
 	r.settled()
 	r.stopAll()
-	r.logged(ids[1] + ": removed")
+	r.logged("postfix/postsuper[", ids[0]+": placed on hold")
+	r.logged("postfix/postsuper[", ids[0]+": released from hold")
+	r.logged("postfix/postsuper[", ids[1]+": removed")
 }
 
 // What is expired by hand goes back at once, from hold too.
@@ -127,6 +129,7 @@ func TestExpire(t *testing.T) {
 	r.settled()
 	r.stopAll()
 	for _, id := range ids {
+		r.logged("postfix/postsuper[", id+": expired")
 		r.logged(id + ": from=<ann@example.com>, status=force-expired, returned to sender")
 		r.logged(id + ": removed")
 	}

@@ -2,8 +2,10 @@ package qmgr
 
 import (
 	"strconv"
+	"strings"
 	"sync"
 
+	"yubin/internal/ipc"
 	"yubin/internal/maillog"
 )
 
@@ -116,6 +118,30 @@ func (l *logs) info(id string, event maillog.Event, text string) {
 	l.put(logLine{event: event, text: t})
 }
 
+// changes are what the log says, as Postfix's postsuper does, of what an
+// administrator has done to a message.
+var changes = map[string]struct {
+	event maillog.Event
+	text  string
+}{
+	ipc.OpHold:    {maillog.Hold, "placed on hold"},
+	ipc.OpRelease: {maillog.Release, "released from hold"},
+	ipc.OpRequeue: {maillog.Requeue, "requeued"},
+	ipc.OpExpire:  {maillog.ForceExpire, "expired"},
+	ipc.OpDelete:  {maillog.Removed, "removed"},
+}
+
+// change writes the line about an operation on a message.
+func (l *logs) change(id, op string) {
+	c, ok := changes[op]
+	if !ok {
+		return
+	}
+	t := l.about(id, 48)
+	t.Say(c.text)
+	l.put(logLine{tag: "postsuper", event: c.event, text: t})
+}
+
 // general writes a line about no message.
 func (l *logs) general(text string) {
 	t := l.out.Text(len(text))
@@ -134,10 +160,9 @@ func (l *logs) fate(m *message, status, text string) {
 	l.put(logLine{event: maillog.Expired, text: t})
 }
 
-// notice writes that a notice was made, which is the message id. It is about a
-// message, or about a session without one ("NOQUEUE").
-func (l *logs) notice(about, kind, id string) {
-	t := l.about(about, 96)
+// notice writes that a notice about a message was made, which is the message id.
+func (l *logs) notice(m *message, kind, id string) {
+	t := l.about(m.ID, 96)
 	t.Field("kind", kind)
 	t.Say(": ")
 	t.Field("notice_id", id)
@@ -168,7 +193,11 @@ func (l *logs) delivery(m *message, r *recipient, d *delivery) {
 	if e.Original != "" && e.Original != e.Address {
 		t.Address(", ", "orig_to", e.Original)
 	}
-	t.Pair(", ", "relay", d.relay)
+	relay, uses, again := strings.Cut(d.relay, ", conn_use=")
+	t.Pair(", ", "relay", relay)
+	if again {
+		t.Pair(", ", "conn_use", uses)
+	}
 	t.PairOf(", ", "delay", func(b []byte) []byte { return appendSeconds(b, d.before+d.inside+d.setup+d.transfer) })
 	t.PairOf(", ", "delays", d.appendDelays)
 	t.Pair(", ", "dsn", d.code)

@@ -226,7 +226,7 @@ func (s *scheduler) noticed(m *message, rs []*recipient, id string, err error) {
 	if rs[0].report != "" {
 		what = "sender delivery status notification"
 	}
-	s.log.notice(m.ID, what, id)
+	s.log.notice(m, what, id)
 	for _, r := range rs {
 		r.outcome, r.recorded, r.report = expanded, true, ""
 	}

@@ -190,8 +190,11 @@ func (a *accessTable) verdict(q *query, value string) verdict {
 	}
 	// Guessing what was meant could let in or lose mail.
 	q.s.srv.log.Warn("access table of %s: action %q is not known or not supported here", classes[a.what], value)
-	return verdict{refuse, smtp.Reply{Code: 451, Detail: smtp.Detail{Subject: 3, Detail: 5}, Text: "Server configuration error"}}
+	return verdict{refuse, misconfigured}
 }
+
+// misconfigured is the refusal where it is not known what the administrator wants.
+var misconfigured = smtp.Reply{Code: 451, Detail: smtp.Detail{Subject: 3, Detail: 5}, Text: "Server configuration error"}
 
 // refuse is a refusal in the words of the table.
 func (a *accessTable) refuse(q *query, code int, text string) verdict {

@@ -193,6 +193,7 @@ func (s *session) unlisted(q *query) (r smtp.Reply, refused bool) {
 
 func (s *session) refused(q *query, v verdict) smtp.Reply {
 	s.errors++
+	s.ruled = troubleOfRule(v.reply)
 	s.logRecipient("reject", s.where, v.reply, q.recipient)
 	return v.reply
 }

@@ -61,6 +61,7 @@ type session struct {
 	// password.
 	secretive bool
 	trouble   trouble  // what the postmaster may want to hear of
+	ruled     trouble  // of the refusal at hand, if a restriction has made it
 	reason    string   // why the session ended before its time
 	discarded []string // extensions that are kept from the client, upper case
 	filter    string   // what FILTER of an access table says of all its messages
@@ -165,7 +166,7 @@ func (s *session) run(ctx context.Context) {
 		if s.errors > before && s.errors >= s.srv.p().hardErrors && !s.over {
 			s.srv.log.On(maillog.TooManyErrors).Info("too many errors after %s from %v", s.where, s.client())
 			s.w.reply(r)
-			s.trouble |= troubleOf(r)
+			s.noteTrouble(r)
 			s.reason = "too many errors after " + s.where
 			r = s.hangUp(421, smtp.SecurityOther, "too many errors")
 		}
@@ -205,7 +206,7 @@ func (s *session) answer(ctx context.Context, r smtp.Reply) error {
 	if r.Code == 0 {
 		return nil // the command has said all itself
 	}
-	s.trouble |= troubleOf(r)
+	s.noteTrouble(r)
 	if r.Code >= 400 && s.errors > s.srv.p().softErrors && s.srv.p().errorSleep > 0 {
 		if err := s.w.flush(); err != nil {
 			return err

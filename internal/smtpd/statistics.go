@@ -35,7 +35,7 @@ type peak struct {
 var rateNames = [events]string{"connection", "message", "recipient", "auth", "newtls"}
 
 func newStatistics(service string, unit, every time.Duration, log *maillog.Logger) *statistics {
-	return &statistics{service: service, unit: unit, every: every, log: log.As("anvil")}
+	return &statistics{service: service, unit: unit, every: every, log: log}
 }
 
 func (p *peak) raise(n int, who string, at time.Time) {

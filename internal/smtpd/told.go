@@ -54,18 +54,38 @@ func troubleOf(r smtp.Reply) trouble {
 		return troubleResource
 	case strings.HasSuffix(r.Text, lookupFailure):
 		return troubleData
-	case d == smtp.TooBig:
+	case d == smtp.TooBig || d == smtp.TooManyRecipients:
 		return troublePolicy
 	case d.Subject == 3:
 		return troubleSoftware
-	case d == smtp.BadMailbox || d == smtp.SenderOK:
-		return troubleBounce
-	case d == smtp.TooManyRecipients:
-		return troublePolicy
 	case d.Subject == 5 || d == smtp.BadRecipientSyntax || d == smtp.BadSenderSyntax:
 		return troubleProtocol
 	}
 	return troublePolicy
+}
+
+// troubleOfRule is what the refusal of a restriction is a sign of. Its code may be
+// the administrator's, and says little.
+func troubleOfRule(r smtp.Reply) trouble {
+	switch {
+	case strings.HasSuffix(r.Text, lookupFailure):
+		return troubleData
+	case r == misconfigured:
+		return troubleSoftware
+	case r.Detail == smtp.BadMailbox || r.Detail == smtp.SenderOK:
+		return troubleBounce
+	}
+	return troublePolicy
+}
+
+// noteTrouble remembers what a reply is a sign of.
+func (s *session) noteTrouble(r smtp.Reply) {
+	if s.ruled != 0 {
+		s.trouble |= s.ruled
+	} else {
+		s.trouble |= troubleOf(r)
+	}
+	s.ruled = 0
 }
 
 // A teller tells the postmaster of sessions that went wrong.
@@ -117,7 +137,7 @@ func (s *session) tell(ctx context.Context) {
 		s.srv.log.Warn("postmaster notification of the session with %v failed: %s", s.client(), maillog.Clean(err.Error()))
 		return
 	}
-	s.srv.log.Info("%s: postmaster notification of the session with %v", id, s.client())
+	s.srv.log.On(maillog.Notice).Info("%s: postmaster notification of the session with %v", id, s.client())
 }
 
 // write puts a letter to the postmaster into the queue.

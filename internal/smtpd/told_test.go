@@ -129,10 +129,24 @@ func TestTroubleOf(t *testing.T) {
 		{501, smtp.BadRecipientSyntax, "bad syntax", troubleProtocol},
 		{451, smtp.Detail{Subject: 3, Detail: 5}, "Server configuration error", troubleSoftware},
 		{451, smtp.LocalProcessing, "<x>: Temporary lookup failure", troubleData},
-		{550, smtp.BadMailbox, "User unknown", troubleBounce},
+		{451, smtp.LocalProcessing, "Error: queue file write error", troubleSoftware},
 	} {
 		if got := troubleOf(smtp.Reply{Code: c.code, Detail: c.d, Text: c.text}); got != c.want {
 			t.Errorf("%d %v: %v, want %v", c.code, c.d, got, c.want)
+		}
+	}
+	for _, c := range []struct {
+		r    smtp.Reply
+		want trouble
+	}{
+		{smtp.Reply{Code: 550, Detail: smtp.BadMailbox, Text: "User unknown"}, troubleBounce},
+		{smtp.Reply{Code: 450, Detail: smtp.LocalProcessing, Text: "<x>: Recipient address rejected: later"}, troublePolicy}, // transport_maps = retry:4.3.0 later
+		{smtp.Reply{Code: 550, Detail: smtp.SystemFull, Text: "of a table"}, troublePolicy},
+		{smtp.Reply{Code: 451, Detail: smtp.LocalProcessing, Text: "<x>: Temporary lookup failure"}, troubleData},
+		{misconfigured, troubleSoftware},
+	} {
+		if got := troubleOfRule(c.r); got != c.want {
+			t.Errorf("%v: %v, want %v", c.r, got, c.want)
 		}
 	}
 }

@@ -30,6 +30,7 @@ has mbsync || missing="$missing isync"
 has interimap || missing="$missing interimap"
 has offlineimap || missing="$missing offlineimap3"
 perl -MMail::IMAPClient -e 1 2>/dev/null || missing="$missing libmail-imapclient-perl"
+perl -MMail::DeliveryStatus::BounceParser -e 1 2>/dev/null || missing="$missing libmail-deliverystatus-bounceparser-perl"
 [ -d /usr/share/roundcube ] || missing="$missing roundcube-core roundcube-sqlite3" # its server is php
 php -m 2>/dev/null | grep -q pdo_sqlite || missing="$missing php-cli php-sqlite3"
 has s-nail || missing="$missing s-nail"

@@ -161,7 +161,7 @@ func (s *sink) serve(c net.Conn, class string) {
 func (s *sink) note(class, from string, to []string, text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if from == "<>" { // a notice: what it says of whom
+	if from == "<>" || strings.HasPrefix(from, "<double-bounce@") { // a notice: what it says of whom
 		said := strings.ReplaceAll(strings.Join(statusFields.FindAllString(text, -1), ", "), "rfc822; ", "rfc822;")
 		said = sameRecipients.ReplaceAllStringFunc(said, func(both string) string {
 			if m := sameRecipients.FindStringSubmatch(both); m[1] != m[2] {

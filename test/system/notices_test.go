@@ -172,7 +172,7 @@ func TestNoticeExpanded(t *testing.T) {
 	i, _ := outbound(t, peer.Options{Name: "mx.far.test", Ehlo: []string{"PIPELINING"}, Script: peer.Script{"RCPT no@far.test": "550 5.1.1 no"}},
 		"virtual_alias_maps = inline:{ {team@example.test=bob@example.test, no@far.test}, {one@example.test=bob@example.test} }")
 	send(t, i, "<alice@example.test>", []string{"<team@example.test> NOTIFY=SUCCESS,FAILURE", "<one@example.test> NOTIFY=SUCCESS"}, "Subject: x\n\ny")
-	i.WaitLog("status=sent (alias expanded)")
+	i.WaitLog("sender delivery status notification")
 	i.Until("the queue is empty", i.Drained)
 	var got []string
 	for _, mail := range i.Mail("alice") {
@@ -202,9 +202,9 @@ func TestBounceOfBounce(t *testing.T) {
 		told bool
 		log  string
 	}{
-		"dropped": {nil, false, "from=<>, not delivered, and nobody to tell"},
+		"dropped": {nil, false, "not delivered, and nobody to tell"},
 		"told":    {[]string{"notify_classes = 2bounce, bounce", "2bounce_notice_recipient = bob@example.test", "bounce_notice_recipient = alice@example.test"}, true, "postmaster non-delivery notification"},
-		"refused": {[]string{"notify_classes = 2bounce", "2bounce_notice_recipient = boss@far.test"}, false, "from=<>, not delivered, and nobody to tell"},
+		"refused": {[]string{"notify_classes = 2bounce", "2bounce_notice_recipient = boss@far.test"}, false, "not delivered, and nobody to tell"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
