@@ -20,6 +20,9 @@ func TestBrokenMember(t *testing.T) {
 	if r := i.Run("", "newaliases", "-c", i.Etc()); !strings.Contains(r.Stderr, "aliases:2: ") {
 		t.Errorf("newaliases: %+v", r)
 	}
+	if r := i.Mailctl("route", "team@localhost"); r.Code != 1 || !strings.Contains(r.Stdout, "\nwaits      bob@: alias \"team\" has a member that is not an address") {
+		t.Errorf("mailctl route: %+v", r)
+	}
 	i.WriteFile("etc/aliases", []string{"team: alice@example.test, bob@example.test, carl@example.test"})
 	i.Until("bob has the letter", func() bool {
 		i.Mailctl("queue", "flush")
