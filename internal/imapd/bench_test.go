@@ -22,7 +22,7 @@ func BenchmarkMany(b *testing.B) {
 	u.in = bufio.NewReader(u.c) // a strict client would take most of the time
 	u.cmd("SELECT INBOX")
 	for _, c := range []string{
-		"FETCH 1:* (UID FLAGS)", "FETCH 1:* (ENVELOPE BODYSTRUCTURE)", "FETCH 1:* BODY.PEEK[]", "SEARCH SUBJECT nowhere", "SEARCH BODY nowhere",
+		"FETCH 1:* (UID FLAGS)", "FETCH 1:* (ENVELOPE BODYSTRUCTURE)", "FETCH 1:* BODY.PEEK[]", "FETCH 1:* (UID INTERNALDATE BODY.PEEK[HEADER.FIELDS (SUBJECT FROM DATE)])", "SEARCH SUBJECT nowhere", "SEARCH BODY nowhere",
 		"SORT (SUBJECT) UTF-8 ALL", "THREAD REFERENCES UTF-8 UNDELETED",
 	} {
 		for _, temper := range []string{"cold", "warm"} {

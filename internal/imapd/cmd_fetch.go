@@ -10,6 +10,7 @@ import (
 	"yubin/internal/imap"
 	"yubin/internal/imapmime"
 	"yubin/internal/mailbox"
+	"yubin/internal/mailrecord"
 	"yubin/internal/mimescan"
 	"yubin/internal/talk"
 )
@@ -164,7 +165,7 @@ func ofText(item imap.FetchItem) bool {
 		imap.FetchModSeq, imap.FetchSaveDate, imap.FetchEmailID, imap.FetchThreadID:
 		return false
 	}
-	return true
+	return !headerFields(&item) || !mailrecord.Keeps(item.Section.Fields)
 }
 
 func isModSeq(item imap.FetchItem) bool { return item.Name == imap.FetchModSeq }
@@ -231,7 +232,7 @@ func (f *fetched) uid(*imap.FetchItem) error {
 }
 
 func (f *fetched) internalDate(*imap.FetchItem) error {
-	t, err := f.box.view.Received(f.k)
+	t, err := f.arrived()
 	f.b = append(t.AppendFormat(append(f.b, `INTERNALDATE "`...), imap.DateTime), '"')
 	return err
 }
@@ -266,6 +267,11 @@ func (f *fetched) section(item *imap.FetchItem) error {
 			return err
 		}
 	}
+	if headerFields(item) {
+		if ok, err := f.keptFields(item); ok || err != nil {
+			return err
+		}
+	}
 	text, err := f.text(&item.Section, item.Partial)
 	if err != nil {
 		return err
@@ -275,6 +281,30 @@ func (f *fetched) section(item *imap.FetchItem) error {
 	f.name(item)
 	f.b = append(f.b, ' ')
 	return f.literal(text.Octets, text)
+}
+
+// headerFields tells whether an item is fields of the message's own header, which its record
+// may have.
+func headerFields(item *imap.FetchItem) bool {
+	return item.Name == imap.FetchSection && item.Section.Of == imap.SectionFields && len(item.Section.Part) == 0
+}
+
+// keptFields appends fields that are kept; false: they are not, and the message
+// is open.
+func (f *fetched) keptFields(item *imap.FetchItem) (bool, error) {
+	text, ok, err := f.fields(f.scratch[:0], item.Section.Fields)
+	f.scratch = text
+	if !ok || err != nil {
+		return false, err
+	}
+	if p := item.Partial; p != nil {
+		text = text[min(int64(p.Offset), int64(len(text))):]
+		text = text[:min(int64(p.Size), int64(len(text)))]
+	}
+	f.count(&item.Section, int64(len(text)))
+	f.name(item)
+	f.b = append(imap.AppendLiteral(append(f.b, ' '), int64(len(text))), text...)
+	return true, nil
 }
 
 // whole appends a message that is small; false: it is not.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 
 	"yubin/internal/imap"
 )
@@ -25,7 +26,7 @@ const (
 // fetchAhead answers for messages, of which none is changed: workers make the
 // responses for the next ones while some are sent.
 func (v *visit) fetchAhead(ctx context.Context, numbers []imap.Range, items []imap.FetchItem, lib *library) error {
-	j := &fetchJob{visit: v, items: items, lib: lib, size: fetchBatch, buffers: make(chan []byte, ahead+1)}
+	j := &fetchJob{visit: v, items: items, lib: lib, size: fetchBatch}
 	j.opens = slices.ContainsFunc(items, ofText)
 	if j.opens {
 		j.size = textBatch
@@ -92,7 +93,6 @@ type fetchJob struct {
 	looks   bool  // or their records
 	answer  []func(*fetched, *imap.FetchItem) error
 	batches []fetchBatchOut
-	buffers chan []byte
 	// What workers begin with: the session goes on with its own.
 	first    visit
 	firstBox box
@@ -101,6 +101,7 @@ type fetchJob struct {
 // A fetchBatchOut has the responses for a batch. Those that no worker could make
 // are the session's: it makes each where its place is in b.
 type fetchBatchOut struct {
+	buffer *[]byte // of b, from the pool
 	b      []byte
 	own    []ownResponse
 	counts counts
@@ -129,7 +130,8 @@ func (w *fetchWorker) do(batch int) {
 	j := w.job
 	out := &j.batches[batch]
 	w.f.counts, w.f.box.heard = counts{}, 0
-	w.f.b = j.takeBuffer()
+	out.buffer = responseBuffers.Get().(*[]byte)
+	w.f.b = (*out.buffer)[:0]
 	for _, i := range j.list[batch*j.size : min((batch+1)*j.size, len(j.list))] {
 		at := len(w.f.b)
 		if at > aheadOctets || !w.response(i) || len(w.f.b)-at > aheadOctets {
@@ -138,6 +140,7 @@ func (w *fetchWorker) do(batch int) {
 		}
 	}
 	out.b, out.counts, out.heard, w.f.b = w.f.b, w.f.counts, w.f.box.heard, nil
+	*out.buffer = out.b
 }
 
 // response makes a message's response.
@@ -183,7 +186,9 @@ func (j *fetchJob) send(batch int, serial func(i int) error) error {
 	_, err := j.Write(out.b[sent:])
 	j.counts.add(&out.counts)
 	j.box.heard = max(j.box.heard, out.heard)
-	j.giveBuffer(out.b)
+	if cap(out.b) <= maxBuffer {
+		responseBuffers.Put(out.buffer)
+	}
 	*out = fetchBatchOut{}
 	return err
 }
@@ -195,19 +200,8 @@ func (c *counts) add(o *counts) {
 	c.bodyOctets += o.bodyOctets
 }
 
-// takeBuffer returns a buffer for a batch's responses.
-func (j *fetchJob) takeBuffer() []byte {
-	select {
-	case b := <-j.buffers:
-		return b
-	default:
-		return make([]byte, 0, 16<<10)
-	}
-}
+// responseBuffers are what batches' responses are made in.
+var responseBuffers = sync.Pool{New: func() any { return new(make([]byte, 0, 16<<10)) }}
 
-func (j *fetchJob) giveBuffer(b []byte) {
-	select {
-	case j.buffers <- b[:0]:
-	default:
-	}
-}
+// maxBuffer is how large one may be that is kept, octets.
+const maxBuffer = 256 << 10

@@ -39,8 +39,9 @@ func (l *library) close() {
 // other.
 type look struct {
 	*library
-	reader *mailbox.RecordReader
-	head   []byte // the start of a message that was read
+	reader  *mailbox.RecordReader
+	head    []byte // the start of a message that was read
+	scratch []byte
 }
 
 func (l *library) look() *look { return &look{library: l} }

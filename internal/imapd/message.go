@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"time"
 
 	"yubin/internal/mailbox"
 	"yubin/internal/mailrecord"
@@ -114,7 +115,7 @@ func (g *message) parts() (*mimescan.Part, error) {
 	if _, err := g.scan(); err != nil {
 		return nil, err
 	}
-	return g.root, g.keep(false)
+	return g.root, g.keep(false, g.has && g.ready.HasFields())
 }
 
 // find finds the answers in the message's record.
@@ -130,6 +131,72 @@ func (g *message) find() bool {
 	return g.has
 }
 
+// arrived is when the message was received (RFC 9051, 2.3.3): never at another
+// time, once a record has it.
+func (g *message) arrived() (time.Time, error) {
+	if g.find() {
+		if t, known := g.ready.Arrived(); known {
+			return t, nil
+		}
+	}
+	if g.content != nil {
+		return g.content.Received(), nil
+	}
+	return g.view.Received(g.k)
+}
+
+// fields appends the text of HEADER.FIELDS, from the record; if that lacks it
+// the message is opened, and has one now. It returns false if it must be read for that
+// each time.
+func (g *message) fields(b []byte, names []string) ([]byte, bool, error) {
+	if !mailrecord.Keeps(names) {
+		return b, false, g.open()
+	}
+	if !g.find() || !g.ready.HasFields() {
+		if err := g.open(); err != nil {
+			return b, false, err
+		}
+		if err := g.keepFields(); err != nil {
+			return b, false, err
+		}
+	}
+	b, ok := g.ready.AppendFields(b, names)
+	if !ok {
+		return b, false, g.open()
+	}
+	return b, true, nil
+}
+
+// keepFields makes the record of an open message whose fields are asked for.
+func (g *message) keepFields() error {
+	if g.has && g.ready.Whole() { // what is known stays known
+		if _, err := g.scan(); err != nil {
+			return err
+		}
+		_, _, preview := g.ready.Preview()
+		return g.keep(preview, true)
+	}
+	p, err := g.top()
+	if err != nil {
+		return err
+	}
+	r, size := g.content.Stored()
+	m := mailrecord.Maker{Fields: true, Arrived: g.content.Received()}
+	b, err := m.Head(make([]byte, 0, 1<<10), r, size, p)
+	if err != nil {
+		return err
+	}
+	return g.put(p, b)
+}
+
+// put keeps a record, of which b are the answers.
+func (g *message) put(p *mimescan.Part, b []byte) (err error) {
+	g.kept().Put(g.k, mailrecord.AppendKeys(make([]byte, 0, 512), p.Envelope, g.content.Received()), b)
+	g.ready, err = mailrecord.ParseAnswers(b)
+	g.has = err == nil
+	return err
+}
+
 // scan reads the message, which is open.
 func (g *message) scan() (_ *mimescan.Part, err error) {
 	if !g.scanned {
@@ -141,22 +208,19 @@ func (g *message) scan() (_ *mimescan.Part, err error) {
 }
 
 // keep makes the record of a message that was scanned.
-func (g *message) keep(preview bool) error {
+func (g *message) keep(preview, fields bool) error {
 	r, size := g.content.Stored()
-	m := mailrecord.Maker{Preview: preview}
+	m := mailrecord.Maker{Preview: preview, Fields: fields, Arrived: g.content.Received()}
 	b, err := m.Make(make([]byte, 0, 1<<10), r, size, g.root)
 	if err != nil {
 		return err
 	}
-	g.kept().Put(g.k, mailrecord.AppendKeys(make([]byte, 0, 512), g.root.Envelope), b)
-	g.ready, err = mailrecord.ParseAnswers(b)
-	g.has = err == nil
-	return err
+	return g.put(g.root, b)
 }
 
 // answers are the message's; preview: it is among them.
 func (g *message) answers(preview bool) (*mailrecord.Answers, error) {
-	if g.find() {
+	if g.find() && g.ready.Whole() {
 		if _, _, known := g.ready.Preview(); known || !preview {
 			return &g.ready, nil
 		}
@@ -167,7 +231,7 @@ func (g *message) answers(preview bool) (*mailrecord.Answers, error) {
 	if _, err := g.scan(); err != nil {
 		return &g.ready, err
 	}
-	return &g.ready, g.keep(preview)
+	return &g.ready, g.keep(preview, g.has && g.ready.HasFields())
 }
 
 // keys are the message's; they are valid until others are asked for.
@@ -187,7 +251,7 @@ func (g *message) keys() (k mailrecord.Keys, err error) {
 	if err != nil {
 		return k, err
 	}
-	b := mailrecord.AppendKeys(make([]byte, 0, 512), p.Envelope)
+	b := mailrecord.AppendKeys(make([]byte, 0, 512), p.Envelope, g.content.Received())
 	g.kept().Put(g.k, b, nil)
 	return mailrecord.ParseKeys(b)
 }

@@ -122,6 +122,11 @@ func dayOf(t time.Time) time.Time {
 }
 
 func (c *candidate) received() (t time.Time) {
+	if c.read {
+		if t, known := c.head.Arrived(); known {
+			return t
+		}
+	}
 	err := mailbox.ErrGone
 	if c.k >= 0 {
 		t, err = c.message.view.Received(c.k)

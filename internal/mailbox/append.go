@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -70,6 +71,8 @@ func (a *Append) Message(r io.Reader, at Attributes) error {
 	return err
 }
 
+var writeBuffers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, copySize) }}
+
 // take writes a message to a file. Where it fails there may be one.
 func (a *Append) take(r io.Reader, at Attributes) (m appended, err error) {
 	base := freshBase()
@@ -77,8 +80,14 @@ func (a *Append) take(r io.Reader, at Attributes) (m appended, err error) {
 	if m.file, m.name, err = a.create(base); err != nil {
 		return m, full(err)
 	}
-	w := &lfWriter{w: bufio.NewWriterSize(&dirWriter{a.f.dir, m.file}, copySize)}
-	_, err = io.Copy(w, r)
+	buf := writeBuffers.Get().(*bufio.Writer)
+	defer writeBuffers.Put(buf)
+	buf.Reset(&dirWriter{a.f.dir, m.file})
+	defer buf.Reset(nil)
+	w := &lfWriter{w: buf}
+	array := copyBuffers.Get().(*[copySize]byte)
+	defer copyBuffers.Put(array)
+	_, err = io.CopyBuffer(w, r, array[:])
 	if err == nil {
 		err = w.flush()
 	}
@@ -256,8 +265,12 @@ func (a *Append) commit(infos []string) (validity uint32, uids []uint32, err err
 			items = append(items, durable.Item{File: m.file, Dirs: []*os.File{f.curDir.File}})
 		}
 	}
-	err = f.writeList(s.lock, f.all[first:], items)
+	copies, few, err := a.fewCopies()
+	defer closeItems(copies)
 	if err == nil {
+		err = f.writeList(s.lock, f.all[first:], append(items, copies...))
+	}
+	if err == nil && !few {
 		err = a.flushCopies()
 	}
 	if err != nil {

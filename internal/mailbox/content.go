@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Content is a message's text as it goes over the wire: every line ends in
@@ -52,6 +53,9 @@ func (v *View) Content(i int) (*Content, error) {
 
 // Stored returns the file as it is, and its size.
 func (c *Content) Stored() (io.ReaderAt, int64) { return c.file, c.stored }
+
+// Received is View.Received's.
+func (c *Content) Received() time.Time { return time.Unix(c.file.mtim.Unix()) }
 
 // Octets returns the size of the whole with CRLF line ends. That of a large
 // message is taken from its name where the file has the size that it has there

@@ -132,7 +132,10 @@ func appendBlock(b []byte, list []record) []byte {
 // block begins at, to the file's end. It returns how far there are whole blocks: an end
 // that is torn, or damaged, is not theirs.
 func readBlocks(r io.ReaderAt, from, size int64) (list []place, blocks int, end int64) {
-	buf := make([]byte, 0, 64<<10)
+	if from == size {
+		return nil, 0, from
+	}
+	buf := make([]byte, 0, min(64<<10, size-from))
 	at := int64(0) // of buf in the file
 	// get returns n octets at off.
 	get := func(off int64, n int) []byte {

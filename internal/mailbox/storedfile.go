@@ -14,6 +14,7 @@ import (
 type storedFile struct {
 	fd   int
 	size int64
+	mtim unix.Timespec
 	dir  *dir // for its name
 	name string
 }
@@ -41,7 +42,7 @@ func (d *dir) openStored(name string) (*storedFile, error) {
 		unix.Close(f.fd)
 		return nil, fmt.Errorf("%s: %w", f.Name(), err)
 	}
-	f.size = st.Size
+	f.size, f.mtim = st.Size, st.Mtim
 	return f, nil
 }
 

@@ -76,6 +76,10 @@ func (f *folder) moveUp(base, info string) (string, error) {
 	return to, f.newDir.renameNew(base+info, f.curDir, base+to)
 }
 
+// ownCost is what a reading of a small directory counts for after a change of
+// our own, or who makes one every 20 ms has the directory read as often.
+const ownCost = 10 * time.Millisecond
+
 // ownChange does something to a directory without making what is known of it
 // stale: if nothing had changed before, then what has now is ours. (What
 // another did meanwhile is seen at the next reading, which is not put off for long.)
@@ -93,9 +97,7 @@ func (f *folder) ownChange(d *dirSeen, in *dir, do func() error) error {
 	}
 	if !d.read.IsZero() && d.mtim == before.Mtim && after.Mtim != before.Mtim {
 		d.mtim, d.settled = after.Mtim, false
-		if d.cost < time.Millisecond {
-			d.cost = time.Millisecond
-		}
+		d.cost = max(d.cost, ownCost)
 		d.read = time.Now()
 	}
 	return nil

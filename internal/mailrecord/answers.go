@@ -3,6 +3,7 @@ package mailrecord
 import (
 	"encoding/binary"
 	"io"
+	"time"
 	"unicode/utf8"
 
 	"yubin/internal/imapmime"
@@ -13,12 +14,14 @@ import (
 // valid as long as those are.
 type Answers struct {
 	stored  uint64 // the file's size
+	arrived uint64 // seconds and one; 0: not known
+	fields  []byte // of the header, as headerFields has them
 	preview []byte // previewKind and the text
 	section [sections][]byte
 }
 
-// Sections of the octets, in their order, behind size and preview: each is a
-// length and as many octets.
+// Sections of the octets, in their order, behind size, time, fields and preview: each is a
+// length and as many octets. A message whose header alone was read has empty ones.
 const (
 	envelope = iota
 	body
@@ -38,12 +41,49 @@ const (
 
 // A Maker makes the Answers of a message.
 type Maker struct {
-	Preview bool // PREVIEW is among them
+	Preview bool      // PREVIEW is among them
+	Fields  bool      // HEADER.FIELDS are
+	Arrived time.Time // INTERNALDATE; zero: not known
+}
+
+// head appends what stands before the sections.
+func (m *Maker) head(b []byte, r io.ReaderAt, size int64, root *mimescan.Part) (_ []byte, err error) {
+	b = binary.AppendUvarint(b, uint64(size))
+	b = binary.AppendUvarint(b, stamp(m.Arrived))
+	fields := ""
+	if m.Fields {
+		fields, err = headerFields(r, root.Header)
+	}
+	return appendText(b, fields), err
+}
+
+// stamp is how a time is written.
+func stamp(t time.Time) uint64 {
+	if t.IsZero() || t.Unix() < 0 {
+		return 0
+	}
+	return uint64(t.Unix()) + 1
+}
+
+func stamped(n uint64) (time.Time, bool) {
+	if n == 0 || n > 1<<40 {
+		return time.Time{}, false
+	}
+	return time.Unix(int64(n-1), 0), true
+}
+
+// Head makes Answers of a message whose header alone was read.
+func (m *Maker) Head(b []byte, r io.ReaderAt, size int64, top *mimescan.Part) ([]byte, error) {
+	b, err := m.head(b, r, size, top)
+	return append(b, make([]byte, 1+sections)...), err
 }
 
 // Make reads a stored message, whose structure is root, and appends its Answers.
 func (m *Maker) Make(b []byte, r io.ReaderAt, size int64, root *mimescan.Part) ([]byte, error) {
-	b = binary.AppendUvarint(b, uint64(size))
+	b, err := m.head(b, r, size, root)
+	if err != nil {
+		return nil, err
+	}
 	preview := ""
 	if m.Preview {
 		text, ok, err := imapmime.Preview(r, root)
@@ -94,7 +134,14 @@ func ParseAnswers(b []byte) (a Answers, err error) {
 		return a, ErrFormat
 	}
 	a.stored, b = n, b[size:]
+	if a.arrived, size = binary.Uvarint(b); size <= 0 {
+		return a, ErrFormat
+	}
+	b = b[size:]
 	ok := false
+	if a.fields, b, ok = cutText(b); !ok {
+		return a, ErrFormat
+	}
 	if a.preview, b, ok = cutText(b); !ok {
 		return a, ErrFormat
 	}
@@ -108,6 +155,12 @@ func ParseAnswers(b []byte) (a Answers, err error) {
 	}
 	return a, nil
 }
+
+// Arrived is when the message was received, as far as that is known.
+func (a *Answers) Arrived() (time.Time, bool) { return stamped(a.arrived) }
+
+// Whole tells whether more than the header was read.
+func (a *Answers) Whole() bool { return len(a.section[envelope]) > 0 }
 
 // ready returns an answer that is ready to send.
 func (a *Answers) ready(i int, utf8 bool) []byte {

@@ -7,13 +7,15 @@
 //
 //	keys.go     dates, subjects and IDs for sorting and threading; fields
 //	answers.go  ENVELOPE, BODY, BODYSTRUCTURE, the structure, PREVIEW
+//	fields.go   HEADER.FIELDS of what clients ask for
 //
 // # Standards
 //
 //	RFC 5256     what of a message SORT and THREAD look at   keys.go
 //	RFC 9051     ENVELOPE, BODY and BODYSTRUCTURE            answers.go
+//	RFC 9051     HEADER.FIELDS, 6.4.5.1                      fields.go
 //	RFC 8970     PREVIEW                                     answers.go
 package mailrecord
 
 // Version is raised when the form of records changes, or what is in them.
-const Version = 1
+const Version = 2

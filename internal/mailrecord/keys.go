@@ -19,6 +19,7 @@ var ErrFormat = errors.New("mailrecord: not a record")
 //
 //	flags    1 octet
 //	sent     8: seconds, 2: zone, minutes east; big-endian, 0 without a date
+//	arrived  8: seconds and one; 0 where that is not known
 //	subject  length, the base subject, folded
 //	IDs      number of those of References, 8 octets each: its own first, if it has one
 //	fields   those of the envelope: FieldID, length, value
@@ -28,6 +29,7 @@ type Keys struct {
 	flags   byte
 	sent    int64
 	zone    int16
+	arrived uint64
 	subject []byte
 	ids     []byte
 	text    []byte // from subject up to the end of ids
@@ -40,10 +42,14 @@ const (
 	named // it has an ID
 )
 
-const idSize = 8
+const (
+	idSize   = 8
+	keysHead = 19 // up to the subject
+)
 
 // AppendKeys appends the Keys of a message with these fields of the envelope.
-func AppendKeys(b []byte, fields []mimescan.Field) []byte {
+// arrived may be zero.
+func AppendKeys(b []byte, fields []mimescan.Field, arrived time.Time) []byte {
 	flags, sent, zone := byte(0), int64(0), 0
 	if t, ok := thread.ParseDate(last(fields, mimescan.Date)); ok {
 		flags |= dated
@@ -67,6 +73,7 @@ func AppendKeys(b []byte, fields []mimescan.Field) []byte {
 	b = append(b, flags)
 	b = binary.BigEndian.AppendUint64(b, uint64(sent))
 	b = binary.BigEndian.AppendUint16(b, uint16(zone/60))
+	b = binary.BigEndian.AppendUint64(b, stamp(arrived))
 	b = appendText(b, mailtext.Fold(base))
 	b = binary.AppendUvarint(b, uint64(len(refs)))
 	for _, id := range append(own, refs...) {
@@ -94,13 +101,14 @@ func last(fields []mimescan.Field, id mimescan.FieldID) (value string) {
 
 // ParseKeys reads what AppendKeys wrote.
 func ParseKeys(b []byte) (k Keys, err error) {
-	if len(b) < 11 || b[0] > dated|reply|named {
+	if len(b) < keysHead || b[0] > dated|reply|named {
 		return k, ErrFormat
 	}
 	k.flags = b[0]
 	k.sent = int64(binary.BigEndian.Uint64(b[1:]))
 	k.zone = int16(binary.BigEndian.Uint16(b[9:]))
-	b = b[11:]
+	k.arrived = binary.BigEndian.Uint64(b[11:])
+	b = b[keysHead:]
 	from, ok := b, false
 	if k.subject, b, ok = cutText(b); !ok {
 		return k, ErrFormat
@@ -143,6 +151,9 @@ func (k *Keys) Sent() (time.Time, bool) {
 	}
 	return time.Unix(k.sent, 0).In(time.FixedZone("", int(k.zone)*60)), true
 }
+
+// Arrived is when the message was received, as far as that is known.
+func (k *Keys) Arrived() (time.Time, bool) { return stamped(k.arrived) }
 
 // Subject is the base subject, folded.
 func (k *Keys) Subject() []byte { return k.subject }

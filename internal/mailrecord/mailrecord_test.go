@@ -2,11 +2,13 @@ package mailrecord
 
 import (
 	"bytes"
+	"io"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"yubin/internal/imap"
 	"yubin/internal/imapmime"
 	"yubin/internal/mimescan"
 )
@@ -26,7 +28,7 @@ func scan(t testing.TB, text string) *mimescan.Part {
 
 func keys(t testing.TB, text string) Keys {
 	t.Helper()
-	k, err := ParseKeys(AppendKeys(nil, scan(t, text).Envelope))
+	k, err := ParseKeys(AppendKeys(nil, scan(t, text).Envelope, time.Time{}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,8 +114,8 @@ func TestAnswers(t *testing.T) {
 
 // Keys are refused or read, whatever they are.
 func FuzzParseKeys(f *testing.F) {
-	f.Add(AppendKeys(nil, scan(f, letter).Envelope))
-	f.Add(AppendKeys(nil, nil))
+	f.Add(AppendKeys(nil, scan(f, letter).Envelope, time.Time{}))
+	f.Add(AppendKeys(nil, nil, time.Time{}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		k, err := ParseKeys(b)
 		if err != nil {
@@ -162,6 +164,78 @@ func BenchmarkMake(b *testing.B) {
 		if _, err := m.Make(nil, strings.NewReader(text), int64(len(text)), root); err != nil {
 			b.Fatal(err)
 		}
-		AppendKeys(nil, root.Envelope)
+		AppendKeys(nil, root.Envelope, time.Time{})
 	}
+}
+
+// fieldsOf is HEADER.FIELDS of names as Answers have it.
+func fieldsOf(t testing.TB, text string, names []string) (string, bool) {
+	t.Helper()
+	r, size := strings.NewReader(text), int64(len(text))
+	m := Maker{Fields: true, Arrived: time.Unix(9, 0)}
+	b, err := m.Head(nil, r, size, scan(t, text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := ParseAnswers(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at, ok := a.Arrived(); !ok || at.Unix() != 9 || a.Whole() || !a.HasFields() {
+		t.Errorf("%q: arrived %v, whole %t, fields %t", text, at, a.Whole(), a.HasFields())
+	}
+	got, ok := a.AppendFields(nil, names)
+	return string(got), ok
+}
+
+// readFields is the same, read from the message.
+func readFields(t testing.TB, text string, names []string) string {
+	t.Helper()
+	s := &imap.Section{Of: imap.SectionFields, Fields: names}
+	x, err := imapmime.Section(strings.NewReader(text), scan(t, text), s, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	b, err := io.ReadAll(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+var fieldLists = [][]string{
+	{"SUBJECT"}, {"from", "To", "subject", "date", "Message-ID"}, {"bcc"}, {"content-type", "References"}, kept,
+}
+
+func TestFields(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		letter: true, "\n": true, "\r\n": true, "": false, "Subject: no end": false, "Subject: x\n": false, "X: y\n\nz": true,
+		"Subject : a\r\n b\r\n\tc\r\nX: d\r\n e\r\nTo\r\ncc:\r\n\r\nbody": true,
+		"To: a\x00b\n\n": true, "To: a\rb\r\r\n\n": true, " at first\nTo: x\n\n": true, "To: " + strings.Repeat("x", maxFields) + "\n\n": false,
+	} {
+		for _, names := range fieldLists {
+			got, ok := fieldsOf(t, text, names)
+			if ok != want || ok && got != readFields(t, text, names) {
+				t.Errorf("%.40q, %q: %t, %q; want %t, %q", text, names, ok, got, want, readFields(t, text, names))
+			}
+		}
+	}
+	if Keeps([]string{"Subject", "X-Other"}) || !Keeps([]string{"SUBJECT", "list-post"}) {
+		t.Error("which fields are kept")
+	}
+}
+
+// Fields that are kept are those that the message has, whatever it is.
+func FuzzFields(f *testing.F) {
+	f.Add(letter, 1)
+	f.Add("Subject : a\r\n b\nTo\n\rcc:\r\n\r\n", 4)
+	f.Fuzz(func(t *testing.T, text string, list int) {
+		names := fieldLists[uint(list)%uint(len(fieldLists))]
+		got, ok := fieldsOf(t, text, names)
+		if want := readFields(t, text, names); ok && got != want {
+			t.Fatalf("%q: kept %q, read %q", names, got, want)
+		}
+	})
 }

@@ -32,7 +32,7 @@ func keysOf(text string) (*mailrecord.Keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	k, err := mailrecord.ParseKeys(mailrecord.AppendKeys(nil, p.Envelope))
+	k, err := mailrecord.ParseKeys(mailrecord.AppendKeys(nil, p.Envelope, time.Time{}))
 	return &k, err
 }
 

@@ -2,6 +2,7 @@ package qmgr
 
 import (
 	"strconv"
+	"strings"
 	"sync"
 
 	"yubin/internal/maillog"
@@ -134,10 +135,15 @@ func (l *logs) fate(m *message, status, text string) {
 	l.put(logLine{event: maillog.Expired, text: t})
 }
 
-// notice writes that a notice was made, which is the message id. It is about a
-// message, or about a session without one ("NOQUEUE").
+// ofSession is the kind of a notice that tells of a session with another server.
+const ofSession = "postmaster notification of the session"
+
+// notice writes that a notice about a message was made, which is the message id.
 func (l *logs) notice(about, kind, id string) {
 	t := l.about(about, 96)
+	if kind == ofSession {
+		t.Say("smtpd_chat_notify: ") // by this word logwatch knows such lines of Postfix's
+	}
 	t.Field("kind", kind)
 	t.Say(": ")
 	t.Field("notice_id", id)
@@ -168,7 +174,11 @@ func (l *logs) delivery(m *message, r *recipient, d *delivery) {
 	if e.Original != "" && e.Original != e.Address {
 		t.Address(", ", "orig_to", e.Original)
 	}
-	t.Pair(", ", "relay", d.relay)
+	relay, uses, again := strings.Cut(d.relay, ", conn_use=")
+	t.Pair(", ", "relay", relay)
+	if again {
+		t.Pair(", ", "conn_use", uses)
+	}
 	t.PairOf(", ", "delay", func(b []byte) []byte { return appendSeconds(b, d.before+d.inside+d.setup+d.transfer) })
 	t.PairOf(", ", "delays", d.appendDelays)
 	t.Pair(", ", "dsn", d.code)

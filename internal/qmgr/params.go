@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"yubin/internal/config"
+	"yubin/internal/wording"
 )
 
 // params is what qmgr reads of a configuration.
@@ -12,7 +13,8 @@ type params struct {
 	hostname, mailName string
 
 	incoming, active, window int
-	recipients               int // in memory
+	recipients               int   // in memory
+	shelf                    int64 // octets that listings may keep
 	slow                     int
 	limits                   map[string]limits // by transport, as far as they were asked for
 	limitsOf                 func(transport string) limits
@@ -25,6 +27,7 @@ type params struct {
 	delayWarning              time.Duration // 0: none
 	transportRetry, queueRun  time.Duration
 	deferred                  map[string]bool // defer_transports
+	words                     wording.Words   // of notices
 	minfree, bounceSize       int64
 	sessions                  int // that the postmaster is told of in an hour
 	mailqUsers, flushUsers    []string
@@ -35,8 +38,8 @@ func readParams(c *config.Config) *params {
 	p := &params{
 		hostname: config.Myhostname.Of(c), mailName: config.MailName.Of(c),
 		incoming: config.IncomingLimit.Of(c), active: config.QmgrMessageActiveLimit.Of(c),
-		recipients: config.QmgrMessageRecipientLimit.Of(c),
-		window:     config.AgentWindow.Of(c), slow: config.AgentSlowWindow.Of(c),
+		recipients: config.QmgrMessageRecipientLimit.Of(c), shelf: config.QmgrListingCacheLimit.Of(c),
+		window: config.AgentWindow.Of(c), slow: config.AgentSlowWindow.Of(c),
 		limits: map[string]limits{},
 		limitsOf: func(transport string) limits {
 			l := limits{
@@ -64,6 +67,7 @@ func readParams(c *config.Config) *params {
 		sessions:  config.NotifySessionLimit.Of(c),
 		mailOwner: config.MailOwner.Of(c), smtpdUser: config.SmtpdUser.Of(c), dir: config.QueueDirectory.Of(c),
 	}
+	p.words, _ = wording.Load(c) // qmgr says what is left out
 	for _, t := range config.DeferTransports.Of(c) {
 		p.deferred[t] = true
 	}

@@ -2,19 +2,40 @@ package qmgr
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	"yubin/internal/config"
 	"yubin/internal/dsn"
 	"yubin/internal/durable"
 	"yubin/internal/maillog"
 	"yubin/internal/queue"
 	"yubin/internal/rewrite"
+	"yubin/internal/smtp"
 )
 
 // A resolver says how mail of a sender to an address is delivered. An error is
 // temporary. Several goroutines call it at once.
 type resolver func(address, sender string) (destination, error)
+
+// of says it for a recipient of an envelope: a content filter comes before everything
+// else.
+func (r resolver) of(env *queue.Envelope, address string) (destination, error) {
+	filter := env.Attrs[queue.AttrFilter]
+	if filter == "" {
+		return r(address, env.Sender)
+	}
+	transport, nexthop, _ := strings.Cut(filter, ":")
+	if nexthop == "" && !slices.Contains(inner, transport) {
+		_, nexthop = smtp.SplitAddress(address)
+	}
+	return destination{transport: transport, nexthop: nexthop, address: address, rule: config.ContentFilter.Name}, nil
+}
+
+// inner are the transports that are done here; what stands behind them is a text.
+var inner = []string{"error", "retry", "discard"}
 
 // dialer connects to the agent of a transport.
 type dialer func(transport string) (link, error)
@@ -59,6 +80,10 @@ type scheduler struct {
 	trimAt     time.Time
 	transports map[string]*transport
 	sites      siteSearch
+	shelf      *shelf // of listings
+
+	tidyAt  time.Time // when deleted files are to be removed; zero: there are none
+	tidying bool      // they are being
 
 	jobs     []flushJob
 	flushing bool
@@ -81,7 +106,7 @@ func newScheduler(p *params, store *queue.Store, log *maillog.Logger, slow time.
 		messages: map[string]*message{}, loading: map[string]*intent{}, unsure: map[string]bool{}, begun: time.Now(),
 		waiting: newCalendar(), kept: map[string]*message{}, sick: map[string]bool{},
 		writers: map[*writer]bool{}, transports: map[string]*transport{},
-		batches: make(chan batch, 1),
+		batches: make(chan batch, 1), tidyAt: time.Now(), shelf: newShelf(p.shelf),
 	}
 }
 
@@ -157,9 +182,30 @@ func (s *scheduler) endBurst() {
 	s.lend()
 	s.checkAllBack()
 	s.kick()
+	s.tidy()
 	for w := range s.writers {
 		w.out.wake()
 	}
+}
+
+// tidyPause is how long after a deletion its file is removed: not while more are
+// being deleted.
+const tidyPause = time.Second
+
+// tidy removes deleted files in a goroutine.
+func (s *scheduler) tidy() {
+	if s.tidyAt.IsZero() || s.tidying || s.stopping || s.now().Before(s.tidyAt) {
+		return
+	}
+	s.tidyAt, s.tidying = time.Time{}, true
+	s.helpers.Go(func() {
+		err := s.store.SweepAway(s.done)
+		s.post(func() {
+			if s.tidying = false; err != nil {
+				s.log.warn("remove what was deleted: %v", err)
+			}
+		})
+	})
 }
 
 // untilNext is the time until something is due although nothing happens.
@@ -181,6 +227,9 @@ func (s *scheduler) untilNext() time.Duration {
 		earlier(s.spaceAt)
 	}
 	earlier(s.trimAt)
+	if !s.tidying && !s.stopping {
+		earlier(s.tidyAt)
+	}
 	for _, t := range s.transports {
 		earlier(t.due())
 	}

@@ -85,7 +85,7 @@ func (s *scheduler) letterWritten(b queue.Blank, about string, err error) {
 				s.refuse(qc, flushErr != nil, err)
 				return
 			}
-			s.log.notice(about, "postmaster notification of the session", b.ID)
+			s.log.notice(about, ofSession, b.ID)
 			s.admit(m)
 		},
 	})

@@ -41,7 +41,7 @@ func (l *load) enter() {
 	l.high.Store(true)
 	if now := time.Now(); now.Sub(l.said) >= sayAgain {
 		l.said = now
-		l.log.Warn("service \"%s\" has %d connections of its process limit \"%d\": clients may have to wait, and have less time (stress=yes)",
+		l.log.On(maillog.Limit).Warn("service \"%s\" has %d connections of its process limit \"%d\": clients may have to wait, and have less time (stress=yes)",
 			l.service, l.open, l.limit)
 	}
 }
@@ -89,6 +89,9 @@ func (s *server) configure(c *config.Config) (err error) {
 func (s *server) settingsOf(c, calm *config.Config) (p *settings, err error) {
 	p = read(c)
 	if p.override, err = rewrite.ReadOverrides(c); err != nil {
+		return nil, err
+	}
+	if p.filter, err = rewrite.ContentFilter(c); err != nil {
 		return nil, err
 	}
 	same := calm != nil

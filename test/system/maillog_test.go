@@ -63,6 +63,11 @@ func TestJSONLog(t *testing.T) {
 			t.Errorf("no event %s in %v", w, got)
 		}
 	}
+	for _, e := range got {
+		if _, secret := e["password"]; secret || len(e) < 7 {
+			t.Errorf("got %v", e)
+		}
+	}
 	// Text and JSON say the same.
 	text := i.Log()
 	for _, e := range got {
