@@ -272,3 +272,56 @@ func TestSessionTold(t *testing.T) {
 		})
 	}
 }
+
+// What waits for too long goes back: letters of the null sender by
+// bounce_queue_lifetime, others by maximal_queue_lifetime; of the former nobody
+// hears but the postmaster, if he wants to.
+func TestLifetimes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, sender, double string
+		params               func(*params)
+		to                   string // who hears of it; "": nobody
+		gone                 bool
+	}{
+		{"a notice's time is over", "", "", func(p *params) { p.bounceLifetime = 1 }, "", true},
+		{"a notice's time is over, for the postmaster", "", "post@example.com", func(p *params) { p.bounceLifetime = 1 }, "post@example.com", true},
+		{"a letter has its own time", "ann@example.com", "", func(p *params) { p.bounceLifetime = 1 }, "", false},
+		{"a letter's time is over", "ann@example.com", "", func(p *params) { p.lifetime = 1 }, "ann@example.com", true},
+		{"a notice has its own time", "", "post@example.com", func(p *params) { p.lifetime = 1 }, "", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.params = func(p *params) { c.params(p); p.doubleBounces = c.double }
+			var told []string
+			r.deliver = func(q *ipc.Request, content string) *ipc.Reply {
+				to := q.Recipients[0].Address
+				if to != "bob@example.org" {
+					told = append(told, to)
+					for _, want := range []string{"Status: 5.4.7\n", "mailbox full", "This system has tried since ", "The mailbox is full."} {
+						if !strings.Contains(strings.ReplaceAll(content, "\n    ", " "), want) {
+							t.Errorf("no %q in\n%s", want, content)
+						}
+					}
+					return deliverAll(q, content)
+				}
+				return outcomes(map[string]ipc.Result{to: {Status: ipc.Deferred, Code: "4.2.2", Text: "mailbox full"}})(q, content)
+			}
+			r.start()
+			d := r.writer().commit(envelope(c.sender, "bob@example.org"), "text\n")
+			r.settled()
+			r.stopAll()
+			want := []string{}
+			if c.to != "" {
+				want = append(want, c.to)
+			}
+			if !slices.Equal(told, want) && len(told)+len(want) > 0 {
+				t.Errorf("told %q, want %q", told, want)
+			}
+			if waits := slices.Equal(r.names(queue.DirDeferred), []string{d.ID}); waits == c.gone {
+				t.Errorf("deferred holds %v", r.names(queue.DirDeferred))
+			}
+		})
+	}
+}
