@@ -125,13 +125,13 @@
 //	mailctl queue list [-j] [FILTER]
 //	    List the queue, as mailq(1) does, or what the filter chooses of it. -j: in JSON;
 //	    mailq(1) has the keys.
-//	mailctl queue ages [-s] [-l] [-b COLUMNS] [-t MINUTES] [-m LEAST] [FILTER]
+//	mailctl queue ages [-s] [-l] [-b COLUMNS] [-t MINUTES] [--least N] [FILTER]
 //	    Count the recipients who wait by domain and by how many minutes ago their mail
 //	    arrived, as Postfix's qshape(1) does: a column has what is younger than its head
 //	    says and older than the column before. -s: count messages, by their senders'
 //	    domains. -t: the first column has the last so many minutes (5). -b: the number of
 //	    columns (10); each goes back twice as far as the one before, or, with -l, as much
-//	    further as the first. -m: leave out domains with fewer. Without a filter the
+//	    further as the first. --least: leave out domains with fewer. Without a filter the
 //	    whole queue is counted; qshape's is --queue incoming --queue active.
 //	mailctl queue show ID
 //	mailctl queue cat ID

@@ -30,5 +30,5 @@
 //
 // # See also
 //
-// mailctl(8), master(8), postqueue(1)
+// mailctl(8), maillog(5), master(8), postqueue(1)
 package main

@@ -94,6 +94,9 @@ func say(env *cli.Env, text string) {
 	} else if info, err := os.Stat("/dev/log"); err != nil || info.Mode().Type() != os.ModeSocket {
 		return // it would come out on standard error again
 	}
+	if f, err := os.OpenFile(config.MaillogJSONFile.Of(env.Config), os.O_WRONLY|os.O_APPEND, 0); err == nil {
+		o.JSON = f
+	}
 	if log, err := maillog.Open(o); err == nil {
 		log.Info("%s", text)
 		log.Close()

@@ -159,6 +159,7 @@ func (s *scheduler) deleteOne(id, dir string) (bool, error) {
 	if err := s.store.Delete(id, dir); err != nil {
 		return true, err
 	}
+	s.tidyAt = s.now().Add(tidyPause)
 	return true, nil
 }
 
@@ -247,7 +248,7 @@ func (s *scheduler) operate(c *fdpass.Conn, r *ipc.ControlRequest) error {
 // operateOnAll has the scheduler deal with all that a request is about.
 func (s *scheduler) operateOnAll(c *fdpass.Conn, r *ipc.ControlRequest) error {
 	gone, done := false, 0 // whoever asked; how many
-	defer func() { s.log.sum(r.Op, done) }()
+	defer func() { s.didAll(r.Op, done) }()
 	some := func(dir string, ids []string) (err error) {
 		if r.Dry {
 			err = c.Send(&ipc.ControlReply{Done: ids})
@@ -296,7 +297,7 @@ func (s *scheduler) operateOn(name, dir string, ids []string) *ipc.ControlReply 
 				reply.Error = err.Error()
 			case found:
 				reply.Done = append(reply.Done, id)
-				s.log.change(id, name)
+				s.did(name, id)
 			case dir == "": // of all that were there, it has gone meanwhile
 				reply.Missing = append(reply.Missing, id)
 			}

@@ -34,6 +34,7 @@ func (r *rig) request(q *ipc.ControlRequest) (all ipc.ControlReply, content stri
 		}
 		fdpass.CloseAll(files)
 		all.Entries = append(all.Entries, p.Entries...)
+		all.Packed = append(all.Packed, p.Packed...)
 		all.Done, all.Missing = append(all.Done, p.Done...), append(all.Missing, p.Missing...)
 		all.Error, all.Denied = all.Error+p.Error, all.Denied || p.Denied
 		if p.End {
@@ -111,12 +112,10 @@ func TestHoldReleaseDelete(t *testing.T) {
 	r.wait("delivery of the rest", func(*scheduler) bool { return len(r.got("bob@example.org")) == 2 })
 	r.settled()
 	r.stopAll()
-	r.logged("postfix/postsuper[", ids[0]+": placed on hold")
-	r.logged("postfix/postsuper[", ids[0]+": released from hold")
-	r.logged("postfix/postsuper[", ids[1]+": removed")
-	r.logged("postfix/postsuper[", "]: Placed on hold: 1 message\n")
-	r.logged("postfix/postsuper[", "]: Released from hold: 1 message\n")
-	r.logged("postfix/postsuper[", "]: Deleted: 1 message\n")
+	for _, text := range []string{ids[0] + ": placed on hold", "Placed on hold: 1 message\n", ids[0] + ": released from hold", "Released from hold: 1 message\n",
+		ids[1] + ": removed", "Deleted: 1 message\n"} {
+		r.logged("postfix/postsuper[", text)
+	}
 }
 
 // What is expired by hand goes back at once, from hold too.

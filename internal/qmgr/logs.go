@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync"
 
-	"yubin/internal/ipc"
 	"yubin/internal/maillog"
 )
 
@@ -116,30 +115,6 @@ func (l *logs) info(id string, event maillog.Event, text string) {
 	t := l.about(id, len(id)+2+len(text))
 	t.Say(text)
 	l.put(logLine{event: event, text: t})
-}
-
-// changes are what the log says, as Postfix's postsuper does, of what an
-// administrator has done to a message.
-var changes = map[string]struct {
-	event maillog.Event
-	text  string
-}{
-	ipc.OpHold:    {maillog.Hold, "placed on hold"},
-	ipc.OpRelease: {maillog.Release, "released from hold"},
-	ipc.OpRequeue: {maillog.Requeue, "requeued"},
-	ipc.OpExpire:  {maillog.ForceExpire, "expired"},
-	ipc.OpDelete:  {maillog.Removed, "removed"},
-}
-
-// change writes the line about an operation on a message.
-func (l *logs) change(id, op string) {
-	c, ok := changes[op]
-	if !ok {
-		return
-	}
-	t := l.about(id, 48)
-	t.Say(c.text)
-	l.put(logLine{tag: "postsuper", event: c.event, text: t})
 }
 
 // general writes a line about no message.

@@ -1,6 +1,7 @@
 package smtpc
 
 import (
+	"bytes"
 	"io"
 
 	"yubin/internal/header"
@@ -46,6 +47,9 @@ func (m *letter) rewrite(f func(string) (string, error)) error {
 	head, n, err := header.Rewrite(top, f)
 	if err != nil {
 		return err
+	}
+	if m.binary() { // a line that was folded here ended in LF
+		head = bytes.ReplaceAll(bytes.ReplaceAll(head, crlf, []byte("\n")), []byte("\n"), crlf)
 	}
 	m.sender, m.head, m.skip = sender, head, int64(n)
 	if m.held != nil {

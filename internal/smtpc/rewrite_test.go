@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"yubin/internal/ipc"
+	"yubin/internal/queue"
 	"yubin/test/peer"
 )
 
@@ -55,5 +56,21 @@ func TestGenericMapsUnreadable(t *testing.T) {
 	}
 	if !strings.Contains(r.log(), "smtp_generic_maps: ") {
 		t.Error("the log does not say which table")
+	}
+}
+
+// The header of a binary message has CRLF, where a line becomes too long as well.
+func TestGenericMapsBinary(t *testing.T) {
+	t.Parallel()
+	p := peer.Start(t, peer.Options{Ehlo: []string{"CHUNKING", "BINARYMIME"}})
+	r := newRig(t, rigOptions{main: []string{"smtp_generic_maps = inline:{ann@own.test=ann.with.a.longer.name@example.com}"}})
+	r.flags = queue.FlagBinary
+	got := r.deliver(fmt.Sprintf("[127.0.0.1]:%d", p.Port()), "To: "+strings.Repeat("ann@own.test, ", 60)+"bob@far.test\r\n\r\n\x00\n", "bob@far.test")
+	if got[0].Status != ipc.Sent {
+		t.Fatalf("got %+v", got)
+	}
+	head, body, _ := strings.Cut(p.Messages()[0].Data, "\r\n\r\n")
+	if n := strings.Count(head, "\n"); n == 0 || n != strings.Count(head, "\r\n") || strings.Count(head, "ann.with.a.longer.name") != 60 || body != "\x00\n" {
+		t.Errorf("header %q, body %q", head, body)
 	}
 }

@@ -41,7 +41,7 @@ func (l *load) enter() {
 	l.high.Store(true)
 	if now := time.Now(); now.Sub(l.said) >= sayAgain {
 		l.said = now
-		l.log.Warn("service \"%s\" has %d connections of its process limit \"%d\": clients may have to wait, and have less time (stress=yes)",
+		l.log.On(maillog.Limit).Warn("service \"%s\" has %d connections of its process limit \"%d\": clients may have to wait, and have less time (stress=yes)",
 			l.service, l.open, l.limit)
 	}
 }

@@ -52,7 +52,7 @@ func TestBinaryMIME(t *testing.T) {
 	isText := func(who, message, eol string) {
 		t.Helper()
 		message = strings.ReplaceAll(message, eol, "\n")
-		if strings.ContainsAny(message, "\x00\r\xff") || strings.Contains(message, "Encoding: binary") {
+		if strings.ContainsAny(message, "\x00\r") || strings.IndexByte(message, 0xff) >= 0 || strings.Contains(message, "Encoding: binary") {
 			t.Errorf("%s has binary octets", who)
 		}
 		_, part, _ := strings.Cut(message, "Content-Type: image/x\nContent-Transfer-Encoding: base64\n\n")

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -100,6 +102,7 @@ func TestQueueCommands(t *testing.T) {
 func TestPostfixCommand(t *testing.T) {
 	t.Parallel()
 	i := instance.New(t, instance.Options{Stopped: true})
+	i.AppendMain("maillog_json_file = " + i.Path("json"))
 	script := `postfix/postfix-script: `
 	wants(t, "status", tool(i, "", "postfix", "status"), 1, "", script+"the Postfix mail system is not running\n")
 	wants(t, "stop", tool(i, "", "postfix", "stop"), 1, "", script+"fatal: the Postfix mail system is not running\n")
@@ -118,8 +121,18 @@ func TestPostfixCommand(t *testing.T) {
 		b, err := os.ReadFile(i.Path("log"))
 		return err == nil && len(b) > 0 && !strings.Contains(string(b), "daemon started")
 	})
+	i.Until("new JSON lines are begun", func() bool {
+		b, err := os.ReadFile(i.Path("json"))
+		return err == nil && strings.Contains(string(b), `"event":"reload"`) && !strings.Contains(string(b), "daemon started")
+	})
+	if old, _ := filepath.Glob(i.Path("json.*")); len(old) != 1 || !slices.ContainsFunc(events(t, old[0]), func(e map[string]any) bool { return isEvent(e, "start process=postfix/master") }) {
+		t.Errorf("the JSON lines from before are not in one file with the date: %v", old)
+	}
 	wants(t, "postlog", tool(i, "", "postlog", "-t", "backup", "-p", "warn", "disk", "full"), 0, "", "")
 	i.WaitLog(" backup[", ": warning: disk full")
+	if all := events(t, i.Path("json")); !slices.ContainsFunc(all, func(e map[string]any) bool { return isEvent(e, "warning process=backup message=warning: disk full") }) {
+		t.Errorf("postlog's line is not among the JSON lines: %v", all)
+	}
 	i.AppendMain("smtpd_recipient_limit = none")
 	if r := tool(i, "", "postfix", "check"); r.Code != 1 || !strings.Contains(r.Stderr, "smtpd_recipient_limit") {
 		t.Errorf("check: %+v", r)
