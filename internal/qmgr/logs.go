@@ -139,8 +139,8 @@ func (l *logs) fate(m *message, status, text string) {
 const ofSession = "postmaster notification of the session"
 
 // notice writes that a notice about a message was made, which is the message id.
-func (l *logs) notice(m *message, kind, id string) {
-	t := l.about(m.ID, 96)
+func (l *logs) notice(about, kind, id string) {
+	t := l.about(about, 96)
 	if kind == ofSession {
 		t.Say("smtpd_chat_notify: ") // by this word logwatch knows such lines of Postfix's
 	}
