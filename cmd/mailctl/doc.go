@@ -56,6 +56,20 @@
 //	    for --from. Files are read with the rights of the caller. Lines that begin with "waits",
 //	    "goes back" or "refused" say why mail would not be delivered now; a host
 //	    that cannot be found does no harm while another one is.
+//	mailctl trace [--json] ID...
+//	mailctl trace [--json] --message-id MESSAGE-ID
+//	mailctl trace [--json] --to ADDRESS
+//	    Tell the story of letters, in the order of time: who brought them, each
+//	    attempt for each recipient, the notices and forwards that were made of them
+//	    (their IDs begin with the letter's) and, through a content filter, the
+//	    letter that came back; then, for each that the queue still has, its
+//	    recipients, why they wait, and when and how they are tried next. The
+//	    log is read where it is: maillog_json_file, maillog_file, else the files of
+//	    syslog daemons in /var/log, else systemd's journal; with the files that
+//	    these were renamed to when they were rotated, packed by gzip or not, as far
+//	    back as the queue ID tells. --json: an object a line, of maillog_json_file
+//	    (maillog(5)) or else with time, process, pid, queue_id and message; at the end
+//	    those of the event "queue", for what the queue has, or "gone".
 //	mailctl lookup TYPE:NAME KEY
 //	mailctl lookup TYPE:NAME -
 //	    Print what a table (tables(5)) has for KEY, or for each line of standard
@@ -111,13 +125,13 @@
 //	mailctl queue list [-j] [FILTER]
 //	    List the queue, as mailq(1) does, or what the filter chooses of it. -j: in JSON;
 //	    mailq(1) has the keys.
-//	mailctl queue ages [-s] [-l] [-b COLUMNS] [-t MINUTES] [-m LEAST] [FILTER]
+//	mailctl queue ages [-s] [-l] [-b COLUMNS] [-t MINUTES] [--least N] [FILTER]
 //	    Count the recipients who wait by domain and by how many minutes ago their mail
 //	    arrived, as Postfix's qshape(1) does: a column has what is younger than its head
 //	    says and older than the column before. -s: count messages, by their senders'
 //	    domains. -t: the first column has the last so many minutes (5). -b: the number of
 //	    columns (10); each goes back twice as far as the one before, or, with -l, as much
-//	    further as the first. -m: leave out domains with fewer. Without a filter the
+//	    further as the first. --least: leave out domains with fewer. Without a filter the
 //	    whole queue is counted; qshape's is --queue incoming --queue active.
 //	mailctl queue show ID
 //	mailctl queue cat ID
@@ -176,6 +190,8 @@
 //	                      the password of the relay
 //	/etc/yubin/users      accounts; see users(5)
 //	/var/vmail            mailboxes of accounts with a domain
+//	/var/log/maillog, /var/log/mail.log
+//	                      the log, where syslog daemons write it
 //	/usr/share/yubin/manifest
 //	                      what was installed, with owners and modes
 //
@@ -194,7 +210,7 @@
 //
 //	0   done; check: nothing is wrong
 //	1   check: something is wrong; status: the system does not run; route: mail
-//	    would not be delivered now; lookup: nothing is found; upgrade: the old
+//	    would not be delivered now; lookup, trace: nothing is found; upgrade: the old
 //	    programs go on
 //	64  wrong usage; user: no password, or none that can be kept
 //	65  user: the account exists already, or a line cannot be used
@@ -208,5 +224,5 @@
 //
 // # See also
 //
-// main.cf(5), master.cf(5), tables(5), users(5), master(8), qmgr(8), mailq(1)
+// main.cf(5), master.cf(5), maillog(5), tables(5), users(5), master(8), qmgr(8), mailq(1)
 package main

@@ -239,7 +239,14 @@ func (x *exchange) report() {
 	if x.facts.Session != "" {
 		session = ",<" + logWord(x.facts.Session) + ">"
 	}
-	x.v.l.auth.Info("%s: %s(%s,%s%s): %s", part, x.by, logWord(x.tried), logWord(x.facts.Client), session, why)
+	t := x.v.l.auth.Text(128)
+	t.Printf("%s: %s(%s,%s%s): ", part, x.by, logWord(x.tried), logWord(x.facts.Client), session)
+	t.Field("reason", why)
+	t.Note("service", x.facts.Service)
+	t.Note("user", x.tried)
+	t.Note("rip", x.facts.Client)
+	t.Note("session", x.facts.Session)
+	x.v.l.auth.On(maillog.AuthFailure).Write(&t)
 }
 
 // logWord is a client's word that cannot be taken for more than one word of the

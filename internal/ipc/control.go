@@ -29,6 +29,8 @@ type ControlRequest struct {
 	Dry bool `json:"dry,omitempty"`
 	// Routes, of OpList, asks how each recipient's next attempt would be made.
 	Routes bool `json:"routes,omitempty"`
+	// Packed, of OpList, lets the replies have Packed in place of Entries.
+	Packed bool `json:"packed,omitempty"`
 	// To, of OpFlush, stands for all deferred messages with a recipient who waits
 	// in this domain, or, as "@example.com", in it and those below it.
 	To string `json:"to,omitempty"`
@@ -41,6 +43,7 @@ type ControlRequest struct {
 // A ControlReply answers a ControlRequest in part.
 type ControlReply struct {
 	Entries []Entry  `json:"entries,omitempty"`
+	Packed  []byte   `json:"packed,omitempty"`  // entries, for Unpack
 	Done    []string `json:"done,omitempty"`    // IDs that the operation was carried out on
 	Missing []string `json:"missing,omitempty"` // IDs that are not in the queue
 	Error   string   `json:"error,omitempty"`   // why nothing was done, or not all

@@ -14,6 +14,7 @@ import (
 	"yubin/internal/config"
 	"yubin/internal/queuectl"
 	"yubin/internal/runctl"
+	"yubin/internal/story"
 )
 
 // A subcommand is a row of the table: `mailctl NAME ARGS`.
@@ -37,6 +38,7 @@ func subcommands() []subcommand {
 		{"who", "", "list the people who are logged in to read their mail", sound(who)},
 		{"kick", "USER", "end the sessions of a user", sound(kick)},
 		{"route", routeSynopsis, "say how mail for an address is delivered, step by step", sound(showRoute)},
+		{"trace", traceSynopsis, "tell the story of a letter from log and queue", sound(showTrace)},
 		{"lookup", lookupSynopsis, "look a key up in a table, as postmap -q does", sound(lookup)},
 		{"relay", "set|test|unset [ARGUMENT...]", "send mail for other hosts through a relay", sound(group("relay", relayCommands))},
 		{"user", "add|passwd|list|show|quota|rename|delete|import [ARGUMENT...]", "make and change accounts", sound(group("user", userCommands))},
@@ -45,7 +47,7 @@ func subcommands() []subcommand {
 }
 
 // params are the parameters that subcommands other than check read.
-var params = slices.Concat(runctl.Params, queuectl.Params(), routeParams, relayParams, userParams)
+var params = slices.Concat(runctl.Params, queuectl.Params(), routeParams, relayParams, userParams, story.Params)
 
 // Command is mailctl(8).
 var Command = &cli.Command{

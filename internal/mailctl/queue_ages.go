@@ -8,7 +8,7 @@ import (
 	"yubin/internal/queuectl"
 )
 
-const agesSynopsis = "[-s] [-l] [-b COLUMNS] [-t MINUTES] [-m LEAST] [FILTER]"
+const agesSynopsis = "[-s] [-l] [-b COLUMNS] [-t MINUTES] [--least N] [FILTER]"
 
 // queueAges is Postfix's qshape, for the whole queue unless a filter says less.
 func queueAges(_ context.Context, env *cli.Env, args []string) error {
@@ -17,7 +17,7 @@ func queueAges(_ context.Context, env *cli.Env, args []string) error {
 	linear := s.set.BoolP("linear", "l", false, "columns of one width")
 	columns := s.set.IntP("columns", "b", 10, "how many")
 	first := s.set.IntP("minutes", "t", 5, "of the first column")
-	least := s.set.IntP("least", "m", 0, "leave out domains with fewer")
+	least := s.set.Int("least", 0, "leave out domains with fewer")
 	filter, rest, err := s.parse(args)
 	if err == nil {
 		err = noOperands(rest)

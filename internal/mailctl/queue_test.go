@@ -42,19 +42,27 @@ func newQueueTest(t *testing.T, stdin string) *queueTest {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, "main.cf"), []byte("queue_directory = "+dir+"\n"), 0o600); err != nil {
+	q := &queueTest{dir: dir}
+	q.env = &cli.Env{Program: "mailctl", Stdin: strings.NewReader(stdin), Stdout: &q.out, Stderr: &q.stderr}
+	q.configure(t)
+	return q
+}
+
+// configure writes and reads main.cf.
+func (q *queueTest) configure(t *testing.T, lines ...string) {
+	t.Helper()
+	text := "queue_directory = " + q.dir + "\n" + strings.Join(lines, "\n") + "\n"
+	if err := os.WriteFile(filepath.Join(q.dir, "main.cf"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c, err := config.Load(dir, nil)
+	c, err := config.Load(q.dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Check(Command.Params); err != nil {
 		t.Fatal(err)
 	}
-	q := &queueTest{dir: dir}
-	q.env = &cli.Env{Program: "mailctl", Config: c, Stdin: strings.NewReader(stdin), Stdout: &q.out, Stderr: &q.stderr}
-	return q
+	q.env.Config = c
 }
 
 // start starts the stand-in; the function that it returns ends it.
@@ -98,7 +106,7 @@ func (q *queueTest) answer(t *testing.T, conn *fdpass.Conn) {
 			reply.Missing = append(reply.Missing, id)
 		}
 	}
-	if req.All || req.To != "" {
+	if req.All || req.To != "" || req.Filter != nil {
 		reply.Done = q.known
 	}
 	if req.Op == ipc.OpShow && q.file != "" {
@@ -156,6 +164,25 @@ func TestQueueChange(t *testing.T) {
 		{"flush --to=@example.com", "", 0, "mailctl: 2 messages for @example.com tried now\n", "flush to @example.com"},
 		{"flush --to", "", 64, "", ""},
 		{"flush --to a b", "", 64, "", ""},
+		{"flush --to a --sender b", "", 64, "", ""},
+		{"flush --sender b", "", 0, "", "flush [] [b] [] [] [] 0s 0s"},
+		{"flush -n", "", 64, "", ""},
+		{"delete --sender a@* --sender b --older 2d --reason full", "", 0,
+			"mailctl: " + idA + ": removed\nmailctl: " + idB + ": removed\nmailctl: Deleted: 2 messages\n", "delete [] [a@* b] [] [] [full] 48h0m0s 0s"},
+		{"requeue --queue hold --destination x --newer 30m --recipient r ALL", "", 0,
+			"mailctl: " + idA + ": requeued\nmailctl: " + idB + ": requeued\nmailctl: Requeued: 2 messages\n", "requeue [hold] [] [r] [x] [] 0s 30m0s"},
+		{"delete -n --sender a", "", 0, "mailctl: 2 messages chosen, nothing is changed\n", "delete dry [] [a] [] [] [] 0s 0s"},
+		{"hold --dry-run ALL", "", 0, "mailctl: 2 messages chosen, nothing is changed\n", "hold ALL dry"},
+		{"hold --dry-run " + idA, "", 64, "", ""},
+		{"delete --sender a " + idA, "", 64, "", ""},
+		{"delete --sender a -", "", 64, "", ""},
+		{"delete --older 5", "", 64, "", ""},
+		{"delete --older 0d", "", 64, "", ""},
+		{"delete --queue nonsense", "", 64, "", ""},
+		{"delete --sneder a", "", 64, "", ""},
+		{"ages --queue hold", "", 0, "", "list [hold] [] [] [] [] 0s 0s"},
+		{"ages -b 0", "", 64, "", ""},
+		{"ages x", "", 64, "", ""},
 		{"flush --to=a b", "", 64, "", ""},
 		{"flush --to a/b", "", 64, "", ""},
 		{"flush --from a", "", 64, "", ""},
@@ -188,6 +215,12 @@ func TestQueueChange(t *testing.T) {
 				}
 				if req.To != "" {
 					asked = append(asked, "to", req.To)
+				}
+				if req.Dry {
+					asked = append(asked, "dry")
+				}
+				if f := req.Filter; f != nil {
+					asked = append(asked, fmt.Sprint(f.Queues, f.Sender, f.Recipient, f.Destination, f.Reason, f.Older, f.Newer))
 				}
 				asked = append(asked, req.IDs...)
 			}

@@ -14,7 +14,7 @@ const (
 	TooManyErrors  Event = "too-many-errors" // it was sent away
 	Pipelining     Event = "pipelining"      // it spoke before its turn
 	Reject         Event = "reject"          // a refusal, or what another action of a restriction did
-	AuthFailure    Event = "auth-failure"    // SMTP: wrong credentials
+	AuthFailure    Event = "auth-failure"    // wrong credentials
 	Limit          Event = "limit"           // a rate or concurrency limit was exceeded
 	TLS            Event = "tls"             // a handshake
 	Accept         Event = "accept"          // a message from the network begins
@@ -25,9 +25,14 @@ const (
 	Expired        Event = "expired"         // its time is over
 	Notice         Event = "notice"          // a notice about it was made
 	Removed        Event = "removed"         // nothing is left to do
+	Hold           Event = "hold"            // an administrator keeps it
+	Release        Event = "release"         // and no more
+	Requeue        Event = "requeue"         // has it tried by the configuration of now
+	ForceExpire    Event = "force-expire"    // has it sent back
 	Login          Event = "login"           // POP3, IMAP: a session begins
 	LoginFailure   Event = "login-failure"   // a client went without a session
 	Session        Event = "session"         // a line about a session, such as its end
+	Statistics     Event = "statistics"      // the greatest numbers that were counted for limits
 	Start          Event = "start"           // master
 	Reload         Event = "reload"          // master
 	Stop           Event = "stop"            // master
@@ -39,6 +44,6 @@ const (
 func Events() []Event {
 	return []Event{
 		Connect, Disconnect, LostConnection, TooManyErrors, Pipelining, Reject, AuthFailure, Limit, TLS, Accept, Pickup,
-		MessageID, Active, Delivery, Expired, Notice, Removed, Login, LoginFailure, Session, Start, Reload, Stop, Lost,
+		MessageID, Active, Delivery, Expired, Notice, Removed, Hold, Release, Requeue, ForceExpire, Login, LoginFailure, Session, Statistics, Start, Reload, Stop, Lost,
 	}
 }

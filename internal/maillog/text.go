@@ -201,7 +201,7 @@ func isQueueID(s string) bool {
 			return false
 		}
 	}
-	return len(s) >= 13 && len(s) <= 32
+	return len(s) >= 13 && len(s) <= 80
 }
 
 // Pairs appends text, in which words "key=number", as in the tally of a session,

@@ -8,7 +8,6 @@ import (
 
 	"yubin/internal/fdpass"
 	"yubin/internal/ipc"
-	"yubin/internal/maillog"
 	"yubin/internal/queue"
 )
 
@@ -160,7 +159,7 @@ func (s *scheduler) deleteOne(id, dir string) (bool, error) {
 	if err := s.store.Delete(id, dir); err != nil {
 		return true, err
 	}
-	s.log.info(id, maillog.Removed, "removed")
+	s.tidyAt = s.now().Add(tidyPause)
 	return true, nil
 }
 
@@ -218,14 +217,13 @@ func (s *scheduler) operate(c *fdpass.Conn, r *ipc.ControlRequest) error {
 		s.ask(s.flushAll)
 		return c.Send(&ipc.ControlReply{End: true})
 	}
-	op := operations[r.Op]
-	if op == nil {
+	if operations[r.Op] == nil {
 		return c.Send(&ipc.ControlReply{Error: "unknown operation", End: true})
 	}
 	if (r.Op == ipc.OpFlush || r.Op == ipc.OpRequeue) && !r.Dry {
 		s.ask(s.reviveTransports)
 	}
-	if err := s.operateOnAll(c, r, op); err != nil {
+	if err := s.operateOnAll(c, r); err != nil {
 		return err
 	}
 	if r.Dry {
@@ -248,13 +246,16 @@ func (s *scheduler) operate(c *fdpass.Conn, r *ipc.ControlRequest) error {
 }
 
 // operateOnAll has the scheduler deal with all that a request is about.
-func (s *scheduler) operateOnAll(c *fdpass.Conn, r *ipc.ControlRequest, op operation) error {
-	gone := false // whoever asked
+func (s *scheduler) operateOnAll(c *fdpass.Conn, r *ipc.ControlRequest) error {
+	gone, done := false, 0 // whoever asked; how many
+	defer func() { s.didAll(r.Op, done) }()
 	some := func(dir string, ids []string) (err error) {
 		if r.Dry {
 			err = c.Send(&ipc.ControlReply{Done: ids})
 		} else {
-			err = c.Send(s.operateOn(op, dir, ids))
+			reply := s.operateOn(r.Op, dir, ids)
+			done += len(reply.Done)
+			err = c.Send(reply)
 		}
 		gone = err != nil
 		return err
@@ -280,8 +281,8 @@ func (s *scheduler) operateOnAll(c *fdpass.Conn, r *ipc.ControlRequest, op opera
 
 // operateOn has the scheduler deal with some messages, which were in dir a moment
 // ago, or are wherever they are.
-func (s *scheduler) operateOn(op operation, dir string, ids []string) *ipc.ControlReply {
-	reply := &ipc.ControlReply{}
+func (s *scheduler) operateOn(name, dir string, ids []string) *ipc.ControlReply {
+	reply, op := &ipc.ControlReply{}, operations[name]
 	s.ask(func() {
 		for _, id := range ids {
 			found, err := false, error(nil)
@@ -296,6 +297,7 @@ func (s *scheduler) operateOn(op operation, dir string, ids []string) *ipc.Contr
 				reply.Error = err.Error()
 			case found:
 				reply.Done = append(reply.Done, id)
+				s.did(name, id)
 			case dir == "": // of all that were there, it has gone meanwhile
 				reply.Missing = append(reply.Missing, id)
 			}

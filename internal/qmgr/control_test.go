@@ -34,6 +34,7 @@ func (r *rig) request(q *ipc.ControlRequest) (all ipc.ControlReply, content stri
 		}
 		fdpass.CloseAll(files)
 		all.Entries = append(all.Entries, p.Entries...)
+		all.Packed = append(all.Packed, p.Packed...)
 		all.Done, all.Missing = append(all.Done, p.Done...), append(all.Missing, p.Missing...)
 		all.Error, all.Denied = all.Error+p.Error, all.Denied || p.Denied
 		if p.End {
@@ -111,7 +112,10 @@ func TestHoldReleaseDelete(t *testing.T) {
 	r.wait("delivery of the rest", func(*scheduler) bool { return len(r.got("bob@example.org")) == 2 })
 	r.settled()
 	r.stopAll()
-	r.logged(ids[1] + ": removed")
+	for _, text := range []string{ids[0] + ": placed on hold", "Placed on hold: 1 message\n", ids[0] + ": released from hold", "Released from hold: 1 message\n",
+		ids[1] + ": removed", "Deleted: 1 message\n"} {
+		r.logged("postfix/postsuper[", text)
+	}
 }
 
 // What is expired by hand goes back at once, from hold too.
@@ -127,6 +131,7 @@ func TestExpire(t *testing.T) {
 	r.settled()
 	r.stopAll()
 	for _, id := range ids {
+		r.logged("postfix/postsuper[", id+": expired")
 		r.logged(id + ": from=<ann@example.com>, status=force-expired, returned to sender")
 		r.logged(id + ": removed")
 	}

@@ -14,6 +14,7 @@ const (
 	entriesAtOnce    = 64
 	recipientsAtOnce = 100
 	listOctets       = 64 << 10 // of strings; JSON may double them
+	packedOctets     = 24 << 10 // with listOctets, in base64, they fit a packet
 	// readTime is what a client has to take a packet.
 	readTime = time.Minute
 )
@@ -27,14 +28,27 @@ var listed = [...]string{queue.DirMaildrop, queue.DirIncoming, queue.DirDeferred
 func (s *scheduler) list(c *fdpass.Conn, r *ipc.ControlRequest) error {
 	choice := s.choice(r.Filter)
 	l := s.lister(c)
+	l.pack = r.Packed
 	if r.Routes {
 		l.route = choice.resolve
 	}
+	shelf := s.shelf
+	if !r.Packed || r.Routes || choice.filter.Needs() {
+		shelf = newShelf(0) // other entries than those that are kept
+	}
+	shelf.begin()
+	defer shelf.end()
 	for _, dir := range listed {
-		err := queue.List(s.store.Path(), dir, func(m *queue.Listed) bool {
-			if choice.has(m) { // not: incomplete in maildrop, or a blank's turn
-				l.message(choice.queue(m.ID, dir), m)
+		if !choice.filter.InQueue(dir) && !choice.filter.InQueue("active") {
+			continue
+		}
+		err := queue.ListUnknown(s.store.Path(), dir, choice.known(shelf, dir), func(m *queue.Listed) bool {
+			if m.Known != nil {
+				l.packed = append(l.packed, m.Known...)
+			} else if choice.has(m) { // not: incomplete in maildrop, or a blank's turn
+				l.remember(shelf, choice.queue(m.ID, dir), m)
 			}
+			l.sendFull()
 			return l.err == nil
 		})
 		if l.err != nil {
@@ -51,6 +65,30 @@ func (s *scheduler) list(c *fdpass.Conn, r *ipc.ControlRequest) error {
 	return c.Send(&ipc.ControlReply{End: true})
 }
 
+// known returns what looks at a shelf for those messages in dir that are not being tried
+// and are chosen for their queue alone.
+func (c *choice) known(h *shelf, dir string) func(id string) []byte {
+	if dir != queue.DirDeferred || !c.filter.InQueue(dir) {
+		return func(string) []byte { return nil }
+	}
+	return func(id string) []byte {
+		if c.active[id] {
+			return nil
+		}
+		return h.get(id)
+	}
+}
+
+// remember adds a message, and puts what it adds on the shelf.
+func (l *lister) remember(h *shelf, name string, m *queue.Listed) {
+	start, sends := len(l.packed), l.sends
+	l.message(name, m)
+	// What was sent in parts is not kept.
+	if name == queue.DirDeferred && l.sends == sends && len(l.packed) > start {
+		h.put(m.ID, l.packed[start:])
+	}
+}
+
 // lister makes one that knows how long mail is kept.
 func (s *scheduler) lister(c *fdpass.Conn) *lister {
 	l := &lister{c: c}
@@ -64,19 +102,33 @@ type lister struct {
 	route   resolver   // nil: ways are not said
 	files   []*os.File // beside the first packet
 	entries []ipc.Entry
+	pack    bool
+	packed  []byte // in place of entries
 	octets  int
+	sends   int
 	err     error
 
 	lifetime, bounceLifetime time.Duration
 }
 
 func (l *lister) send() {
-	if l.err == nil && len(l.entries) > 0 {
+	if l.err == nil && len(l.entries)+len(l.packed) > 0 {
 		l.c.Unix().SetWriteDeadline(time.Now().Add(readTime))
-		l.err = l.c.Send(&ipc.ControlReply{Entries: l.entries}, l.files...)
+		l.err = l.c.Send(&ipc.ControlReply{Entries: l.entries, Packed: l.packed}, l.files...)
 		l.files = nil
 	}
-	l.entries, l.octets = l.entries[:0], 0
+	l.entries, l.packed, l.octets = l.entries[:0], l.packed[:0], 0
+	l.sends++
+}
+
+// add adds an entry.
+func (l *lister) add(e *ipc.Entry) {
+	l.octets += len(e.Sender)
+	if l.pack {
+		l.packed = ipc.AppendEntry(l.packed, e)
+		return
+	}
+	l.entries = append(l.entries, *e)
 }
 
 // message adds a message, in as many entries as its recipients need.
@@ -89,16 +141,19 @@ func (l *lister) message(name string, m *queue.Listed) {
 		}
 		e.Recipients = append(e.Recipients, l.recipient(m.Message, n, r))
 		if len(e.Recipients) == recipientsAtOnce || l.octets > listOctets {
-			l.entries = append(l.entries, e)
+			l.add(&e)
 			l.send()
 			e = l.head(name, m)
 		}
 	}
 	if len(e.Recipients) > 0 {
-		l.entries = append(l.entries, e)
-		l.octets += len(e.Sender)
+		l.add(&e)
 	}
-	if len(l.entries) >= entriesAtOnce || l.octets > listOctets {
+}
+
+// sendFull sends what has gathered if it is enough for a packet.
+func (l *lister) sendFull() {
+	if len(l.entries) >= entriesAtOnce || len(l.packed) > packedOctets || l.octets > listOctets {
 		l.send()
 	}
 }

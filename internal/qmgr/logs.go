@@ -2,6 +2,7 @@ package qmgr
 
 import (
 	"strconv"
+	"strings"
 	"sync"
 
 	"yubin/internal/maillog"
@@ -167,7 +168,11 @@ func (l *logs) delivery(m *message, r *recipient, d *delivery) {
 	if e.Original != "" && e.Original != e.Address {
 		t.Address(", ", "orig_to", e.Original)
 	}
-	t.Pair(", ", "relay", d.relay)
+	relay, uses, again := strings.Cut(d.relay, ", conn_use=")
+	t.Pair(", ", "relay", relay)
+	if again {
+		t.Pair(", ", "conn_use", uses)
+	}
 	t.PairOf(", ", "delay", func(b []byte) []byte { return appendSeconds(b, d.before+d.inside+d.setup+d.transfer) })
 	t.PairOf(", ", "delays", d.appendDelays)
 	t.Pair(", ", "dsn", d.code)

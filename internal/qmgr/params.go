@@ -12,7 +12,8 @@ type params struct {
 	hostname, mailName string
 
 	incoming, active, window int
-	recipients               int // in memory
+	recipients               int   // in memory
+	shelf                    int64 // octets that listings may keep
 	slow                     int
 	limits                   map[string]limits // by transport, as far as they were asked for
 	limitsOf                 func(transport string) limits
@@ -35,8 +36,8 @@ func readParams(c *config.Config) *params {
 	p := &params{
 		hostname: config.Myhostname.Of(c), mailName: config.MailName.Of(c),
 		incoming: config.IncomingLimit.Of(c), active: config.QmgrMessageActiveLimit.Of(c),
-		recipients: config.QmgrMessageRecipientLimit.Of(c),
-		window:     config.AgentWindow.Of(c), slow: config.AgentSlowWindow.Of(c),
+		recipients: config.QmgrMessageRecipientLimit.Of(c), shelf: config.QmgrListingCacheLimit.Of(c),
+		window: config.AgentWindow.Of(c), slow: config.AgentSlowWindow.Of(c),
 		limits: map[string]limits{},
 		limitsOf: func(transport string) limits {
 			l := limits{

@@ -58,7 +58,7 @@ var Command = &cli.Command{
 	Name: "qmgr", Section: 8,
 	Params: append(append([]*config.Def{
 		config.QueueDirectory.Def, config.Myhostname.Def, config.MailName.Def, config.MailOwner.Def, config.SmtpdUser.Def,
-		config.MessageSizeLimit.Def, config.QueueMinfree.Def, config.IncomingLimit.Def, config.QmgrMessageActiveLimit.Def, config.QmgrMessageRecipientLimit.Def,
+		config.MessageSizeLimit.Def, config.QueueMinfree.Def, config.IncomingLimit.Def, config.QmgrMessageActiveLimit.Def, config.QmgrMessageRecipientLimit.Def, config.QmgrListingCacheLimit.Def,
 		config.QueueRunDelay.Def, config.MinimalBackoffTime.Def, config.MaximalBackoffTime.Def,
 		config.MaximalQueueLifetime.Def, config.BounceQueueLifetime.Def, config.BounceSizeLimit.Def, config.DelayWarningTime.Def, config.NotifyClasses.Def, config.NotifySessionLimit.Def,
 		config.BounceNoticeRecipient.Def, config.DoubleBounceNoticeRecipient.Def, config.DelayNoticeRecipient.Def, config.ErrorNoticeRecipient.Def,
@@ -119,12 +119,13 @@ func (q *manager) start(_ context.Context, svc *service.Service) error {
 	if err != nil {
 		return err
 	}
-	store, err := openStore(p.dir)
+	var s *scheduler
+	store, err := openStore(p.dir, func(id string) { s.shelf.forget(id) })
 	if err != nil {
 		return err
 	}
-	q.users, q.store = u, store
-	q.s = newScheduler(p, store, svc.Log, config.FlushSlow.Of(c))
+	s = newScheduler(p, store, svc.Log, config.FlushSlow.Of(c))
+	q.users, q.store, q.s = u, store, s
 	q.s.resolve, q.s.rewrite, q.s.dial = resolve, edit, dialPrivate(p.dir)
 	if err := q.s.recover(); err != nil {
 		store.Close()
@@ -136,15 +137,15 @@ func (q *manager) start(_ context.Context, svc *service.Service) error {
 
 // openStore opens the queue, and makes it first where no master has: in a
 // private instance.
-func openStore(dir string) (*queue.Store, error) {
-	store, err := queue.Open(dir, queue.Options{})
+func openStore(dir string, changed func(id string)) (*queue.Store, error) {
+	store, err := queue.Open(dir, queue.Options{Changed: changed})
 	if !errors.Is(err, os.ErrNotExist) {
 		return store, err
 	}
 	if err := queue.Prepare(dir, queue.PrepareOptions{UID: os.Geteuid(), GID: os.Getegid()}); err != nil {
 		return nil, err
 	}
-	return queue.Open(dir, queue.Options{})
+	return queue.Open(dir, queue.Options{Changed: changed})
 }
 
 // newResolver asks package route.
@@ -206,6 +207,7 @@ func (q *manager) reload(c *config.Config) {
 	p.dir = q.s.p.dir // the queue does not move under a running process
 	q.s.ask(func() {
 		q.s.p, q.s.resolve, q.s.rewrite = p, resolve, edit
+		q.s.shelf.reset(p.shelf)
 		q.s.spaceAt = time.Time{}
 		q.s.reviveTransports()
 	})
@@ -221,7 +223,7 @@ func (q *manager) stop(ctx context.Context) {
 
 // mayEnd tells whether nothing is under way, and when the next attempt is due.
 func (s *scheduler) mayEnd() (bool, time.Time) {
-	if len(s.messages)+len(s.loading)+len(s.backlog)+len(s.writers)+len(s.kept)+s.making > 0 || s.sites.running || !s.quiet() {
+	if len(s.messages)+len(s.loading)+len(s.backlog)+len(s.writers)+len(s.kept)+s.making > 0 || s.sites.running || s.tidying || !s.tidyAt.IsZero() || !s.quiet() {
 		return false, time.Time{}
 	}
 	if s.store.Trim() {

@@ -118,7 +118,7 @@ func outcomes(by map[string]ipc.Result) func(*ipc.Request, string) *ipc.Reply {
 
 func testParams(dir string) *params {
 	return &params{
-		hostname: "mx.example", mailName: "Yubin", incoming: 20000, active: 20000, recipients: 20000, window: 64, slow: 500,
+		hostname: "mx.example", mailName: "Yubin", incoming: 20000, active: 20000, recipients: 20000, shelf: 1 << 20, window: 64, slow: 500,
 		limits: map[string]limits{}, limitsOf: testLimits, minimal: time.Hour, maximal: 2 * time.Hour,
 		lifetime: 24 * time.Hour, bounceLifetime: 24 * time.Hour, transportRetry: time.Minute, queueRun: time.Minute,
 		deferred: map[string]bool{}, bounceSize: 50000, dir: dir,
@@ -137,6 +137,7 @@ func (r *rig) start() {
 	if err := queue.Prepare(r.dir, queue.PrepareOptions{UID: os.Geteuid(), GID: os.Getegid()}); err != nil {
 		r.t.Fatal(err)
 	}
+	r.opts.Changed = func(id string) { r.s.shelf.forget(id) }
 	store, err := queue.Open(r.dir, r.opts)
 	if err != nil {
 		r.t.Fatal(err)

@@ -59,6 +59,10 @@ type scheduler struct {
 	trimAt     time.Time
 	transports map[string]*transport
 	sites      siteSearch
+	shelf      *shelf // of listings
+
+	tidyAt  time.Time // when deleted files are to be removed; zero: there are none
+	tidying bool      // they are being
 
 	jobs     []flushJob
 	flushing bool
@@ -81,7 +85,7 @@ func newScheduler(p *params, store *queue.Store, log *maillog.Logger, slow time.
 		messages: map[string]*message{}, loading: map[string]*intent{}, unsure: map[string]bool{}, begun: time.Now(),
 		waiting: newCalendar(), kept: map[string]*message{}, sick: map[string]bool{},
 		writers: map[*writer]bool{}, transports: map[string]*transport{},
-		batches: make(chan batch, 1),
+		batches: make(chan batch, 1), tidyAt: time.Now(), shelf: newShelf(p.shelf),
 	}
 }
 
@@ -157,9 +161,30 @@ func (s *scheduler) endBurst() {
 	s.lend()
 	s.checkAllBack()
 	s.kick()
+	s.tidy()
 	for w := range s.writers {
 		w.out.wake()
 	}
+}
+
+// tidyPause is how long after a deletion its file is removed: not while more are
+// being deleted.
+const tidyPause = time.Second
+
+// tidy removes deleted files in a goroutine.
+func (s *scheduler) tidy() {
+	if s.tidyAt.IsZero() || s.tidying || s.stopping || s.now().Before(s.tidyAt) {
+		return
+	}
+	s.tidyAt, s.tidying = time.Time{}, true
+	s.helpers.Go(func() {
+		err := s.store.SweepAway(s.done)
+		s.post(func() {
+			if s.tidying = false; err != nil {
+				s.log.warn("remove what was deleted: %v", err)
+			}
+		})
+	})
 }
 
 // untilNext is the time until something is due although nothing happens.
@@ -181,6 +206,9 @@ func (s *scheduler) untilNext() time.Duration {
 		earlier(s.spaceAt)
 	}
 	earlier(s.trimAt)
+	if !s.tidying && !s.stopping {
+		earlier(s.tidyAt)
+	}
 	for _, t := range s.transports {
 		earlier(t.due())
 	}

@@ -12,6 +12,14 @@ import (
 // fail, and see what recovery makes of what is on the disk.
 type calls struct {
 	before func(call, name string) error // nil: nothing to ask
+	after  func(name string)             // hears that the file of this name has changed; nil: nobody does
+}
+
+// changed tells of a change that has been made.
+func (c *calls) changed(name string) {
+	if c.after != nil {
+		c.after(name)
+	}
 }
 
 // A dir is an open directory below queue_directory. Names are looked up from
@@ -69,6 +77,7 @@ func (c *calls) rename(from *dir, old string, to *dir, name string) error {
 	if err != nil {
 		return &os.LinkError{Op: "rename", Old: from.path(old), New: to.path(name), Err: err}
 	}
+	c.changed(old)
 	return nil
 }
 
@@ -79,6 +88,7 @@ func (c *calls) unlink(d *dir, name string) error {
 	if err := unix.Unlinkat(d.fd(), name, 0); err != nil {
 		return &os.PathError{Op: "unlink", Path: d.path(name), Err: err}
 	}
+	c.changed(name)
 	return nil
 }
 
@@ -106,6 +116,7 @@ func (c *calls) touch(d *dir, name string, mtime time.Time) error {
 	if err := unix.UtimesNanoAt(d.fd(), name, ts, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return &os.PathError{Op: "utimes", Path: d.path(name), Err: err}
 	}
+	c.changed(name)
 	return nil
 }
 
@@ -117,6 +128,7 @@ func (c *calls) chmod(d *dir, name string, mode uint32) error {
 	if err := unix.Fchmodat(d.fd(), name, mode, 0); err != nil {
 		return &os.PathError{Op: "chmod", Path: d.path(name), Err: err}
 	}
+	c.changed(name)
 	return nil
 }
 

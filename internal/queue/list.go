@@ -18,6 +18,7 @@ type Listed struct {
 	Dir     string    // the directory's name
 	Mtime   time.Time // in deferred/: of the next attempt
 	Message *Message
+	Known   []byte // in place of Message: what ListUnknown's known returned
 	Err     error
 }
 
@@ -34,13 +35,19 @@ const (
 // run beside the store, in this process or another: a message that moves
 // meanwhile may be missed or come twice.
 func List(path, name string, visit func(*Listed) bool) error {
+	return ListUnknown(path, name, func(string) []byte { return nil }, visit)
+}
+
+// ListUnknown is List that does not read the messages of which known, called by
+// several goroutines, returns something.
+func ListUnknown(path, name string, known func(id string) []byte, visit func(*Listed) bool) error {
 	return eachName(path, name, func(d *os.File, ids []string) bool {
-		return listPart(d, name, ids, visit)
+		return listPart(d, name, ids, known, visit)
 	})
 }
 
 // listPart visits the messages ids, which several goroutines read ahead.
-func listPart(d *os.File, name string, ids []string, visit func(*Listed) bool) bool {
+func listPart(d *os.File, name string, ids []string, known func(string) []byte, visit func(*Listed) bool) bool {
 	stop := make(chan struct{})
 	chunks := make(chan chan []Listed, readers) // in order, each filled by a reader
 	var wg sync.WaitGroup
@@ -53,7 +60,7 @@ func listPart(d *os.File, name string, ids []string, visit func(*Listed) bool) b
 				return
 			case chunks <- filled: // waits while readers are ahead of visit
 			}
-			wg.Go(func() { filled <- readChunk(d, name, ids) })
+			wg.Go(func() { filled <- readChunk(d, name, ids, known) })
 		}
 	})
 	defer wg.Wait()
@@ -68,12 +75,15 @@ func listPart(d *os.File, name string, ids []string, visit func(*Listed) bool) b
 	return true
 }
 
-func readChunk(d *os.File, name string, ids []string) []Listed {
+func readChunk(d *os.File, name string, ids []string, known func(string) []byte) []Listed {
+	fd := int(d.Fd())
 	out := make([]Listed, 0, len(ids))
-	buf := make([]byte, 4096)
+	buf := make([]byte, 2*block) // most files have one block: its end is seen at once
 	for _, id := range ids {
-		l := Listed{ID: id, Dir: name}
-		l.read(int(d.Fd()), buf)
+		l := Listed{ID: id, Dir: name, Known: known(id)}
+		if l.Known == nil {
+			l.read(fd, buf)
+		}
 		if !errors.Is(l.Err, os.ErrNotExist) {
 			out = append(out, l)
 		}

@@ -201,33 +201,45 @@ func (b *body) sum(sum uint32, off, n int64) (uint32, error) {
 	return sum, nil
 }
 
-// records applies the records behind the content to m.
+// records applies the records behind the content to m. It reads the rest of the
+// file only where it has to: what follows the records is zeros nearly always.
 func (b *body) records(m *Message) error {
-	var rest []byte
+	rest := b.first[min(m.Tail, int64(len(b.first))):]
 	whole := len(b.first) < cap(b.first)
-	if m.Tail <= int64(len(b.first)) {
-		rest = b.first[m.Tail:]
+	if len(rest) == 0 && !whole {
+		chunk := make([]byte, block)
+		n, err := b.f.ReadAt(chunk, m.Tail)
+		if err != nil && err != io.EOF {
+			return err
+		}
+		rest, whole = chunk[:n], n < len(chunk)
 	}
-	if !whole && !(len(rest) >= frame && [frame]byte(rest[:frame]) == [frame]byte{}) {
+	rest = m.applyAll(rest)
+	if !whole && (len(rest) < frame || [frame]byte(rest[:frame]) != [frame]byte{}) {
 		p, err := io.ReadAll(io.NewSectionReader(b.f, m.Tail, maxRecords))
 		if err != nil {
 			return err
 		}
-		rest = p
-	}
-	for {
-		r, n := nextRecord(rest, m.ID, len(m.Env.Recipients))
-		if n == 0 {
-			break
-		}
-		m.apply(&r)
-		m.Tail += int64(n)
-		rest = rest[n:]
+		rest = m.applyAll(p)
 	}
 	for _, c := range rest[:min(len(rest), frame)] {
 		m.Torn = m.Torn || c != 0
 	}
 	return nil
+}
+
+// applyAll applies the whole records at the start of b, which begins at Tail, and
+// returns what follows them.
+func (m *Message) applyAll(b []byte) []byte {
+	for {
+		r, n := nextRecord(b, m.ID, len(m.Env.Recipients))
+		if n == 0 {
+			return b
+		}
+		m.apply(&r)
+		m.Tail += int64(n)
+		b = b[n:]
+	}
 }
 
 // apply takes a record's outcome. What is done stays done; a report that is due

@@ -105,7 +105,7 @@ func (s *Store) add(b Blank) {
 // recycle moves a file that is no message any more from d to the pool, or
 // removes it when the pool is full.
 func (s *Store) recycle(d *dir, name string, size int64) error {
-	if len(s.blanks) >= poolFiles || s.octets+size > poolOctets {
+	if s.full(size) {
 		return s.unlink(d, name)
 	}
 	b := Blank{ID: s.NewID(), Size: size}
@@ -116,6 +116,11 @@ func (s *Store) recycle(d *dir, name string, size int64) error {
 	b.move = s.moves
 	s.add(b)
 	return nil
+}
+
+// full tells whether the pool has no room for a file of this size.
+func (s *Store) full(size int64) bool {
+	return len(s.blanks) >= poolFiles || s.octets+size > poolOctets
 }
 
 // Dirty tells how many blanks wait for a flush of Names before they can be lent.

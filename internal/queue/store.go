@@ -25,6 +25,9 @@ type Options struct {
 	// Before is asked before every system call that changes the directory; its
 	// error becomes the call's.
 	Before func(call, name string) error
+	// Changed hears of each message whose file was written, moved or removed, or whose
+	// time or mode has changed, after that has happened.
+	Changed func(id string)
 	// Now replaces the clock that IDs are made from.
 	Now func() time.Time
 }
@@ -52,7 +55,7 @@ type Store struct {
 // process has it. It refuses a directory that holds another program's queue,
 // one of a format it does not know, and a file system without leases.
 func Open(path string, o Options) (*Store, error) {
-	s := &Store{calls: calls{o.Before}, path: path, now: o.Now}
+	s := &Store{calls: calls{o.Before, o.Changed}, path: path, now: o.Now}
 	if s.now == nil {
 		s.now = time.Now
 	}

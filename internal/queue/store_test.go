@@ -512,3 +512,89 @@ func TestReturnAfterMuch(t *testing.T) {
 		t.Errorf("%d octets in an empty pool", s.octets)
 	}
 }
+
+// Earliest keeps as many as are asked for, whatever the directory's order, and takes
+// what was put away before somebody asked for all as due then.
+func TestEarliest(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := Prepare(dir, PrepareOptions{UID: os.Geteuid(), GID: os.Getegid()}); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	const n = 100
+	when := time.Now().Add(time.Hour).Truncate(time.Second)
+	var ids []string
+	for i := range n {
+		ids = append(ids, FreshID(time.UnixMicro(int64(1000+i)), OriginQmgr))
+	}
+	for i, id := range ids { // the last ID is due first
+		path := filepath.Join(dir, DirDeferred, id)
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, when, when.Add(time.Duration(n-i)*time.Second)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w, more, err := s.Earliest(7, time.Time{})
+	if err != nil || len(w) != 7 || !more || w[0].ID != ids[n-1] || w[6].ID != ids[n-7] || !w[0].Next.Equal(when.Add(time.Second)) {
+		t.Errorf("got %v, %t, %v", w, more, err)
+	}
+	asked := time.Now().Add(time.Second)
+	w, more, err = s.Earliest(3, asked)
+	if err != nil || len(w) != 3 || !more || w[0].ID != ids[0] || !w[2].Next.Equal(asked) {
+		t.Errorf("asked for all: got %v, %t, %v", w, more, err)
+	}
+	if err := s.Hasten(ids[50]); err != nil {
+		t.Fatal(err)
+	}
+	w, more, err = s.Earliest(n, time.Time{})
+	if err != nil || len(w) != n || more || w[0].ID != ids[50] {
+		t.Errorf("hastened: got %d, first %v, %t, %v", len(w), w[0], more, err)
+	}
+}
+
+// What Delete leaves over when the pool is full is removed by SweepAway, and a new
+// store takes none of it for a blank.
+func TestSweepAway(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := Prepare(dir, PrepareOptions{UID: os.Geteuid(), GID: os.Getegid()}); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.octets = poolOctets
+	for i := range 10 {
+		id := FreshID(time.UnixMicro(int64(1000+i)), OriginQmgr)
+		if err := os.WriteFile(filepath.Join(dir, DirDeferred, id), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Delete(id, DirDeferred); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Close()
+	if s, err = Open(dir, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := s.Recover(); err != nil || len(s.blanks) != 0 {
+		t.Errorf("%d blanks, %v", len(s.blanks), err)
+	}
+	if err := s.SweepAway(nil); err != nil {
+		t.Error(err)
+	}
+	for _, d := range []string{DirDeferred, DirPool} {
+		if left, err := os.ReadDir(filepath.Join(dir, d)); err != nil || len(left) != 0 {
+			t.Errorf("%s: %v, %v", d, left, err)
+		}
+	}
+}

@@ -20,6 +20,7 @@ import (
 const (
 	maxNames  = 100_000
 	otherName = "(others)"
+	localName = "(no domain)"
 )
 
 // An Ages table counts what waits by domain and age, in the form of Postfix's
@@ -81,7 +82,9 @@ func (a *Ages) count(address string, column int) {
 	name := NullSender
 	if address != "" {
 		_, name = smtp.SplitAddress(address)
-		name = strings.ToLower(name)
+		if name = strings.ToLower(name); name == "" {
+			name = localName
+		}
 	}
 	row := a.names[name]
 	if row == nil && len(a.names) >= maxNames {

@@ -14,7 +14,8 @@ import (
 	"yubin/internal/queue"
 )
 
-var errMissing = errors.New("not in the queue")
+// ErrMissing is the error of a message that the queue does not have.
+var ErrMissing = errors.New("not in the queue")
 
 // A Found message is its open file and where it stands. Whoever has it closes
 // the file.
@@ -58,7 +59,7 @@ func Open(env *cli.Env, id string) (*Found, error) {
 		}
 		return nil, Failure("cannot show mail", err)
 	case found == nil:
-		return nil, fmt.Errorf("%s: %w", id, errMissing)
+		return nil, fmt.Errorf("%s: %w", id, ErrMissing)
 	}
 	return found, nil
 }
@@ -66,7 +67,7 @@ func Open(env *cli.Env, id string) (*Found, error) {
 func findDirect(path, id string) (*Found, error) {
 	f, dir, err := Find(path, id)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("%s: %w", id, errMissing)
+		err = fmt.Errorf("%s: %w", id, ErrMissing)
 	}
 	if err != nil {
 		return nil, err

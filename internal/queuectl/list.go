@@ -37,10 +37,14 @@ func Each(env *cli.Env, filter *ipc.Filter, visit func(*ipc.Entry) error) error 
 // some.
 func each(env *cli.Env, req ipc.ControlRequest, visit func(*ipc.Entry) error) (whole bool, err error) {
 	some := false
+	req.Packed = true
 	err = New(env.Config, env.Program).Do(req,
 		func(reply *ipc.ControlReply, files []*os.File) error {
 			fdpass.CloseAll(files)
-			some = some || len(reply.Entries) > 0
+			some = some || len(reply.Entries)+len(reply.Packed) > 0
+			if err := ipc.Unpack(reply.Packed, visit); err != nil {
+				return err
+			}
 			for i := range reply.Entries {
 				if err := visit(&reply.Entries[i]); err != nil {
 					return err

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"yubin/internal/cli"
@@ -18,7 +19,8 @@ const NullSender = "MAILER-DAEMON"
 // Columns of the listing, as in Postfix. Sizes and IDs may exceed theirs.
 const (
 	headFormat      = "%-11s %7s %-20s %s\n"
-	messageFormat   = "%-11s %7d %20.20s %s\n"
+	idColumn        = 11
+	sizeColumn      = 7
 	timeFormat      = "Mon Jan _2 15:04:05 " // the first 20 characters of asctime
 	recipientIndent = 41
 	reasonColumn    = 76 // where the text of a reason ends, counted from its parenthesis
@@ -36,6 +38,7 @@ type Listing struct {
 	size     int64
 	id       string // of the last entry
 	reason   string // the last recipient's
+	line     []byte // room for one
 }
 
 // NewListing starts a listing on w, with times in zone.
@@ -66,25 +69,45 @@ func (l *Listing) start(e *ipc.Entry) {
 	l.messages++
 	l.size += e.Size
 	l.id, l.reason = e.ID, ""
-	forced := ""
+	b := append(l.line[:0], maillog.Clean(e.ID)...)
+	b = append(b, flags[e.Queue]...)
 	if e.Expired {
-		forced = "#"
+		b = append(b, '#')
 	}
-	arrival := time.UnixMicro(e.Arrival).In(l.zone).Format(timeFormat)
-	fmt.Fprintf(l.w, messageFormat, maillog.Clean(e.ID)+flags[e.Queue]+forced, e.Size, arrival, Address(e.Sender))
+	b = append(pad(b, idColumn), ' ')
+	size := strconv.AppendInt(nil, e.Size, 10)
+	b = append(append(pad(b, len(b)+sizeColumn-len(size)), size...), ' ')
+	b = time.UnixMicro(e.Arrival).In(l.zone).AppendFormat(b, timeFormat)
+	l.put(append(append(append(b, ' '), Address(e.Sender)...), '\n'))
 }
 
 func (l *Listing) recipient(r *ipc.EntryRecipient) error {
+	b := l.line[:0]
 	if reason := maillog.Clean(r.Reason); reason != l.reason {
 		shown := reason
 		if shown == "" {
 			shown = "reason unavailable"
 		}
-		fmt.Fprintf(l.w, "%*s(%s)\n", max(reasonColumn-len(shown), 0), "", shown)
+		b = append(append(append(pad(b, reasonColumn-len(shown)), '('), shown...), ")\n"...)
 		l.reason = reason
 	}
-	_, err := fmt.Fprintf(l.w, "%*s%s\n", recipientIndent, "", Address(r.Address))
-	return written(err)
+	b = append(pad(b, len(b)+recipientIndent), Address(r.Address)...)
+	return written(l.put(append(b, '\n')))
+}
+
+// put writes b, whose room the next line gets.
+func (l *Listing) put(b []byte) error {
+	l.line = b
+	_, err := l.w.Write(b)
+	return err
+}
+
+// pad appends blanks to b until it has n octets.
+func pad(b []byte, n int) []byte {
+	for len(b) < n {
+		b = append(b, ' ')
+	}
+	return b
 }
 
 // written gives an error of the writer its exit status.

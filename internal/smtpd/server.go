@@ -94,12 +94,15 @@ type settings struct {
 }
 
 func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (*server, error) {
+	// In the names of programs that there are once, whatever this service is called.
+	as := func(name string) *maillog.Logger {
+		return log.Tagged(path.Join(config.SyslogName.Of(c.Shared()), name))
+	}
 	s := &server{
-		service: service, log: log, cleanup: log.Tagged(path.Join(config.SyslogName.Of(c.Shared()), "cleanup")), depot: d, load: newLoad(service, 0, log),
+		service: service, log: log, cleanup: as("cleanup"), depot: d, load: newLoad(service, 0, log),
 		delimiters: config.RecipientDelimiter.Of(c), clients: map[netip.Addr]int{}, flush: newFlush(c),
-		teller: newTeller(c),
-		stats: newStatistics(service, config.AnvilRateTimeUnit.Of(c), config.AnvilStatusUpdateTime.Of(c),
-			log.Tagged(path.Join(config.SyslogName.Of(c.Shared()), "anvil"))),
+		teller:      newTeller(c),
+		stats:       newStatistics(service, config.AnvilRateTimeUnit.Of(c), config.AnvilStatusUpdateTime.Of(c), as("anvil")),
 		clientRates: newRates[netip.Addr](config.AnvilRateTimeUnit.Of(c)),
 		userRates:   newRates[string](config.SmtpdUserRateTimeUnit.Of(c)),
 	}

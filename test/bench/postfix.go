@@ -118,6 +118,15 @@ func (p *postfix) start(s setup) error {
 		}
 	}
 	master := p.command("lib/postfix/sbin/master", "-c", p.etc, "-d")
+	if s.backlog > 0 {
+		if err := p.run(master); err != nil {
+			return err
+		}
+		if err := errors.Join(p.fillQueue(queue, s.backlog), settle(p.dir)); err != nil {
+			return err
+		}
+		master = p.command("lib/postfix/sbin/master", "-c", p.etc, "-d")
+	}
 	if s.scheme == "" {
 		return p.run(master)
 	}

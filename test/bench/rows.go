@@ -56,6 +56,7 @@ type result struct {
 	without  float64 // value, without dead destinations
 	messages int
 	used     usage             // by the system
+	client   usage             // by commands that were run, and is added to that
 	rest     time.Duration     // by the rest of the machine
 	wanted   func(id int) bool // of the messages, those that must be in the sink
 }
@@ -106,7 +107,7 @@ func makeRows() []row {
 		})
 	}
 	rows = append(rows, overloadRow())
-	return slices.Concat(rows, makeAwayRows(), makePeopleRows(), makeIMAPRows())
+	return slices.Concat(rows, makeAwayRows(), makeBacklogRows(), makePeopleRows(), makeIMAPRows())
 }
 
 // makeAwayRows makes the rows of mail that leaves.

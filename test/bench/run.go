@@ -103,6 +103,7 @@ func (r *run) measure(ctx context.Context, s system, row row, a *arrivals, outsi
 		return result{}, err
 	}
 	res.used, res.rest, err = m.read()
+	res.used = res.used.add(res.client)
 	return res, err
 }
 

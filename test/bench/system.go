@@ -35,6 +35,8 @@ type setup struct {
 	held bool // nothing is delivered; such a start gets a queue of its own
 	left bool // so does one that leaves mail in it
 
+	backlog int // deferred messages in the queue from the start
+
 	// Where mail goes that leaves the system; the turn's sink decides.
 	relayhost  string
 	transports string // table for transport_maps
@@ -128,6 +130,9 @@ type private struct {
 	master  *exec.Cmd
 	exited  chan error
 	starts  int
+
+	queueDir  string    // of the last start
+	startedAt time.Time // likewise
 }
 
 func newPrivate(dir string) private {
@@ -150,10 +155,11 @@ func (p *private) mail() string { return filepath.Join(p.dir, "mail") }
 // behind.
 func (p *private) queue(s setup) string {
 	p.starts++
+	p.queueDir = filepath.Join(p.dir, "queue")
 	if s.held || s.left {
-		return filepath.Join(p.dir, fmt.Sprintf("held%d", p.starts))
+		p.queueDir = filepath.Join(p.dir, fmt.Sprintf("held%d", p.starts))
 	}
-	return filepath.Join(p.dir, "queue")
+	return p.queueDir
 }
 
 // write makes the configuration directory with these files.
@@ -179,6 +185,7 @@ func (p *private) run(c *exec.Cmd) error {
 	defer out.Close()
 	c.Stdout, c.Stderr = out, out
 	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	p.startedAt = time.Now()
 	if err := c.Start(); err != nil {
 		return err
 	}

@@ -64,6 +64,14 @@ func (y *yubin) start(s setup) error {
 			return err
 		}
 	}
+	if s.backlog > 0 {
+		if err := y.fillQueue(queue, s.backlog); err != nil {
+			return err
+		}
+		if err := settle(y.dir); err != nil {
+			return err
+		}
+	}
 	if err := y.run(exec.Command(filepath.Join(y.bin, "master"), "-c", y.etc)); err != nil || !s.held {
 		return err
 	}

@@ -138,6 +138,9 @@ func (s *twoServers) own(path string) {
 // begin begins Dovecot's session.
 func (s *twoServers) begin() {
 	s.t.Helper()
+	if c, ok := s.ours.to.(net.Conn); ok { // other tests may have kept this one waiting
+		c.SetDeadline(time.Now().Add(4 * time.Minute))
+	}
 	s.theirs = dovecotTalk(s.t, s.dirs[1])
 	// What is there is recent no more.
 	for _, server := range []*imapTalk{s.ours, s.theirs} {

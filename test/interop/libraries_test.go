@@ -101,7 +101,7 @@ for wrapped in False, True:
 	d.KeepsSecret(annMail, annSecret)
 }
 
-// Perl's Net::SMTP sends, and understands what is refused.
+// Perl's Net::SMTP sends, in lines and in chunks, and understands what is refused.
 func TestNetSMTP(t *testing.T) {
 	t.Parallel()
 	need(t, "perl")
@@ -117,7 +117,9 @@ my @good = $s->to('alice@example.test', 'nobody@example.test', { SkipBad => 1, N
 $s->data or die 'data';
 $s->datasend("Subject: lines\n", "\n.\n..\nGr\xc3\xbc\xc3\x9fe\n", 'x' x 900, "\n") or die 'datasend';
 $s->dataend or die 'dataend'; $s->message =~ /queued as [0-9A-F]{13,}/ or die $s->message;
-$s->mail('ann@peer.test') && $s->to('alice@example.test') && $s->data("Subject: second\n\n.\n") or die 'second';
+$s->mail('ann@peer.test', Bits => 'binary') && $s->to('alice@example.test') or die 'second';
+$s->bdat("Subject: chunks\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: binary\r\n\r\n.\r\nGr\xc3\xbc") or die 'bdat';
+$s->bdatlast("\xc3\x9fe\r\n") or die 'bdatlast';
 $s->mail('ann@peer.test', Size => 1 << 40) and die 'size'; $s->code == 552 or die $s->code;
 $s->reset && $s->quit or die 'quit';
 `, host, port), "perl", "-")
@@ -125,7 +127,7 @@ $s->reset && $s->quit or die 'quit';
 		if strings.Contains(m, "Subject: lines\n") {
 			wantLetter(t, m, bob, "Subject: lines\n\n.\n..\nGrüße\n"+strings.Repeat("x", 900)+"\n")
 		} else {
-			wantLetter(t, m, "ann@peer.test", "Subject: second\n\n.\n")
+			wantLetter(t, m, "ann@peer.test", "Subject: chunks\nMIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: *\n\n.\nGrüße\n")
 		}
 	}
 	wantText(t, one(t, i, "bob"), "Subject: Successful Mail Delivery Report\n", "Original-Envelope-Id: here\n")

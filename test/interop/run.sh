@@ -98,4 +98,4 @@ if ! has smtp-source; then
 	PATH=$work/bin:$PATH
 fi
 
-go test -tags interop -count=1 -v ./test/interop
+go test -tags interop -count=1 -timeout 30m -v ./test/interop

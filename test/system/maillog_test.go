@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -63,6 +64,11 @@ func TestJSONLog(t *testing.T) {
 			t.Errorf("no event %s in %v", w, got)
 		}
 	}
+	for _, e := range got {
+		if _, secret := e["password"]; secret || len(e) < 7 {
+			t.Errorf("got %v", e)
+		}
+	}
 	// Text and JSON say the same.
 	text := i.Log()
 	for _, e := range got {
@@ -82,6 +88,10 @@ func TestJSONLog(t *testing.T) {
 		b, _ := os.ReadFile(path)
 		return strings.Contains(string(b), id+": removed")
 	})
+	i.Stop()
+	if log := i.Log(); !regexp.MustCompile(`postfix/anvil\[\d+\]: statistics: max connection count \d+ for \(\S+:127\.0\.0\.1\) at `).MatchString(log) {
+		t.Errorf("no statistics of anvil's")
+	}
 }
 
 // isEvent tells whether e has the event and the fields of want, "event key=value
