@@ -113,5 +113,5 @@
 //
 // # See also
 //
-// mailctl(8), main.cf(5), master.cf(5), smtpd(8), pickup(8), qmgr(8), local(8)
+// mailctl(8), main.cf(5), master.cf(5), maillog(5), smtpd(8), pickup(8), qmgr(8), local(8)
 package main

@@ -13,5 +13,5 @@
 //
 // # See also
 //
-// mailctl(8), main.cf(5)
+// mailctl(8), main.cf(5), maillog(5)
 package main

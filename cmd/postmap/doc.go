@@ -11,6 +11,11 @@
 // prints all keys and values of a text file. A table without a type has that of
 // default_database_type.
 //
+// With -h and -b beside -q - standard input is a message, and what is looked up are the
+// fields of its header, each with its line ends, and the lines of its body, as header_checks
+// and body_checks of Postfix do; -m has the headers of its parts among the former. With -F
+// values are names of files, apart by commas or blanks, and stand for what these hold.
+//
 // -d and -i, which change a database behind its text, are refused: change the text.
 //
 // # Exit status

@@ -44,7 +44,9 @@
 //	warn_if_reject, before another one: log, do not refuse
 //
 // A table answers OK, a number, DUNNO, REJECT, DEFER, or a reply code 4NN or
-// 5NN, each of the last four with a text if it likes. A table that cannot be
+// 5NN, each of the last four with a text if it likes, or FILTER transport:nexthop: the
+// message, whoever it is for, goes there in place of content_filter; the last one counts, and
+// lists that are asked behind the content (smtpd_end_of_data_restrictions) have it not. A table that cannot be
 // read makes the request fail with 451, never with 550. A list with an unknown
 // element stops smtpd, and so do lists that let everybody relay.
 //

@@ -68,7 +68,7 @@ type Hit struct{ Parameter, Table, Key, Value string }
 // Open opens the tables of a parameter; nil when there are none. class is what
 // propagate_unmatched_extensions calls them. Its error is a config.Problem.
 func Open(c *config.Config, p config.List, class string, report table.Option) (*Map, error) {
-	maps, err := table.OpenMaps(p.Of(c), report, table.Sockets(config.QueueDirectory.Of(c)))
+	maps, err := table.OpenMaps(p.Of(c), report, table.Sockets(config.QueueDirectory.Of(c)), table.Warm())
 	if err != nil {
 		return nil, c.Fault(p.Def, err.Error())
 	}

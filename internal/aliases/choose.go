@@ -21,6 +21,8 @@ func (m *Member) Key() string {
 	switch m.Form {
 	case Mailbox:
 		return OwnMailbox
+	case Broken:
+		return m.key
 	case Command:
 		key = "|" + m.Text
 	case File:
@@ -54,6 +56,9 @@ func (e *Expansion) Groups() (plain []Member, keys []string) {
 // Choose returns the members that a key stands for; none: it is not of this
 // expansion any more.
 func (e *Expansion) Choose(key string) []Member {
+	if WasBroken(key) {
+		return e.mended(key)
+	}
 	var list []Member
 	for _, m := range e.Members {
 		switch {

@@ -26,7 +26,8 @@ const (
 	Mailbox      // the mailbox of the user that Text is the address of
 	File         // an mbox file, or a Maildir whose name ends in /
 	Command
-	List // an :include: file that could not be read: Err says why
+	List   // an :include: file that could not be read: Err says why
+	Broken // what is none of these: Err says why
 )
 
 // A Member is one that an expansion comes to in the end.
@@ -41,6 +42,7 @@ type Member struct {
 	// From is where it stands, for people: type:name: alias, or file:line.
 	From string
 	via  string // the :include: file that it came by, if any
+	key  string // of Broken: see Expansion.name
 }
 
 // A Step is one thing that was asked on the way to a result.
@@ -158,7 +160,8 @@ func (x *Expander) IsAlias(local string) (bool, error) {
 func (r *run) end(name string) (*Expansion, error) {
 	switch {
 	case len(r.members) > 0:
-		return &Expansion{r.members, r.steps}, nil
+		e := &Expansion{r.members, r.steps}
+		return e, e.name()
 	case r.circle:
 		return nil, looped("alias loop: %q leads back to itself", name)
 	}
@@ -172,11 +175,7 @@ func (r *run) expand(e list) error {
 	for len(r.pending) > 0 {
 		next := r.pending[0]
 		r.pending = r.pending[1:]
-		elements, err := parseList(next.value)
-		if err != nil {
-			return misconfigured(err, "alias %q has a member that is not an address", next.name)
-		}
-		if err := r.takeAll(&next.source, elements); err != nil {
+		if err := r.takeAll(&next.source, parseAll(next.value)); err != nil {
 			return err
 		}
 	}
@@ -253,6 +252,8 @@ func (r *run) takeAll(in *source, elements []element) error {
 func (r *run) take(in *source, e element) error {
 	m := Member{Text: e.text, As: in.as, Sender: in.sender, From: in.from, via: in.via}
 	switch e.form {
+	case broken:
+		return r.add(breaks(m, in, e.err))
 	case include:
 		return r.include(in, e.text)
 	case command:
@@ -343,11 +344,7 @@ func (r *run) aliasOfOthers(in *source, m Member, e *list) error {
 func (r *run) expandFor(in *source, e *list) error {
 	e.user = in.user
 	r.seen[e.name] = true
-	elements, err := parseList(e.value)
-	if err != nil {
-		return nil // whoever mails to it hears of that
-	}
-	return r.takeAll(&e.source, elements)
+	return r.takeAll(&e.source, parseAll(e.value))
 }
 
 func localPart(addr string) string {
@@ -383,7 +380,7 @@ func (r *run) file(in *source, m Member) error {
 func (r *run) add(m Member) error {
 	if m.Form == Address || m.Form == Mailbox {
 		if err := smtp.Check(m.Text); err != nil {
-			return misconfigured(fmt.Errorf("%s: %w", m.From, err), "a list has a member that is not an address")
+			m.Form, m.Err = Broken, misconfigured(fmt.Errorf("%s: %w", m.From, err), "a list has a member that is not an address")
 		}
 	}
 	key := fmt.Sprintf("%d %t %s", m.Form, m.Exact, m.Text)

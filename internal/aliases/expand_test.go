@@ -189,7 +189,7 @@ func TestAlias(t *testing.T) {
 			x.Commands, x.Maps = []Kind{InInclude}, tableOf{x.Maps.(tableOf).values, 1002}
 		}, `|/bin/x y[bob]`},
 		"include within itself": {"listed", nil, "=ann@mx.example =bob@mx.example"},
-		"a line that is none":   {"broken", nil, "=bob@mx.example include /lists/bad!"},
+		"a line that is none":   {"broken", nil, "=bob@mx.example @! =ann@mx.example"},
 		"includes that do not count": {"shut", nil,
 			"include /lists/open! include /lists/nobody! include /lists/dir! include relative! include /lists/gone!"},
 		"one within another":    {"nest", nil, "include /lists/locked! =ann@mx.example =bob@mx.example"},
@@ -232,7 +232,7 @@ func TestForward(t *testing.T) {
 		"empty":                   {"dan", "dan@mx.example", nil, "none"},
 		"a link":                  {"eve", "eve@mx.example", nil, "none"},
 		"an alias of herself":     {"fay", "fay@mx.example", nil, `ann@mx.example \fay@mx.example x@example.org f@example.org`},
-		"no address":              {"gus", "gus@mx.example", nil, "error: the user's .forward file has a member that is not an address"},
+		"no address":              {"gus", "gus@mx.example", nil, "@!"},
 		"herself, by extension":   {"hal", "hal@mx.example", nil, `others@mx.example \hal@mx.example bob@mx.example`},
 		"not now":                 {"ida", "ida@mx.example", nil, "error: the user's .forward file cannot be read"},
 		"switched off":            {"ann", "ann@mx.example", func(x *Expander) { x.ForwardPath = nil }, "none"},
@@ -299,6 +299,54 @@ func TestChoose(t *testing.T) {
 	}
 	if got := e.Choose("|/bin/evil"); got != nil {
 		t.Errorf("a member that is not there: %+v", got)
+	}
+}
+
+// Members that are no addresses wait alone, one for all of a list; what they are
+// mended to gets the letter, and nobody twice.
+func TestBroken(t *testing.T) {
+	t.Parallel()
+	values := map[string]string{"list": "ann, man@, bob@example.org, @, /tmp/x"}
+	x, _ := newTest()
+	x.Maps = tableOf{values: values}
+	e, err := x.Alias("list", "mx.example")
+	if err != nil || len(e.Members) != 4 || e.Members[1].Form != Broken {
+		t.Fatalf("got %+v, %v", e, err)
+	}
+	var why *Error
+	if !errors.As(e.Members[1].Err, &why) || why.Class != 4 || strings.Count(why.Error(), "hash:aliases: list: ") != 2 || !strings.Contains(why.Error(), `"man@"`) {
+		t.Errorf("the reason is %v", e.Members[1].Err)
+	}
+	key := e.Members[1].Key()
+	if !WasBroken(key) || len(key) > maxKey {
+		t.Fatalf("key %q", key)
+	}
+	for _, c := range []struct{ list, want string }{
+		{"ann, man@, bob@example.org, @, /tmp/x", "man@!"},
+		{"ann, man@example.org, bob@example.org, @, /tmp/x", "man@example.org @!"},
+		{"/tmp/x, bob@example.org, man@example.org, ann, |/bin/y", "man@example.org |/bin/y"},
+		{"ann, bob@example.org", ""},
+	} {
+		values["list"] = c.list
+		e, err := x.Alias("list", "mx.example")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := show(&Expansion{Members: e.Choose(key)}, nil); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.list, got, c.want)
+		}
+	}
+	values["list"] = "@"
+	for i := range maxMarks {
+		values["list"] += fmt.Sprintf(", u%d@example.org", i)
+	}
+	if e, err := x.Alias("list", "mx.example"); err == nil {
+		t.Errorf("a list that is too long for a key: %d members", len(e.Members))
+	}
+	for _, key := range []string{"?", "?x", "?AAAA", "?!"} {
+		if list := e.Choose(key); list != nil {
+			t.Errorf("%q: %+v", key, list)
+		}
 	}
 }
 

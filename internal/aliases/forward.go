@@ -116,11 +116,7 @@ func refused(c *Content, u *account.Person, err error) error {
 
 // forward takes the lines of a .forward file. One without members does not count.
 func (r *run) forward(in *source, path string, c *Content) (*Expansion, error) {
-	all, err := parseLines(path, c.Data)
-	if err != nil {
-		return nil, misconfigured(err, "the user's .forward file has a member that is not an address")
-	}
-	for _, l := range all {
+	for _, l := range parseLines(path, c.Data) {
 		in.from = l.from
 		r.note(l.from, "has %d members", len(l.elements))
 		if err := r.takeAll(in, l.elements); err != nil {

@@ -77,17 +77,12 @@ func (r *run) include(in *source, path string) error {
 		// his own rights by it.
 		inner.as, err = r.ownerOf(path, c.UID)
 	}
-	var all []parsed
-	if err == nil {
-		if all, err = parseLines(path, c.Data); err != nil {
-			err = misconfigured(err, "an :include: file has a member that is not an address")
-		}
-	}
 	if err != nil {
 		r.note(path, "does not count: %v", err)
 		m := Member{Form: List, Text: path, Sender: in.sender, From: in.from, via: path, Err: err}
 		return r.add(m)
 	}
+	all := parseLines(path, c.Data)
 	r.note(path, "has %d lines", len(all))
 	for _, l := range all {
 		inner.from = l.from
@@ -105,17 +100,12 @@ type parsed struct {
 }
 
 // parseLines reads a list in a file.
-func parseLines(path string, data []byte) ([]parsed, error) {
+func parseLines(path string, data []byte) []parsed {
 	var all []parsed
 	for _, l := range lines(data) {
-		from := fmt.Sprintf("%s:%d", path, l.number)
-		elements, err := parseList(l.text)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", from, err)
-		}
-		all = append(all, parsed{from, elements})
+		all = append(all, parsed{fmt.Sprintf("%s:%d", path, l.number), parseAll(l.text)})
 	}
-	return all, nil
+	return all
 }
 
 // openInclude reads an :include: file that may count, with the rights of the list

@@ -16,6 +16,7 @@ const (
 	file         // /file, ~/file
 	command      // |command
 	include      // :include:/file
+	broken       // nothing of that: err says why
 )
 
 // An element is one of a list. text is an address in internal form, a path, or a
@@ -23,22 +24,39 @@ const (
 type element struct {
 	form form
 	text string
+	err  error
 }
 
 // includePrefix stands before the name of a list in a file; in any letter case.
 const includePrefix = ":include:"
 
-// parseList reads a list: elements apart by commas.
-func parseList(value string) ([]element, error) {
+// parseAll reads a list: elements apart by commas, broken ones among them.
+func parseAll(value string) []element {
 	var list []element
 	for _, s := range splitList(value) {
 		m, err := parseElement(s)
 		if err != nil {
-			return nil, err
+			m = []element{{form: broken, text: s, err: err}}
 		}
 		list = append(list, m...)
 	}
-	return list, nil
+	return list
+}
+
+// parseList reads a list that has nothing broken.
+func parseList(value string) ([]element, error) {
+	list := parseAll(value)
+	return list, firstBroken(list)
+}
+
+// firstBroken says what is wrong with the first element that is broken.
+func firstBroken(list []element) error {
+	for _, e := range list {
+		if e.form == broken {
+			return e.err
+		}
+	}
+	return nil
 }
 
 func parseElement(s string) ([]element, error) {
@@ -52,13 +70,13 @@ func parseElement(s string) ([]element, error) {
 	}
 	switch {
 	case strings.HasPrefix(plain, "/"), strings.HasPrefix(plain, "~"):
-		return []element{{file, plain}}, nil
+		return []element{{form: file, text: plain}}, nil
 	case strings.HasPrefix(plain, "|") && strings.TrimSpace(rest) == "":
 		return nil, fmt.Errorf("no command in %q", s)
 	case strings.HasPrefix(plain, "|"):
-		return []element{{command, strings.TrimSpace(rest)}}, nil
+		return []element{{form: command, text: strings.TrimSpace(rest)}}, nil
 	case len(plain) >= len(includePrefix) && strings.EqualFold(plain[:len(includePrefix)], includePrefix):
-		return []element{{include, behind(plain[len(includePrefix):])}}, nil
+		return []element{{form: include, text: behind(plain[len(includePrefix):])}}, nil
 	}
 	f := address
 	if rest, ok := strings.CutPrefix(s, `\`); ok {
@@ -79,7 +97,7 @@ func parseElement(s string) ([]element, error) {
 		case strings.ContainsAny(a.Addr[:1], "|/"):
 			return nil, fmt.Errorf("an address that begins with %q, do the quotes match? %q", a.Addr[:1], s)
 		}
-		list = append(list, element{f, a.Addr})
+		list = append(list, element{form: f, text: a.Addr})
 	}
 	return list, nil
 }
@@ -172,8 +190,12 @@ func Includes(value string) []string {
 
 // CheckFile tells what is wrong with a list in a file, with file and line.
 func CheckFile(path string, data []byte) error {
-	_, err := parseLines(path, data)
-	return err
+	for _, l := range parseLines(path, data) {
+		if err := firstBroken(l.elements); err != nil {
+			return fmt.Errorf("%s: %w", l.from, err)
+		}
+	}
+	return nil
 }
 
 // A line is one of a list in a file, by its number.

@@ -31,7 +31,11 @@ func TestParseList(t *testing.T) {
 		`:include:"/etc/a list"`:        "{4 /etc/a list}",
 	} {
 		list, err := parseList(value)
-		got := strings.Trim(fmt.Sprint(list), "[]")
+		var words []string
+		for _, e := range list {
+			words = append(words, fmt.Sprintf("{%d %s}", e.form, e.text))
+		}
+		got := strings.Join(words, " ")
 		if err != nil || got != want {
 			t.Errorf("%q: %s, %v, want %s", value, got, err, want)
 		}

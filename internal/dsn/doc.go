@@ -7,6 +7,7 @@
 //
 //	notice.go      a Notice, its header and parts
 //	text.go        the part for people
+//	words.go       words of an administrator's in place of ours
 //	explain.go     what a lay person can make of a refusal: a table
 //	status.go      the part for programs
 //	fold.go        lines of bounded length

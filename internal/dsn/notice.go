@@ -33,6 +33,7 @@ type Notice struct {
 	Trace      bool      // with Arrived: he asked for a report whatever the servers beyond do
 	Probe      bool      // with Arrived: nothing was delivered, only looked for
 	Recipients []Recipient
+	Words      *Words // nil: ours
 
 	// Message is the content as accepted, LF line ends. It is returned whole
 	// unless it has arrived or is delayed, is larger than SizeLimit, or HeaderOnly is set (RFC
@@ -106,6 +107,9 @@ func Write(n Notice) ([]byte, error) {
 func (n *Notice) header(returned []byte) message.Header {
 	var h message.Header
 	fields := ownFields(n.ID, n.Hostname, n.MailName, n.Time, n.subject(), n.To)
+	if from := n.from(); from != "" {
+		fields[slices.IndexFunc(fields, func(f [2]string) bool { return f[0] == "From" })][1] = from
+	}
 	var look header.Inspector
 	look.Write(returned)
 	look.Close()
@@ -144,6 +148,9 @@ func addFields(h *message.Header, fields [][2]string) {
 }
 
 func (n *Notice) subject() string {
+	if own := n.wordedSubject(); own != "" {
+		return own
+	}
 	switch {
 	case n.Trace:
 		return "Mail Delivery Status Report"

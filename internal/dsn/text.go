@@ -38,6 +38,9 @@ func (n *Notice) text() []byte {
 
 // introduction is what stands above the addresses.
 func (n *Notice) introduction() string {
+	if own := n.wording(); own != "" {
+		return own
+	}
 	return "This is the mail system at host " + n.Hostname + ".\n\n" + n.opening()
 }
 

@@ -28,12 +28,8 @@ func (v *visit) choose(mode mailbox.Mode) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	view, err := v.tree.Open(name, mode)
+	view, err := v.tree.OpenTracked(name, mode)
 	if err != nil {
-		return reply{}, v.failed("select "+name, err)
-	}
-	if _, err := view.TrackModSeqs(); err != nil {
-		view.Close()
 		return reply{}, v.failed("select "+name, err)
 	}
 	s := view.Snapshot()

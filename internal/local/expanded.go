@@ -22,9 +22,15 @@ import (
 func (t *users) expanded(r *ipc.Recipient, e *aliases.Expansion, of *account.Person) (*action, error) {
 	anew := false
 	if r.Member != "" {
-		if chosen := e.Choose(r.Member); len(chosen) > 0 {
+		switch chosen := e.Choose(r.Member); {
+		case len(chosen) > 0:
 			e = &aliases.Expansion{Members: chosen, Steps: e.Steps}
-		} else {
+		case aliases.WasBroken(r.Member):
+			return &action{results: []ipc.Result{{
+				Index: r.Index, Status: ipc.Delivered, Code: smtp.Undefined.Code(2), Relay: relayLocal,
+				Text: "the list has been mended, and nobody has come to it",
+			}}}, nil
+		default:
 			anew = true
 		}
 	}

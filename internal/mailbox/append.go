@@ -265,8 +265,12 @@ func (a *Append) commit(infos []string) (validity uint32, uids []uint32, err err
 			items = append(items, durable.Item{File: m.file, Dirs: []*os.File{f.curDir.File}})
 		}
 	}
-	err = f.writeList(s.lock, f.all[first:], items)
+	copies, few, err := a.fewCopies()
+	defer closeItems(copies)
 	if err == nil {
+		err = f.writeList(s.lock, f.all[first:], append(items, copies...))
+	}
+	if err == nil && !few {
 		err = a.flushCopies()
 	}
 	if err != nil {

@@ -177,6 +177,25 @@ func linkless(err error) bool {
 // flushBatch is how many files are open at once to be flushed.
 const flushBatch = 256
 
+// aFew is how many copies are flushed one by one.
+const aFew = flushBatch / 16
+
+// fewCopies opens the files that were linked, to be flushed together with the
+// uidlist, if they are few.
+func (a *Append) fewCopies() (items []durable.Item, few bool, err error) {
+	var names []string
+	for i := range a.files {
+		if a.files[i].from != nil {
+			names = append(names, a.files[i].name)
+		}
+	}
+	if len(names) > aFew {
+		return nil, false, nil
+	}
+	items, err = a.f.openItems(names, []*os.File{a.f.curDir.File})
+	return items, true, full(err)
+}
+
 // flushCopies puts the bytes of files that were linked on stable storage: who
 // delivered them may not have done so yet.
 func (a *Append) flushCopies() error {
@@ -188,7 +207,7 @@ func (a *Append) flushCopies() error {
 			names = append(names, a.files[i].name)
 		}
 	}
-	if len(names) > flushBatch/16 && f.store.o.Flush.Whole(cur[0]) {
+	if f.store.o.Flush.Whole(cur[0]) {
 		return nil
 	}
 	for len(names) > 0 {
@@ -201,22 +220,32 @@ func (a *Append) flushCopies() error {
 	return nil
 }
 
-func (f *folder) flushNames(names []string, dirs []*os.File) (err error) {
-	var items []durable.Item
-	for _, name := range names {
-		file, openErr := f.curDir.open(name, unix.O_RDONLY)
-		if gone(openErr) {
-			continue // another program has renamed or removed it by now
-		}
-		if openErr != nil {
-			err = openErr
-			break
-		}
-		defer file.Close()
-		items = append(items, durable.Item{File: file, Dirs: dirs})
-	}
+func (f *folder) flushNames(names []string, dirs []*os.File) error {
+	items, err := f.openItems(names, dirs)
+	defer closeItems(items)
 	for _, flushErr := range f.store.o.Flush.FlushAll(items) {
 		err = errors.Join(err, flushErr)
 	}
 	return full(err)
+}
+
+// openItems opens messages in cur/ to be flushed.
+func (f *folder) openItems(names []string, dirs []*os.File) (items []durable.Item, err error) {
+	for _, name := range names {
+		file, err := f.curDir.open(name, unix.O_RDONLY)
+		if gone(err) {
+			continue // another program has renamed or removed it by now
+		}
+		if err != nil {
+			return items, err
+		}
+		items = append(items, durable.Item{File: file, Dirs: dirs})
+	}
+	return items, nil
+}
+
+func closeItems(items []durable.Item) {
+	for _, it := range items {
+		it.File.Close()
+	}
 }

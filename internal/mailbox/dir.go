@@ -238,7 +238,8 @@ var entryBuffers = sync.Pool{New: func() any { return new([entryBytes]byte) }}
 
 // each calls do with the name of every file in the directory that may be a
 // message. The name is valid during the call. It spares a string and a stat
-// for each: with 100,000 files they cost more than the kernel's part.
+// for each: with 100,000 files they cost more than the kernel's part. Of a large
+// directory more is read meanwhile.
 func (d *dir) each(do func(name []byte)) error {
 	// A descriptor of its own, for its own position.
 	fd := -1
@@ -249,22 +250,60 @@ func (d *dir) each(do func(name []byte)) error {
 	if err != nil {
 		return d.fail("open", "", err)
 	}
+	list := d.readEntries(fd)
+	if list.n < entryBytes/2 { // all of it, mostly
+		defer unix.Close(fd)
+		for ; list.n > 0; list = d.readEntries(fd) {
+			entries(list.buf[:list.n], do)
+			entryBuffers.Put(list.buf)
+		}
+		entryBuffers.Put(list.buf)
+		return list.err
+	}
+	more, end := make(chan entryList, 1), make(chan struct{})
+	defer close(end)
+	go d.readAhead(fd, more, end)
+	for ; list.n > 0; list = <-more {
+		entries(list.buf[:list.n], do)
+		entryBuffers.Put(list.buf)
+	}
+	entryBuffers.Put(list.buf)
+	return list.err
+}
+
+// An entryList is what one getdents64(2) returned: nothing at the end.
+type entryList struct {
+	buf *[entryBytes]byte
+	n   int
+	err error
+}
+
+func (d *dir) readEntries(fd int) entryList {
+	l := entryList{buf: entryBuffers.Get().(*[entryBytes]byte)}
+	err := again(func() (err error) {
+		l.n, err = unix.Getdents(fd, l.buf[:])
+		return err
+	})
+	if err != nil {
+		l.n, l.err = 0, d.fail("readdir", "", err)
+	}
+	return l
+}
+
+// readAhead reads the rest of a directory and closes fd.
+func (d *dir) readAhead(fd int, to chan<- entryList, end <-chan struct{}) {
 	defer unix.Close(fd)
-	array := entryBuffers.Get().(*[entryBytes]byte)
-	defer entryBuffers.Put(array)
 	for {
-		n := 0
-		err := again(func() (err error) {
-			n, err = unix.Getdents(fd, array[:])
-			return err
-		})
-		if err != nil {
-			return d.fail("readdir", "", err)
+		l := d.readEntries(fd)
+		last := l.n == 0
+		select {
+		case to <- l:
+		case <-end:
+			return
 		}
-		if n == 0 {
-			return nil
+		if last {
+			return
 		}
-		entries(array[:n], do)
 	}
 }
 

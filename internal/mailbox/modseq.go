@@ -34,8 +34,30 @@ func (m *tracker) epoch(now time.Time) uint64 {
 // uses it, and refreshes the View. A session calls it when it opens a folder
 // and may tell HIGHESTMODSEQ.
 func (v *View) TrackModSeqs() (*Changes, error) {
+	old := v.snap
+	if err := v.track(); err != nil {
+		return nil, err
+	}
+	return changes(old, v.snap), nil
+}
+
+// OpenTracked is Open and TrackModSeqs with one look at the disk.
+func (t *Tree) OpenTracked(name string, mode Mode) (*View, error) {
+	v, err := t.view(name, mode)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.track(); err != nil {
+		v.Close()
+		return nil, err
+	}
+	return v, nil
+}
+
+func (v *View) track() error {
 	f := v.f
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.mods.on = true
 	err := f.sync(v.mode == ReadWrite, false)
 	if err == nil {
@@ -43,11 +65,12 @@ func (v *View) TrackModSeqs() (*Changes, error) {
 		// not go back when a client comes from another process of ours to this.
 		err = f.giveMods(func() error { return nil })
 	}
-	f.mu.Unlock()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return v.refresh(false)
+	v.snap = f.snap
+	v.claim()
+	return nil
 }
 
 // modChanges are what one number is given to.

@@ -17,6 +17,7 @@ import (
 	"yubin/internal/queue"
 	"yubin/internal/resolve"
 	"yubin/internal/route"
+	"yubin/internal/wording"
 )
 
 // commandPaths are the parameters that hold the place of a command.
@@ -75,6 +76,8 @@ func inspect(c *config.Config) []config.Problem {
 		problems = append(problems, inspectPrograms(c, services)...)
 		problems = append(problems, inspectQueue(c)...)
 	}
+	_, worded := wording.Load(c)
+	problems = append(problems, worded...)
 	problems = append(problems, inspectTables(c, services)...)
 	problems = append(problems, inspectRoutes(c)...)
 	problems = append(problems, inspectSense(c)...)

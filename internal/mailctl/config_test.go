@@ -63,7 +63,7 @@ mtdestination = y
 		{"-d myorigin hopcount_limit", "myorigin = $myhostname\nhopcount_limit = 50\n", ""},
 		{"-hd config_directory", "/etc/yubin\n", ""},
 		{"nosuch mydomain mydomain", "mydomain = example.net\nmydomain = example.net\n", "mailctl: warning: nosuch: unknown parameter\n"},
-		{"content_filter", "", "mailctl: warning: content_filter: known to Postfix, no effect here yet\n"},
+		{"header_checks", "", "mailctl: warning: header_checks: known to Postfix, no effect here yet\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.args, func(t *testing.T) {

@@ -26,7 +26,7 @@ import (
 const routeSynopsis = "[--from SENDER] ADDRESS"
 
 // routeParams are the parameters that the subcommand reads.
-var routeParams = slices.Concat(route.Params(), rewrite.Params(), aliases.Params(), account.VirtualParams, account.PlaceParams, account.FinalParams, resolve.Params(), []*config.Def{
+var routeParams = slices.Concat(rewrite.FilterParams(), route.Params(), rewrite.Params(), aliases.Params(), account.VirtualParams, account.PlaceParams, account.FinalParams, resolve.Params(), []*config.Def{
 	config.InetProtocols.Def, config.DefaultPrivs.Def,
 })
 
@@ -77,6 +77,9 @@ func showRoute(ctx context.Context, env *cli.Env, args []string) error {
 	if t.dns, err = resolve.Configured(env.Config); err != nil {
 		return &cli.Status{Code: cli.ExConfig, Err: err}
 	}
+	if err := t.filter(); err != nil {
+		return err
+	}
 	t.follow(ctx, leg{addr: bracketless(fs.Arg(0)), sender: bracketless(*sender), first: true})
 	for n := 1; len(t.next) > 0 && t.err == nil; n++ {
 		l := t.next[0]
@@ -110,6 +113,19 @@ func (t *trip) open() error {
 	t.expander, err3 = aliases.New(c, read, func(text string) { warn(t.env, "%s", text) }, table.Report(report), table.Site(c))
 	t.final, err4 = account.NewFinal(c, table.Report(report), table.Site(c))
 	return errors.Join(err1, err2, err3, err4)
+}
+
+// filter says where mail goes before all that, and comes back from.
+func (t *trip) filter() error {
+	to, err := rewrite.ContentFilter(t.env.Config)
+	if err != nil {
+		return &cli.Status{Code: cli.ExConfig, Err: err}
+	}
+	if to != "" {
+		t.print("filter", "%s: by content_filter, which master.cf may set otherwise for a service; what comes back goes on so:", to)
+		t.blank()
+	}
+	return nil
 }
 
 func bracketless(addr string) string {

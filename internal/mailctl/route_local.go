@@ -65,7 +65,10 @@ func (t *trip) expansion(ctx context.Context) func(*aliases.Expansion, error) bo
 
 // member says what becomes of one member.
 func (t *trip) member(ctx context.Context, m *aliases.Member) {
+	var why *aliases.Error
 	switch {
+	case errors.As(m.Err, &why) && why.Class == 4:
+		t.fail("waits", "%s: %v", m.Text, m.Err)
 	case m.Err != nil:
 		t.fail("goes back", "%s: %v", m.Text, m.Err)
 	case m.Form == aliases.Command:

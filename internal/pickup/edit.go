@@ -12,6 +12,7 @@ import (
 type editor struct {
 	*rewrite.Rewriter
 	options rewrite.Options
+	filter  string // content_filter
 }
 
 func newEditor(c *config.Config, log *maillog.Logger) (*editor, error) {
@@ -20,7 +21,11 @@ func newEditor(c *config.Config, log *maillog.Logger) (*editor, error) {
 		return nil, err
 	}
 	o, err := rewrite.ReadOverrides(c)
-	return &editor{r, rewrite.Options{Copies: true, Unmapped: o.Unmapped}}, err
+	if err != nil {
+		return nil, err
+	}
+	filter, err := rewrite.ContentFilter(c)
+	return &editor{r, rewrite.Options{Copies: true, Unmapped: o.Unmapped}, filter}, err
 }
 
 // postpone leaves a letter in maildrop/ for a while.

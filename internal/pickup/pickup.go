@@ -49,7 +49,7 @@ var Command = &cli.Command{
 	Params: slices.Concat([]*config.Def{
 		config.QueueDirectory.Def, config.Myhostname.Def, config.MailName.Def, config.MaildropUIDLimit.Def,
 		config.ReceiveOverrideOptions.Def,
-	}, rewrite.Params(), service.Params),
+	}, rewrite.Params(), rewrite.FilterParams(), service.Params),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		o := service.Flags(fs)
 		return func(ctx context.Context, env *cli.Env) error {

@@ -106,6 +106,9 @@ func (w *worker) letter(ctx context.Context, name string) error {
 	if err := w.edit.Envelope(env, w.edit.options); err != nil {
 		return err
 	}
+	if w.edit.filter != "" && env.Attrs[queue.AttrProbe] == "" {
+		env.Attrs[queue.AttrFilter] = w.edit.filter
+	}
 	return w.copy(ctx, f, m, env, time.Unix(st.Mtim.Unix()))
 }
 

@@ -34,6 +34,8 @@ type options struct {
 	class                   string
 	types, locks            bool
 	servers, clients        bool
+	notices, templates      bool
+	tls                     string
 }
 
 func flags(fs *pflag.FlagSet) *options {
@@ -57,6 +59,9 @@ func flags(fs *pflag.FlagSet) *options {
 	fs.BoolVarP(&o.locks, "lock-types", "l", false, "print the ways to lock a mailbox")
 	fs.BoolVarP(&o.servers, "sasl-servers", "a", false, "print the values of smtpd_sasl_type that are understood")
 	fs.BoolVarP(&o.clients, "sasl-clients", "A", false, "print the values of smtp_sasl_type that are understood")
+	fs.BoolVarP(&o.notices, "notices", "b", false, "print how notices to senders begin, of the file that the operand names, in place of bounce_template_file; an empty one: our own")
+	fs.BoolVarP(&o.templates, "templates", "t", false, "print the templates of notices, of the same file, with their $names")
+	fs.StringVarP(&o.tls, "tls", "T", "", "print of TLS: compile-version, run-version or public-key-algorithms, as `mode`")
 	fs.CountP("verbose", "v", "accepted for compatibility; does nothing")
 	return o
 }
@@ -71,11 +76,15 @@ func (o *options) run(env *cli.Env) error {
 	case o.types:
 		return lines(env, table.Types())
 	case o.locks:
-		return lines(env, []string{"fcntl", "dotlock"})
+		return lines(env, []string{"flock", "fcntl", "dotlock"})
 	case o.servers:
 		return lines(env, []string{"cyrus", "dovecot"})
 	case o.clients:
 		return lines(env, []string{"cyrus"})
+	case o.tls != "":
+		return o.showTLS(env)
+	case o.notices || o.templates:
+		return o.showNotices(env)
 	}
 	assignments := 0
 	for _, a := range env.Args {
@@ -112,6 +121,7 @@ func (o *options) contradiction() error {
 		{"-e, -X and -#", []bool{o.edit, o.remove, o.comment}},
 		{"-F, -M, -P and -p", []bool{o.fields, o.entries, o.params, o.main}},
 		{"-d and -n", []bool{o.show.Defaults, o.show.Changed}},
+		{"-b and -t", []bool{o.notices, o.templates}},
 		{"-h and -H", []bool{o.show.Values, o.show.Names}},
 	} {
 		n := 0
@@ -134,12 +144,14 @@ func lines(env *cli.Env, list []string) error {
 
 // printMain prints parameters.
 func (o *options) printMain(env *cli.Env) error {
-	switch o.class {
-	case "all", "builtin", "service", "user":
-	default:
-		return fatal("-C: want builtin, service, user or all, have %q", o.class)
+	for _, class := range strings.FieldsFunc(o.class, func(c rune) bool { return c == ',' || c == ' ' }) {
+		switch class {
+		case "all", "builtin", "service", "user":
+		default:
+			return fatal("-C: want some of builtin, service, user, all, have %q", class)
+		}
+		o.show.Classes = append(o.show.Classes, class)
 	}
-	o.show.Class = o.class
 	return o.show.Print(env, env.Args)
 }
 

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/pflag"
@@ -36,7 +38,7 @@ var Command = &cli.Command{
 
 var params = append(append([]*config.Def{
 	config.CommandDirectory.Def, config.DaemonDirectory.Def, config.MaillogFile.Def, config.MaillogJSONFile.Def, config.SyslogName.Def, config.SyslogFacility.Def,
-}, queuectl.Params()...), runctl.Params...)
+}, slices.Concat(queuectl.Params(), tlsParams())...), runctl.Params...)
 
 // commands are those of Postfix that mean something here.
 var commands = map[string]func(*cli.Env) error{
@@ -49,6 +51,8 @@ var commands = map[string]func(*cli.Env) error{
 	"check":     check,
 	"status":    status,
 	"logrotate": rotate,
+	"tls":       runTLS,
+	"non-bdb":   nonBDB,
 	// What these mend in Postfix, packages and the start of the system mend here.
 	"set-permissions":       nothing,
 	"upgrade-configuration": nothing,
@@ -56,7 +60,7 @@ var commands = map[string]func(*cli.Env) error{
 }
 
 // names are for the message of a wrong command, in the order of a manual.
-const names = "start, start-fg, stop, abort, reload, flush, check, status, logrotate, set-permissions, upgrade-configuration"
+const names = "start, start-fg, stop, abort, reload, flush, check, status, logrotate, tls, non-bdb, set-permissions, upgrade-configuration"
 
 func run(env *cli.Env) error {
 	if len(env.Args) == 0 {
@@ -82,7 +86,16 @@ func run(env *cli.Env) error {
 const script = "postfix-script"
 
 // say tells the caller and the log.
-func say(env *cli.Env, text string) {
+func say(env *cli.Env, text string) { sayAs(env, script, text) }
+
+// sayAs does so in a script's name, line by line.
+func sayAs(env *cli.Env, script, text string) {
+	for line := range strings.Lines(text) {
+		sayLine(env, script, strings.TrimSuffix(line, "\n"))
+	}
+}
+
+func sayLine(env *cli.Env, script, text string) {
 	name := config.SyslogName.Of(env.Config) + "/" + script
 	fmt.Fprintf(env.Stderr, "%s: %s\n", name, text)
 	o := maillog.Options{Tag: name, Facility: config.SyslogFacility.Of(env.Config)}
@@ -93,6 +106,9 @@ func say(env *cli.Env, text string) {
 		}
 	} else if info, err := os.Stat("/dev/log"); err != nil || info.Mode().Type() != os.ModeSocket {
 		return // it would come out on standard error again
+	}
+	if f, err := os.OpenFile(config.MaillogJSONFile.Of(env.Config), os.O_WRONLY|os.O_APPEND, 0); err == nil {
+		o.JSON = f
 	}
 	if log, err := maillog.Open(o); err == nil {
 		log.Info("%s", text)
@@ -189,6 +205,18 @@ func status(env *cli.Env) error {
 	}
 	say(env, fmt.Sprintf("the Postfix mail system is running: PID: %d", pid))
 	return nil
+}
+
+// nonBDB is Postfix's help for systems whose Berkeley DB has gone. None is used
+// here: hash: and btree: are text files. Migration has nothing to do, and none is
+// under way.
+func nonBDB(env *cli.Env) error {
+	switch {
+	case len(env.Args) == 2 && slices.Contains([]string{"status", "disable", "enable-redirect", "enable-reindex"}, env.Args[1]):
+		say(env, "nothing to do: tables of the types hash and btree are read from their text files, and no Berkeley DB is used")
+		return nil
+	}
+	return cli.Fail(1, "fatal: usage: postfix non-bdb status|disable|enable-redirect|enable-reindex")
 }
 
 func nothing(*cli.Env) error { return nil }

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,6 +36,12 @@ func command(name string, alias bool) *cli.Command {
 			fs.StringVarP(&o.remove, "delete", "d", "", "refused: a `key` is removed from the text file itself")
 			fs.BoolVarP(&o.dump, "sequence", "s", false, "print all keys and values of a text file")
 			fs.BoolVarP(&o.add, "incremental", "i", false, "refused: what is to be added goes into the text file itself")
+			if !alias {
+				fs.BoolVarP(&o.files, "files", "F", false, "values are names of files: print, or check, what is in these, one behind the other")
+				fs.BoolVarP(&o.letter.headers, "header", "h", false, "with -q -: standard input is a message; look up each field of its header")
+				fs.BoolVarP(&o.letter.bodies, "body", "b", false, "with -q -: standard input is a message; look up each line of its body")
+				fs.BoolVarP(&o.letter.mime, "mime", "m", false, "with -h and -b: the parts of the message have headers, too")
+			}
 			fs.BoolVarP(&o.json, "json", "j", false, "with -s: print in JSON, one line each")
 			for _, f := range ignored {
 				fs.BoolP(f.name, f.letter, false, "accepted for compatibility; does nothing")
@@ -56,6 +63,8 @@ type options struct {
 	alias           bool
 	query, remove   string
 	dump, add, json bool
+	files           bool
+	letter          letter
 }
 
 func fatal(format string, args ...any) error { return cli.Fail(1, "fatal: "+format, args...) }
@@ -73,6 +82,12 @@ func (o *options) run(env *cli.Env) error {
 		if !strings.Contains(a, ":") || strings.HasPrefix(a, "/") {
 			specs[i] = config.DefaultDatabaseType.Of(env.Config) + ":" + a
 		}
+	}
+	if (o.letter.headers || o.letter.bodies) && o.query != "-" {
+		return fatal("-h and -b are for -q -: standard input is the message")
+	}
+	if o.letter.mime && !o.letter.headers && !o.letter.bodies {
+		return fatal("-m goes with -h, -b or both")
 	}
 	switch {
 	case o.fs.Changed("query"):
@@ -102,6 +117,12 @@ func (o *options) lookup(env *cli.Env, specs []string) error {
 		if failed != nil {
 			return fatal("%v", failed)
 		}
+		if o.files {
+			t = filesOf(t, spec)
+		}
+		if o.letter.headers || o.letter.bodies {
+			return o.lookupLetter(env, t)
+		}
 		if err = tablectl.Lookup(env, t, o.query); err == nil {
 			return nil
 		}
@@ -112,6 +133,15 @@ func (o *options) lookup(env *cli.Env, specs []string) error {
 	return err
 }
 
+// lookupLetter is -q - with -h and -b.
+func (o *options) lookupLetter(env *cli.Env, t table.Table) error {
+	keys, err := o.letter.keys(env.Stdin)
+	if err != nil {
+		return &cli.Status{Code: cli.ExIOErr, Err: fmt.Errorf("fatal: standard input: %w", err)}
+	}
+	return tablectl.LookupEach(env, t, keys)
+}
+
 // print is -s.
 func (o *options) print(env *cli.Env, specs []string) error {
 	for _, spec := range specs {
@@ -120,14 +150,24 @@ func (o *options) print(env *cli.Env, specs []string) error {
 		}
 		var failed error
 		err := table.Each(spec, func(key, value string) bool {
+			if o.files {
+				if value, failed = concatenated(value); failed != nil {
+					failed = fatal("%s: %v", key, failed)
+					return false
+				}
+			}
 			_, failed = fmt.Fprintln(env.Stdout, o.pair(key, value))
 			return failed == nil
 		}, table.Aliases(o.aliases(specs)...))
 		if err != nil {
 			return fatal("%v", err)
 		}
+		var status *cli.Status
+		if failed != nil && !errors.As(failed, &status) {
+			failed = &cli.Status{Code: cli.ExIOErr, Err: failed}
+		}
 		if failed != nil {
-			return &cli.Status{Code: cli.ExIOErr, Err: failed}
+			return failed
 		}
 	}
 	return nil
@@ -160,6 +200,27 @@ func (o *options) check(env *cli.Env, specs []string) error {
 			}
 			fmt.Fprintf(env.Stderr, "%s: warning: %s\n", env.Program, p)
 		}
+		if err := o.checkFiles(spec); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// checkFiles is what -F checks of a text: that the files are there.
+func (o *options) checkFiles(spec string) error {
+	if !o.files || !table.IsText(spec) {
+		return nil
+	}
+	var bad error
+	err := table.Each(spec, func(key, value string) bool {
+		if _, err := concatenated(value); err != nil {
+			bad = fatal("%s: %s: %v", spec, key, err)
+		}
+		return bad == nil
+	}, table.Aliases(o.aliases([]string{spec})...))
+	if bad == nil && err != nil {
+		bad = fatal("%v", err)
+	}
+	return bad
 }

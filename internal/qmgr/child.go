@@ -211,6 +211,7 @@ func (s *scheduler) expand(transport string, m *message, r *recipient) {
 		delete(env.Attrs, queue.AttrRet)
 		delete(env.Attrs, queue.AttrDeliverBy)
 	}
+	delete(env.Attrs, queue.AttrFilter) // it has been there
 	env.Attrs[queue.AttrOrigin], env.Attrs[queue.AttrParent] = "qmgr", m.ID
 	for _, t := range fw.targets {
 		env.Recipients = append(env.Recipients, queue.Recipient{
@@ -246,7 +247,7 @@ func (s *scheduler) expand(transport string, m *message, r *recipient) {
 func (s *scheduler) expansionReport(m *message, r *recipient) string {
 	fw := r.forward
 	switch {
-	case fw.anew || m.Env.Sender == "" || m.notify(r)&smtp.NotifySuccess == 0:
+	case m.probe() || fw.anew || m.Env.Sender == "" || m.notify(r)&smtp.NotifySuccess == 0:
 		return ""
 	case fw.sender != nil:
 		return dsn.Delivered
@@ -273,7 +274,10 @@ func (s *scheduler) forwarded(transport string, m *message, r *recipient, child 
 		} else {
 			r.recorded = true
 			fw.res.outcome, fw.res.code, fw.res.text = expanded, "2.0.0", "forwarded as "+child
-			if fw.res.report != "" {
+			switch {
+			case m.probe():
+				fw.res.text = aliased(fw.targets)
+			case fw.res.report != "":
 				fw.res.outcome = sent // and done when the sender has been told
 			}
 		}

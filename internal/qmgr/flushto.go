@@ -203,7 +203,7 @@ func (f *finding) look(l *queue.Listed, wanted map[string][]chan<- found, resolv
 		if !hit || len(f.ways) >= maxDomains {
 			continue
 		}
-		if to, err := resolve(r.Address, l.Message.Env.Sender); err == nil {
+		if to, err := resolve.of(l.Message.Env, r.Address); err == nil {
 			f.ways[way{to.transport, to.nexthop}] = true
 		}
 	}

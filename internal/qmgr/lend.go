@@ -297,7 +297,7 @@ func (s *scheduler) tellFull() {
 	if why != "" {
 		s.log.warn("no mail is taken: %s", why)
 	} else {
-		s.log.general("mail is taken again")
+		s.log.warn("mail is taken again")
 	}
 	for w := range s.writers {
 		w.out.full(why)

@@ -166,7 +166,7 @@ func (l *lister) recipient(m *queue.Message, n int, r queue.Result) ipc.EntryRec
 		Reason: r.Reason(), Code: r.Code, Host: r.Host, Tried: r.Time, Attempts: r.Attempts,
 	}
 	if l.route != nil {
-		to, err := l.route(env.Address, m.Env.Sender)
+		to, err := l.route.of(m.Env, env.Address)
 		if e.Transport, e.Nexthop, e.Rule = to.transport, to.nexthop, to.rule; err != nil {
 			e.Rule = "unknown: " + err.Error()
 		}

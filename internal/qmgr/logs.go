@@ -135,9 +135,15 @@ func (l *logs) fate(m *message, status, text string) {
 	l.put(logLine{event: maillog.Expired, text: t})
 }
 
+// ofSession is the kind of a notice that tells of a session with another server.
+const ofSession = "postmaster notification of the session"
+
 // notice writes that a notice about a message was made, which is the message id.
-func (l *logs) notice(m *message, kind, id string) {
-	t := l.about(m.ID, 96)
+func (l *logs) notice(about, kind, id string) {
+	t := l.about(about, 96)
+	if kind == ofSession {
+		t.Say("smtpd_chat_notify: ") // by this word logwatch knows such lines of Postfix's
+	}
 	t.Field("kind", kind)
 	t.Say(": ")
 	t.Field("notice_id", id)

@@ -101,7 +101,7 @@ func (m *message) again(resolve resolver) {
 			continue
 		}
 		r.outcome, r.recorded, r.forward, r.passes, r.was = pending, false, nil, 0, ""
-		r.to, r.err = resolve(m.envelope(r).Address, m.Env.Sender)
+		r.to, r.err = resolve.of(m.Env, m.envelope(r).Address)
 		m.left++
 	}
 }
@@ -195,7 +195,7 @@ func newMessage(q *queue.Message, dir string, f *os.File, resolve resolver) *mes
 			r.outcome, r.recorded, r.report = sent, true, was.Report
 			r.code, r.text, r.host, r.tried = was.Code, was.Text, was.Host, was.Time
 		default:
-			r.to, r.err = resolve(q.Env.Recipients[n].Address, q.Env.Sender)
+			r.to, r.err = resolve.of(q.Env, q.Env.Recipients[n].Address)
 			m.left++
 		}
 		m.rcpt = append(m.rcpt, r)

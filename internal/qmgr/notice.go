@@ -142,6 +142,7 @@ func (s *scheduler) noticeChild(m *message, id string, n dsn.Notice, rs []*recip
 	if v := m.Env.Attrs[queue.AttrUTF8]; v != "" {
 		attrs[queue.AttrUTF8] = v // RFC 6533, 4
 	}
+	n.Words = s.p.words.Of(&n)
 	off, size, binary := m.ContentOffset(), int64(m.Content), m.Flags&queue.FlagBinary != 0
 	return &child{
 		id: id, header: true,
@@ -225,7 +226,7 @@ func (s *scheduler) noticed(m *message, rs []*recipient, id string, err error) {
 	if rs[0].report != "" {
 		what = "sender delivery status notification"
 	}
-	s.log.notice(m, what, id)
+	s.log.notice(m.ID, what, id)
 	for _, r := range rs {
 		r.outcome, r.recorded, r.report = expanded, true, ""
 	}

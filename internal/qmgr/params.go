@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"yubin/internal/config"
+	"yubin/internal/wording"
 )
 
 // params is what qmgr reads of a configuration.
@@ -26,6 +27,7 @@ type params struct {
 	delayWarning              time.Duration // 0: none
 	transportRetry, queueRun  time.Duration
 	deferred                  map[string]bool // defer_transports
+	words                     wording.Words   // of notices
 	minfree, bounceSize       int64
 	sessions                  int // that the postmaster is told of in an hour
 	mailqUsers, flushUsers    []string
@@ -65,6 +67,7 @@ func readParams(c *config.Config) *params {
 		sessions:  config.NotifySessionLimit.Of(c),
 		mailOwner: config.MailOwner.Of(c), smtpdUser: config.SmtpdUser.Of(c), dir: config.QueueDirectory.Of(c),
 	}
+	p.words, _ = wording.Load(c) // qmgr says what is left out
 	for _, t := range config.DeferTransports.Of(c) {
 		p.deferred[t] = true
 	}

@@ -52,7 +52,7 @@ func (s *scheduler) copy(m *message, rs []*recipient, delayed bool) bool {
 			s.log.warn("%s: postmaster notification failed: %s", m.ID, maillog.Clean(err.Error()))
 			return
 		}
-		s.log.notice(m, c.log, id)
+		s.log.notice(m.ID, c.log, id)
 	}
 	s.make(m, ch)
 	return m.making > 0

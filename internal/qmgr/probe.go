@@ -16,8 +16,11 @@ func (m *message) probe() bool { return m.Env.Attrs[queue.AttrProbe] != "" }
 // returns the word for the log.
 func (m *message) probed(res *result) (status string) {
 	status = dsn.Undeliverable
-	if res.outcome == sent {
+	switch res.outcome {
+	case sent:
 		status = dsn.Deliverable
+	case expanded: // its members are probed by a message of their own, and reported
+		return dsn.Deliverable
 	}
 	res.outcome, res.report = sent, ""
 	if m.Env.Sender != "" {

@@ -51,6 +51,7 @@ import (
 	"yubin/internal/rewrite"
 	"yubin/internal/route"
 	"yubin/internal/service"
+	"yubin/internal/wording"
 )
 
 // Command is qmgr(8).
@@ -68,7 +69,7 @@ var Command = &cli.Command{
 		config.FailedCohortLimit.Def, config.DestinationRateDelay.Def, config.TransportRateDelay.Def,
 		config.AgentWindow.Def, config.AgentSlowWindow.Def, config.FlushSlow.Def,
 		config.AuthorizedMailqUsers.Def, config.AuthorizedFlushUsers.Def,
-	}, append(route.Params(), rewrite.Params()...)...), service.Params...),
+	}, append(wording.Params(), append(route.Params(), rewrite.Params()...)...)...), service.Params...),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		o := service.Flags(fs)
 		return func(ctx context.Context, env *cli.Env) error {
@@ -107,6 +108,7 @@ func check(c *config.Config, log *maillog.Logger) error {
 func (q *manager) start(_ context.Context, svc *service.Service) error {
 	c := svc.Config
 	p := readParams(c)
+	reportWording(c, svc.Log)
 	u, err := readUsers(c)
 	if err != nil {
 		return err
@@ -166,6 +168,14 @@ func newResolver(c *config.Config, log *maillog.Logger) (resolver, error) {
 	}, nil
 }
 
+// reportWording says what is left out of the words of notices.
+func reportWording(c *config.Config, log *maillog.Logger) {
+	_, problems := wording.Load(c)
+	for _, p := range problems {
+		log.As("bounce").Warn("%v", p)
+	}
+}
+
 // newRewriter makes what the addresses of forwards and notices go through.
 func newRewriter(c *config.Config, log *maillog.Logger) (*rewrite.Rewriter, error) {
 	return rewrite.New(c, func(p config.Problem) { log.Warn("%v", p) })
@@ -204,6 +214,7 @@ func (q *manager) reload(c *config.Config) {
 		return
 	}
 	p := readParams(c)
+	reportWording(c, q.s.log.out)
 	p.dir = q.s.p.dir // the queue does not move under a running process
 	q.s.ask(func() {
 		q.s.p, q.s.resolve, q.s.rewrite = p, resolve, edit

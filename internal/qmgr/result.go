@@ -97,7 +97,7 @@ func redirected(d destination, transport, nexthop string) destination {
 	switch {
 	case nexthop != "":
 		d.nexthop = nexthop
-	case transport == "error" || transport == "retry" || transport == "discard":
+	case slices.Contains(inner, transport):
 		d.nexthop = "" // what stood there was no text
 	}
 	if transport == "local" || transport == "virtual" {
@@ -162,10 +162,7 @@ func (s *scheduler) gather(t *transport, r *request, rc *recipient, res *ipc.Res
 	fw.complete, fw.res = true, out
 	r.left--
 	if r.j.m.probe() {
-		out.outcome, out.code, out.text = sent, "2.0.0", aliased(fw.targets)
-		rc.forward = nil
-		s.decide(r.j.m, rc, t.name, out)
-		return
+		fw.sender = nil // who asks hears of the members, too
 	}
 	s.expand(t.name, r.j.m, rc)
 }

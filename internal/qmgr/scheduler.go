@@ -2,19 +2,40 @@ package qmgr
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	"yubin/internal/config"
 	"yubin/internal/dsn"
 	"yubin/internal/durable"
 	"yubin/internal/maillog"
 	"yubin/internal/queue"
 	"yubin/internal/rewrite"
+	"yubin/internal/smtp"
 )
 
 // A resolver says how mail of a sender to an address is delivered. An error is
 // temporary. Several goroutines call it at once.
 type resolver func(address, sender string) (destination, error)
+
+// of says it for a recipient of an envelope: a content filter comes before everything
+// else.
+func (r resolver) of(env *queue.Envelope, address string) (destination, error) {
+	filter := env.Attrs[queue.AttrFilter]
+	if filter == "" {
+		return r(address, env.Sender)
+	}
+	transport, nexthop, _ := strings.Cut(filter, ":")
+	if nexthop == "" && !slices.Contains(inner, transport) {
+		_, nexthop = smtp.SplitAddress(address)
+	}
+	return destination{transport: transport, nexthop: nexthop, address: address, rule: config.ContentFilter.Name}, nil
+}
+
+// inner are the transports that are done here; what stands behind them is a text.
+var inner = []string{"error", "retry", "discard"}
 
 // dialer connects to the agent of a transport.
 type dialer func(transport string) (link, error)

@@ -31,13 +31,13 @@ func (s *scheduler) tellOfSession(m *message, said *ipc.Session) {
 		Hostname: s.p.hostname, MailName: s.p.mailName, Time: s.now(), To: s.p.errors, Client: true, Peer: line(said.Peer, maxHost),
 		Classes: []string{"protocol"}, Reason: line(said.Reason, maxHost), Said: said.Text[:min(len(said.Text), maxSession)], Omitted: omitted,
 	}
-	if err := s.letter(&t, m); err != nil {
+	if err := s.letter(&t, m.ID); err != nil {
 		s.log.warn("%s: postmaster notification failed: %s", m.ID, maillog.Clean(err.Error()))
 	}
 }
 
 // letter sends one to the postmaster.
-func (s *scheduler) letter(t *dsn.Transcript, about *message) error {
+func (s *scheduler) letter(t *dsn.Transcript, about string) error {
 	b, f, err := s.store.Lend()
 	if err != nil {
 		return err
@@ -65,7 +65,7 @@ func (s *scheduler) letter(t *dsn.Transcript, about *message) error {
 }
 
 // letterWritten commits a letter to the postmaster.
-func (s *scheduler) letterWritten(b queue.Blank, about *message, err error) {
+func (s *scheduler) letterWritten(b queue.Blank, about string, err error) {
 	s.making--
 	var qc *queue.Commit
 	if err != nil {
@@ -74,7 +74,7 @@ func (s *scheduler) letterWritten(b queue.Blank, about *message, err error) {
 		qc, err = s.store.Commit(b, b.ID)
 	}
 	if err != nil {
-		s.log.warn("%s: postmaster notification failed: %s", about.ID, maillog.Clean(err.Error()))
+		s.log.warn("%s: postmaster notification failed: %s", about, maillog.Clean(err.Error()))
 		return
 	}
 	s.inFlight++
@@ -85,7 +85,7 @@ func (s *scheduler) letterWritten(b queue.Blank, about *message, err error) {
 				s.refuse(qc, flushErr != nil, err)
 				return
 			}
-			s.log.notice(about, "postmaster notification of the session", b.ID)
+			s.log.notice(about, ofSession, b.ID)
 			s.admit(m)
 		},
 	})

@@ -131,7 +131,7 @@ func (s *scheduler) warn(m *message) bool {
 			s.log.warn("%s: sender notification failed: %s", m.ID, maillog.Clean(err.Error()))
 			return
 		}
-		s.log.notice(m, "sender delay notification", id)
+		s.log.notice(m.ID, "sender delay notification", id)
 		for _, r := range rs {
 			r.warned = true
 		}

@@ -35,7 +35,7 @@ func New(c *config.Config, report func(config.Problem)) (*Router, error) {
 		report = func(config.Problem) {}
 	}
 	b := builder{c: c, options: []table.Option{
-		table.Aliases(config.AliasMaps.Of(c)...), table.Aliases(config.AliasDatabase.Of(c)...), table.Report(report), table.Site(c),
+		table.Aliases(config.AliasMaps.Of(c)...), table.Aliases(config.AliasDatabase.Of(c)...), table.Report(report), table.Site(c), table.Warm(),
 	}}
 	r := &Router{
 		classes: []domainClass{

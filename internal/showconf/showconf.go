@@ -22,9 +22,9 @@ type Options struct {
 	Expand   bool // with $name replaced
 	Fold     bool // long lines in several
 	JSON     bool
-	// Class is the kind of parameters that a listing has: builtin, service, user;
-	// all and "" are everything.
-	Class string
+	// Classes are the kinds of parameters that a listing has: builtin, service, user;
+	// all and none are everything.
+	Classes []string
 }
 
 // Print prints parameters in the form of postconf(1): those named, in the
@@ -84,11 +84,15 @@ func (o *Options) all(c *config.Config, unused []string) []string {
 	})
 }
 
-// of tells whether a parameter is of the class that is wanted.
+// of tells whether a parameter is of a class that is wanted.
 func (o *Options) of(name string) bool {
+	return len(o.Classes) == 0 || slices.ContainsFunc(o.Classes, func(class string) bool { return isOf(class, name) })
+}
+
+func isOf(class, name string) bool {
 	builtin := config.Lookup(name) != nil || name == "config_directory"
 	service := !builtin && config.IsTransportName(name)
-	switch o.Class {
+	switch class {
 	case "builtin":
 		return builtin || !service && config.IsPostfix(name)
 	case "service":

@@ -53,6 +53,11 @@ func FoldKey(key string) string {
 	return name
 }
 
+// UnicodeDomain is a domain in U-labels.
+func UnicodeDomain(domain string) string {
+	return strings.TrimPrefix(UnicodeAddress("x@"+domain), "x@")
+}
+
 // UnicodeAddress is the inverse of ASCIIAddress: the domain is in U-labels.
 func UnicodeAddress(addr string) string {
 	local, domain := SplitAddress(addr)

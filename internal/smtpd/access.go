@@ -19,6 +19,7 @@ type accessTable struct {
 	parents    string // what stands before a parent domain: "" or "."
 	delimiters string
 	null       string // the key of the null sender
+	nexthop    string // of FILTER without one
 	rejectCode int
 	deferCode  int
 }
@@ -54,7 +55,7 @@ func openAccess(k *compiler, spec string, what subject) (*accessTable, error) {
 	}
 	a := &accessTable{
 		t: t, what: what, parents: ".", delimiters: config.RecipientDelimiter.Of(k.c),
-		null:       config.SmtpdNullAccessLookupKey.Of(k.c),
+		null: config.SmtpdNullAccessLookupKey.Of(k.c), nexthop: config.DefaultFilterNexthop.Of(k.c),
 		rejectCode: config.AccessMapRejectCode.Of(k.c), deferCode: config.AccessMapDeferCode.Of(k.c),
 	}
 	if slices.Contains(config.ParentDomainMatchesSubdomains.Of(k.c), "smtpd_access_maps") {
@@ -162,7 +163,8 @@ func addressKeys(ip netip.Addr) []string {
 }
 
 // verdict reads the right-hand side of a table: OK, digits, DUNNO, REJECT,
-// DEFER, 4NN, 5NN, each with a text where that makes sense.
+// DEFER, 4NN, 5NN, each with a text where that makes sense, and FILTER with a
+// transport:nexthop.
 func (a *accessTable) verdict(q *query, value string) verdict {
 	word, text, _ := strings.Cut(strings.TrimSpace(value), " ")
 	text = strings.TrimSpace(text)
@@ -175,6 +177,10 @@ func (a *accessTable) verdict(q *query, value string) verdict {
 		return a.refuse(q, a.rejectCode, text)
 	case "DEFER":
 		return a.refuse(q, a.deferCode, text)
+	case "FILTER":
+		if q.filter(text, a.nexthop) {
+			return verdict{}
+		}
 	}
 	switch n, err := strconv.Atoi(word); {
 	case err == nil && len(word) == 3 && n >= 400 && n <= 599:
@@ -183,7 +189,7 @@ func (a *accessTable) verdict(q *query, value string) verdict {
 		return verdict{action: permit} // pop-before-smtp tables have times
 	}
 	// Guessing what was meant could let in or lose mail.
-	q.s.srv.log.Warn("access table of %s: action %q is not known or not supported yet", classes[a.what], value)
+	q.s.srv.log.Warn("access table of %s: action %q is not known or not supported here", classes[a.what], value)
 	return verdict{refuse, misconfigured}
 }
 

@@ -60,7 +60,7 @@ func (s *session) cmdMail(_ context.Context, args string) smtp.Reply {
 	if err != nil {
 		return s.faultOf(err)
 	}
-	m := transaction{sender: s.complete(sender), original: sender}
+	m := transaction{sender: s.complete(sender), original: sender, filter: s.filter}
 	for _, p := range params {
 		if err := s.withheld(p); err != nil {
 			return s.faultOf(err)

@@ -106,6 +106,9 @@ func (s *session) envelope() (*queue.Envelope, error) {
 	if s.msg.utf8 {
 		env.Attrs[queue.AttrUTF8] = "yes"
 	}
+	if to := s.contentFilter(); to != "" {
+		env.Attrs[queue.AttrFilter] = to
+	}
 	if s.msg.body != "" {
 		env.Attrs[queue.AttrBody] = s.msg.body
 	}

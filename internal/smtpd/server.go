@@ -74,6 +74,7 @@ type settings struct {
 	rules                                          rulebook
 	hostname, mailName, banner, origin             string
 	override                                       rewrite.Overrides
+	filter                                         string // content_filter
 	timeout, errorSleep                            time.Duration
 	recipients, overshoot                          int
 	softErrors, hardErrors, junk                   int

@@ -64,6 +64,7 @@ type session struct {
 	ruled     trouble  // of the refusal at hand, if a restriction has made it
 	reason    string   // why the session ended before its time
 	discarded []string // extensions that are kept from the client, upper case
+	filter    string   // what FILTER of an access table says of all its messages
 	msg       transaction
 }
 
@@ -82,8 +83,9 @@ type transaction struct {
 	release    time.Time       // not before; zero: at once
 	deliverBy  *smtp.DeliverBy // nil: whenever
 	recipients []queue.Recipient
-	refused    int // recipients
-	overshoot  int // recipients beyond the limit
+	filter     string // what FILTER of an access table says in place of content_filter
+	refused    int    // recipients
+	overshoot  int    // recipients beyond the limit
 	received   int64
 	chunks     *message // on its way in by BDAT; nil: none
 }

@@ -83,14 +83,14 @@ func (s *statistics) tell() {
 	}
 	for e, p := range s.rates {
 		if p.n > 0 {
-			s.log.Info("statistics: max %s rate %d/%ds for (%s:%s) at %s", rateNames[e], p.n, int(s.unit.Seconds()), s.service, p.who, stamp(p.at))
+			s.log.On(maillog.Statistics).Info("statistics: max %s rate %d/%ds for (%s:%s) at %s", rateNames[e], p.n, int(s.unit.Seconds()), s.service, p.who, stamp(p.at))
 		}
 	}
 	if p := s.open; p.n > 0 {
-		s.log.Info("statistics: max connection count %d for (%s:%s) at %s", p.n, s.service, p.who, stamp(p.at))
+		s.log.On(maillog.Statistics).Info("statistics: max connection count %d for (%s:%s) at %s", p.n, s.service, p.who, stamp(p.at))
 	}
 	if p := s.cache; p.n > 0 {
-		s.log.Info("statistics: max cache size %d at %s", p.n, stamp(p.at))
+		s.log.On(maillog.Statistics).Info("statistics: max cache size %d at %s", p.n, stamp(p.at))
 	}
 	s.since, s.rates, s.open, s.cache = time.Time{}, [events]peak{}, peak{}, peak{}
 }

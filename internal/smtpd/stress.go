@@ -91,6 +91,9 @@ func (s *server) settingsOf(c, calm *config.Config) (p *settings, err error) {
 	if p.override, err = rewrite.ReadOverrides(c); err != nil {
 		return nil, err
 	}
+	if p.filter, err = rewrite.ContentFilter(c); err != nil {
+		return nil, err
+	}
 	same := calm != nil
 	for _, l := range lists {
 		same = same && slices.Equal(l.Of(c), l.Of(calm))

@@ -137,7 +137,7 @@ func (s *session) tell(ctx context.Context) {
 		s.srv.log.Warn("postmaster notification of the session with %v failed: %s", s.client(), maillog.Clean(err.Error()))
 		return
 	}
-	s.srv.log.On(maillog.Notice).Info("%s: postmaster notification of the session with %v", id, s.client())
+	s.srv.log.On(maillog.Notice).Info("%s: smtpd_chat_notify: postmaster notification of the session with %v", id, s.client())
 }
 
 // write puts a letter to the postmaster into the queue.

@@ -36,6 +36,13 @@
 // is # vanish. Keys are compared in lower case. Of several entries with one key
 // the first counts.
 //
+// A table of a million lines has the size of its file and some 28 MB in memory, in 20
+// pieces, whatever the number of lines; reading it takes some 0.4 s of a processor, once
+// a process and change, however many parameters name it. The daemons begin with it when
+// they start (Warm), so that the greeting does not wait and the first address seldom
+// does; while a changed table is read, the old one answers. Looking for one key in the text without an index
+// takes a third of that, for each key: an address has three or four.
+//
 // # Change and failure
 //
 // A file is looked at again at most once a second, and read again when it has

@@ -57,6 +57,17 @@ func NewFile[T any](path string, parse func(data []byte, report Reporter) (T, er
 	return &File[T]{path: path, parse: parse, report: report}
 }
 
+// warmSize is from how many octets on a file is read before somebody asks.
+const warmSize = 1 << 20
+
+// Warm begins to read a large file, so that who asks first need not wait for all of
+// that.
+func (f *File[T]) Warm() {
+	if info, err := os.Stat(f.path); err == nil && info.Size() >= warmSize {
+		go f.Get()
+	}
+}
+
 // Get returns what the file holds. It does not wait for another goroutine that
 // is reading a changed file: until that is done the old content counts.
 func (f *File[T]) Get() (T, error) {

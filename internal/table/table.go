@@ -32,6 +32,7 @@ type options struct {
 	queue   string                                   // queue_directory
 	plain   bool                                     // no parts of keys in values
 	trusted bool                                     // no values from the network
+	warm    bool                                     // large files are read at once
 	values  func(name, value string) error           // of aliases
 }
 
@@ -62,6 +63,10 @@ func Plain() Option { return func(o *options) { o.plain = true } }
 // Trusted is Plain that also refuses tables whose answers anybody on the way could
 // have made (tcp:). It is for tables that name files, commands and user IDs.
 func Trusted() Option { return func(o *options) { o.plain, o.trusted = true, true } }
+
+// Warm has large text files read as soon as they are opened, in the background, and
+// once for all who open them so: it is for daemons, which are about to ask.
+func Warm() Option { return func(o *options) { o.warm = true } }
 
 // opener opens the table of one type.
 type opener func(name string, o *options, alias bool) (Table, error)
@@ -227,6 +232,9 @@ func openText(name string, o *options, alias bool) (Table, error) {
 	parse := parseText
 	if alias {
 		parse = checked(o.values)
+	}
+	if o.warm && !alias {
+		return fileTable{sharedFile(name, func() *File[snapshot] { return newFile(name, parse, o) }), true}, nil
 	}
 	return fileTable{newFile(name, parse, o), true}, nil
 }

@@ -4,8 +4,8 @@ package tablectl
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -46,15 +46,26 @@ func Lookup(env *cli.Env, t table.Table, key string) error {
 	return err
 }
 
-// lookupLines looks up each line of standard input. A key that cannot be looked up
-// for now does not stop the others.
+// lookupLines looks up each line of standard input.
 func lookupLines(env *cli.Env, t table.Table) error {
-	out := bufio.NewWriter(env.Stdout)
-	any, failed := false, false
 	lines := bufio.NewScanner(env.Stdin)
 	lines.Buffer(nil, maxKey)
-	for lines.Scan() {
-		key := strings.TrimSuffix(lines.Text(), "\r")
+	err := LookupEach(env, t, func(yield func(string) bool) {
+		for lines.Scan() && yield(strings.TrimSuffix(lines.Text(), "\r")) {
+		}
+	})
+	if failed := lines.Err(); failed != nil {
+		return &cli.Status{Code: cli.ExIOErr, Err: fmt.Errorf("lookup: %w", failed)}
+	}
+	return err
+}
+
+// LookupEach looks up keys and prints those that the table has, with their
+// values. A key that cannot be looked up for now does not stop the others.
+func LookupEach(env *cli.Env, t table.Table, keys iter.Seq[string]) error {
+	out := bufio.NewWriter(env.Stdout)
+	any, failed := false, false
+	for key := range keys {
 		value, found, err := t.Lookup(key)
 		if err != nil {
 			failed = true
@@ -62,12 +73,10 @@ func lookupLines(env *cli.Env, t table.Table) error {
 		}
 		if found && err == nil {
 			any = true
-			if _, err := fmt.Fprintf(out, "%s\t%s\n", key, value); err != nil {
-				return err
-			}
+			fmt.Fprintf(out, "%s\t%s\n", key, value) // Flush has the error
 		}
 	}
-	if err := errors.Join(lines.Err(), out.Flush()); err != nil {
+	if err := out.Flush(); err != nil {
 		return &cli.Status{Code: cli.ExIOErr, Err: fmt.Errorf("lookup: %w", err)}
 	}
 	switch {

@@ -128,7 +128,7 @@ func (m stored) Keys() (*mailrecord.Keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	k, err := mailrecord.ParseKeys(mailrecord.AppendKeys(nil, p.Envelope))
+	k, err := mailrecord.ParseKeys(mailrecord.AppendKeys(nil, p.Envelope, time.Time{}))
 	return &k, err
 }
 

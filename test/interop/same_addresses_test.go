@@ -99,6 +99,26 @@ func TestSameAddresses(t *testing.T) {
 			letters: []letterIn{letterTo("x@shut.test"), letterTo("x@no.test"), letterTo("x@shutter.test"), letterTo("x@other.test"), letterTo("ann@own.test")}},
 		{name: "transports of parents", main: []string{"transport_maps = inline:{ {p.test=discard:parent} }", "parent_domain_matches_subdomains = transport_maps"},
 			letters: []letterIn{letterTo("x@a.p.test")}},
+		{name: "an address in two forms", letters: []letterIn{letterTo("bob", "bob@own.test")},
+			once: []string{"header: from: <eve@far.test> | to: <bob@own.test> | subject: x", "local: <eve@far.test> to <bob@own.test>"}},
+		{name: "a copy for a recipient", main: []string{"always_bcc = bob@own.test"}, letters: []letterIn{letterTo("bob@own.test")},
+			once: []string{"header: from: <eve@far.test> | to: <bob@own.test> | subject: x", "local: <eve@far.test> to <bob@own.test> NOTIFY=NEVER"}},
 		{name: "a table that is not there", main: []string{"virtual_alias_maps = fail:broken"}, letters: []letterIn{letterTo("ann@own.test")}},
+	})
+}
+
+// Where mail goes that a content filter is to see.
+func TestSameFilters(t *testing.T) {
+	t.Parallel()
+	const filter = "smtp:[%SINK]:%RELAY"
+	const table = "inline:{ {eve@far.test=FILTER smtp:[%SINK]:%DEFAULT}, {ann@far.test=FILTER discard:gone}, {late@far.test=FILTER retry:4.3.0 later} }"
+	sameAs(t, []trial{
+		{name: "content_filter", main: []string{"content_filter = " + filter, "virtual_alias_maps = inline:{ {team@own.test=ann@own.test, x@away.test} }", "always_bcc = carol@own.test", "transport_maps = inline:{ {box.test=error:5.0.0 closed} }"},
+			letters: []letterIn{letterTo("team@own.test", "bob+y@own.test"), letterTo("ann@box.test"), {from: "", to: []string{"ann@own.test"}, head: []string{"From: x@y.test"}}}},
+		{name: "a filter without a next hop", main: []string{"content_filter = discard"}, letters: []letterIn{letterTo("ann@own.test")},
+			ours: map[string]string{"log: to=<ann@own.test>, relay=none, dsn=2.0.0, status=sent (own.test)": "log: to=<ann@own.test>, relay=none, dsn=2.0.0, status=sent (discarded)"}},
+		{name: "default_filter_nexthop", main: []string{"content_filter = error:", "default_filter_nexthop = 5.7.1 no mail"}, letters: []letterIn{letterTo("ann@own.test")}},
+		{name: "FILTER", main: []string{"smtpd_sender_restrictions = check_sender_access " + table, "content_filter = discard:all"},
+			letters: []letterIn{letterTo("ann@own.test", "ann@box.test"), {from: "ann@far.test", to: []string{"bob@own.test"}}, {from: "late@far.test", to: []string{"bob@own.test"}}, {from: "x@far.test", to: []string{"bob@own.test"}}}},
 	})
 }

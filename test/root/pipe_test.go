@@ -45,36 +45,50 @@ func TestPipeCredentials(t *testing.T) {
 	}
 }
 
-// A content filter of an ordinary user takes a letter, and sends it on with
-// setgid sendmail, as SpamAssassin's are set up.
+// A content filter of an ordinary user takes a letter for two, and sends it back with
+// setgid sendmail, as FILTER_README of Postfix has the simple one; a letter that it
+// refuses goes back.
 func TestPipeFilter(t *testing.T) {
 	i := newSystem(t, instance.Options{Stopped: true, Mailboxes: []string{"x"}})
 	i.WriteFile("filter", []string{
 		"#!/bin/sh",
-		`sender=$1 recipient=$2`,
-		`{ echo "X-Spam-Status: No"; cat; } | ` + i.Bin + `/sendmail -C "$MAIL_CONFIG" -oi -f "$sender" "${recipient%%@*}@localhost"`,
+		`trap "rm -f in.$$" 0 1 2 3 15`,
+		"cat >in.$$ || exit 75",
+		"grep -q VIRUS in.$$ && { echo Message content rejected; exit 69; }",
+		"{ echo 'X-Spam-Status: No'; cat in.$$; } | " + i.Bin + `/sendmail -C "$MAIL_CONFIG" -G -i "$@"`,
 	})
 	if err := os.Chmod(i.Path("filter"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	allowConfig(t, i)
 	i.WriteFile("etc/master.cf", []string{
-		i.Addr + " inet n - n - - smtpd",
-		"filter unix - n n - 10 pipe flags=Rq null_sender= user=ann argv=" + i.Path("filter") + " ${sender} ${recipient}",
+		i.Addr + " inet n - n - - smtpd", "  -o content_filter=filter:dummy",
+		"filter unix - n n - 10 pipe flags=Rq null_sender= directory=" + open(t, i) + " user=ann argv=" + i.Path("filter") + " -f ${sender} -- ${recipient}",
 	})
-	i.WriteFile("etc/mailboxes", []string{"@example.test x/"})
-	i.AppendMain("virtual_transport = filter")
 	i.Start()
-	id := i.Submit("carol@example.com", "ben@example.test", "Subject: x\n\n..\nline\n")
-	i.WaitLog(id+": to=<ben@example.test>, relay=filter,", "status=sent (delivered via filter service)")
-	var letter string
-	i.Until("the filtered letter is in ben's Maildir", func() bool {
-		for _, l := range instance.ReadMaildir(t, home(t, "ben")+"/Maildir") {
-			letter = l
-		}
-		return letter != ""
-	})
-	if !strings.HasSuffix(letter, "\n\n.\nline\n") || !strings.Contains(letter, "X-Spam-Status: No\n") || !strings.Contains(letter, "Return-Path: <carol@example.com>\n") || !strings.Contains(letter, "from userid 61501") {
-		t.Errorf("the letter is\n%s", letter)
+	s := i.Dial()
+	defer s.Close()
+	s.Want("250", "EHLO x.test")
+	id, err := s.Deliver("carol@example.com", []string{"ben@localhost", "ann@localhost"}, "Subject: x\n\nline\n")
+	if err != nil {
+		t.Fatal(err)
 	}
+	for _, who := range []string{"ben", "ann"} {
+		i.WaitLog(id+": to=<"+who+"@localhost>, relay=filter,", "status=sent (delivered via filter service)")
+		var letter string
+		i.Until("the filtered letter is in the Maildir of "+who, func() bool {
+			for _, l := range instance.ReadMaildir(t, home(t, who)+"/Maildir") {
+				letter = l
+			}
+			return letter != ""
+		})
+		if !strings.HasSuffix(letter, "\n\nline\n") || strings.Count(letter, "X-Spam-Status: No\n") != 1 || !strings.Contains(letter, "Return-Path: <carol@example.com>\n") || !strings.Contains(letter, "from userid 61501") {
+			t.Errorf("the letter is\n%s", letter)
+		}
+	}
+	if n := strings.Count(i.Log(), "uid=61501 from=<carol@example.com>"); n != 1 {
+		t.Errorf("the filter has sent %d letters back, want one for both", n)
+	}
+	id = i.Submit("", "ben@localhost", "Subject: VIRUS\n\nline\n")
+	i.WaitLog(id+": to=<ben@localhost>, relay=filter,", "dsn=5.3.0, status=bounced", "Message content rejected")
 }

@@ -1,10 +1,16 @@
 package system
 
 import (
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -100,6 +106,7 @@ func TestQueueCommands(t *testing.T) {
 func TestPostfixCommand(t *testing.T) {
 	t.Parallel()
 	i := instance.New(t, instance.Options{Stopped: true})
+	i.AppendMain("maillog_json_file = " + i.Path("json"))
 	script := `postfix/postfix-script: `
 	wants(t, "status", tool(i, "", "postfix", "status"), 1, "", script+"the Postfix mail system is not running\n")
 	wants(t, "stop", tool(i, "", "postfix", "stop"), 1, "", script+"fatal: the Postfix mail system is not running\n")
@@ -118,8 +125,18 @@ func TestPostfixCommand(t *testing.T) {
 		b, err := os.ReadFile(i.Path("log"))
 		return err == nil && len(b) > 0 && !strings.Contains(string(b), "daemon started")
 	})
+	i.Until("new JSON lines are begun", func() bool {
+		b, err := os.ReadFile(i.Path("json"))
+		return err == nil && strings.Contains(string(b), `"event":"reload"`) && !strings.Contains(string(b), "daemon started")
+	})
+	if old, _ := filepath.Glob(i.Path("json.*")); len(old) != 1 || !slices.ContainsFunc(events(t, old[0]), func(e map[string]any) bool { return isEvent(e, "start process=postfix/master") }) {
+		t.Errorf("the JSON lines from before are not in one file with the date: %v", old)
+	}
 	wants(t, "postlog", tool(i, "", "postlog", "-t", "backup", "-p", "warn", "disk", "full"), 0, "", "")
 	i.WaitLog(" backup[", ": warning: disk full")
+	if all := events(t, i.Path("json")); !slices.ContainsFunc(all, func(e map[string]any) bool { return isEvent(e, "warning process=backup message=warning: disk full") }) {
+		t.Errorf("postlog's line is not among the JSON lines: %v", all)
+	}
 	i.AppendMain("smtpd_recipient_limit = none")
 	if r := tool(i, "", "postfix", "check"); r.Code != 1 || !strings.Contains(r.Stderr, "smtpd_recipient_limit") {
 		t.Errorf("check: %+v", r)
@@ -127,6 +144,71 @@ func TestPostfixCommand(t *testing.T) {
 	wants(t, "postconf -e", tool(i, "", "postconf", "smtpd_recipient_limit=1000"), 0, "", "")
 	wants(t, "stop", tool(i, "", "postfix", "stop"), 0, "", script+"stopping the Postfix mail system\n")
 	wants(t, "status", tool(i, "", "postfix", "status"), 1, "", script+"the Postfix mail system is not running\n")
+}
+
+// Keys and certificates through postfix tls: made, used by smtpd, asked for, published.
+func TestPostfixTLS(t *testing.T) {
+	t.Parallel()
+	i := instance.New(t, instance.Options{Stopped: true})
+	do := func(args ...string) instance.Result {
+		return tool(i, "", "postfix", append([]string{"tls"}, args...)...)
+	}
+	script := "postfix/postfix-tls-script: "
+	for _, side := range []string{"client", "server"} {
+		wants(t, "all-default-"+side, do("all-default-"+side), 0, "", "")
+	}
+	wants(t, "enable-client", do("enable-client"), 0, "", script+"The SMTP client uses TLS(.*\n)*")
+	wants(t, "enable-server", do("enable-server", "-a", "ecdsa", "mx.example.test"), 0, "", script+"The SMTP server offers TLS(.*\n)*")
+	wants(t, "postconf", tool(i, "", "postconf", "-h", "smtp_tls_security_level", "smtpd_tls_security_level"), 0, "may\nmay\n", "")
+	for _, side := range []string{"client", "server"} {
+		wants(t, "all-default-"+side, do("all-default-"+side), 1, "", "")
+		wants(t, "enable-"+side+" again", do("enable-"+side), 0, "", "(?s).*set up already, and nothing was changed.*")
+	}
+	i.Start()
+	s := i.Dial()
+	s.Want("250", "EHLO x.test")
+	s = s.StartTLS(&tls.Config{InsecureSkipVerify: true})
+	leaf := s.TLS().PeerCertificates[0]
+	s.Close()
+	if leaf.PublicKeyAlgorithm != x509.ECDSA || leaf.VerifyHostname("mx.example.test") != nil {
+		t.Errorf("smtpd has a certificate of kind %v for %q", leaf.PublicKeyAlgorithm, leaf.DNSNames)
+	}
+	record := fmt.Sprintf("_25._tcp.mx.example.test. IN TLSA 3 1 1 %x\n", sha256.Sum256(leaf.RawSubjectPublicKeyInfo))
+	wants(t, "output-server-tlsa", do("output-server-tlsa"), 0, record, "")
+	wants(t, "output-server-tlsa ecdsa", do("output-server-tlsa", "-h", "mx.example.test", "ecdsa", "rsa"), 0, record, "")
+	r := do("output-server-csr", "-k", "ecdsa", "a.test", "b.test")
+	block, _ := pem.Decode([]byte(r.Stdout))
+	if r.Code != 0 || block == nil {
+		t.Fatalf("output-server-csr: %+v", r)
+	}
+	if csr, err := x509.ParseCertificateRequest(block.Bytes); err != nil || csr.CheckSignature() != nil || csr.Subject.CommonName != "a.test" || len(csr.DNSNames) != 2 {
+		t.Errorf("the request is %+v, %v", csr, err)
+	}
+	wants(t, "output-server-csr without a key", do("output-server-csr"), 1, "", script+"fatal: no key of kind rsa is set up.*\n")
+
+	// Another certificate for the same key, and one for another.
+	made := regexp.MustCompile(`deploy-server-cert (\S+) (\S+)`)
+	for _, c := range []struct{ name, kind string }{{"new-server-cert", "ecdsa"}, {"new-server-key", "rsa"}} {
+		var files []string
+		i.Until(c.name+" has a second of its own", func() bool { // names have the time
+			files = made.FindStringSubmatch(do(c.name, "-a", c.kind).Stderr)
+			return files != nil
+		})
+		if info, err := os.Stat(files[2]); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: the key is %v, %v", c.name, info, err)
+		}
+		if got := do("output-server-tlsa", files[2]); (got.Stdout == record) != (c.kind == "ecdsa") || got.Code != 0 {
+			t.Errorf("%s: %+v", c.name, got)
+		}
+		wants(t, "deploy-server-cert", do("deploy-server-cert", files[1], files[2]), 0, "", "(?s)"+script+"A new TLS private key.*")
+		if c.kind == "rsa" {
+			other := strings.TrimSpace(tool(i, "", "postconf", "-h", "smtpd_tls_eckey_file").Stdout)
+			wants(t, "the wrong key", do("deploy-server-cert", files[1], other), 1, "", script+"fatal: .*private key.*\n")
+		}
+	}
+	wants(t, "a wrong curve", do("new-server-key", "-a", "ecdsa", "-b", "x"), 1, "", script+"fatal: curve .*\n")
+	wants(t, "nonsense", do("no"), 1, "", "postfix: fatal: tls: unknown subcommand .*\n")
+	wants(t, "non-bdb", tool(i, "", "postfix", "non-bdb", "status"), 0, "", ".*nothing to do: .*\n")
 }
 
 // The configuration through postconf, the tables through postmap.
@@ -185,6 +267,16 @@ func TestConfigurationCommands(t *testing.T) {
 	wants(t, "postmap -s", tool(i, "", "postmap", "-s", file), 0, "key\tvalue one\nother\t2\n", "")
 	wants(t, "postmap", tool(i, "", "postmap", i.Path("etc", "map")), 0, "", "postmap: warning: .*map:3: .*\n")
 	wants(t, "postmap of nothing", tool(i, "", "postmap", "hash:/no/such/file"), 1, "", "postmap: fatal: .*/no/such/file.*\n")
+	letter := "Subject: a\n b\nOTHER: x\n\nother\n"
+	i.WriteFile("etc/re", []string{"/^(sub|other)/ hit"})
+	wants(t, "postmap -h", tool(i, letter, "postmap", "-h", "-q", "-", "regexp:"+i.Path("etc", "re")), 0,
+		"Subject: a\n b\thit\nOTHER: x\thit\n", "")
+	wants(t, "postmap -b", tool(i, letter, "postmap", "-b", "-q", "-", "regexp:"+i.Path("etc", "re")), 0, "other\thit\n", "")
+	wants(t, "postmap -bq KEY", tool(i, "", "postmap", "-b", "-q", "key", file), 1, "", "postmap: fatal: .*\n")
+	i.WriteFile("etc/named", []string{"key " + i.Path("etc", "re")})
+	named := "hash:" + i.Path("etc", "named")
+	wants(t, "postmap -F", tool(i, "", "postmap", "-F", "-q", "key", named), 0, "/^(sub|other)/ hit\n\n", "")
+	wants(t, "postmap -F of nothing", tool(i, "", "postmap", "-F", file), 1, "", "postmap: warning: .*\npostmap: fatal: .*value: no such file.*\n")
 	wants(t, "postmap -d", tool(i, "", "postmap", "-d", "key", file), 1, "", "postmap: fatal: .*\n")
 	wants(t, "postalias -q", tool(i, "", "postalias", "-q", "List", i.Path("etc", "aliases")), 0, "a, b\n", "")
 	wants(t, "postalias -s", tool(i, "", "postalias", "-s", i.Path("etc", "aliases")), 0, "root\talice\nlist\ta, b\n", "")
