@@ -68,6 +68,13 @@ func (f *File[T]) Warm() {
 	}
 }
 
+// lookAgain has the next Get look whether the file has changed.
+func (f *File[T]) lookAgain() {
+	if r := f.current.Load(); r != nil {
+		r.looked.Store(0)
+	}
+}
+
 // Get returns what the file holds. It does not wait for another goroutine that
 // is reading a changed file: until that is done the old content counts.
 func (f *File[T]) Get() (T, error) {

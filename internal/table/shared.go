@@ -19,6 +19,7 @@ func sharedFile(path string, f func() *File[snapshot]) *File[snapshot] {
 	opened.Lock()
 	defer opened.Unlock()
 	if file := opened.files[path].Value(); file != nil {
+		file.lookAgain() // who reloads after a change wants the change
 		return file
 	}
 	file := f()
