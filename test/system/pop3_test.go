@@ -267,6 +267,9 @@ func TestPOP3Killed(t *testing.T) {
 		syscall.Kill(pid, syscall.SIGKILL)
 		for !strings.HasPrefix(p.line(), "ended") {
 		}
+		// Its sockets close one after the other: until master knows of the death, it may
+		// give a session to it, whose client hears of a temporary failure.
+		i.WaitLog(fmt.Sprintf("pid %d killed by signal 9", pid))
 		if n := pop(i, plain, nil).login("ann@users.test").count(); n != 3 {
 			t.Errorf("killed at %s: %d messages are left, want 3", step, n)
 		}
