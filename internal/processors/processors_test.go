@@ -14,6 +14,8 @@ func TestKeeper(t *testing.T) {
 		k := newKeeper(2, 4, func(n int) { got, sets = n, sets+1 })
 		want := func(when string, n, changes int) {
 			t.Helper()
+			k.mu.Lock() // set runs with it
+			defer k.mu.Unlock()
 			if got != n || sets != changes {
 				t.Errorf("%s: %d processors after %d changes, want %d after %d", when, got, sets, n, changes)
 			}
