@@ -177,8 +177,9 @@ Message-Id: <*@mx.example.test>
 	{"cron", func(t *testing.T, i *instance.Instance, sendmail string) {
 		// It does not end by itself.
 		argv := beside(t, i, map[string]string{
-			"etc/crontab":     "",
-			"etc/cron.d/mine": "MAILTO=alice@example.test,bob@example.test\n@reboot root printf 'Gr\\303\\274\\303\\237e\\n.\\n..\\n.dot\\nFrom here\\n'\n",
+			"var/spool/cron/crontabs/.keep": "", // the directory is of another package
+			"etc/crontab":                   "",
+			"etc/cron.d/mine":               "MAILTO=alice@example.test,bob@example.test\n@reboot root printf 'Gr\\303\\274\\303\\237e\\n.\\n..\\n.dot\\nFrom here\\n'\n",
 		}, "sh", "-c", `cron -f & cron=$!; until [ -e "$0" ]; do sleep 0.05; done; kill $cron`)
 		over := argv[2]
 		sendmailOf(t, i, over+"/usr/sbin/sendmail.real")
