@@ -60,6 +60,33 @@ $`)
 	}
 }
 
+// sendmail's options for the queue: -q tries all that waits, -qI one message, -qR
+// a site's; -bi has nothing to build and says so with its exit code alone.
+func TestSendmailOnTheQueue(t *testing.T) {
+	t.Parallel()
+	i := instance.New(t, instance.Options{})
+	far := i.Submit("alice@example.test", "dave@far.test", "Subject: far\n\naway\n")
+	farther := i.Submit("alice@example.test", "erin@farther.test", "Subject: farther\n\naway\n")
+	tries := func(id string) int { return strings.Count(i.Log(), id+": to=<") }
+	i.Until("both wait", func() bool { return tries(far) == 1 && tries(farther) == 1 })
+	for _, c := range []struct {
+		arg          string
+		far, farther int // attempts afterwards
+	}{
+		{"-qI" + farther, 1, 2},
+		{"-qRfar.test", 2, 2},
+		{"-q", 3, 3},
+	} {
+		if r := i.Run("", "sendmail", "-C", i.Etc(), c.arg); r.Code != 0 || r.Stdout+r.Stderr != "" {
+			t.Errorf("sendmail %s: %+v", c.arg, r)
+		}
+		i.Until("sendmail "+c.arg+" tries what it names", func() bool { return tries(far) == c.far && tries(farther) == c.farther })
+	}
+	if r := i.Run("", "sendmail", "-C", i.Etc(), "-bi"); r.Code != 0 || r.Stdout+r.Stderr != "" {
+		t.Errorf("sendmail -bi: %+v", r)
+	}
+}
+
 // A table that cannot be read defers; mended, mail flows.
 func TestUnreadableTable(t *testing.T) {
 	t.Parallel()
