@@ -56,16 +56,6 @@ func (s *Store) EachID(name string, visit func(ids []string) bool) error {
 	return eachPart(f, visit)
 }
 
-// IDs returns the names in one directory, sorted. It may be called by any goroutine.
-func (s *Store) IDs(name string) (all []string, err error) {
-	err = s.EachID(name, func(ids []string) bool {
-		all = append(all, ids...)
-		return true
-	})
-	slices.Sort(all)
-	return all, err
-}
-
 // A Waiter is a deferred message as the directory tells it.
 type Waiter struct {
 	ID   string

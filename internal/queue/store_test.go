@@ -117,7 +117,7 @@ func TestCommitRefused(t *testing.T) {
 			if !errors.Is(err, c.want) {
 				t.Errorf("got %v, want %v", err, c.want)
 			}
-			if names, _ := s.IDs(DirIncoming); len(names) != 0 {
+			if names := idsOf(t, s, DirIncoming); len(names) != 0 {
 				t.Errorf("incoming holds %v", names)
 			}
 			if len(s.blanks) != 1 {
@@ -354,11 +354,11 @@ func TestUnreadable(t *testing.T) {
 		if err == nil {
 			t.Fatalf("%s: the spoilt file was read", c.dir)
 		}
-		before, _ := s.IDs(c.in)
+		before := idsOf(t, s, c.in)
 		if _, err := s.Unreadable(m.ID, c.dir, err); err != nil {
 			t.Error(err)
 		}
-		after, _ := s.IDs(c.in)
+		after := idsOf(t, s, c.in)
 		if len(after) != len(before)+1 {
 			t.Errorf("%s: not moved to %s", c.dir, c.in)
 		}
@@ -597,4 +597,17 @@ func TestSweepAway(t *testing.T) {
 			t.Errorf("%s: %v, %v", d, left, err)
 		}
 	}
+}
+
+// idsOf returns the names in one directory.
+func idsOf(t *testing.T, s *Store, name string) (all []string) {
+	t.Helper()
+	err := s.EachID(name, func(ids []string) bool {
+		all = append(all, ids...)
+		return true
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
 }

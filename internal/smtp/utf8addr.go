@@ -15,11 +15,8 @@ const UTF8Address = "utf-8"
 // ASCII, which is xtext too.
 func UTF8Xtext(s string) string { return embed(s, false) }
 
-// UTF8Unitext is RFC 6533's utf-8-addr-unitext, which has letters beyond ASCII as
-// they are.
-func UTF8Unitext(s string) string { return embed(s, true) }
-
-// embed writes what may not stand in an address as \x{HEX}.
+// embed writes what may not stand in an address as \x{HEX}. eight: letters beyond
+// ASCII may (utf-8-addr-unitext).
 func embed(s string, eight bool) string {
 	var b strings.Builder
 	for _, c := range s {

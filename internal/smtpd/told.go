@@ -29,8 +29,6 @@ const (
 // troubles are their names, in the order of the bits.
 var troubles = [...]string{"bounce", "data", "policy", "protocol", "resource", "software"}
 
-func (t trouble) String() string { return strings.Join(t.names(), ", ") }
-
 func (t trouble) names() (words []string) {
 	for i, w := range troubles {
 		if t&(1<<i) != 0 {

@@ -132,7 +132,7 @@ func TestTroubleOf(t *testing.T) {
 		{451, smtp.LocalProcessing, "Error: queue file write error", troubleSoftware},
 	} {
 		if got := troubleOf(smtp.Reply{Code: c.code, Detail: c.d, Text: c.text}); got != c.want {
-			t.Errorf("%d %v: %v, want %v", c.code, c.d, got, c.want)
+			t.Errorf("%d %v: %v, want %v", c.code, c.d, got.names(), c.want.names())
 		}
 	}
 	for _, c := range []struct {
@@ -146,7 +146,7 @@ func TestTroubleOf(t *testing.T) {
 		{misconfigured, troubleSoftware},
 	} {
 		if got := troubleOfRule(c.r); got != c.want {
-			t.Errorf("%v: %v, want %v", c.r, got, c.want)
+			t.Errorf("%v: %v, want %v", c.r, got.names(), c.want.names())
 		}
 	}
 }
