@@ -5,7 +5,7 @@
 // becomes the leader and flushes for all that have gathered, then hands over to
 // one of those who came meanwhile. On a file system whose syncfs(2) flushes
 // names and bytes and reports lost writes (ext4 and xfs on Linux 5.8 and later)
-// the shared flush is one syncfs. When only one waits there, or after a shared
+// the shared flush is one syncfs. Where one fsync does what is needed, after a shared
 // flush that took longer than flush_slow because the file system had other
 // people's data to write, and on all other file systems (NFS, btrfs, tmpfs), every
 // file and directory is fsynced; where a journal holds all changes in their

@@ -80,8 +80,7 @@ func (fs *fileSystem) lead() {
 
 // sync puts items on stable storage in the way that suits their number.
 func (fs *fileSystem) sync(items []Item) []error {
-	few := len(items) == 1
-	if !fs.shares || few || fs.slow || !fs.witnessed(items) {
+	if !fs.shares || fs.slow || fs.single(items) || !fs.witnessed(items) {
 		fs.slow = false
 		return fs.each(items)
 	}
@@ -92,6 +91,18 @@ func (fs *fileSystem) sync(items []Item) []error {
 		return fs.each(items)
 	}
 	return make([]error, len(items))
+}
+
+// single tells whether one fsync is all that items need.
+func (fs *fileSystem) single(items []Item) bool {
+	if len(items) > 1 {
+		return false
+	}
+	n := len(fs.uncovered(items[0]))
+	if items[0].File != nil {
+		n++
+	}
+	return n <= 1
 }
 
 // witnessed tells whether a descriptor is at hand whose syncfs sees every write
