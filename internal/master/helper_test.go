@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
 
 	"yubin/internal/cli"
 	"yubin/internal/config"
@@ -98,7 +99,8 @@ func helperHandler(env *cli.Env) service.Handler {
 		},
 		Start: func(ctx context.Context, s *service.Service) error {
 			groups, _ := os.Getgroups()
-			say("started uid=%d gid=%d groups=%v env=%q", os.Getuid(), os.Getgid(), groups, os.Environ())
+			slack, _ := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0)
+			say("started uid=%d gid=%d groups=%v slack=%d env=%q", os.Getuid(), os.Getgid(), groups, slack, os.Environ())
 			if config.MailName.Of(env.Config) == "broken" {
 				return errors.New("as asked")
 			}

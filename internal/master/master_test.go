@@ -19,8 +19,12 @@ func TestOnDemand(t *testing.T) {
 	in := newInstance(t, oneSmtpd, "smtpd")
 	in.start()
 	c := in.mustDial("smtpd")
-	if pid := in.event("smtpd", "started"); pid != c.pid {
+	pid, whole := in.wholeEvent("smtpd", "started")
+	if pid != c.pid {
 		t.Errorf("started %s, answered by %s", pid, c.pid)
+	}
+	if !strings.Contains(whole, " slack=1000000 ") {
+		t.Errorf("the service says %q, want a timer slack of 1 ms", whole)
 	}
 	c.Close()
 	in.event("smtpd", "stopped")
