@@ -15,7 +15,7 @@ type Facts = ipc.AuthFacts
 type Server interface {
 	// Mechanisms are those that this client may use on its channel now, the
 	// strongest first. Which of them may be offered in the clear is the caller's
-	// to decide. An error is temporary.
+	// to decide. The list is not to be changed, and may be a second old. An error is temporary.
 	Mechanisms(ctx context.Context, f *Facts) ([]string, error)
 	// Begin starts an exchange in a mechanism (upper case); initial is the
 	// client's initial response, nil where it sent none. The Step may be final,

@@ -16,6 +16,10 @@ const (
 	// answerTime is how long authd may take for one step: longer than its
 	// longest delay of a failure.
 	answerTime = time.Minute
+	// offerTime is how long a list of mechanisms is good for: every greeting of
+	// IMAP has one, and what it depends on, the configuration and what kinds of passwords the
+	// accounts have, changes seldom.
+	offerTime = time.Second
 	// idleTime is how long a connection without work is kept. authd cannot end
 	// while somebody is connected.
 	idleTime = 10 * time.Second
@@ -25,9 +29,31 @@ const (
 type Client struct {
 	dial func() (Wire, error)
 	log  *maillog.Logger
+	now  func() time.Time
 
-	mu   sync.Mutex // guards link
-	link *link      // that the next exchange begins on; nil: none
+	mu     sync.Mutex // guards what follows
+	link   *link      // that the next exchange begins on; nil: none
+	offers map[channel]offer
+}
+
+// A channel is what the mechanisms for a client depend on.
+type channel struct {
+	service              string
+	tls, exporter, named bool
+}
+
+func channelOf(f *Facts) channel {
+	c := channel{service: f.Service, tls: f.TLS != nil}
+	if c.tls {
+		c.exporter, c.named = len(f.TLS.Exporter) > 0, f.TLS.CertName != ""
+	}
+	return c
+}
+
+// An offer is what a server has answered.
+type offer struct {
+	mechanisms []string
+	until      time.Time
 }
 
 // New returns a Client that connects by dial, says that it is program, and logs
@@ -49,11 +75,18 @@ func New(dial func() (*fdpass.Conn, error), program string, log *maillog.Logger)
 
 // NewOver returns a Client that connects by dial to another server than authd.
 func NewOver(dial func() (Wire, error), log *maillog.Logger) *Client {
-	return &Client{dial: dial, log: log}
+	return &Client{dial: dial, log: log, now: time.Now, offers: map[channel]offer{}}
 }
 
 // Mechanisms implements Server.
 func (c *Client) Mechanisms(ctx context.Context, f *Facts) ([]string, error) {
+	of := channelOf(f)
+	c.mu.Lock()
+	o := c.offers[of]
+	c.mu.Unlock()
+	if c.now().Before(o.until) {
+		return o.mechanisms, nil
+	}
 	x, r, err := c.begin(ctx, &ipc.AuthRequest{Op: ipc.AuthMechanisms, Facts: f}, nil)
 	if err == nil {
 		x.link.release()
@@ -64,6 +97,9 @@ func (c *Client) Mechanisms(ctx context.Context, f *Facts) ([]string, error) {
 	case r.State != ipc.AuthOK:
 		return nil, refused(r)
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.offers[of] = offer{r.Mechanisms, c.now().Add(offerTime)}
 	return r.Mechanisms, nil
 }
 

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"yubin/internal/fdpass"
 	"yubin/internal/ipc"
@@ -136,6 +138,7 @@ func TestExchange(t *testing.T) {
 	x, _ = c.Begin(ctx, "LOGIN", nil, facts, nil)
 	x.Cancel()
 	x.Cancel()
+	c.now = func() time.Time { return time.Now().Add(offerTime) }
 	if _, err := c.Mechanisms(ctx, facts); err != nil {
 		t.Fatal(err)
 	}
@@ -155,6 +158,35 @@ func TestExchange(t *testing.T) {
 }
 
 // Answers come in any order, and each reaches who waits for it.
+// The list of mechanisms is asked for once a second, for each kind of channel.
+func TestMechanismsKept(t *testing.T) {
+	t.Parallel()
+	_, c := newKeeper(t, func(c *fdpass.Conn, _ int) {
+		asked := 0
+		requests(c, func(q *ipc.AuthRequest, _ []*os.File) {
+			asked++
+			c.Send(&ipc.AuthReply{Exchange: q.Exchange, State: ipc.AuthOK, Mechanisms: []string{fmt.Sprint(asked)}})
+		})
+	})
+	now := time.Now()
+	c.now = func() time.Time { return now }
+	secure := &Facts{Service: "smtp", TLS: &ipc.TLSFacts{Exporter: []byte("x")}}
+	named := &Facts{Service: "smtp", TLS: &ipc.TLSFacts{Exporter: []byte("x"), CertName: "ann"}}
+	for _, s := range []struct {
+		facts *Facts
+		after time.Duration
+		want  string // which request was answered so
+	}{
+		{facts, 0, "1"}, {facts, 0, "1"}, {secure, 0, "2"}, {named, 0, "3"}, {secure, 999 * time.Millisecond, "2"},
+		{facts, time.Millisecond, "4"}, {named, 0, "5"}, {facts, 0, "4"},
+	} {
+		now = now.Add(s.after)
+		if got, err := c.Mechanisms(t.Context(), s.facts); err != nil || len(got) != 1 || got[0] != s.want {
+			t.Errorf("after %v, with TLS %+v: %q, %v; want %q", s.after, s.facts.TLS, got, err, s.want)
+		}
+	}
+}
+
 func TestManyAtOnce(t *testing.T) {
 	t.Parallel()
 	const n = 50
