@@ -85,13 +85,13 @@ func newServer(ending context.Context, s *service.Service) (*agent.Server, error
 		log: s.Log, quota: quota, host: config.Myhostname.Of(c), transports: transports, ids: ids,
 		boxes: maildir.NewBoxes(boxBudget(files.Cur)), open: newBudget(descriptorBudget(files.Cur, workers)),
 		delivered: words(config.PrependDeliveredHeader.Of(c)), noOriginal: !config.EnableOriginalRecipient.Of(c), sync: (*os.File).Sync, ending: ending,
-	}, workers, durable.New(durable.Options{Slow: config.FlushSlow.Of(c)}))
+		crew: newCrew(runtime.GOMAXPROCS(0), workers, s.Processors),
+	}, durable.New(durable.Options{Slow: config.FlushSlow.Of(c)}))
 	return a.server(agent.Trusted(c)), nil
 }
 
 // newDeliverer completes a.
-func newDeliverer(a *deliverer, workers int, flush flusher) *deliverer {
-	a.crew = newCrew(runtime.GOMAXPROCS(0), workers)
+func newDeliverer(a *deliverer, flush flusher) *deliverer {
 	a.finish = newFinisher(flush, a.results, agent.Answer)
 	return a
 }

@@ -3,27 +3,36 @@ package local
 import (
 	"sync"
 	"time"
+
+	"yubin/internal/processors"
 )
 
-// slow is how long a task may take before another worker is called in.
-const slow = 5 * time.Millisecond
+const (
+	// slow is how long a task may take before another worker is called in.
+	slow = 5 * time.Millisecond
+	// long is how many tasks that wait are long work: a letter to a list, not
+	// many letters, whose next ones need processors too.
+	long = 256
+)
 
 // A crew does tasks. Tasks that only use the processor and memory are done by
-// as many workers as there are processors: more would only get in each other's
-// way. For each one that takes long, because a disk or a file server makes it
+// as many workers as the process has processors: more would only get in each other's
+// way. A long queue has all processors of the machine. For each one that takes long, because a disk or a file server makes it
 // wait, another worker is called in, up to a limit: a mailbox that hangs holds
 // back no other.
 type crew struct {
 	base, most int
+	processors *processors.Keeper
 
 	mu    sync.Mutex // guards what follows
 	queue []func()
+	long  bool                // all processors are in use
 	begun map[*time.Time]bool // when each worker took up its task
 	watch *time.Timer         // nil: nobody waits for a worker
 }
 
-func newCrew(base, most int) *crew {
-	return &crew{base: max(1, min(base, most)), most: max(1, most), begun: map[*time.Time]bool{}}
+func newCrew(base, most int, p *processors.Keeper) *crew {
+	return &crew{base: max(1, min(base, most)), most: max(1, most), processors: p, begun: map[*time.Time]bool{}}
 }
 
 // do has tasks done, in their order as far as workers are free.
@@ -31,7 +40,19 @@ func (c *crew) do(tasks ...func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.queue = append(c.queue, tasks...)
+	if len(c.queue) >= long && !c.long {
+		c.long = true
+		c.processors.Begin()
+	}
 	c.callIn()
+}
+
+// workers is how many work while none is slow. The caller holds mu.
+func (c *crew) workers() int {
+	if c.long {
+		return min(max(c.base, c.processors.Most()), c.most)
+	}
+	return c.base
 }
 
 // callIn starts workers while tasks wait and too few are getting on.
@@ -43,7 +64,7 @@ func (c *crew) callIn() {
 			quick++
 		}
 	}
-	for n := len(c.queue); n > 0 && quick < c.base && len(c.begun) < c.most; n-- {
+	for n := len(c.queue); n > 0 && quick < c.workers() && len(c.begun) < c.most; n-- {
 		at := now
 		c.begun[&at] = true
 		quick++
@@ -71,10 +92,14 @@ func (c *crew) work(at *time.Time) {
 		c.mu.Unlock()
 		task()
 		c.mu.Lock()
-		if time.Since(*at) >= slow && len(c.begun) > c.base {
+		if time.Since(*at) >= slow && len(c.begun) > c.workers() {
 			break
 		}
 	}
 	delete(c.begun, at)
+	if len(c.queue) == 0 && c.long {
+		c.long = false
+		c.processors.Done()
+	}
 	c.callIn()
 }

@@ -1,6 +1,8 @@
 package local
 
 import (
+	"runtime"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -12,7 +14,7 @@ import (
 func TestCrew(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newCrew(1, 3)
+		c := newCrew(1, 3, nil)
 		var order []int
 		release := make(chan struct{})
 		var hung atomic.Int32
@@ -38,6 +40,32 @@ func TestCrew(t *testing.T) {
 		synctest.Wait()
 		if len(c.begun) != 0 || len(c.queue) != 0 || hung.Load() != 4 {
 			t.Errorf("%d workers, %d tasks left, %d had hung; want none, none, 4", len(c.begun), len(c.queue), hung.Load())
+		}
+	})
+}
+
+// A long queue is worked on by as many workers as there are processors, at once.
+func TestLongQueue(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for _, n := range []int{long - 1, long} {
+			want := 1
+			if n == long {
+				want = runtime.GOMAXPROCS(0)
+			}
+			c := newCrew(1, 1000, nil)
+			release := make(chan struct{})
+			var begun atomic.Int32
+			c.do(slices.Repeat([]func(){func() { begun.Add(1); <-release }}, n)...)
+			synctest.Wait()
+			if got := int(begun.Load()); got != want {
+				t.Errorf("%d tasks wait: %d workers, want %d", n, got, want)
+			}
+			close(release)
+			synctest.Wait()
+			if c.long || begun.Load() != int32(n) {
+				t.Errorf("%d tasks: %d were done, and the queue is long: %t", n, begun.Load(), c.long)
+			}
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -95,7 +96,8 @@ func newTestAgent(t testing.TB, transports map[string]transport, flush flusher) 
 	return newDeliverer(&deliverer{
 		log: log, host: "mx.example", transports: transports, ids: ids, boxes: boxes, open: newBudget(1000),
 		delivered: map[string]bool{"file": true, "command": true}, sync: func(*os.File) error { return nil }, ending: t.Context(),
-	}, maxWorkers, flush), file
+		crew: newCrew(runtime.GOMAXPROCS(0), maxWorkers, nil),
+	}, flush), file
 }
 
 // dial connects a fake queue manager to a.

@@ -1,6 +1,7 @@
 package maildir
 
 import (
+	"container/list"
 	"errors"
 	"io/fs"
 	"os"
@@ -19,7 +20,7 @@ type Boxes struct {
 
 	mu   sync.Mutex // guards what follows
 	open map[Place]*box
-	turn uint64 // counts uses
+	used list.List // the same boxes, the one used last first
 }
 
 // NewBoxes returns a Boxes that keeps the most recently used Maildirs open, so
@@ -53,10 +54,9 @@ func (bs *Boxes) Deliver(p *Place, m *Message) (*Delivery, error) {
 // take returns an open Maildir; old says that it was so before.
 func (bs *Boxes) take(p *Place) (b *box, old bool, err error) {
 	bs.mu.Lock()
-	bs.turn++
 	if b = bs.open[*p]; b != nil {
 		b.users++
-		b.last = bs.turn
+		bs.used.MoveToFront(b.kept)
 	}
 	bs.mu.Unlock()
 	if b != nil {
@@ -71,34 +71,24 @@ func (bs *Boxes) take(p *Place) (b *box, old bool, err error) {
 	}
 	bs.mu.Lock()
 	defer bs.mu.Unlock()
-	b.users, b.last, b.settled = 1, bs.turn, len(b.made) == 0
+	b.users, b.settled = 1, len(b.made) == 0
 	if bs.open[*p] == nil { // else another delivery was faster, and this box is for once
-		bs.shrink()
-		b.kept = true
+		for bs.used.Len() > 0 && bs.used.Len() >= bs.most {
+			bs.forget(bs.used.Back().Value.(*box))
+		}
+		b.kept = bs.used.PushFront(b)
 		bs.open[*p] = b
 	}
 	return b, false, nil
 }
 
-// shrink makes room for one more.
-func (bs *Boxes) shrink() {
-	for len(bs.open) > 0 && len(bs.open) >= bs.most {
-		var oldest *box
-		for _, b := range bs.open {
-			if oldest == nil || b.last < oldest.last {
-				oldest = b
-			}
-		}
-		bs.forget(oldest)
-	}
-}
-
 // forget takes b out; who still uses it closes it. The caller holds mu.
 func (bs *Boxes) forget(b *box) {
-	if !b.kept {
+	if b.kept == nil {
 		return
 	}
-	b.kept = false
+	bs.used.Remove(b.kept)
+	b.kept = nil
 	delete(bs.open, b.place)
 	if b.users == 0 {
 		b.close()
@@ -140,7 +130,7 @@ func (bs *Boxes) give(b *box) {
 		closeAll(b.made...)
 		b.made = nil
 	}
-	if !b.kept {
+	if b.kept == nil {
 		b.close()
 	}
 }

@@ -65,7 +65,7 @@ func TestBoxesFollowThePath(t *testing.T) {
 					t.Fatalf("second delivery: %v, want %v", err, c.want)
 				}
 				if c.want == nil {
-					if all := strings.Join(list(t, filepath.Join(dir, c.second)), " "); !strings.Contains(all, "new/1700000000.Q00000000000002R0") {
+					if all := strings.Join(entries(t, filepath.Join(dir, c.second)), " "); !strings.Contains(all, "new/1700000000.Q00000000000002R0") {
 						t.Errorf("the second message is not in %s: %s", c.second, all)
 					}
 				}
@@ -130,7 +130,7 @@ func TestBoxesAreBounded(t *testing.T) {
 	}
 	n := 0
 	for i := range 7 {
-		n += len(list(t, fmt.Sprintf("%s/m%d", dir, i)))
+		n += len(entries(t, fmt.Sprintf("%s/m%d", dir, i)))
 	}
 	if n != lanes*each {
 		t.Errorf("%d files, want %d", n, lanes*each)

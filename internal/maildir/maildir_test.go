@@ -37,7 +37,7 @@ func deliver(t *testing.T, p *Place, m *Message) *Delivery {
 }
 
 // list returns the names in the directories below dir, as "new/NAME".
-func list(t *testing.T, dir string) (files []string) {
+func entries(t *testing.T, dir string) (files []string) {
 	t.Helper()
 	for _, sub := range []string{"tmp", "new", "cur"} {
 		entries, err := os.ReadDir(filepath.Join(dir, sub))
@@ -104,7 +104,7 @@ func TestBytes(t *testing.T) {
 			deliver(t, &Place{Base: dir, Path: "Maildir/"}, message(c.header, c.content))
 			size := len(c.header) + len(c.content)
 			want := fmt.Sprintf("new/%s,S=%d,W=%d", testName, size, size+c.bare)
-			files := list(t, filepath.Join(dir, "Maildir"))
+			files := entries(t, filepath.Join(dir, "Maildir"))
 			if len(files) != 1 || files[0] != want {
 				t.Fatalf("files: %q, want %q", files, want)
 			}
@@ -141,7 +141,7 @@ func TestRepeat(t *testing.T) {
 	p := &Place{Base: dir, Path: "m/"}
 	deliver(t, p, message("A: b\n", "x\n"))
 	deliver(t, p, message("A: b\n", "x\n"))
-	if files := list(t, filepath.Join(dir, "m")); len(files) != 1 {
+	if files := entries(t, filepath.Join(dir, "m")); len(files) != 1 {
 		t.Errorf("files after two attempts: %q, want one in new/", files)
 	}
 }
@@ -208,7 +208,7 @@ func TestUnsure(t *testing.T) {
 			m := message("", "x\n")
 			m.Unsure = true
 			d := deliver(t, &Place{Base: dir, Path: "m"}, m)
-			files := list(t, filepath.Join(dir, "m"))
+			files := entries(t, filepath.Join(dir, "m"))
 			want := before + 1
 			if c.found {
 				want = before
@@ -265,7 +265,7 @@ func TestLinks(t *testing.T) {
 				d.Close()
 				return
 			}
-			if files := list(t, outside); len(files) != 0 {
+			if files := entries(t, outside); len(files) != 0 {
 				t.Errorf("outside the base: %q", files)
 			}
 		})
@@ -316,7 +316,7 @@ func TestErrors(t *testing.T) {
 		}
 	}
 	// What failed leaves nothing behind.
-	if files := list(t, dir+"/a"); len(files) != 0 {
+	if files := entries(t, dir+"/a"); len(files) != 0 {
 		t.Errorf("files after failures: %q", files)
 	}
 }
@@ -342,7 +342,7 @@ func TestTwiceAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	files := list(t, dir+"/m")
+	files := entries(t, dir+"/m")
 	if len(files) != 1 {
 		t.Fatalf("files: %q, want one", files)
 	}

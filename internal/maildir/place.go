@@ -1,6 +1,7 @@
 package maildir
 
 import (
+	"container/list"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -95,10 +96,9 @@ type box struct {
 	top, newInfo fs.FileInfo // of the base, if confined, and of new/
 
 	// Boxes's mutex guards these.
-	users   int    // deliveries that are not closed
-	last    uint64 // use
-	kept    bool   // in Boxes
-	settled bool   // what was made is on stable storage
+	users   int           // deliveries that are not closed
+	kept    *list.Element // its place in Boxes; nil: none
+	settled bool          // what was made is on stable storage
 }
 
 // openBox opens the Maildir at p, and makes it first where it is missing.
@@ -132,11 +132,21 @@ func (b *box) enter() error {
 	if b.root, err = b.base.OpenRoot(b.path); err != nil {
 		return err
 	}
-	if b.tmp, err = b.base.Open(path.Join(b.path, "tmp")); err != nil {
+	if b.tmp, err = b.sub("tmp"); err != nil {
 		return err
 	}
-	b.new, err = b.base.Open(path.Join(b.path, "new"))
+	b.new, err = b.sub("new")
 	return err
+}
+
+// sub opens a directory of the Maildir: below its root, which is one step, or, where
+// it is a link that leads elsewhere, by its path.
+func (b *box) sub(name string) (*os.File, error) {
+	f, err := b.root.Open(name)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return f, err
+	}
+	return b.base.Open(path.Join(b.path, name))
 }
 
 // identify notes which directories these are, and checks whose.
