@@ -15,8 +15,9 @@ type folder struct {
 	store *Store
 	key   folderKey
 	dirs
-	id    inode // of dir
-	views int   // guarded by Store.mu
+	id inode // of dir
+	// views and weight are guarded by Store.mu; weight is how many messages it has as an idle one.
+	views, weight int
 	// linksNameless says that a file that was made without a name can get one in cur/.
 	linksNameless bool
 

@@ -23,7 +23,8 @@ type Options struct {
 	Flush *durable.Flusher
 	// Warn tells the administrator of damaged files and stale locks.
 	Warn func(format string, args ...any)
-	// Idle is how many folders without a View stay in memory; 0 is 16.
+	// Idle is how many folders without a View stay in memory; 0 is 64. Together they have at
+	// most half a million messages.
 	Idle int
 	// Quota has the limits of mailboxes whose account has none of its own; nil:
 	// those that a mailbox names itself.
@@ -31,12 +32,16 @@ type Options struct {
 	// Processors are for work that takes long.
 	Processors *processors.Keeper
 
-	fault fault            // in tests
-	boot  string           // instead of the kernel's
-	now   func() time.Time // instead of the clock
+	idleMessages int              // instead of idleMessages
+	fault        fault            // in tests
+	boot         string           // instead of the kernel's
+	now          func() time.Time // instead of the clock
 }
 
-const defaultIdle = 16
+const (
+	defaultIdle  = 64
+	idleMessages = 500_000
+)
 
 // A Store holds the folders that a process has open. It may be used by many
 // goroutines.
@@ -48,6 +53,7 @@ type Store struct {
 	mu      sync.Mutex // guards what follows, folder.views and Tree.uses
 	folders map[folderKey]*folder
 	idle    []*folder // without a View, the longest so first
+	resting int       // messages in idle
 	trees   map[treeKey]*Tree
 	// restingTrees are those without a use, the longest so first.
 	restingTrees []*Tree
@@ -65,6 +71,9 @@ func New(o Options) *Store {
 	if o.Idle == 0 {
 		o.Idle = defaultIdle
 	}
+	if o.idleMessages == 0 {
+		o.idleMessages = idleMessages
+	}
 	return &Store{o: o, watcher: watcher{warn: o.Warn}, folders: map[folderKey]*folder{}, trees: map[treeKey]*Tree{}}
 }
 
@@ -73,7 +82,7 @@ func New(o Options) *Store {
 func (s *Store) Close() {
 	s.mu.Lock()
 	old := s.idle
-	s.idle = nil
+	s.idle, s.resting = nil, 0
 	s.forget(old)
 	for len(s.restingTrees) > 0 {
 		s.dropTree(0)
@@ -290,6 +299,7 @@ func (s *Store) wake(f *folder) {
 	for i, g := range s.idle {
 		if g == f {
 			s.idle = append(s.idle[:i], s.idle[i+1:]...)
+			s.resting -= f.weight
 			return
 		}
 	}
@@ -297,6 +307,9 @@ func (s *Store) wake(f *folder) {
 
 // leave ends a View's use of f, and returns the folders that are one too many.
 func (s *Store) leave(f *folder) (old []*folder) {
+	f.mu.Lock()
+	weight := len(f.all)
+	f.mu.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if f.views--; f.views > 0 {
@@ -305,11 +318,15 @@ func (s *Store) leave(f *folder) (old []*folder) {
 	if s.folders[f.key] != f {
 		return []*folder{f}
 	}
+	f.weight = weight
 	s.idle = append(s.idle, f)
-	if n := len(s.idle) - s.o.Idle; n > 0 {
-		old = append(old, s.idle[:n]...)
-		s.idle = append([]*folder(nil), s.idle[n:]...)
-		s.forget(old)
+	s.resting += weight
+	n := 0
+	for ; len(s.idle)-n > s.o.Idle || s.resting > s.o.idleMessages && n < len(s.idle)-1; n++ {
+		s.resting -= s.idle[n].weight
 	}
+	old = append(old, s.idle[:n]...)
+	s.idle = append([]*folder(nil), s.idle[n:]...)
+	s.forget(old)
 	return old
 }

@@ -88,3 +88,41 @@ func TestTreesIdle(t *testing.T) {
 		t.Errorf("%d Trees after the end", len(s.trees))
 	}
 }
+
+// Folders without a View stay in memory, the last ones, as far as there is room for them and their messages.
+func TestFoldersIdle(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name           string
+		idle, messages int
+		want           int // that are left of four, of two messages each
+		resting        int
+	}{
+		{"room for all", 4, 8, 4, 8},
+		{"too many folders", 3, 8, 3, 6},
+		{"too many messages", 4, 7, 3, 6},
+		{"the last is too large", 4, 1, 1, 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStore(nil)
+			s.o.Idle, s.o.idleMessages = c.idle, c.messages
+			defer s.Close()
+			for range 4 {
+				x, err := s.Tree(account(newBox(t, "cur/1.a:2,", "cur/2.b:2,").dir))
+				if err != nil {
+					t.Fatal(err)
+				}
+				v, err := x.Open("INBOX", ReadWrite)
+				if err != nil {
+					t.Fatal(err)
+				}
+				v.Close()
+				x.Close()
+			}
+			if len(s.folders) != c.want || len(s.idle) != c.want || s.resting != c.resting {
+				t.Errorf("%d folders, %d of them idle with %d messages; want %d with %d", len(s.folders), len(s.idle), s.resting, c.want, c.resting)
+			}
+		})
+	}
+}
