@@ -114,11 +114,26 @@ func (s *inspectSink) keep() {
 	s.capture, s.value = "", s.value[:0]
 }
 
+var unfolder = strings.NewReplacer("\r\n", "", "\n", "")
+
+// plain tells whether b is printable ASCII throughout.
+func plain(b []byte) bool {
+	for _, c := range b {
+		if c < ' ' || c >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
 // Line returns a field's value as one line of clean UTF-8: unfolded, trimmed,
 // control characters replaced by "?".
 func Line(value []byte) string {
+	if plain(value) {
+		return strings.TrimSpace(string(value))
+	}
 	s := strings.ToValidUTF8(string(value), "?")
-	s = strings.NewReplacer("\r\n", "", "\n", "").Replace(s)
+	s = unfolder.Replace(s)
 	s = strings.Map(func(c rune) rune {
 		switch {
 		case c == '\t':

@@ -30,13 +30,15 @@ func newTurnstile(limit int) *turnstile {
 	return &turnstile{limit: limit, spent: make(chan struct{}, 1)}
 }
 
-// at puts the turnstile before listeners.
+// at puts the turnstile before listeners. Without a limit that is for TCP, whose
+// connections cost fewer system calls so.
 func (t *turnstile) at(listeners []net.Listener) ([]net.Listener, error) {
-	if t.limit == 0 {
-		return listeners, nil
-	}
 	var gates []net.Listener
 	for _, l := range listeners {
+		if _, tcp := l.(*net.TCPListener); !tcp && t.limit == 0 {
+			gates = append(gates, l)
+			continue
+		}
 		s, ok := l.(interface{ File() (*os.File, error) })
 		if !ok {
 			return nil, errors.New("a listening socket without descriptor")
@@ -90,7 +92,7 @@ func (g *gate) Accept() (net.Conn, error) {
 func (t *turnstile) accept(socket int) (*sock.Conn, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.taken == t.limit {
+	if t.limit > 0 && t.taken == t.limit {
 		return nil, errSpent
 	}
 	fd, local, remote, err := sock.Accept(socket)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"yubin/internal/agent"
+	"yubin/internal/hands"
 	"yubin/internal/maillog"
 	"yubin/internal/smtp"
 )
@@ -24,7 +25,9 @@ type deliverer struct {
 // serve answers the requests of one client until it closes. When ctx ends, what
 // is under way ends soon.
 func (d *deliverer) serve(ctx context.Context, c net.Conn) {
-	s := &agent.Server{Log: d.log, Trusted: d.trusted, Handle: func(r *agent.Request) { go d.handle(ctx, r) }}
+	workers := hands.New()
+	defer workers.Close()
+	s := &agent.Server{Log: d.log, Trusted: d.trusted, Handle: func(r *agent.Request) { workers.Go(func() { d.handle(ctx, r) }) }}
 	s.Serve(ctx, c) // and waits for every answer
 }
 
