@@ -16,10 +16,10 @@ const (
 )
 
 // A crew does tasks. Tasks that only use the processor and memory are done by
-// as many workers as the process has processors: more would only get in each other's
-// way. A long queue has all processors of the machine. For each one that takes long, because a disk or a file server makes it
-// wait, another worker is called in, up to a limit: a mailbox that hangs holds
-// back no other.
+// as many workers as the process has processors: more would only get in each
+// other's way; a long queue has all processors of the machine. For each task that
+// takes long, because a disk or a file server makes it wait, another worker is
+// called in, up to a limit: a mailbox that hangs holds back no other.
 type crew struct {
 	base, most int
 	processors *processors.Keeper

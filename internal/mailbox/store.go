@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -305,11 +306,8 @@ func (s *Store) wake(f *folder) {
 	}
 }
 
-// leave ends a View's use of f, and returns the folders that are one too many.
-func (s *Store) leave(f *folder) (old []*folder) {
-	f.mu.Lock()
-	weight := len(f.all)
-	f.mu.Unlock()
+// leave ends the use of f by a View of so many messages, and returns the folders that are one too many.
+func (s *Store) leave(f *folder, messages int) (old []*folder) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if f.views--; f.views > 0 {
@@ -318,15 +316,14 @@ func (s *Store) leave(f *folder) (old []*folder) {
 	if s.folders[f.key] != f {
 		return []*folder{f}
 	}
-	f.weight = weight
+	f.weight = messages
 	s.idle = append(s.idle, f)
-	s.resting += weight
-	n := 0
-	for ; len(s.idle)-n > s.o.Idle || s.resting > s.o.idleMessages && n < len(s.idle)-1; n++ {
-		s.resting -= s.idle[n].weight
+	s.resting += messages
+	for len(s.idle) > s.o.Idle || s.resting > s.o.idleMessages && len(s.idle) > 1 {
+		old = append(old, s.idle[0])
+		s.resting -= s.idle[0].weight
+		s.idle = slices.Delete(s.idle, 0, 1)
 	}
-	old = append(old, s.idle[:n]...)
-	s.idle = append([]*folder(nil), s.idle[n:]...)
 	s.forget(old)
 	return old
 }

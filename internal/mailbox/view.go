@@ -79,7 +79,7 @@ func (t *Tree) viewOf(f *folder, name string, mode Mode) *View {
 func (v *View) Close() {
 	if !v.closed {
 		v.closed = true
-		retire(v.f.store.leave(v.f))
+		retire(v.f.store.leave(v.f, v.snap.Len()))
 	}
 }
 
