@@ -260,6 +260,7 @@ func TestPOP3Killed(t *testing.T) {
 		if step == "QUIT" { // killed before it is done: the process stands still meanwhile
 			p.want("+OK", p.cmd("DELE 1"))
 			syscall.Kill(pid, syscall.SIGSTOP)
+			i.Until("the process stands still", func() bool { return standsStill(t, pid) })
 			fmt.Fprint(p.c, "QUIT\r\n")
 		} else {
 			p.want("+OK", p.cmd("%s", step))
@@ -286,6 +287,23 @@ func TestPOP3Killed(t *testing.T) {
 	if n := pop(i, wrapped, anyCert("mx.example.test")).login("ann@users.test").count(); n != 3 {
 		t.Errorf("%d messages are left, want 3", n)
 	}
+}
+
+// standsStill tells whether all threads of a process are stopped: they notice a
+// signal one after the other.
+func standsStill(t *testing.T, pid int) bool {
+	t.Helper()
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("the threads of process %d: %v", pid, err)
+	}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if _, state, _ := strings.Cut(string(b), ") "); err == nil && !strings.HasPrefix(state, "T") {
+			return false
+		}
+	}
+	return true
 }
 
 // loginPIDs are the login processes of an instance.
