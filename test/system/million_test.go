@@ -31,6 +31,7 @@ func TestMillionDeferred(t *testing.T) {
 	i.Start()
 	i.Submit("carol@client.test", "alice@example.test", "Subject: fresh\n\nx\n")
 	i.WaitMail("alice", 1)
+	i.WaitLog(": removed") // from the queue, a moment after it is in the mailbox
 	t.Logf("the fresh message was there %v after the start", time.Since(began))
 
 	chosen := i.Mailctl("queue", "delete", "--dry-run", "ALL")
