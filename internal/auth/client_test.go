@@ -157,7 +157,6 @@ func TestExchange(t *testing.T) {
 	}
 }
 
-// Answers come in any order, and each reaches who waits for it.
 // The list of mechanisms is asked for once a second, for each kind of channel.
 func TestMechanismsKept(t *testing.T) {
 	t.Parallel()
@@ -187,6 +186,7 @@ func TestMechanismsKept(t *testing.T) {
 	}
 }
 
+// Answers come in any order, and each reaches who waits for it.
 func TestManyAtOnce(t *testing.T) {
 	t.Parallel()
 	const n = 50

@@ -33,7 +33,7 @@ type Options struct {
 	// Processors are for work that takes long.
 	Processors *processors.Keeper
 
-	idleMessages int              // instead of idleMessages
+	idleMessages int              // instead of the constant
 	fault        fault            // in tests
 	boot         string           // instead of the kernel's
 	now          func() time.Time // instead of the clock

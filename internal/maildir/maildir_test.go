@@ -36,7 +36,7 @@ func deliver(t *testing.T, p *Place, m *Message) *Delivery {
 	return d
 }
 
-// list returns the names in the directories below dir, as "new/NAME".
+// entries returns the names in the directories below dir, as "new/NAME".
 func entries(t *testing.T, dir string) (files []string) {
 	t.Helper()
 	for _, sub := range []string{"tmp", "new", "cur"} {

@@ -77,8 +77,11 @@ func (g *gate) Accept() (net.Conn, error) {
 	var c *sock.Conn
 	var acceptErr error
 	err := g.raw.Read(func(socket uintptr) bool {
-		c, acceptErr = g.t.accept(int(socket))
-		return acceptErr != unix.EAGAIN && acceptErr != unix.ECONNABORTED
+		// Readiness is told once: who waits behind one that has given up is taken now.
+		for acceptErr = unix.ECONNABORTED; acceptErr == unix.ECONNABORTED; {
+			c, acceptErr = g.t.accept(int(socket))
+		}
+		return acceptErr != unix.EAGAIN
 	})
 	if err != nil {
 		return nil, err
