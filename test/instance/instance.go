@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"net"
@@ -240,27 +241,32 @@ func (i *Instance) AppendMain(lines ...string) {
 	i.check(os.Rename(i.Path("etc", "main.cf.new"), i.Path("etc", "main.cf")))
 }
 
-// Start starts master and waits until smtpd's port answers.
+// Start starts master and waits until it has opened its sockets and smtpd's
+// answers. The port alone does not tell: after KillMaster the services of the old
+// master answer for a while yet.
 func (i *Instance) Start() {
 	i.T.Helper()
-	c := exec.Command(filepath.Join(i.Bin, "master"), "-c", i.Etc())
+	ready, said, err := os.Pipe()
+	i.check(err)
+	defer ready.Close()
+	c := exec.Command(filepath.Join(i.Bin, "master"), "-c", i.Etc(), "--ready-fd=3")
 	out, err := os.OpenFile(i.Path("master.out"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	i.check(err)
 	defer out.Close()
-	c.Stdout, c.Stderr = out, out
+	c.Stdout, c.Stderr, c.ExtraFiles = out, out, []*os.File{said}
 	c.Env = append(c.Environ(), i.Options.Env...)
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	i.check(c.Start())
+	err = c.Start()
+	said.Close()
+	i.check(err)
 	i.master, i.exited = c, make(chan error, 1)
 	go func() { i.exited <- c.Wait() }()
-	i.Until("master listens on "+i.Addr, func() bool {
-		select {
-		case err := <-i.exited:
-			i.exited <- err
-			b, _ := os.ReadFile(i.Path("master.out"))
-			i.T.Fatalf("master ended: %v\n%s", err, b)
-		default:
-		}
+	i.check(ready.SetReadDeadline(time.Now().Add(Wait)))
+	if _, err := io.ReadFull(ready, make([]byte, len("ready\n"))); err != nil {
+		b, _ := os.ReadFile(i.Path("master.out"))
+		i.T.Fatalf("master did not say that it is ready: %v\n%s", err, b)
+	}
+	i.Until("smtpd listens on "+i.Addr, func() bool {
 		conn, err := net.Dial("tcp", i.Addr)
 		if err != nil {
 			return false
