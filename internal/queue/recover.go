@@ -103,7 +103,9 @@ func (s *Store) Unreadable(id, from string, cause error) (what string, err error
 }
 
 // Reunite writes the parent's record of a child in incoming/, if it lacks one,
-// flushes it, and tells whether it did. The flusher blocks.
+// and tells whether it did. Both are flushed, the child first: what a killed process
+// left is whole in memory, and on the disk perhaps not. A child that cannot be flushed
+// is set aside, and can be made again. The flusher blocks.
 func (s *Store) Reunite(flusher *durable.Flusher, id, parent, dir string) (bool, error) {
 	c, cf, err := s.Load(id, DirIncoming)
 	if err != nil {
@@ -136,7 +138,10 @@ func (s *Store) Reunite(flusher *durable.Flusher, id, parent, dir string) (bool,
 		lacks = lacks || !was.Done() && !(r.State == Deferred && was.Warned)
 	}
 	if !lacks {
-		return false, nil
+		return false, flusher.Flush(durable.Item{File: pf})
+	}
+	if err := flusher.Flush(durable.Item{File: cf, Dirs: []*os.File{s.incoming.f, s.pool.f}}); err != nil {
+		return false, errors.Join(err, s.SetAside(id, DirIncoming))
 	}
 	f, err := s.Append(p, dir, []Record{r})
 	if err != nil {

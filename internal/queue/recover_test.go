@@ -1,0 +1,85 @@
+package queue
+
+import (
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"yubin/internal/durable"
+)
+
+// orphan puts a parent and its first forward into incoming/, as a process leaves them
+// that is killed before the parent's record.
+func orphan(t *testing.T, s *Store) (parent *Message, id string) {
+	t.Helper()
+	parent = put(t, s, "text\n")
+	id, _ = ChildID(parent.ID, ChildForward, 0)
+	b, f, err := s.Lend()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(t, b, f, id, "text\n")
+	c, err := s.Commit(b, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.File.Close()
+	return parent, id
+}
+
+// A process may be killed before a child's flush, and the power fail after the
+// next one has started: the parent must not say on the disk that there is a
+// child whose bytes are not there.
+func TestReuniteFlushesChildFirst(t *testing.T) {
+	t.Parallel()
+	var steps []string
+	fail := false
+	s := newStore(t, Options{Before: func(call, name string) error {
+		steps = append(steps, call+" "+name)
+		return nil
+	}})
+	flush := func(f *os.File) error {
+		if steps = append(steps, "flush "+f.Name()); fail {
+			return syscall.EIO
+		}
+		return nil
+	}
+	flusher := durable.New(durable.Options{Fsync: flush, Syncfs: flush})
+	reunite := func() (parent *Message, id string, done bool, err error) {
+		parent, id = orphan(t, s)
+		steps = nil
+		done, err = s.Reunite(flusher, id, parent.ID, DirIncoming)
+		return parent, id, done, err
+	}
+
+	parent, id, done, err := reunite()
+	if !done || err != nil {
+		t.Fatalf("got %v, %v", done, err)
+	}
+	child := slices.Index(steps, "flush incoming/"+id)
+	record := slices.Index(steps, "write incoming/"+parent.ID)
+	last := slices.Index(steps, "flush incoming/"+parent.ID)
+	if child < 0 || child > record || record > last {
+		t.Errorf("want the child flushed, then the record written, then that flushed:\n%s", strings.Join(steps, "\n"))
+	}
+	// The record is there: it may be what nobody has flushed.
+	steps = nil
+	if done, err = s.Reunite(flusher, id, parent.ID, DirIncoming); done || err != nil {
+		t.Errorf("again: %v, %v", done, err)
+	}
+	if !slices.Contains(steps, "flush incoming/"+parent.ID) {
+		t.Errorf("a record that was found is not flushed:\n%s", strings.Join(steps, "\n"))
+	}
+
+	fail = true
+	parent, id, _, err = reunite()
+	if !errors.Is(err, syscall.EIO) {
+		t.Errorf("child's flush fails: %v", err)
+	}
+	if slices.Contains(steps, "write incoming/"+parent.ID) || !exists(s.corrupt, id) {
+		t.Errorf("a child that cannot be flushed is recorded, or kept:\n%s", strings.Join(steps, "\n"))
+	}
+}
