@@ -431,3 +431,46 @@ func TestWriterDies(t *testing.T) {
 	})
 	r.stopAll()
 }
+
+// A process that was killed may have left a message whole in memory that the disk
+// does not have: sendmail's file stays until a flush has covered the message.
+func TestTakenAfterFlush(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.deliver = outcomes(map[string]ipc.Result{"bob@example.org": {Status: ipc.Deferred, Code: "4.2.2", Text: "full"}})
+	r.start()
+	d := r.writer().commit(envelope("", "bob@example.org"), "text\n")
+	r.settled()
+	r.stopAll()
+	left := filepath.Join(r.dir, queue.DirMaildrop, d.ID)
+	if err := os.WriteFile(left, []byte("sendmail's"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	message := queue.DirDeferred + "/" + d.ID
+	fail, flushed := true, false
+	flush := func(f *os.File) error {
+		if fail {
+			return &os.PathError{Op: "fsync", Path: f.Name(), Err: syscall.EIO}
+		}
+		flushed = flushed || f.Name() == message
+		return nil
+	}
+	r.flush = durable.Options{Fsync: flush, Syncfs: flush}
+	r.opts.Before = func(call, name string) error {
+		if call == "unlink" && name == queue.DirMaildrop+"/"+d.ID && !flushed {
+			t.Error("sendmail's file is removed before the message is flushed")
+		}
+		return nil
+	}
+	r.start()
+	r.stopAll()
+	if _, err := os.Stat(left); err != nil {
+		t.Errorf("sendmail's file after a failed flush: %v", err)
+	}
+	fail = false
+	r.start()
+	r.stopAll()
+	if _, err := os.Stat(left); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("sendmail's file is not removed: %v", err)
+	}
+}

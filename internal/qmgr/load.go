@@ -248,10 +248,17 @@ func (s *scheduler) forgetTaken() {
 			if dir == "" {
 				continue
 			}
-			// Only a file that is whole replaces sendmail's.
+			// Only a file that is whole replaces sendmail's, and only one that the
+			// disk has: a process that was killed leaves what nobody has flushed.
 			if _, f, err := s.store.Load(id, dir); err == nil {
+				item := s.store.Names()
+				item.File = f
+				if err = s.flusher.Flush(item); err == nil {
+					s.taken(id)
+				} else {
+					s.log.warn("%s: %v: maildrop keeps its file", id, err)
+				}
 				f.Close()
-				s.taken(id)
 			}
 		}
 		return true
