@@ -121,7 +121,7 @@ func (s *scheduler) made(m *message, c *child, cm *message, err error) {
 	}
 	f := s.record(m, []queue.Record{c.record})
 	if f == nil {
-		s.shelve(cm)
+		s.unmake(cm)
 		s.ready(m, c, fmt.Errorf("message %s cannot note its child", m.ID))
 		return
 	}
@@ -150,8 +150,20 @@ func (s *scheduler) launch(cm *message, id string) {
 	s.admit(cm)
 }
 
+// unmake takes back a child that its parent has no record of. The parent's next
+// attempt makes it anew: by then a notice may have more recipients to tell of.
+func (s *scheduler) unmake(cm *message) {
+	if cm == nil {
+		return
+	}
+	s.shelve(cm)
+	if err := s.store.Finish(cm.ID, cm.dir, cm.Size); err != nil {
+		s.log.warn("%s: %v", cm.ID, err)
+	}
+}
+
 // shelve leaves a child in incoming/ that must not be tried before its parent
-// has a record of it: the parent's next attempt comes upon it.
+// has a record of it: perhaps it has one.
 func (s *scheduler) shelve(cm *message) {
 	if cm != nil {
 		cm.first = true

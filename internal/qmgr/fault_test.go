@@ -474,3 +474,51 @@ func TestTakenAfterFlush(t *testing.T) {
 		t.Errorf("sendmail's file is not removed: %v", err)
 	}
 }
+
+// A notice that its parent could not note is made anew at the next attempt, which
+// may have more to tell of: the sender hears of every recipient.
+func TestNoticeNotNoted(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	var notices []string
+	by := map[string]ipc.Result{
+		"bob@example.org": {Status: ipc.Bounced, Code: "5.1.1", Text: "unknown user"},
+		"al@example.org":  {Status: ipc.Deferred, Code: "4.2.2", Text: "full"},
+	}
+	answer := func(q *ipc.Request, content string) *ipc.Reply {
+		if q.Sender == "" {
+			notices = append(notices, content)
+		}
+		return outcomes(by)(q, content)
+	}
+	r.deliver = answer
+	full := atomic.Bool{}
+	full.Store(true)
+	r.opts.Before = func(call, name string) error {
+		if call == "write" && full.Load() {
+			return syscall.ENOSPC
+		}
+		return nil
+	}
+	r.start()
+	d := r.writer().commit(envelope("ann@example.com", "bob@example.org", "al@example.org"), "text\n")
+	r.wait("the message in memory", func(s *scheduler) bool { return s.kept[d.ID] != nil })
+	r.settled()
+	if n := r.names(queue.DirIncoming); len(n) != 0 {
+		t.Errorf("incoming holds %v: a notice of which its parent knows nothing", n)
+	}
+	full.Store(false)
+	by = map[string]ipc.Result{
+		"bob@example.org": {Status: ipc.Bounced, Code: "5.1.1", Text: "unknown user"},
+		"al@example.org":  {Status: ipc.Bounced, Code: "5.2.1", Text: "closed"},
+	}
+	r.s.ask(func() { r.s.tryNow(d.ID, "") })
+	r.wait("the end", func(s *scheduler) bool { return len(r.got("ann@example.com")) > 0 && s.atRest() })
+	r.stopAll()
+	all := strings.Join(notices, "")
+	for _, a := range []string{"bob@example.org", "al@example.org"} {
+		if !strings.Contains(all, a) {
+			t.Errorf("the sender does not hear of %s: %d notices:\n%s", a, len(notices), all)
+		}
+	}
+}
