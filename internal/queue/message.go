@@ -22,8 +22,9 @@ const AttrWarns = "warns"
 // header, envelope, content and tail together.
 const FirstRead = 16 << 10
 
-// maxRecords bounds the result records of one message, octets.
-const maxRecords = 64 << 20
+// recordsAtOnce is how much of a message's result records is read at once, octets:
+// more than one takes.
+const recordsAtOnce = 4 << 20
 
 // ErrCorrupt is wrapped by errors about a file whose header is right and whose
 // rest cannot be understood.
@@ -215,12 +216,13 @@ func (b *body) records(m *Message) error {
 		rest, whole = chunk[:n], n < len(chunk)
 	}
 	rest = m.applyAll(rest)
-	if !whole && (len(rest) < frame || [frame]byte(rest[:frame]) != [frame]byte{}) {
-		p, err := io.ReadAll(io.NewSectionReader(b.f, m.Tail, maxRecords))
+	for last := int64(-1); !whole && m.Tail != last && (len(rest) < frame || [frame]byte(rest[:frame]) != [frame]byte{}); {
+		last = m.Tail
+		p, err := io.ReadAll(io.NewSectionReader(b.f, m.Tail, recordsAtOnce))
 		if err != nil {
 			return err
 		}
-		rest = m.applyAll(p)
+		rest, whole = m.applyAll(p), len(p) < recordsAtOnce
 	}
 	for _, c := range rest[:min(len(rest), frame)] {
 		m.Torn = m.Torn || c != 0

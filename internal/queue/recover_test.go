@@ -83,3 +83,36 @@ func TestReuniteFlushesChildFirst(t *testing.T) {
 		t.Errorf("a child that cannot be flushed is recorded, or kept:\n%s", strings.Join(steps, "\n"))
 	}
 }
+
+// However much there is, no record is passed over: a recipient who has the message
+// would get it again.
+func TestManyRecords(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, Options{})
+	m := put(t, s, "text\n")
+	add := func(r Record) {
+		t.Helper()
+		r.Recipients, r.Time = []int{0}, 7
+		records := make([]Record, 1000)
+		for i := range records {
+			records[i] = r
+		}
+		f, err := s.Append(m, DirIncoming, records)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+	}
+	for m.Tail < 3*recordsAtOnce {
+		add(Record{State: Deferred, Code: "4.2.2", Text: strings.Repeat("full ", 200)})
+	}
+	add(Record{State: Sent, Code: "2.0.0"})
+	got, f, err := s.Load(m.ID, DirIncoming)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	if r := got.Result(0); r.State != Sent || got.Tail != m.Tail || got.Torn {
+		t.Errorf("state %c, records to %d, torn %v; want %c, %d", r.State, got.Tail, got.Torn, Sent, m.Tail)
+	}
+}
