@@ -147,9 +147,14 @@ func (s *Store) Taken(id string) error {
 // moved, and the file may end in a torn record.
 func (s *Store) Append(m *Message, from string, records []Record) (*os.File, error) {
 	var b []byte
-	for i := range records {
+	for _, r := range records {
 		var err error
-		if b, err = AppendRecord(b, m.ID, &records[i]); err != nil {
+		for all := r.Recipients; len(all) > 0 && err == nil; {
+			n := min(len(all), recordRecipients)
+			r.Recipients, all = all[:n], all[n:]
+			b, err = AppendRecord(b, m.ID, &r)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

@@ -27,8 +27,12 @@ func (s State) Done() bool { return s != Waiting && s != Deferred }
 // frame is the length of what stands before a record: its length and checksum.
 const frame = 8
 
-// maxRecord bounds a record, octets.
-const maxRecord = 1 << 20
+// maxRecord bounds a record, octets; recordRecipients is how many recipients
+// Append puts into one, which is well below.
+const (
+	maxRecord        = 1 << 20
+	recordRecipients = 64 << 10
+)
 
 // A Record says what became of some recipients at one time. Records are
 // appended behind the content:

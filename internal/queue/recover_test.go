@@ -116,3 +116,53 @@ func TestManyRecords(t *testing.T) {
 		t.Errorf("state %c, records to %d, torn %v; want %c, %d", r.State, got.Tail, got.Torn, Sent, m.Tail)
 	}
 }
+
+// One outcome of very many recipients is more than a record holds.
+func TestRecordOfMany(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, Options{})
+	b, f, err := s.Lend()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const recipients = 320_000
+	env := &Envelope{Recipients: make([]Recipient, recipients)}
+	for i := range env.Recipients {
+		env.Recipients[i].Address = "b@example.org"
+	}
+	w, err := NewWriter(f, b.ID, b.Size, env)
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := s.Commit(b, b.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := c.Verify()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.File.Close()
+	r := Record{State: Sent, Time: 7, Code: "2.0.0", Text: "delivered"}
+	for n := 0; n < recipients; n += 2 {
+		r.Recipients = append(r.Recipients, n)
+	}
+	f, err = s.Append(m, DirIncoming, []Record{r})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	m, f, err = s.Load(m.ID, DirIncoming)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	for n := range recipients {
+		if got := m.Result(n).State; (got == Sent) != (n%2 == 0) {
+			t.Fatalf("recipient %d: %v", n, got)
+		}
+	}
+}
