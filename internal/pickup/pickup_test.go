@@ -99,7 +99,7 @@ func newFixture(t testing.TB) *fixture {
 	t.Cleanup(func() { log.Close() })
 	f := &fixture{t: t, dir: dir, l: &lender{dir: dir}, at: time.Now()}
 	f.w = &worker{
-		log: log, queue: f.l, edit: editorOf(t, log, ""), postponed: map[string]time.Time{}, hostname: "mx.example.com", mailName: "Yubin", limit: 10,
+		log: log, queue: f.l, edit: editorOf(t, log, ""), postponed: map[string]time.Time{}, left: map[string]time.Time{}, hostname: "mx.example.com", mailName: "Yubin", limit: 10,
 		now: func() time.Time { return f.at }, wake: make(chan struct{}, 1), quit: make(chan struct{}),
 	}
 	for name, to := range map[string]**os.File{"maildrop": &f.w.dir, "corrupt": &f.w.corrupt} {
@@ -522,4 +522,41 @@ func FuzzMaildrop(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Files that sendmail never finished are looked at once a minute, and keep no
+// letter waiting, however many they are.
+func TestUnfinishedHoldNobodyUp(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for n := range turn + 100 {
+		if err := os.WriteFile(f.path("maildrop", fmt.Sprintf("0652000000%03X1", n)), []byte("unfinished"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.drop(id1, id1, &plain, "text\n")
+	f.at = f.at.Add(2 * unmarked)
+	more := true
+	for turns := 0; more; turns++ {
+		if turns == 5 {
+			t.Fatalf("the same files are looked at again and again; incoming holds %q", f.names("incoming"))
+		}
+		var err error
+		if more, err = f.w.turns(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if f.names("incoming") != id1 {
+		t.Error("the letter was not taken")
+	}
+	if ok, next := f.w.idle(); ok && !next.Equal(f.at.Add(unmarked)) {
+		t.Errorf("next look at %v, want in a minute, %v", next, f.at.Add(unmarked))
+	}
+	// One that is finished now is taken at once.
+	late := "06520000000001"
+	f.drop(late, late, &plain, "text\n")
+	f.turn()
+	if !strings.Contains(f.names("incoming"), late) {
+		t.Error("a letter that was unfinished waits for its minute")
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -62,13 +63,16 @@ type worker struct {
 	// postponed are letters whose addresses could not be rewritten, and when that
 	// is tried again.
 	postponed map[string]time.Time
+	// left are files that sendmail has not finished, and when they are looked into
+	// again.
+	left map[string]time.Time
 }
 
 func newWorker(queueDir string, c *config.Config, log *maillog.Logger, q intaker) (*worker, error) {
 	w := &worker{
 		log: log, queue: q, hostname: config.Myhostname.Of(c), mailName: config.MailName.Of(c),
 		limit: config.MaildropUIDLimit.Of(c), now: time.Now,
-		wake: make(chan struct{}, 1), quit: make(chan struct{}), postponed: map[string]time.Time{},
+		wake: make(chan struct{}, 1), quit: make(chan struct{}), postponed: map[string]time.Time{}, left: map[string]time.Time{},
 	}
 	var err error
 	if w.edit, err = newEditor(c, log); err != nil {
@@ -243,6 +247,7 @@ func (w *worker) scan() ([]file, error) {
 		return nil, err
 	}
 	w.setNext(time.Time{})
+	w.lookAgain()
 	var files []file
 	var counters []string
 	waiting := map[int]int{}
@@ -277,6 +282,9 @@ func (w *worker) ready(name string, st *unix.Stat_t) bool {
 		return true
 	}
 	due := time.Unix(st.Mtim.Unix()).Add(unmarked)
+	if again, left := w.isLeft(name); left {
+		due = again
+	}
 	now := w.now()
 	if !now.Before(due) {
 		// A file that is left again is looked at once a minute.
@@ -285,6 +293,30 @@ func (w *worker) ready(name string, st *unix.Stat_t) bool {
 	}
 	w.setNext(due)
 	return false
+}
+
+// leave leaves a file alone for a while that sendmail has not finished: others have
+// their turn.
+func (w *worker) leave(name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.left[name] = w.now().Add(unmarked)
+}
+
+// isLeft tells until when an unfinished file is left alone.
+func (w *worker) isLeft(name string) (again time.Time, left bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	again, left = w.left[name]
+	return again, left
+}
+
+// lookAgain forgets the unfinished files whose time has come, or that have gone since.
+func (w *worker) lookAgain() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := w.now()
+	maps.DeleteFunc(w.left, func(_ string, again time.Time) bool { return !now.Before(again) })
 }
 
 // setNext lowers next to t; the zero time clears it.

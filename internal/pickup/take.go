@@ -45,7 +45,10 @@ func (w *worker) take(ctx context.Context, f file) error {
 	case errors.As(err, &address):
 		w.postpone(f.name, err)
 		return nil
-	case err == nil, errors.Is(err, errLater), errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, errLater):
+		w.leave(f.name)
+		return nil
+	case err == nil, errors.Is(err, fs.ErrNotExist):
 		return nil
 	case errors.As(err, &b):
 		return w.setAside(f.name, b)
