@@ -208,8 +208,12 @@ func (s *scheduler) tidy() {
 	})
 }
 
-// untilNext is the time until something is due although nothing happens.
+// untilNext is the time until something is due although nothing happens. What
+// waits for an event as well is not: it would keep the scheduler awake.
 func (s *scheduler) untilNext() time.Duration {
+	if s.stopping {
+		return time.Hour
+	}
 	now := s.now()
 	next := now.Add(time.Hour)
 	earlier := func(t time.Time) {
@@ -217,17 +221,17 @@ func (s *scheduler) untilNext() time.Duration {
 			next = t
 		}
 	}
-	if t, ok := s.waiting.next(); ok && s.room() > 0 && !s.stopping {
+	if t, ok := s.waiting.next(); ok && s.room() > 0 && len(s.loading) < loadsAtOnce {
 		earlier(t)
 	}
 	if s.more && !s.scanning {
 		earlier(s.rescan)
 	}
-	if len(s.writers) > 0 {
+	if len(s.writers) > 0 && !s.retiring {
 		earlier(s.spaceAt)
 	}
 	earlier(s.trimAt)
-	if !s.tidying && !s.stopping {
+	if !s.tidying {
 		earlier(s.tidyAt)
 	}
 	for _, t := range s.transports {

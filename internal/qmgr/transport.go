@@ -54,11 +54,11 @@ func (t *transport) due() time.Time {
 	switch {
 	case t.agent != nil:
 		earlier(t.idleAt)
-	case len(t.ring) > 0:
+		if len(t.ring) > 0 {
+			earlier(t.pause)
+		}
+	case len(t.ring) > 0 && !t.dialling:
 		earlier(t.retryAt)
-	}
-	if len(t.ring) > 0 {
-		earlier(t.pause)
 	}
 	if len(t.young) > 0 {
 		earlier(t.young[0].begun.Add(stallTime))
