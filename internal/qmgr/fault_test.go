@@ -386,6 +386,9 @@ func TestTakenTwice(t *testing.T) {
 	id := r.maildrop()
 	at := time.Now()
 	take := func(arrival time.Time) ipc.Done {
+		if err := os.WriteFile(filepath.Join(r.dir, queue.DirMaildrop, id), []byte("sendmail's"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 		b := w.blank()
 		qw, err := queue.NewWriter(b.f, id, b.Size, envelope("", "bob@example.org"))
 		if err != nil {
@@ -408,6 +411,35 @@ func TestTakenTwice(t *testing.T) {
 	}
 	r.settled()
 	r.stopAll()
+}
+
+// pickup may have read a letter before qmgr died and come with it when the next qmgr
+// has found it in the queue, removed it from maildrop/ and delivered it.
+func TestTakenTooLate(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.start()
+	w := r.writer()
+	id := r.maildrop()
+	take := func() ipc.Done {
+		b := w.blank()
+		b.write(t, id, envelope("", "bob@example.org"), "text\n")
+		return w.finish(ipc.Commit{Blank: b.ID, As: id})
+	}
+	if d := take(); d.ID != id {
+		t.Fatalf("first: %+v", d)
+	}
+	r.wait("delivery", func(s *scheduler) bool { return len(r.got("bob@example.org")) == 1 && s.atRest() })
+	if d := take(); d.ID != id {
+		t.Errorf("a letter that was taken: %+v, want %s", d, id)
+	}
+	r.settled()
+	lent := 0
+	r.s.ask(func() { lent = r.s.lent })
+	r.stopAll()
+	if got := r.got("bob@example.org"); len(got) != 1 || lent != 0 {
+		t.Errorf("delivered %v, %d blanks still lent", got, lent)
+	}
 }
 
 // A writer that dies gives its blanks back, and its commits are carried out.

@@ -127,6 +127,13 @@ func (s *scheduler) commit(w *writer, c ipc.Commit) {
 		w.out.done(ipc.Done{Blank: c.Blank, Error: "not an ID that this writer may give"})
 		return
 	}
+	if want != b.ID && !s.store.InMaildrop(want) {
+		// The queue had it already: after a crash it is found there, and may have been
+		// delivered by the time that pickup comes with what it had read before.
+		s.store.Return(b)
+		w.out.done(ipc.Done{Blank: c.Blank, ID: want})
+		return
+	}
 	w.commits++
 	done := func(id, failure string) {
 		w.commits--

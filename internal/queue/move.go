@@ -132,6 +132,9 @@ func (s *Store) SetAside(id, from string) error {
 	return err
 }
 
+// InMaildrop tells whether maildrop/id is still to be taken.
+func (s *Store) InMaildrop(id string) bool { return exists(s.maildrop, id) }
+
 // Taken removes maildrop/id, whose message is in the queue and flushed. It is no
 // error when it is gone.
 func (s *Store) Taken(id string) error {
