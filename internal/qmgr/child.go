@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -174,7 +175,7 @@ func (s *scheduler) shelve(cm *message) {
 // adopt begins a child that was found in the queue.
 func (s *scheduler) adopt(id string) {
 	dir := s.store.InQueue(id)
-	if dir == "" || dir == queue.DirHold || s.messages[id] != nil || s.loading[id] != nil || s.waiting.byID[id] != nil {
+	if dir == "" || dir == queue.DirHold || s.messages[id] != nil || s.loading[id] != nil || s.waiting.byID[id] != nil || slices.Contains(s.backlog, id) {
 		return
 	}
 	if dir == queue.DirIncoming {
