@@ -90,6 +90,11 @@ func (s *scheduler) holdOne(id, dir string) (bool, error) {
 		i.hold = true
 		return true, nil
 	}
+	if m := s.kept[id]; m != nil { // its file does not say who has it
+		m.hold = true
+		s.waiting.put(id, m.dir, s.now())
+		return true, nil
+	}
 	switch dir = s.where(id, dir); dir {
 	case "":
 		return false, nil

@@ -554,3 +554,56 @@ func TestNoticeNotNoted(t *testing.T) {
 		}
 	}
 }
+
+// A child that waits to be read, with the rest of incoming/, is not read twice.
+func TestAdoptWhatIsInTheBacklog(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.start()
+	parent := queue.FreshID(time.Now(), queue.OriginQmgr)
+	id, _ := queue.ChildID(parent, queue.ChildCopy, 0)
+	if err := os.WriteFile(filepath.Join(r.dir, queue.DirIncoming, id), make([]byte, 4096), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.s.ask(func() {
+		r.s.backlog, r.s.inFlight = []string{id}, 1
+		r.s.adopt(id)
+		if n := len(r.s.loading); n != 0 || r.s.inFlight != 1 {
+			t.Errorf("%d files are read, and %d counted, want 0 and 1", n, r.s.inFlight)
+		}
+	})
+	r.settled()
+	r.stopAll()
+}
+
+// A message that is put on hold while it waits in memory, because the disk did
+// not take what is known of it, does not lose that.
+func TestHoldWhileKept(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.deliver = outcomes(map[string]ipc.Result{"al@example.org": {Status: ipc.Deferred, Code: "4.2.2", Text: "full"}})
+	full := atomic.Bool{}
+	full.Store(true)
+	r.opts.Before = func(call, _ string) error {
+		if call == "write" && full.Load() {
+			return syscall.ENOSPC
+		}
+		return nil
+	}
+	r.start()
+	d := r.writer().commit(envelope("ann@example.com", "bob@example.org", "al@example.org"), "text\n")
+	r.wait("the message in memory", func(s *scheduler) bool { return s.kept[d.ID] != nil })
+	r.settled()
+	full.Store(false)
+	r.answer(deliverAll)
+	if all, _ := r.request(&ipc.ControlRequest{Op: ipc.OpHold, IDs: []string{d.ID}}); !slices.Contains(all.Done, d.ID) {
+		t.Errorf("hold: %+v", all)
+	}
+	r.wait("hold", func(*scheduler) bool { return slices.Contains(r.names(queue.DirHold), d.ID) })
+	r.request(&ipc.ControlRequest{Op: ipc.OpRelease, IDs: []string{d.ID}})
+	r.wait("delivery", func(s *scheduler) bool { return len(r.got("al@example.org")) == 1 && s.atRest() })
+	r.stopAll()
+	if got := r.got("bob@example.org"); len(got) != 1 {
+		t.Errorf("delivered %d times, want once", len(got))
+	}
+}
