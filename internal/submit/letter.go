@@ -37,8 +37,9 @@ func submit(ctx context.Context, env *cli.Env, o *options, name string) error {
 		return status(err)
 	case <-ctx.Done():
 	}
-	d.abandon()
-	// The letter may have been completed in the meantime: then it counts.
+	if d.abandon() {
+		return nil // it was completed in the meantime: then it counts
+	}
 	select {
 	case err := <-done:
 		return status(err)

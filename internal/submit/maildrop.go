@@ -34,7 +34,8 @@ var (
 // may abandon it while another goroutine works on it.
 type draft struct {
 	mu   sync.Mutex // guards what follows; id, path and f stay once they are set
-	over bool       // marked complete, or abandoned
+	over bool       // complete, or abandoned
+	safe bool       // marked complete
 	id   string
 	path string
 	f    *os.File
@@ -130,18 +131,20 @@ func (d *draft) finish() error {
 	if err := d.f.Chmod(complete); err != nil {
 		return err
 	}
-	d.over = true
+	d.over, d.safe = true, true
 	return nil
 }
 
-// abandon removes the file unless it is complete, and keeps it from coming to be.
-func (d *draft) abandon() {
+// abandon removes the file unless it is complete, which it tells, and keeps it from
+// coming to be.
+func (d *draft) abandon() (complete bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.over && d.f != nil {
 		os.Remove(d.path)
 	}
 	d.over = true
+	return d.safe
 }
 
 // limited is a writer that takes n octets.

@@ -22,3 +22,26 @@ func TestDraftIsReadableWithoutItsMark(t *testing.T) {
 		t.Errorf("mode %#o: want it readable for others, writable for its owner alone, and not marked", m)
 	}
 }
+
+// A signal that comes when the letter is complete, and before its caller has been
+// told, does not make the caller send it again.
+func TestCompleteLetterIsNotAbandoned(t *testing.T) {
+	t.Parallel()
+	d := new(draft)
+	if err := d.create(t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	defer d.f.Close()
+	if err := d.finish(); err != nil {
+		t.Fatal(err)
+	}
+	if !d.abandon() {
+		t.Error("abandon does not say that the letter is complete")
+	}
+	if _, err := os.Stat(d.path); err != nil {
+		t.Errorf("a complete letter is removed: %v", err)
+	}
+	if new(draft).abandon() {
+		t.Error("a letter that was never begun is complete")
+	}
+}
