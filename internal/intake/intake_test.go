@@ -2,12 +2,17 @@ package intake
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"yubin/internal/fdpass"
 	"yubin/internal/ipc"
 	"yubin/internal/queue"
 )
@@ -312,5 +317,49 @@ func BenchmarkCommit(b *testing.B) {
 				}
 			})
 		})
+	}
+}
+
+// Where no descriptor is left the blanks of a packet are lost, and go back; what
+// else it says counts: a letter that is safe is not refused.
+func TestDescriptorsLost(t *testing.T) {
+	t.Parallel()
+	_, c, f, under := lent(t, Options{}, 1)
+	answer := commit(t, c, under, "")
+	f.commits()
+	wait := blank(t, c)
+	lost := queue.FreshID(time.UnixMicro(1000), queue.OriginQmgr)
+	b, err := json.Marshal(ipc.LendPacket{
+		Lend: []ipc.Blank{{ID: lost, Size: 7}}, Done: []ipc.Done{{Blank: under.ID, ID: under.ID}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p := f.packet(); p.Want == 0; {
+		p = f.packet()
+	}
+	// More than a packet may have are lost like those that the process has no room for.
+	tooMany := make([]int, 2*fdpass.MaxFiles)
+	for i := range tooMany {
+		tooMany[i] = int(os.Stdin.Fd())
+	}
+	if _, _, err := f.c.Unix().WriteMsgUnix(b, unix.UnixRights(tooMany...), nil); err != nil {
+		t.Fatal(err)
+	}
+	if id, err := answer(); id != under.ID || err != nil {
+		t.Errorf("a commit that is safe: %q, %v", id, err)
+	}
+	if _, err := wait(); !errors.Is(err, ErrFull) {
+		t.Errorf("who waits for a blank: %v", err)
+	}
+	if p := f.packet(); len(p.Return) != 1 || p.Return[0] != lost {
+		t.Errorf("%+v: want the lost blank back", p)
+	}
+	f.lend(1)
+	for {
+		if b, err := c.Blank(t.Context()); err == nil {
+			c.Return(b)
+			break
+		}
 	}
 }

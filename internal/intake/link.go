@@ -239,6 +239,10 @@ func (l *link) receive() {
 		var p ipc.LendPacket
 		files, err := l.conn.Recv(&p)
 		l.c.mu.Lock()
+		if errors.Is(err, fdpass.ErrFiles) {
+			l.lose(&p)
+			err = nil
+		}
 		if err == nil {
 			err = l.accept(&p, files)
 		}
@@ -278,6 +282,18 @@ func (l *link) accept(p *ipc.LendPacket, files []*os.File) error {
 	}
 	l.endIfLeft()
 	return nil
+}
+
+// lose gives back the blanks of a packet whose descriptors were lost, for want of
+// room in this process. What the packet says of commits counts none the less.
+func (l *link) lose(p *ipc.LendPacket) {
+	for _, b := range p.Lend {
+		l.asked = max(l.asked-1, 0)
+		l.out.Return = append(l.out.Return, b.ID)
+	}
+	p.Lend = nil
+	l.tell(ErrFull)
+	l.signal()
 }
 
 func (l *link) settle(d ipc.Done) error {
