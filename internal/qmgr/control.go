@@ -45,7 +45,7 @@ func (s *scheduler) hasten(id, dir string) error {
 	if s.waiting.byID[id] != nil || s.waiting.len() < s.known() {
 		s.waiting.put(id, dir, s.now())
 	} else {
-		s.more = true // found when there is room
+		s.more, s.passed = true, true // found when there is room
 	}
 	return err
 }

@@ -140,6 +140,7 @@ func (s *scheduler) known() int { return 4 * s.p.active }
 // await puts a deferred message into the calendar if it belongs to the earliest.
 func (s *scheduler) await(w queue.Waiter) {
 	if s.more && s.waiting.len() >= s.known()/2 {
+		s.passed = true
 		return // read again from the directory when there is room
 	}
 	s.waiting.put(w.ID, queue.DirDeferred, w.Next)
@@ -151,6 +152,7 @@ func (s *scheduler) trim() {
 	if s.waiting.len() <= s.known() {
 		return
 	}
+	s.passed = true
 	s.waiting.keepEarliest(s.known() / 2)
 	for id, m := range s.kept { // the disk does not know of these
 		if s.waiting.byID[id] == nil {
@@ -164,7 +166,7 @@ func (s *scheduler) trim() {
 
 // scan reads when the messages in deferred/ are due, in a goroutine.
 func (s *scheduler) scan() {
-	s.scanning, s.scanAt = true, s.now()
+	s.scanning, s.scanAt, s.passed = true, s.now(), false
 	s.rescan = s.scanAt.Add(s.p.queueRun)
 	// What is being tried is in deferred/ as well, with a time that is over.
 	limit, asked := s.known()+s.p.active, s.flushed
@@ -182,7 +184,7 @@ func (s *scheduler) scanned(w []queue.Waiter, more bool, asked time.Time, err er
 		s.more = true
 		return
 	}
-	s.more = more
+	s.more = more || s.passed // which the reader may not have seen
 	for _, d := range w {
 		if s.messages[d.ID] != nil || s.loading[d.ID] != nil || s.waiting.byID[d.ID] != nil {
 			continue

@@ -65,6 +65,7 @@ type scheduler struct {
 	more     bool                // deferred/ holds later ones that are not in waiting
 	scanning bool
 	scanAt   time.Time // when deferred/ was last read
+	passed   bool      // something was left out of waiting since
 	rescan   time.Time // when it is to be read again, if there is more
 	flushed  time.Time // when everything deferred was last told to be tried now
 	kept     map[string]*message
