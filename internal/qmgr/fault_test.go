@@ -607,3 +607,68 @@ func TestHoldWhileKept(t *testing.T) {
 		t.Errorf("delivered %d times, want once", len(got))
 	}
 }
+
+// A parent that cannot be told of its child at start, on a full disk, keeps nobody
+// from his mail; the child waits for it.
+func TestReuniteWithoutRoom(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	if err := queue.Prepare(r.dir, queue.PrepareOptions{UID: os.Geteuid(), GID: os.Getegid()}); err != nil {
+		t.Fatal(err)
+	}
+	store, err := queue.Open(r.dir, queue.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(id, to string) string {
+		b, f, err := store.Lend()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if id == "" {
+			id = b.ID
+		}
+		(&blank{f: f}).write(t, id, envelope("", to), "text\n")
+		c, err := store.Commit(b, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.File.Close()
+		return id
+	}
+	parent := put("", "list@example.org")
+	child, _ := queue.ChildID(parent, queue.ChildForward, 0)
+	put(child, "bob@example.org")
+	store.Close()
+
+	full := atomic.Bool{}
+	full.Store(true)
+	r.opts.Before = func(call, _ string) error {
+		if call == "write" && full.Load() {
+			return syscall.ENOSPC
+		}
+		return nil
+	}
+	r.deliver = func(q *ipc.Request, content string) *ipc.Reply {
+		if full.Load() {
+			return outcomes(map[string]ipc.Result{"list@example.org": {Status: ipc.Deferred, Code: "4.2.2", Text: "later"}})(q, content)
+		}
+		return outcomes(map[string]ipc.Result{"list@example.org": {Status: ipc.Expanded, To: []ipc.Target{{Address: "bob@example.org"}}}})(q, content)
+	}
+	r.start()
+	r.wait("the parent in memory", func(s *scheduler) bool { return s.kept[parent] != nil })
+	r.settled()
+	if got := r.got("bob@example.org"); len(got) != 0 {
+		t.Errorf("delivered %v before its parent knows", got)
+	}
+	full.Store(false)
+	r.s.ask(func() { r.s.tryNow(parent, "") })
+	r.wait("delivery", func(s *scheduler) bool { return len(r.got("bob@example.org")) > 0 && s.atRest() })
+	inFlight := 0
+	r.s.ask(func() { inFlight = r.s.inFlight })
+	r.stopAll()
+	if got := r.got("bob@example.org"); !slices.Equal(got, []string{child}) || inFlight != 0 {
+		t.Errorf("delivered %v, want %s; %d in flight", got, child, inFlight)
+	}
+	r.logged("warning: "+parent, child)
+}

@@ -208,7 +208,7 @@ func (s *scheduler) recover() error {
 	if err != nil {
 		return err
 	}
-	if err := s.reunite(incoming); err != nil {
+	if incoming, err = s.reunite(incoming); err != nil {
 		return err
 	}
 	s.forgetTaken()
@@ -218,28 +218,44 @@ func (s *scheduler) recover() error {
 }
 
 // reunite sees to it that every child in incoming/ has its parent's record: it
-// may have been made safe just before a crash. Only then may it be tried.
-func (s *scheduler) reunite(incoming []string) error {
+// may have been made safe just before a crash. Only then may it be tried. It returns
+// what may be: a child whose parent takes no record now is left to the parent's
+// next attempt.
+func (s *scheduler) reunite(incoming []string) (ready []string, err error) {
 	for _, id := range incoming {
-		parent := queue.Parent(id)
-		if parent == "" {
-			continue
+		wait, err := s.reuniteOne(id)
+		if err != nil {
+			return nil, err
 		}
-		dir := s.store.InQueue(parent)
-		if dir == "" {
-			continue
-		}
-		done, err := s.store.Reunite(s.flusher, id, parent, dir)
-		switch {
-		case errors.Is(err, queue.ErrBlank) || errors.Is(err, queue.ErrCorrupt) || errors.Is(err, os.ErrNotExist):
-			continue // whichever of them it is, its own reading deals with it
-		case err != nil:
-			return err
-		case done:
-			s.log.info(parent, "", "is noted to have child "+id)
+		if !wait {
+			ready = append(ready, id)
 		}
 	}
-	return nil
+	return ready, nil
+}
+
+func (s *scheduler) reuniteOne(id string) (wait bool, err error) {
+	parent := queue.Parent(id)
+	if parent == "" {
+		return false, nil
+	}
+	dir := s.store.InQueue(parent)
+	if dir == "" {
+		return false, nil
+	}
+	done, err := s.store.Reunite(s.flusher, id, parent, dir)
+	switch {
+	case errors.Is(err, queue.ErrBlank) || errors.Is(err, queue.ErrCorrupt) || errors.Is(err, os.ErrNotExist):
+		return false, nil // whichever of them it is, its own reading deals with it
+	case done && err != nil:
+		return false, err // written, and perhaps not safe
+	case err != nil:
+		s.log.warn("%s: cannot note child %s, which waits: %v", parent, id, err)
+		return true, nil
+	case done:
+		s.log.info(parent, "", "is noted to have child "+id)
+	}
+	return false, nil
 }
 
 // forgetTaken removes sendmail's files whose messages are in the queue.
