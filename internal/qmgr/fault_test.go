@@ -479,17 +479,19 @@ func TestTakenAfterFlush(t *testing.T) {
 		t.Fatal(err)
 	}
 	message := queue.DirDeferred + "/" + d.ID
-	fail, flushed := true, false
+	fail, flushed := true, atomic.Bool{}
 	flush := func(f *os.File) error {
 		if fail {
 			return &os.PathError{Op: "fsync", Path: f.Name(), Err: syscall.EIO}
 		}
-		flushed = flushed || f.Name() == message
+		if f.Name() == message {
+			flushed.Store(true)
+		}
 		return nil
 	}
 	r.flush = durable.Options{Fsync: flush, Syncfs: flush}
 	r.opts.Before = func(call, name string) error {
-		if call == "unlink" && name == queue.DirMaildrop+"/"+d.ID && !flushed {
+		if call == "unlink" && name == queue.DirMaildrop+"/"+d.ID && !flushed.Load() {
 			t.Error("sendmail's file is removed before the message is flushed")
 		}
 		return nil

@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -35,14 +36,20 @@ func orphan(t *testing.T, s *Store) (parent *Message, id string) {
 // child whose bytes are not there.
 func TestReuniteFlushesChildFirst(t *testing.T) {
 	t.Parallel()
+	var mu sync.Mutex // guards steps: several flushes run at once
 	var steps []string
 	fail := false
+	note := func(step string) {
+		mu.Lock()
+		defer mu.Unlock()
+		steps = append(steps, step)
+	}
 	s := newStore(t, Options{Before: func(call, name string) error {
-		steps = append(steps, call+" "+name)
+		note(call + " " + name)
 		return nil
 	}})
 	flush := func(f *os.File) error {
-		if steps = append(steps, "flush "+f.Name()); fail {
+		if note("flush " + f.Name()); fail {
 			return syscall.EIO
 		}
 		return nil
