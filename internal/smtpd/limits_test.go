@@ -3,6 +3,7 @@ package smtpd
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 // Recipients beyond the limit are free up to smtpd_recipient_overshoot_limit, and
@@ -63,6 +64,26 @@ func TestLineLimit(t *testing.T) {
 		if got := conn.say("NOOP " + strings.Repeat("x", c.length-5)); got != c.want {
 			t.Errorf("%d octets: %s", c.length, got)
 		}
+	}
+	conn.close()
+}
+
+// Lines that are too long are errors like others: a client that sends nothing else
+// has to go, too.
+func TestLongLinesAreErrors(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "line_length_limit = 512", "smtpd_hard_error_limit = 2")
+	conn := r.connect(stranger)
+	conn.reply()
+	long := strings.Repeat("x", 600)
+	for range 2 {
+		if got := conn.say(long); got != "500 5.5.2 Error: line too long" {
+			t.Error(got)
+		}
+	}
+	conn.c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if got := conn.reply(); got != "421 4.7.0 mx.example Error: too many errors" {
+		t.Error(got)
 	}
 	conn.close()
 }
