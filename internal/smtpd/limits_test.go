@@ -1,6 +1,7 @@
 package smtpd
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -104,4 +105,28 @@ func TestVerifyTellsNothing(t *testing.T) {
 		t.Error(got)
 	}
 	conn.close()
+}
+
+// A large line_length_limit leaves more in the buffer than the one for message data
+// has room for: nothing of it is lost.
+func TestLongLineBeforeChunk(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "line_length_limit = 60000")
+	conn := r.connect(stranger)
+	conn.reply()
+	conn.say("EHLO h")
+	body := strings.Repeat("0123456789abcd\r\n", 4000)
+	text := "MAIL FROM:<" + strings.Repeat("x", 50000) + "\r\nMAIL FROM:<" + strings.Repeat("x", 20000) + "\r\n" +
+		"MAIL FROM:<a@b.example>\r\nRCPT TO:<ann@example.org>\r\nBDAT " + strconv.Itoa(len(body)) + " LAST\r\n" + body + "QUIT\r\n"
+	go conn.c.Write([]byte(text))
+	conn.c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	for _, want := range []string{"501 5.1.7", "501 5.1.7", "250 2.1.0", "250 2.1.5", "250 2.0.0", "221 2.0.0"} {
+		if got := conn.reply(); !strings.HasPrefix(got, want) {
+			t.Fatalf("got %q, want %s", got, want)
+		}
+	}
+	conn.close()
+	if m := r.taken(); len(m) != 1 || m[0].body() != strings.ReplaceAll(body, "\r\n", "\n") {
+		t.Error("the message is another one")
+	}
 }
