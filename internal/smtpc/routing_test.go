@@ -275,3 +275,24 @@ func TestTrim(t *testing.T) {
 		}
 	}
 }
+
+// A domain that the DNS does not have may be a host that the system knows: it is
+// asked before the mail goes back, where it may be.
+func TestDomainOfTheSystem(t *testing.T) {
+	t.Parallel()
+	for lookup, want := range map[string]string{
+		"dns, native": "deferred 4.4.1 connect to localhost[127.0.0.1]:PORT: Connection refused",
+		"native":      "deferred 4.4.1 connect to localhost[127.0.0.1]:PORT: Connection refused",
+		"dns":         "bounced 5.4.4 Host or domain name not found. Name service error for name=localhost type=MX: Host not found",
+	} {
+		port, _ := samePort(t, nil)
+		server := dns.Start(t)
+		server.Zone(".", "@ SOA ns. hostmaster. 1 1 1 1 0")
+		r := newRig(t, rigOptions{dns: server, main: []string{
+			"smtp_tcp_port = " + port, "smtp_host_lookup = " + lookup, "inet_interfaces = 127.0.0.99", "inet_protocols = ipv4",
+		}})
+		if got, want := say(r.deliver("localhost", letterText, "bob@localhost")[0]), strings.ReplaceAll(want, "PORT", port); got != want {
+			t.Errorf("%s: got\n%s\nwant\n%s", lookup, got, want)
+		}
+	}
+}

@@ -200,10 +200,12 @@ func (f *finder) network() resolve.Network {
 // exchangers returns the addresses of a domain's mail exchangers (RFC 5321, 5.1).
 func (f *finder) exchangers(ctx context.Context, t *target) ([]*site, error) {
 	mx, err := f.dns.MX(ctx, t.Host)
-	switch {
+	switch kind := resolve.KindOf(err); {
 	case err == nil:
-	case resolve.KindOf(err) == resolve.NoData:
+	case kind == resolve.NoData:
 		return f.host(ctx, t) // the implicit MX
+	case kind == resolve.NotFound && slices.Contains(f.o.lookup, "native"):
+		return f.host(ctx, t) // as Postfix does: the system may know a host of that name
 	default:
 		return nil, f.failed(err)
 	}
