@@ -64,12 +64,12 @@ func (f *finder) secure(ctx context.Context, t *target, s *site) error {
 	case a == nil && t.policy.level == levelDaneOnly:
 		return fails(4, badTLS, "no TLSA records found for %s:%d", s.host, t.port)
 	case a == nil:
-		s.policy = f.o.tls.withLevel(levelMay)
+		s.policy = f.o.tls.like(t.policy, levelMay)
 	case len(a.records) == 0:
 		// RFC 7672, 2.2: records that cannot be used still promise TLS.
-		s.policy = f.o.tls.withLevel(levelEncrypt)
+		s.policy = f.o.tls.like(t.policy, levelEncrypt)
 	default:
-		p := *f.o.tls.withLevel(levelDane)
+		p := *f.o.tls.like(t.policy, levelDane)
 		p.anchor, p.servername = a, a.base
 		s.policy = &p
 	}

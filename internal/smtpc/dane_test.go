@@ -139,3 +139,35 @@ func TestDANE(t *testing.T) {
 		})
 	}
 }
+
+// What a table says of versions counts whatever the TLSA records say.
+func TestDANEVersions(t *testing.T) {
+	t.Parallel()
+	cert := newAuthority(t).issue(time.Now().Add(time.Hour), "mx.far.test")
+	leaf, err := x509.ParseCertificate(cert.Certificate[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, record := range map[string]string{
+		"records": fmt.Sprintf("3 1 1 %x", sha256.Sum256(leaf.RawSubjectPublicKeyInfo)), "useless records": "3 1 1 abcd", "none": "",
+	} {
+		p := peer.Start(t, peer.Options{Name: "mx.far.test", TLS: &tls.Config{Certificates: []tls.Certificate{cert}, MaxVersion: tls.VersionTLS12}})
+		port := fmt.Sprint(p.Port())
+		server := dns.Start(t)
+		zone := "@ MX 10 mx\nmx A 127.0.0.1\n"
+		if record != "" {
+			zone += "_" + port + "._tcp.mx TLSA " + record
+		}
+		server.Zone("far.test", zone)
+		server.Sign("far.test")
+		r := newRig(t, rigOptions{dns: server, main: []string{
+			"smtp_tcp_port = " + port, "smtp_tls_policy_maps = inline:{ {far.test = dane protocols=>=TLSv1.3} }",
+		}})
+		r.deliver("far.test", letterText, "bob@far.test")
+		for _, m := range p.Messages() {
+			if m.TLS {
+				t.Errorf("%s: TLSv1.2 was taken", name)
+			}
+		}
+	}
+}
