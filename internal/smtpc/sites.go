@@ -44,7 +44,10 @@ func (s *settings) targets(nexthop, sender string) ([]*target, error) {
 	}
 	ts := make([]*target, len(hops))
 	for i, h := range hops {
-		t := &target{Hop: h, text: h.String(), name: h.Host, port: h.Port}
+		t := &target{Hop: h, text: h.String(), port: h.Port}
+		// Tables have a name as it is written, certificates and SNI have A-labels.
+		t.Host = smtp.FoldKey(h.Host)
+		t.name = t.Host
 		switch {
 		case h.Unix != "":
 			t.path, t.name = h.Unix, h.Unix
