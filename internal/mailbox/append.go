@@ -92,7 +92,8 @@ func (a *Append) take(r io.Reader, at Attributes) (m appended, err error) {
 		err = w.flush()
 	}
 	if err == nil && !at.Received.IsZero() {
-		ts := unix.NsecToTimespec(at.Received.UnixNano())
+		// Not by way of nanoseconds in one number, which end in 2262.
+		ts := unix.Timespec{Sec: at.Received.Unix(), Nsec: int64(at.Received.Nanosecond())}
 		err = unix.UtimesNanoAt(unix.AT_FDCWD, procName(m.file), []unix.Timespec{ts, ts}, 0)
 	}
 	m.base = fmt.Sprintf("%s,S=%d,W=%d", base, w.size, w.size+w.bare)

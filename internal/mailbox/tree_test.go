@@ -299,6 +299,27 @@ func TestAppend(t *testing.T) {
 	}
 }
 
+// A date of APPEND may be one that nanoseconds in 64 bits do not reach.
+func TestAppendLate(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	late := time.Date(2300, 1, 1, 0, 0, 0, 0, time.UTC)
+	a, err := b.tree.Append(Inbox)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Message(strings.NewReader("x"), Attributes{Received: late}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := a.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	// A file system may end in 2038, and gives its last time then.
+	if got, err := b.view(ReadWrite).Received(0); err != nil || got.After(late) || got.Before(time.Unix(1<<31-1, 0)) {
+		t.Errorf("received %v, %v", got, err)
+	}
+}
+
 // iotest gives out one octet at a time.
 type iotest struct{ io.Reader }
 
