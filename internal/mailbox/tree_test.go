@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestNames(t *testing.T) {
@@ -296,6 +298,40 @@ func TestAppend(t *testing.T) {
 	a.Abort()
 	if tmp, err := filepath.Glob(b.path("tmp/[^l]*")); err != nil || len(tmp) != 0 || len(b.files()) != 5 {
 		t.Errorf("after Abort: %v in tmp/, files %q", tmp, b.files())
+	}
+}
+
+// Of two messages one can be linked, and the other has to be copied, for which
+// there is no room: neither is copied.
+func TestCopyFailsHalfWay(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, "cur/1.h:2,", "cur/2.h:2,")
+	if err := b.tree.Create("A"); err != nil {
+		t.Fatal(err)
+	}
+	v := b.view(ReadWrite)
+	a, err := b.tree.Append("A")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(a.Copy(v, 0), a.Copy(v, 1)); err != nil {
+		t.Fatal(err)
+	}
+	links := 0
+	failing := func(op, name string) error {
+		if op != "link" || !strings.Contains(name, ":2,") {
+			return nil
+		}
+		links++
+		return map[int]error{1: unix.EPERM, 3: unix.ENOSPC}[links]
+	}
+	setFault(b, v, failing)
+	a.f.curDir.fault = failing
+	if _, _, err := a.Commit(); !errors.Is(err, ErrFull) || links != 3 {
+		t.Fatalf("%d links, %v", links, err)
+	}
+	if left, err := filepath.Glob(b.path(".A/cur/*")); err != nil || len(left) > 0 {
+		t.Errorf("in cur/ are %v, %v", left, err)
 	}
 }
 
