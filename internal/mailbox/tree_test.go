@@ -301,6 +301,35 @@ func TestAppend(t *testing.T) {
 	}
 }
 
+// A folder that is deleted while somebody opens it is none, and not a fault.
+func TestDeletedWhileOpened(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	for at := range 14 { // changes of the disk before it goes
+		name := fmt.Sprintf("A%d", at)
+		if err := b.tree.Create(name); err != nil {
+			t.Fatal(err)
+		}
+		b.write("."+name+"/new/1.h", "one\n")
+		v, err := b.tree.view(name, ReadWrite)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := 0
+		setFault(b, v, func(op, what string) error {
+			if done++; done == at+1 {
+				return os.RemoveAll(b.path("." + name))
+			}
+			return nil
+		})
+		// At the end it may be too late to be noticed.
+		if err := v.track(); !errors.Is(err, ErrNoFolder) && (err != nil || at == 0) {
+			t.Errorf("deleted before the change %d: %v", at, err)
+		}
+		v.Close()
+	}
+}
+
 // Of two messages one can be linked, and the other has to be copied, for which
 // there is no room: neither is copied.
 func TestCopyFailsHalfWay(t *testing.T) {
