@@ -616,6 +616,30 @@ func TestSearchOfWhatIsGone(t *testing.T) {
 		S: 5 OK NOOP completed.`)
 }
 
+// RENAME of INBOX that fails leaves no mailbox, or it could not be tried again.
+func TestRenameInboxFails(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.deliver("", "1.h", letter)
+	list := filepath.Join(r.dir, "dovecot-uidlist")
+	if err := os.Mkdir(list, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	u := r.connect()
+	u.play(`
+		C: 1 RENAME INBOX old
+		S: 1 NO [SERVERBUG] ...`)
+	if err := os.Remove(list); err != nil {
+		t.Fatal(err)
+	}
+	u.play(`
+		C: 2 RENAME INBOX old
+		S: 2 OK Rename completed.
+		C: 3 STATUS old (MESSAGES)
+		S: * STATUS old (MESSAGES 1)
+		S: 3 OK Status completed.`)
+}
+
 // IDLE tells of a delivery when it happens.
 func TestIdle(t *testing.T) {
 	t.Parallel()
