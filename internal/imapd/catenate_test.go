@@ -1,11 +1,13 @@
 package imapd
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 )
 
 const mixed = "From: ann@example.test\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nfirst\n--b\nContent-Type: text/x\n\nsecond\n--b--\n"
@@ -180,5 +182,15 @@ func TestCatenate(t *testing.T) {
 				t.Errorf("in new/: %v", files)
 			}
 		})
+	}
+}
+
+// A part that cannot be read to its end is refused, and the session goes on.
+func TestCatenateReadFails(t *testing.T) {
+	t.Parallel()
+	v := &visit{srv: &server{}, complain: func(string, ...any) {}}
+	c := &catenation{visit: v, part: iotest.ErrReader(errors.New("input/output error")), close: func() {}}
+	if _, err := c.Read(make([]byte, 10)); !isRefusal(err) {
+		t.Errorf("got %v, want a NO", err)
 	}
 }

@@ -67,7 +67,7 @@ func (c *catenation) Read(p []byte) (int, error) {
 			}
 			c.shut()
 		}
-		if errors.Is(err, errNUL) {
+		if errors.Is(err, errNUL) || err != nil && c.close != nil { // else the client is gone
 			err = c.failed("append", err)
 		}
 		c.err = err

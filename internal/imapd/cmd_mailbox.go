@@ -116,12 +116,12 @@ func (v *visit) emptyInbox(to string) error {
 	}
 	view, err := v.tree.Open(mailbox.Inbox, mailbox.ReadWrite)
 	if err != nil {
-		return err
+		return errors.Join(err, v.tree.Delete(to))
 	}
 	defer view.Close()
 	a, err := v.tree.Append(to)
 	if err != nil {
-		return err
+		return errors.Join(err, v.tree.Delete(to))
 	}
 	a.Moving()
 	s := view.Snapshot()

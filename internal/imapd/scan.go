@@ -50,7 +50,9 @@ func (p *program) scan(ctx context.Context, compiled *mailsearch.Program) (found
 	if n == 0 {
 		return nil, nil
 	}
-	p.box.view.Recent(0) // so that no worker has to find out
+	if p.box.view.Snapshot().Len() > 0 { // not all has gone meanwhile
+		p.box.view.Recent(0) // so that no worker has to find out
+	}
 	lib := p.library()
 	defer lib.close()
 	batches := (n + scanBatch - 1) / scanBatch

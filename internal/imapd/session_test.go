@@ -588,6 +588,58 @@ func TestOthers(t *testing.T) {
 		S: 4 OK NOOP completed.`)
 }
 
+// Everything has gone, and the client does not know yet: SEARCH finds what it
+// knows.
+func TestSearchOfWhatIsGone(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.deliver("", "1.h", letter)
+	a, b := r.connect(), r.connect()
+	a.cmd("SELECT INBOX")
+	b.cmd("SELECT INBOX")
+	b.cmd(`STORE 1 +FLAGS.SILENT (\Deleted)`)
+	b.cmd("EXPUNGE")
+	a.play(`
+		C: 1 FETCH 1 BODY.PEEK[]
+		S: 1 NO [EXPUNGEISSUED] Some of the requested messages no longer exist.
+		C: 2 SEARCH ALL
+		S: * SEARCH 1
+		S: 2 OK Search completed.
+		C: 3 SORT (DATE) UTF-8 SUBJECT one
+		S: * SORT
+		S: 3 OK Sort completed.
+		C: 4 THREAD REFERENCES UTF-8 ALL
+		S: * THREAD (1)
+		S: 4 OK Thread completed.
+		C: 5 NOOP
+		S: * 1 EXPUNGE
+		S: 5 OK NOOP completed.`)
+}
+
+// RENAME of INBOX that fails leaves no mailbox, or it could not be tried again.
+func TestRenameInboxFails(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.deliver("", "1.h", letter)
+	list := filepath.Join(r.dir, "dovecot-uidlist")
+	if err := os.Mkdir(list, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	u := r.connect()
+	u.play(`
+		C: 1 RENAME INBOX old
+		S: 1 NO [SERVERBUG] ...`)
+	if err := os.Remove(list); err != nil {
+		t.Fatal(err)
+	}
+	u.play(`
+		C: 2 RENAME INBOX old
+		S: 2 OK Rename completed.
+		C: 3 STATUS old (MESSAGES)
+		S: * STATUS old (MESSAGES 1)
+		S: 3 OK Status completed.`)
+}
+
 // IDLE tells of a delivery when it happens.
 func TestIdle(t *testing.T) {
 	t.Parallel()

@@ -28,7 +28,7 @@ type Append struct {
 // appended is a message that lies in tmp/ or, where there are files without a
 // name, nowhere.
 type appended struct {
-	name   string // in tmp/, or ""
+	name   string // in tmp/, in cur/ if it was linked, or ""
 	base   string // to be
 	flags  Flags
 	words  []string
@@ -92,7 +92,8 @@ func (a *Append) take(r io.Reader, at Attributes) (m appended, err error) {
 		err = w.flush()
 	}
 	if err == nil && !at.Received.IsZero() {
-		ts := unix.NsecToTimespec(at.Received.UnixNano())
+		// Not by way of nanoseconds in one number, which end in 2262.
+		ts := unix.Timespec{Sec: at.Received.Unix(), Nsec: int64(at.Received.Nanosecond())}
 		err = unix.UtimesNanoAt(unix.AT_FDCWD, procName(m.file), []unix.Timespec{ts, ts}, 0)
 	}
 	m.base = fmt.Sprintf("%s,S=%d,W=%d", base, w.size, w.size+w.bare)
@@ -226,7 +227,6 @@ func (a *Append) commit(infos []string) (validity uint32, uids []uint32, err err
 		for i := range a.files {
 			m := &a.files[i]
 			if m.from != nil {
-				m.name = m.base + infos[i]
 				moved++
 				continue
 			}
@@ -298,13 +298,16 @@ func (a *Append) name(m *appended, name string) error {
 	return a.tmp.rename(m.name, a.f.curDir, name)
 }
 
-// discard removes the files: the first moved ones are in cur/ already.
+// discard removes the files: the first moved ones are in cur/ already, and what
+// was linked there.
 func (a *Append) discard(cur *dir, moved int) {
 	for i := range a.files {
-		if i < moved {
-			cur.remove(a.files[i].name)
-		} else if a.files[i].from == nil && a.files[i].name != "" {
-			a.tmp.remove(a.files[i].name)
+		m := &a.files[i]
+		switch linked := m.from != nil && m.name != ""; {
+		case i < moved || linked:
+			cur.remove(m.name)
+		case m.name != "":
+			a.tmp.remove(m.name)
 		}
 	}
 }

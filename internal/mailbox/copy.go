@@ -118,11 +118,13 @@ func (a *Append) linkAll(infos []string) (which int, err error) {
 		if err := m.from.link(a.f.curDir, m.base+infos[i]); err != nil {
 			for k := range i {
 				if a.files[k].from != nil {
-					a.f.curDir.remove(a.files[k].base + infos[k])
+					a.f.curDir.remove(a.files[k].name)
+					a.files[k].name = ""
 				}
 			}
 			return i, err
 		}
+		m.name = m.base + infos[i]
 	}
 	return 0, nil
 }

@@ -189,7 +189,11 @@ func (l *dotlock) replace() error {
 	if !l.ours() {
 		return fmt.Errorf("%w: %s was taken over", ErrLocked, l.name)
 	}
-	return l.dir.rename(l.name, l.dir, strings.TrimSuffix(l.name, ".lock"))
+	err := l.dir.rename(l.name, l.dir, strings.TrimSuffix(l.name, ".lock"))
+	if err != nil {
+		l.dir.remove(l.name) // it has no pid any more by which others would know that it is over
+	}
+	return full(err)
 }
 
 func (l *dotlock) forget() {

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // deadPID is the pid of a process that has ended.
@@ -200,5 +202,28 @@ func TestKeptLock(t *testing.T) {
 	b.st.Close()
 	if names := kept(); len(names) != 0 {
 		t.Errorf("after the folder has left memory: %q", names)
+	}
+}
+
+// A file that cannot take the place of the old one leaves no lock: it would keep
+// everybody out of the folder until it is stale.
+func TestReplaceFails(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, "cur/1.h:2,")
+	v := b.view(ReadWrite)
+	setFault(b, v, func(op, name string) error {
+		if op == "rename" && (name == keywordsFile || name == subsFile) {
+			return unix.ENOSPC
+		}
+		return nil
+	})
+	if _, err := v.Store([]uint32{1}, FlagChange{AddKeywords: []string{"K"}}); !errors.Is(err, ErrFull) {
+		t.Errorf("a keyword: %v", err)
+	}
+	if err := b.tree.Subscribe("A", true); !errors.Is(err, ErrFull) {
+		t.Errorf("a subscription: %v", err)
+	}
+	if left, err := filepath.Glob(b.path("*.lock")); err != nil || len(left) > 0 {
+		t.Errorf("locks are left: %v, %v", left, err)
 	}
 }

@@ -66,7 +66,7 @@ func (v *View) track() error {
 		err = f.giveMods(func() error { return nil })
 	}
 	if err != nil {
-		return err
+		return f.deleted(err)
 	}
 	v.snap = f.snap
 	v.claim()

@@ -101,6 +101,14 @@ func (f *folder) vanished(err error) error {
 	return err
 }
 
+// deleted makes ErrNoFolder of what failed since the folder was deleted just then.
+func (f *folder) deleted(err error) error {
+	if _, cur := f.dir.stat("cur"); gone(cur) && !errors.Is(err, ErrNoFolder) {
+		return f.vanished(errors.Join(cur, err))
+	}
+	return err
+}
+
 // lockList takes the uidlist's lock, and reads what others wrote before.
 func (f *folder) lockList(s *scan) error {
 	l, err := f.dir.lockOf(uidlistFile, uidlistTimes, &f.lock)

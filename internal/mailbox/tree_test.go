@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestNames(t *testing.T) {
@@ -296,6 +298,90 @@ func TestAppend(t *testing.T) {
 	a.Abort()
 	if tmp, err := filepath.Glob(b.path("tmp/[^l]*")); err != nil || len(tmp) != 0 || len(b.files()) != 5 {
 		t.Errorf("after Abort: %v in tmp/, files %q", tmp, b.files())
+	}
+}
+
+// A folder that is deleted while somebody opens it is none, and not a fault.
+func TestDeletedWhileOpened(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	for at := range 14 { // changes of the disk before it goes
+		name := fmt.Sprintf("A%d", at)
+		if err := b.tree.Create(name); err != nil {
+			t.Fatal(err)
+		}
+		b.write("."+name+"/new/1.h", "one\n")
+		v, err := b.tree.view(name, ReadWrite)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := 0
+		setFault(b, v, func(op, what string) error {
+			if done++; done == at+1 {
+				return os.RemoveAll(b.path("." + name))
+			}
+			return nil
+		})
+		// At the end it may be too late to be noticed.
+		if err := v.track(); !errors.Is(err, ErrNoFolder) && (err != nil || at == 0) {
+			t.Errorf("deleted before the change %d: %v", at, err)
+		}
+		v.Close()
+	}
+}
+
+// Of two messages one can be linked, and the other has to be copied, for which
+// there is no room: neither is copied.
+func TestCopyFailsHalfWay(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, "cur/1.h:2,", "cur/2.h:2,")
+	if err := b.tree.Create("A"); err != nil {
+		t.Fatal(err)
+	}
+	v := b.view(ReadWrite)
+	a, err := b.tree.Append("A")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(a.Copy(v, 0), a.Copy(v, 1)); err != nil {
+		t.Fatal(err)
+	}
+	links := 0
+	failing := func(op, name string) error {
+		if op != "link" || !strings.Contains(name, ":2,") {
+			return nil
+		}
+		links++
+		return map[int]error{1: unix.EPERM, 3: unix.ENOSPC}[links]
+	}
+	setFault(b, v, failing)
+	a.f.curDir.fault = failing
+	if _, _, err := a.Commit(); !errors.Is(err, ErrFull) || links != 3 {
+		t.Fatalf("%d links, %v", links, err)
+	}
+	if left, err := filepath.Glob(b.path(".A/cur/*")); err != nil || len(left) > 0 {
+		t.Errorf("in cur/ are %v, %v", left, err)
+	}
+}
+
+// A date of APPEND may be one that nanoseconds in 64 bits do not reach.
+func TestAppendLate(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	late := time.Date(2300, 1, 1, 0, 0, 0, 0, time.UTC)
+	a, err := b.tree.Append(Inbox)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Message(strings.NewReader("x"), Attributes{Received: late}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := a.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	// A file system may end in 2038, and gives its last time then.
+	if got, err := b.view(ReadWrite).Received(0); err != nil || got.After(late) || got.Before(time.Unix(1<<31-1, 0)) {
+		t.Errorf("received %v, %v", got, err)
 	}
 }
 

@@ -151,11 +151,12 @@ func (v *View) refresh(force bool) (*Changes, error) {
 func (v *View) look(force bool) error {
 	v.f.mu.Lock()
 	defer v.f.mu.Unlock()
-	if err := v.f.sync(v.mode == ReadWrite, force); err != nil {
-		return err
+	err := v.f.sync(v.mode == ReadWrite, force)
+	if err == nil {
+		err = v.f.giveMods(nil)
 	}
-	if err := v.f.giveMods(nil); err != nil {
-		return err
+	if err != nil {
+		return v.f.deleted(err)
 	}
 	v.snap = v.f.snap
 	v.claim()
