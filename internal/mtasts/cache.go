@@ -122,6 +122,9 @@ func (e *entry) due(id string, now time.Time) bool {
 // renew fetches the policy. If that fails, an earlier one stays (RFC 8461, 5.1).
 func (c *Cache) renew(ctx context.Context, e *entry, domain, id string, now time.Time) {
 	p, err := c.fetch(ctx, domain)
+	if err != nil && ctx.Err() != nil {
+		return // it is the caller who has given up
+	}
 	if err != nil {
 		e.failed, e.tried = now, id
 		what := "there is none"

@@ -322,6 +322,22 @@ func TestNoPolicy(t *testing.T) {
 	}
 }
 
+// Who does not wait for the policy says nothing of it: the next one fetches it.
+func TestGivenUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "mta-sts.example.test")
+	c := w.cache()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if p := c.Policy(ctx, "example.test"); p != nil {
+		t.Errorf("got %+v", p)
+	}
+	w.want(c, "the next one", Enforce, 1)
+	if len(w.reports) != 0 {
+		t.Errorf("reports %q", w.reports)
+	}
+}
+
 // A certificate of an authority that nobody trusts is none.
 func TestUnknownAuthority(t *testing.T) {
 	t.Parallel()

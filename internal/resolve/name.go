@@ -19,8 +19,10 @@ const (
 // final dot, and in A-labels where it has letters beyond ASCII. The error is
 // an *Error of kind Invalid: an address is not a name.
 func ToASCII(name string) (string, error) {
-	plain := strings.TrimSuffix(strings.ToLower(name), ".")
-	if !isASCII(plain) {
+	plain := strings.TrimSuffix(name, ".")
+	if isASCII(plain) {
+		plain = strings.ToLower(plain)
+	} else {
 		var err error
 		if plain, err = idna.Lookup.ToASCII(plain); err != nil || !utf8.ValidString(name) {
 			return "", invalid(name, err, "its international form is wrong")

@@ -17,6 +17,7 @@ func TestToASCII(t *testing.T) {
 		{"_25._tcp.mx.example", "_25._tcp.mx.example"},
 		{"Bücher.example", "xn--bcher-kva.example"},
 		{"faß.example", "xn--fa-hia.example"},
+		{"İstanbul.example.", "xn--istanbul-o0e.example"},
 		{"例え。テスト", "xn--r8jz45g.xn--zckzah"},
 		{"xn--bcher-kva.example", "xn--bcher-kva.example"},
 		{label + ".example", label + ".example"},

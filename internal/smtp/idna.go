@@ -26,7 +26,8 @@ func ASCIIAddress(addr string) string {
 	if ASCII(domain) {
 		return addr
 	}
-	a, err := idna.Lookup.ToASCII(strings.ToLower(domain))
+	// Small letters are what UTS 46 says: strings.ToLower makes i of İ.
+	a, err := idna.Lookup.ToASCII(domain)
 	if err != nil || !ValidDomain(a) {
 		return addr
 	}
@@ -36,16 +37,24 @@ func ASCIIAddress(addr string) string {
 // FoldKey returns an address, a domain, or a domain behind a dot in the form in
 // which tables and lists compare it: lower case, the domain in A-labels.
 func FoldKey(key string) string {
+	if ASCII(key) {
+		return strings.ToLower(key)
+	}
+	if key = foldDomain(key); ASCII(key) {
+		return strings.ToLower(key)
+	}
 	low := strings.ToLower(key)
-	if ASCII(low) {
-		return low
+	return foldDomain(low) // of what was no domain with its capitals
+}
+
+// foldDomain brings the domain in a key into A-labels.
+func foldDomain(key string) string {
+	if strings.Contains(key, "@") {
+		return ASCIIAddress(key)
 	}
-	if strings.Contains(low, "@") {
-		return ASCIIAddress(low)
-	}
-	name, dot := strings.CutPrefix(low, ".")
+	name, dot := strings.CutPrefix(key, ".")
 	if !strings.Contains(name, ".") {
-		return low // a user
+		return key // a user
 	}
 	if name = strings.TrimPrefix(ASCIIAddress("x@"+name), "x@"); dot {
 		name = "." + name

@@ -14,6 +14,9 @@ func TestASCIIAddress(t *testing.T) {
 		{"a@\u00ad.example", "a@\u00ad.example", "a@\u00ad.example"},               // nothing is left of the label
 		{"a@" + "ü_.example", "a@ü_.example", "a@ü_.example"},                      // no host has such a name
 		{"a@straße.example", "a@xn--strae-oqa.example", "a@xn--strae-oqa.example"}, // IDNA2008
+		// Letters whose small form in the Unicode tables is another domain's.
+		{"İ@İstanbul.example", "İ@xn--istanbul-o0e.example", "i@xn--istanbul-o0e.example"},
+		{"a@STRAẞE.example", "a@strasse.example", "a@strasse.example"},
 	} {
 		if got := ASCIIAddress(c.addr); got != c.ascii {
 			t.Errorf("ASCIIAddress(%q) = %q, want %q", c.addr, got, c.ascii)
@@ -24,7 +27,7 @@ func TestASCIIAddress(t *testing.T) {
 	}
 	for key, want := range map[string]string{
 		"Bücher.example": "xn--bcher-kva.example", ".bücher.example": ".xn--bcher-kva.example", "@bücher.example": "@xn--bcher-kva.example",
-		".example": ".example", "ä": "ä", ".ä": ".ä",
+		".example": ".example", "ä": "ä", ".ä": ".ä", "İstanbul.example": "xn--istanbul-o0e.example", ".İstanbul.example": ".xn--istanbul-o0e.example",
 	} {
 		if got := FoldKey(key); got != want {
 			t.Errorf("FoldKey(%q) = %q, want %q", key, got, want)

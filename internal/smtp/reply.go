@@ -40,13 +40,17 @@ func (r Reply) String() string {
 
 // Append appends the reply to b as it goes onto the wire. Whatever Text holds,
 // the lines are printable ASCII of at most 512 octets, CRLF included: what a
-// peer or a table said cannot become another reply.
+// peer or a table said cannot become another reply. Only a challenge is one line
+// however long it is (RFC 4954, 4).
 func (r Reply) Append(b []byte) []byte {
 	prefix := ""
 	if e := r.Enhanced(); e != "" {
 		prefix = e + " "
 	}
 	room := maxReplyLine - 4 - len(prefix)
+	if r.Code == 334 {
+		room = len(r.Text)
+	}
 	lines := strings.Split(r.Text, "\n")
 	for i, line := range lines {
 		text := cleanLine(line)

@@ -64,12 +64,12 @@ func (f *finder) secure(ctx context.Context, t *target, s *site) error {
 	case a == nil && t.policy.level == levelDaneOnly:
 		return fails(4, badTLS, "no TLSA records found for %s:%d", s.host, t.port)
 	case a == nil:
-		s.policy = f.o.tls.withLevel(levelMay)
+		s.policy = f.o.tls.like(t.policy, levelMay)
 	case len(a.records) == 0:
 		// RFC 7672, 2.2: records that cannot be used still promise TLS.
-		s.policy = f.o.tls.withLevel(levelEncrypt)
+		s.policy = f.o.tls.like(t.policy, levelEncrypt)
 	default:
-		p := *f.o.tls.withLevel(levelDane)
+		p := *f.o.tls.like(t.policy, levelDane)
 		p.anchor, p.servername = a, a.base
 		s.policy = &p
 	}
@@ -79,7 +79,11 @@ func (f *finder) secure(ctx context.Context, t *target, s *site) error {
 // anchor asks for the TLSA records of a site; nil: there are none, or nobody
 // vouches for the way to them.
 func (f *finder) anchor(ctx context.Context, t *target, s *site) (*anchor, error) {
-	for _, base := range f.bases(ctx, s) {
+	bases, err := f.bases(ctx, s)
+	if err != nil {
+		return nil, f.untold(err, t, s.host)
+	}
+	for _, base := range bases {
 		answer, err := f.dns.TLSA(ctx, t.port, base)
 		switch kind := resolve.KindOf(err); {
 		case err == nil && !answer.Secure:
@@ -87,29 +91,42 @@ func (f *finder) anchor(ctx context.Context, t *target, s *site) (*anchor, error
 		case err == nil:
 			return newAnchor(answer.Records, base, t, s), nil
 		case kind == resolve.Temporary:
-			f.log.Warn("%v", err)
-			return nil, fails(4, badTLS, "TLSA lookup error for %s:%d", base, t.port)
+			return nil, f.untold(err, t, base)
 		}
 	}
 	return nil, nil
 }
 
+// untold is the failure for a host of which the DNS does not say whether it has
+// TLSA records: to take that for no would be what somebody wants who keeps them
+// from us.
+func (f *finder) untold(err error, t *target, base string) error {
+	f.log.Warn("%v", err)
+	return fails(4, badTLS, "TLSA lookup error for %s:%d", base, t.port)
+}
+
 // bases are the names under which a site may have TLSA records: where its
-// aliases end, and where they begin (RFC 7672, 2.2.3).
-func (f *finder) bases(ctx context.Context, s *site) []string {
+// aliases end, and where they begin (RFC 7672, 2.2.3). The error is temporary.
+func (f *finder) bases(ctx context.Context, s *site) ([]string, error) {
 	switch {
 	case !s.secure || s.canonical == "":
-		return nil
+		return nil, nil
+	case !s.vouched && s.canonical == s.host:
+		return nil, nil // no alias: its zone is not signed
 	case !s.vouched:
 		// An alias in a secure zone that leads out of it (RFC 7672, 2.2.2).
-		if c, err := f.dns.CNAME(ctx, s.host); err == nil && c.Secure {
-			return []string{s.host}
+		c, err := f.dns.CNAME(ctx, s.host)
+		switch {
+		case err == nil && c.Secure:
+			return []string{s.host}, nil
+		case err != nil && resolve.KindOf(err) == resolve.Temporary:
+			return nil, err
 		}
-		return nil
+		return nil, nil
 	case s.canonical == s.host:
-		return []string{s.host}
+		return []string{s.host}, nil
 	}
-	return []string{s.canonical, s.host}
+	return []string{s.canonical, s.host}, nil
 }
 
 func newAnchor(records []resolve.TLSA, base string, t *target, s *site) *anchor {

@@ -49,6 +49,7 @@ func TestDANE(t *testing.T) {
 		zone   string
 		signed string // zones
 		fault  bool   // for the TLSA question
+		alias  bool   // fault for the question where the host's alias leads
 		cert   *tls.Certificate
 		level  string // "": dane
 		want   string
@@ -84,6 +85,8 @@ func TestDANE(t *testing.T) {
 		{name: "alias", zone: "@ MX 10 mx\nmx CNAME real\nreal A 127.0.0.1\n_PORT._tcp.real TLSA 3 1 1 " + sum(key(cert)), cert: &cert, want: sent, tls: true, sni: "real.far.test"},
 		{name: "alias, records where it begins", zone: "@ MX 10 mx\nmx CNAME real\nreal A 127.0.0.1\n" + at + "3 1 1 " + sum(key(wrong)), cert: &cert, want: notTrusted},
 		{name: "alias that leads out", zone: "@ MX 10 mx\nmx CNAME mx.near.test.\n" + at + "3 1 1 " + sum(key(cert)), cert: &cert, level: "dane-only", want: sent, tls: true, sni: "mx.far.test"},
+		{name: "alias that leads out, and nobody says whether it is signed", zone: "@ MX 10 mx\nmx CNAME mx.near.test.\n" + at + "3 1 1 " + sum(key(wrong)), alias: true, cert: &cert,
+			want: "deferred 4.7.5 TLSA lookup error for mx.far.test:PORT"},
 	}
 	for _, c := range tests {
 		t.Run(c.name, func(t *testing.T) {
@@ -106,6 +109,9 @@ func TestDANE(t *testing.T) {
 			}
 			if c.fault {
 				server.Fail("_"+port+"._tcp.mx.far.test", dns.ServFail)
+			}
+			if c.alias {
+				server.Fail("mx.far.test", dns.ServFail, "CNAME")
 			}
 			level := c.level
 			if level == "" {
@@ -131,5 +137,37 @@ func TestDANE(t *testing.T) {
 				t.Errorf("log lacks %q", c.log)
 			}
 		})
+	}
+}
+
+// What a table says of versions counts whatever the TLSA records say.
+func TestDANEVersions(t *testing.T) {
+	t.Parallel()
+	cert := newAuthority(t).issue(time.Now().Add(time.Hour), "mx.far.test")
+	leaf, err := x509.ParseCertificate(cert.Certificate[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, record := range map[string]string{
+		"records": fmt.Sprintf("3 1 1 %x", sha256.Sum256(leaf.RawSubjectPublicKeyInfo)), "useless records": "3 1 1 abcd", "none": "",
+	} {
+		p := peer.Start(t, peer.Options{Name: "mx.far.test", TLS: &tls.Config{Certificates: []tls.Certificate{cert}, MaxVersion: tls.VersionTLS12}})
+		port := fmt.Sprint(p.Port())
+		server := dns.Start(t)
+		zone := "@ MX 10 mx\nmx A 127.0.0.1\n"
+		if record != "" {
+			zone += "_" + port + "._tcp.mx TLSA " + record
+		}
+		server.Zone("far.test", zone)
+		server.Sign("far.test")
+		r := newRig(t, rigOptions{dns: server, main: []string{
+			"smtp_tcp_port = " + port, "smtp_tls_policy_maps = inline:{ {far.test = dane protocols=>=TLSv1.3} }",
+		}})
+		r.deliver("far.test", letterText, "bob@far.test")
+		for _, m := range p.Messages() {
+			if m.TLS {
+				t.Errorf("%s: TLSv1.2 was taken", name)
+			}
+		}
 	}
 }

@@ -40,11 +40,12 @@ type policy struct {
 	match      []string // names, or fingerprints
 	servername string   // name, hostname, nexthop
 	versions   tlswords.Versions
-	anchor     *anchor // of a site at levelDane
-	public     bool    // the authorities that the system trusts count in any case
-	listed     bool    // a table has it
-	required   bool    // REQUIRETLS: only with somebody who vouches
-	relaxed    bool    // TLS-Required: No: the domain is not asked
+	given      *tlswords.Versions // what a table has for versions; nil: nothing
+	anchor     *anchor            // of a site at levelDane
+	public     bool               // the authorities that the system trusts count in any case
+	listed     bool               // a table has it
+	required   bool               // REQUIRETLS: only with somebody who vouches
+	relaxed    bool               // TLS-Required: No: the domain is not asked
 }
 
 // key tells policies apart between which a connection must not be shared.
@@ -82,6 +83,16 @@ func (t *tlsSettings) withLevel(l level) *policy {
 		p.match = t.secureMatch
 	}
 	return p
+}
+
+// like is a policy at another level that keeps what the table has said of p's
+// destination.
+func (t *tlsSettings) like(p *policy, l level) *policy {
+	n := t.withLevel(l)
+	if p.given != nil {
+		n.versions, n.given = *p.given, p.given
+	}
+	return n
 }
 
 // policyFor finds the policy of a destination. Where no table has it the domain
@@ -160,7 +171,7 @@ func (t *tlsSettings) parse(value string) (*policy, error) {
 			if err != nil {
 				return nil, err
 			}
-			p.versions = r
+			p.versions, p.given = r, &r
 		case "servername":
 			p.servername = v
 		case "ciphers", "exclude", "connection_reuse", "enable_rpk":

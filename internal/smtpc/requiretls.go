@@ -46,7 +46,7 @@ func (o *settings) grant(t *target, w wish) {
 		t.private = true // a socket, or what the administrator takes for as good
 		return
 	case w == wishTLS && (l <= levelEncrypt || l == levelDane):
-		p := *o.tls.withLevel(levelDane)
+		p := *o.tls.like(t.policy, levelDane)
 		p.required, p.wrapper = true, t.policy.wrapper
 		t.policy = &p
 	case w == wishArrival && !t.policy.listed && (l == levelMay || l == levelDane):
@@ -69,7 +69,7 @@ func (f *finder) insist(t *target, sites []*site) ([]*site, error) {
 		switch {
 		case s.policy.level >= levelFingerprint && s.policy.anchor != nil || s.policy.level == levelVerify || s.policy.level == levelSecure || s.policy.level == levelFingerprint:
 		case s.secure || !t.MX:
-			s.policy = f.public()
+			s.policy = f.public(t)
 		default:
 			continue
 		}
@@ -83,8 +83,8 @@ func (f *finder) insist(t *target, sites []*site) ([]*site, error) {
 
 // public is the policy that a server shows a certificate for its name of an
 // authority that the system trusts.
-func (f *finder) public() *policy {
-	p := *f.o.tls.withLevel(levelVerify)
+func (f *finder) public(t *target) *policy {
+	p := *f.o.tls.like(t.policy, levelVerify)
 	p.match, p.servername, p.public = []string{"hostname"}, "hostname", true
 	return &p
 }

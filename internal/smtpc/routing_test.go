@@ -133,6 +133,10 @@ func TestRouting(t *testing.T) {
 		{name: "primary without address", zone: "@ MX 10 a\n@ MX 20 b\nb A 127.0.0.99",
 			want: "deferred 4.4.4 unable to find primary relay for far.test"},
 		{name: "own address as host", zone: "h A 127.0.0.99", nexthop: "[h.far.test]", want: "bounced 5.4.6 mail for h.far.test loops back to myself"},
+		{name: "no address at all is this host", zone: "h A 0.0.0.0", nexthop: "[h.far.test]", main: []string{"inet_interfaces = loopback-only"},
+			want: "bounced 5.4.6 mail for h.far.test loops back to myself"},
+		{name: "no address at all is this host, IPv6", zone: "@ MX 10 a\na AAAA ::", main: []string{"inet_interfaces = all", "inet_protocols = all"},
+			want: "bounced 5.4.6 mail for far.test loops back to myself"},
 		{name: "own address behind a translator", zone: "h A 127.0.1.7", nexthop: "[h.far.test]", main: []string{"proxy_interfaces = 127.0.1.7"},
 			want: "bounced 5.4.6 mail for h.far.test loops back to myself"},
 		{name: "own address at another port", nexthop: "[127.0.0.99]:1", want: "deferred 4.4.1 connect to 127.0.0.99[127.0.0.99]:1: Connection refused"},
@@ -272,6 +276,27 @@ func TestTrim(t *testing.T) {
 		}
 		if got != c.want {
 			t.Errorf("trim %s to %d: %s, want %s", c.in, c.limit, got, c.want)
+		}
+	}
+}
+
+// A domain that the DNS does not have may be a host that the system knows: it is
+// asked before the mail goes back, where it may be.
+func TestDomainOfTheSystem(t *testing.T) {
+	t.Parallel()
+	for lookup, want := range map[string]string{
+		"dns, native": "deferred 4.4.1 connect to localhost[127.0.0.1]:PORT: Connection refused",
+		"native":      "deferred 4.4.1 connect to localhost[127.0.0.1]:PORT: Connection refused",
+		"dns":         "bounced 5.4.4 Host or domain name not found. Name service error for name=localhost type=MX: Host not found",
+	} {
+		port, _ := samePort(t, nil)
+		server := dns.Start(t)
+		server.Zone(".", "@ SOA ns. hostmaster. 1 1 1 1 0")
+		r := newRig(t, rigOptions{dns: server, main: []string{
+			"smtp_tcp_port = " + port, "smtp_host_lookup = " + lookup, "inet_interfaces = 127.0.0.99", "inet_protocols = ipv4",
+		}})
+		if got, want := say(r.deliver("localhost", letterText, "bob@localhost")[0]), strings.ReplaceAll(want, "PORT", port); got != want {
+			t.Errorf("%s: got\n%s\nwant\n%s", lookup, got, want)
 		}
 	}
 }

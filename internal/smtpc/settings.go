@@ -171,8 +171,21 @@ func (s *settings) network(c *config.Config) error {
 		}
 		s.lookup = append(s.lookup, how)
 	}
-	s.own = route.OwnAddresses(append(config.InetInterfaces.Of(c), config.ProxyInterfaces.Of(c)...))
+	own := route.OwnAddresses(append(config.InetInterfaces.Of(c), config.ProxyInterfaces.Of(c)...))
+	s.own = func(a netip.Addr) bool { return own(behind(a)) }
 	return nil
+}
+
+// behind is where a connection to an address ends: the unspecified ones, which a
+// domain may name as well as any, lead to this host's loopback.
+func behind(a netip.Addr) netip.Addr {
+	switch a {
+	case netip.IPv4Unspecified():
+		return netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	case netip.IPv6Unspecified():
+		return netip.IPv6Loopback()
+	}
+	return a
 }
 
 // bind is where connections to a come from.

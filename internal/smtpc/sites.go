@@ -44,7 +44,10 @@ func (s *settings) targets(nexthop, sender string) ([]*target, error) {
 	}
 	ts := make([]*target, len(hops))
 	for i, h := range hops {
-		t := &target{Hop: h, text: h.String(), name: h.Host, port: h.Port}
+		t := &target{Hop: h, text: h.String(), port: h.Port}
+		// Tables have a name as it is written, certificates and SNI have A-labels.
+		t.Host = smtp.FoldKey(h.Host)
+		t.name = t.Host
 		switch {
 		case h.Unix != "":
 			t.path, t.name = h.Unix, h.Unix
@@ -200,10 +203,12 @@ func (f *finder) network() resolve.Network {
 // exchangers returns the addresses of a domain's mail exchangers (RFC 5321, 5.1).
 func (f *finder) exchangers(ctx context.Context, t *target) ([]*site, error) {
 	mx, err := f.dns.MX(ctx, t.Host)
-	switch {
+	switch kind := resolve.KindOf(err); {
 	case err == nil:
-	case resolve.KindOf(err) == resolve.NoData:
+	case kind == resolve.NoData:
 		return f.host(ctx, t) // the implicit MX
+	case kind == resolve.NotFound && slices.Contains(f.o.lookup, "native"):
+		return f.host(ctx, t) // as Postfix does: the system may know a host of that name
 	default:
 		return nil, f.failed(err)
 	}

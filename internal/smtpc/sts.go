@@ -89,7 +89,7 @@ func (f *finder) strict(t *target, sites []*site, p *mtasts.Policy) ([]*site, er
 			f.log.Warn("the MTA-STS policy of %s does not have its mail exchanger %s", t.name, s.host)
 			continue
 		default:
-			s.policy = f.public()
+			s.policy = f.public(t)
 		}
 		left = append(left, s)
 	}

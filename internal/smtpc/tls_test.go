@@ -224,6 +224,30 @@ func TestTLSResumption(t *testing.T) {
 	}
 }
 
+// A next hop with letters beyond ASCII is the host that certificates call by its
+// A-labels; tables may have it as it is written.
+func TestInternationalNexthop(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t)
+	p := peer.Start(t, peer.Options{TLS: &tls.Config{Certificates: []tls.Certificate{a.issue(time.Now().Add(time.Hour), "xn--bcher-kva.test")}}})
+	server := dns.Start(t)
+	server.Zone("xn--bcher-kva.test", "@ A 127.0.0.1")
+	port := fmt.Sprint(p.Port())
+	r := newRig(t, rigOptions{dns: server, main: []string{
+		"smtp_tls_CAfile = " + a.file(), "smtp_tls_policy_maps = inline:{ { [bücher.test]:" + port + " = verify } { bücher.test:" + port + " = secure } }",
+	}})
+	for _, nexthop := range []string{"[bücher.test]:" + port, "Bücher.test:" + port} {
+		if got := r.deliver(nexthop, letterText, "bob@far.test")[0]; got.Status != ipc.Sent {
+			t.Errorf("%s: %s", nexthop, say(got))
+		}
+	}
+	for _, m := range p.Messages() {
+		if !m.TLS {
+			t.Error("sent without TLS")
+		}
+	}
+}
+
 // Where a policy is looked for.
 func TestPolicyLookup(t *testing.T) {
 	t.Parallel()

@@ -1,8 +1,10 @@
 package smtpd
 
 import (
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Recipients beyond the limit are free up to smtpd_recipient_overshoot_limit, and
@@ -67,6 +69,26 @@ func TestLineLimit(t *testing.T) {
 	conn.close()
 }
 
+// Lines that are too long are errors like others: a client that sends nothing else
+// has to go, too.
+func TestLongLinesAreErrors(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "line_length_limit = 512", "smtpd_hard_error_limit = 2")
+	conn := r.connect(stranger)
+	conn.reply()
+	long := strings.Repeat("x", 600)
+	for range 2 {
+		if got := conn.say(long); got != "500 5.5.2 Error: line too long" {
+			t.Error(got)
+		}
+	}
+	conn.c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if got := conn.reply(); got != "421 4.7.0 mx.example Error: too many errors" {
+		t.Error(got)
+	}
+	conn.close()
+}
+
 // VRFY says the same of who exists, who does not, and who is elsewhere; EXPN is no
 // command.
 func TestVerifyTellsNothing(t *testing.T) {
@@ -83,4 +105,28 @@ func TestVerifyTellsNothing(t *testing.T) {
 		t.Error(got)
 	}
 	conn.close()
+}
+
+// A large line_length_limit leaves more in the buffer than the one for message data
+// has room for: nothing of it is lost.
+func TestLongLineBeforeChunk(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "line_length_limit = 60000")
+	conn := r.connect(stranger)
+	conn.reply()
+	conn.say("EHLO h")
+	body := strings.Repeat("0123456789abcd\r\n", 4000)
+	text := "MAIL FROM:<" + strings.Repeat("x", 50000) + "\r\nMAIL FROM:<" + strings.Repeat("x", 20000) + "\r\n" +
+		"MAIL FROM:<a@b.example>\r\nRCPT TO:<ann@example.org>\r\nBDAT " + strconv.Itoa(len(body)) + " LAST\r\n" + body + "QUIT\r\n"
+	go conn.c.Write([]byte(text))
+	conn.c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	for _, want := range []string{"501 5.1.7", "501 5.1.7", "250 2.1.0", "250 2.1.5", "250 2.0.0", "221 2.0.0"} {
+		if got := conn.reply(); !strings.HasPrefix(got, want) {
+			t.Fatalf("got %q, want %s", got, want)
+		}
+	}
+	conn.close()
+	if m := r.taken(); len(m) != 1 || m[0].body() != strings.ReplaceAll(body, "\r\n", "\n") {
+		t.Error("the message is another one")
+	}
 }

@@ -150,16 +150,17 @@ func (s *session) run(ctx context.Context) {
 		s.w.trim()
 		before := s.errors
 		line, bare, err := s.w.line(ctx)
-		if errors.Is(err, errLong) {
+		switch {
+		case errors.Is(err, errLong):
+			s.where = "UNKNOWN"
 			r = s.fault(500, smtp.BadSyntax, "Error: line too long")
 			s.count(unknown, r)
-			continue
-		}
-		if err != nil {
+		case err != nil:
 			s.lost(err)
 			return
+		default:
+			r = s.execute(ctx, line, bare)
 		}
-		r = s.execute(ctx, line, bare)
 		if s.broken {
 			return
 		}

@@ -191,9 +191,10 @@ func (w *wire) more(b *budget) error {
 	}
 }
 
-// enlarge gets a buffer for message data.
+// enlarge gets a buffer for message data, unless a large line_length_limit has made
+// small at least as large.
 func (w *wire) enlarge() {
-	if w.big == nil {
+	if w.big == nil && len(w.small) < bigBuffer {
 		w.big = bigBuffers.Get().(*[bigBuffer]byte)
 		w.w = copy(w.big[:], w.in[w.r:w.w])
 		w.r, w.in = 0, w.big[:]

@@ -203,6 +203,9 @@ func (s *Server) zoneOf(name string) string {
 			return name[at:]
 		}
 	}
+	if _, ok := s.zones["."]; ok {
+		return "."
+	}
 	return ""
 }
 
