@@ -9,9 +9,9 @@
 //
 // Each service is a program in daemon_directory. It gets its listening
 // sockets as descriptors, by the LISTEN_FDS protocol of sd_listen_fds(3), and
-// runs under its own account: smtpd as smtpd_user, smtp as smtp_user, pop3d
-// as login_user, services
-// with "n" in the column unpriv as root, all others as mail_owner. A service
+// runs under its own account: smtpd and acmed as smtpd_user, smtp as smtp_user,
+// pop3d and imapd as login_user, services with "n" in the column unpriv as
+// root, all others as mail_owner. A service
 // ends when it has had nothing to do for max_idle, and starts again with the
 // next connection: an idle system is master alone. A connection that comes
 // while a service is started, replaced or reloaded waits; it is not refused.

@@ -14,12 +14,14 @@
 // With -M it is entries of master.cf, by SERVICE/TYPE; with -F their fields, by
 // SERVICE/TYPE/FIELD, where FIELD is service, type, private, unprivileged, chroot,
 // wakeup, process_limit or command; with -P the parameters that they set, by
-// SERVICE/TYPE/NAME. What is left out, or is a *, stands for all of them:
+// SERVICE/TYPE/NAME. What is left out, or is a *, stands for all of them, but an
+// edit wants every part, and -Me no *. That nothing fits a name is warned of:
 //
 //	postconf -Mf submission/inet
 //	postconf -Me 'maildrop/unix=maildrop unix - n n - - pipe user=vmail argv=/usr/bin/maildrop'
 //	postconf -F '*/inet/command'
 //	postconf -Fe smtp/inet/process_limit=200
+//	postconf -F '*/*/chroot=n'
 //	postconf -P submission/inet/syslog_name
 //	postconf -Pe submission/inet/smtpd_tls_security_level=encrypt
 //	postconf -PX submission/inet/smtpd_tls_security_level

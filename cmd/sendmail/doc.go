@@ -11,22 +11,22 @@ delivered or come back.
 
 The command line is that of the historic program. Options may be clustered
 (-ti) and arguments glued (-fann); "--" ends them. Accepted and ignored are
--A, -c, -e, -G, -h, -L, -m, -n, -O but for requiretls, -p, -U, -x, -oX for any X but i and A, and
--r for -f. Called as mailq or with -bp it runs mailq(1), as newaliases or with
--bi newaliases(1). -q asks qmgr(8) to try everything that waits, -qI and a
-queue ID one message, -qR and a domain the mail for that. -bv finds out what
-// would become of a letter to the recipients on the command line: standard input is
-// not read, nothing is delivered, and a report is mailed to the sender, as with -v. -bs
-// speaks SMTP on standard input and output: it runs smtpd(8) -S, without the set-gid
-// group, which comes back to sendmail with each letter. -XV is not supported yet, and
-// says so.
-//
-// Lines may end in LF or CRLF. A From, Date or Message-ID field that is missing
+-A, -c, -e, -G, -h, -L, -m, -n, -O but for requiretls, -p, -U, -x, and -oX for any X
+but i and A; -r is -f. Called as mailq or with -bp it runs mailq(1), as newaliases or
+with -bi newaliases(1), for the file that -oA names instead of alias_database. -q
+asks qmgr(8) to try everything that waits, -qI and a queue ID one message, -qR and a
+domain the mail for that. -bv finds out what would become of a letter to the
+recipients on the command line: standard input is not read, nothing is delivered, and
+a report is mailed to the sender, as with -v. -bs speaks SMTP on standard input and
+output: it runs smtpd(8) -S, without the set-gid group, which comes back to sendmail
+with each letter. -XV is not supported yet, and says so.
+
+Lines may end in LF or CRLF. A From, Date or Message-ID field that is missing
 is added; Bcc, Resent-Bcc, Return-Path and Content-Length are removed. Lines
 "From ..." at the start are dropped. An address without a domain is completed with
 myorigin. With -t recipients are those of To, Cc and Bcc, or of Resent-To,
 Resent-Cc and Resent-Bcc when there are any, beside those of the command line.
-With -v the letter is marked for a delivery report, which a later version sends.
+With -v a report on the delivery is mailed to the sender.
 
 # Files
 

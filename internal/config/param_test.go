@@ -27,6 +27,19 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// An LMTP server has a name of its own, and nobody looked that up in a domain: names
+// below the next hop are none of its, as in Postfix.
+func TestSecureMatchOfLMTP(t *testing.T) {
+	t.Parallel()
+	c := load(t, "")
+	if got := strings.Join(SmtpTLSSecureCertMatch.SMTP.Of(c), " "); got != "nexthop dot-nexthop" {
+		t.Errorf("SMTP: %s", got)
+	}
+	if got := strings.Join(SmtpTLSSecureCertMatch.LMTP.Of(c), " "); got != "nexthop" {
+		t.Errorf("LMTP: %s", got)
+	}
+}
+
 func TestParseDuration(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

@@ -180,8 +180,12 @@ var (
 	SmtpTLSVerifyCertMatch = bothList("tls_verify_cert_match", "hostname", `
 		The names that a certificate may have at the level verify: hostname (the server's), nexthop (the destination's),
 		dot-nexthop (below that), or names and .domains.`)
-	SmtpTLSSecureCertMatch = bothList("tls_secure_cert_match", "nexthop, dot-nexthop", `
-		The names that a certificate may have at the level secure.`)
+	SmtpTLSSecureCertMatch = Client[List]{
+		list("smtp_tls_secure_cert_match", "nexthop, dot-nexthop", `
+			The names that a certificate may have at the level secure.`),
+		list("lmtp_tls_secure_cert_match", "nexthop", `
+			Like smtp_tls_secure_cert_match, for LMTP.`),
+	}
 	SmtpTLSFingerprintCertMatch = bothList("tls_fingerprint_cert_match", "", `
 		The fingerprints, of certificate or public key, that are trusted at the level fingerprint: hexadecimal, colons
 		between, | or spaces between two.`)

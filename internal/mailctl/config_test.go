@@ -62,6 +62,9 @@ mtdestination = y
 		{"-H relayhost myhostname", "relayhost\nmyhostname\n", ""},
 		{"-d myorigin hopcount_limit", "myorigin = $myhostname\nhopcount_limit = 50\n", ""},
 		{"-hd config_directory", "/etc/yubin\n", ""},
+		{"mail_version", "mail_version = " + config.Version() + "\n", ""},
+		{"-hd mail_version", config.Version() + "\n", ""},
+		{"-n mail_version", "", ""},
 		{"nosuch mydomain mydomain", "mydomain = example.net\nmydomain = example.net\n", "mailctl: warning: nosuch: unknown parameter\n"},
 		{"header_checks", "", "mailctl: warning: header_checks: known to Postfix, no effect here yet\n"},
 	}
@@ -90,7 +93,7 @@ func TestConfigAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(stdout.String()), "\n")
-	if want := len(config.Defs()) + 1; len(lines) != want {
+	if want := len(config.Defs()) + 2; len(lines) != want {
 		t.Errorf("%d lines, want %d", len(lines), want)
 	}
 	if !strings.Contains(stdout.String(), "\nmax_idle = 5s\n") {

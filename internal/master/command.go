@@ -133,12 +133,10 @@ func (s *start) supervise(ctx context.Context, env *cli.Env, h *ipc.HandOver) er
 	defer log.Close()
 	m.log, m.logins = log, log.Bare(config.LoginSyslogName.Of(c))
 	m.parent = parent{
-		dir: c.Dir, overrides: slices.Clone(env.Overrides), env: environment(c, os.Environ()),
+		dir: c.Dir, overrides: slices.Clone(env.Overrides), journal: journal(c),
 		files: openFiles, logFiles: files, log: log, reports: m.reports,
 	}
-	if socket := journal(c); socket != "" {
-		m.parent.env = append(m.parent.env, ipc.JournalVariable+"="+socket)
-	}
+	m.parent.setEnv(c)
 	err = m.run(ctx, p, h, func() { s.started(m, h) })
 	if err != nil {
 		log.Fatal("%v", err)

@@ -63,6 +63,7 @@ type parent struct {
 	dir       string   // config_directory
 	overrides []string // -o of master's own
 	env       []string
+	journal   string // socket of systemd's journal; "": children do not log there
 	files     uint64 // limit of open files
 	logFiles  *logFiles
 	log       *maillog.Logger
@@ -240,6 +241,14 @@ func (p *process) say(line string, files ...*os.File) {
 	}
 	p.status.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
 	p.status.WriteMsgUnix([]byte(line), rights, nil)
+}
+
+// setEnv makes the environment of children. Where they log is settled at start.
+func (p *parent) setEnv(c *config.Config) {
+	p.env = environment(c, os.Environ())
+	if p.journal != "" {
+		p.env = append(p.env, ipc.JournalVariable+"="+p.journal)
+	}
 }
 
 // environment is what children get of env: import_environment, whose elements

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"syscall"
 	"time"
@@ -34,7 +33,7 @@ func (m *master) reconfigure(ctx context.Context) {
 	}
 	now := time.Now()
 	m.replace(p, now)
-	m.parent.env = environment(c, os.Environ())
+	m.parent.setEnv(c)
 	m.adopt(p, now)
 	m.keepAll()
 	m.reloaded(m.summary())

@@ -143,6 +143,33 @@ func TestFailure(t *testing.T) {
 }
 
 // What may be there already is looked for; what is torn goes.
+// Whether a delivery was made cannot be seen in a file that may only be written to:
+// rather twice than never.
+func TestUnsureUnread(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "mbox")
+	if err := os.WriteFile(name, []byte("before\n\n"), 0o200); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &Box{f: f, place: &Place{Path: name}, regular: true}
+	defer b.Close()
+	m := message("Subject: x\n\nbody\n")
+	m.Unsure = true
+	if err := b.Write(m, fsync); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(name, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := read(t, name), "before\n\n"+first+"Subject: x\n\nbody\n\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestUnsure(t *testing.T) {
 	t.Parallel()
 	const other = "From bob@example.org  Thu Nov  5 09:08:07 2026\nReturn-Path: <bob@example.org>\nx\n\n"

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 )
 
@@ -137,6 +138,9 @@ func (b *Box) Write(m *Message, sync func(*os.File) error) error {
 	}
 	if m.Unsure && end > 0 {
 		found, at, err := b.find(m, end)
+		if errors.Is(err, syscall.EBADF) { // it may only be written to: who looks never knows
+			found, at, err = false, end, nil
+		}
 		if err != nil {
 			return err
 		}

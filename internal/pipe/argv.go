@@ -170,17 +170,17 @@ func cutMacro(s string) (name, rest string, err error) {
 // expand returns what the template stands for with one recipient.
 func (t *template) expand(x *expansion, r *ipc.Recipient) (string, error) {
 	var b strings.Builder
-	for i, p := range t.parts {
-		v := p.text
+	for _, p := range t.parts {
 		if p.macro != nil {
-			v = p.macro.value(x, r)
-			// prog $recipient: whoever may choose an address must not choose
-			// an option.
-			if i == 0 && strings.HasPrefix(v, "-") {
-				return "", errOption
-			}
+			b.WriteString(p.macro.value(x, r))
+		} else {
+			b.WriteString(p.text)
 		}
-		b.WriteString(v)
+	}
+	// prog $recipient: whoever may choose an address must not choose an option,
+	// also where the first macro is empty.
+	if len(t.parts) > 0 && t.parts[0].macro != nil && strings.HasPrefix(b.String(), "-") {
+		return "", errOption
 	}
 	return b.String(), nil
 }

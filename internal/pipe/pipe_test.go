@@ -185,6 +185,8 @@ func FuzzAttributes(f *testing.F) {
 	f.Add("flags=DRhu user=vmail argv=/usr/bin/maildrop -d ${recipient}")
 	f.Add(`user=a:b eol=\r\n size=1 null_sender= argv=/p $$ $(user) ${extension}`)
 	f.Add(`user=u argv=p $sender`)
+	f.Add(`user=u argv=p $extension$mailbox`)
+	f.Add(`user=u argv=p $extension-x`)
 	f.Fuzz(func(t *testing.T, line string) {
 		a, err := parseAttributes(strings.Split(line, " "))
 		if err != nil {

@@ -33,14 +33,18 @@ func entriesOf(env *cli.Env, parts int) (all []config.MasterEntry, names [][]str
 
 func fits(pattern, value string) bool { return pattern == "*" || pattern == value }
 
-// one is the entry that a name of an edit means.
-func one(all []config.MasterEntry, name []string) (config.MasterEntry, error) {
+// matching are the entries that a name of an edit means. That there is none is
+// warned of, as in Postfix: scripts take away what need not be there.
+func matching(env *cli.Env, all []config.MasterEntry, name []string) (some []config.MasterEntry) {
 	for _, e := range all {
-		if e.Matches(name[0], name[1]) {
-			return e, nil
+		if fits(name[0], e[0]) && fits(name[1], e[1]) {
+			some = append(some, e)
 		}
 	}
-	return nil, fatal("unmatched name: %q", strings.Join(name, "/"))
+	if len(some) == 0 {
+		warn(env, "unmatched request: %q", strings.Join(name, "/"))
+	}
+	return some
 }
 
 // masterEntries is -M.
@@ -50,7 +54,7 @@ func (o *options) masterEntries(env *cli.Env) error {
 		return err
 	}
 	if o.edit || o.remove || o.comment {
-		return o.editEntries(env, names)
+		return o.editEntries(env, all, names)
 	}
 	for _, n := range names {
 		found := len(env.Args) == 0
@@ -78,25 +82,30 @@ func warn(env *cli.Env, format string, args ...any) {
 	fmt.Fprintf(env.Stderr, env.Program+": warning: "+format+"\n", args...)
 }
 
-func (o *options) editEntries(env *cli.Env, names [][]string) error {
+func (o *options) editEntries(env *cli.Env, all []config.MasterEntry, names [][]string) error {
 	var changes []config.MasterChange
 	for i, n := range names {
-		c := config.MasterChange{Name: n[0], Type: n[1], Comment: o.comment}
-		if n[1] == "*" {
+		name, text, _ := strings.Cut(env.Args[i], "=")
+		if !strings.Contains(name, "/") {
 			return fatal("want SERVICE/TYPE, have %q", n[0])
 		}
-		if o.edit {
-			_, text, _ := strings.Cut(env.Args[i], "=")
-			e, err := config.ParseMasterEntry(text)
-			if err != nil {
-				return fatal("%s/%s: %v", n[0], n[1], err)
+		if !o.edit {
+			for _, e := range matching(env, all, n) {
+				c := config.MasterChange{Name: e[0], Type: e[1], Comment: o.comment}
+				if !slices.ContainsFunc(changes, func(d config.MasterChange) bool { return d.Name == c.Name && d.Type == c.Type }) {
+					changes = append(changes, c)
+				}
 			}
-			if !e.Matches(n[0], n[1]) {
-				return fatal("%s/%s: the entry is one of %s/%s", n[0], n[1], e[0], e[1])
-			}
-			c.Entry = e
+			continue
 		}
-		changes = append(changes, c)
+		e, err := config.ParseMasterEntry(text)
+		if err != nil {
+			return fatal("%s/%s: %v", n[0], n[1], err)
+		}
+		if !e.Matches(n[0], n[1]) {
+			return fatal("%s/%s: the entry is one of %s/%s", n[0], n[1], e[0], e[1])
+		}
+		changes = append(changes, config.MasterChange{Name: n[0], Type: n[1], Entry: e})
 	}
 	return edited(env, changes)
 }
@@ -157,33 +166,47 @@ func (o *options) masterFields(env *cli.Env) error {
 
 func editFields(env *cli.Env, all []config.MasterEntry, names [][]string) error {
 	for i, n := range names {
-		e, err := one(all, n)
-		if err != nil {
-			return err
-		}
 		at := slices.Index(config.MasterFieldNames[:], n[2])
 		if at < 0 {
 			return fatal("no field is called %q: want one of %s", n[2], strings.Join(config.MasterFieldNames[:], ", "))
 		}
 		_, value, _ := strings.Cut(env.Args[i], "=")
-		changed, err := e.SetField(at, strings.TrimSpace(value))
+		var err error
+		all, err = editEach(env, all, n, func(e config.MasterEntry) (config.MasterEntry, error) {
+			changed, err := e.SetField(at, strings.TrimSpace(value))
+			if err != nil {
+				return nil, fatal("%s: %v", strings.Join(n, "/"), err)
+			}
+			return changed, nil
+		})
 		if err != nil {
-			return fatal("%s: %v", strings.Join(n, "/"), err)
-		}
-		if err := edited(env, replaced(e, changed)); err != nil {
 			return err
-		}
-		if all, err = config.ReadMasterEntries(env.Config.Dir); err != nil {
-			return fatal("%v", err)
 		}
 	}
 	return nil
 }
 
-// replaced are the changes that put an entry in another's place. Its name may
-// have changed.
-func replaced(old, changed config.MasterEntry) []config.MasterChange {
-	return []config.MasterChange{{Name: old[0], Type: old[1], Entry: changed}}
+// editEach changes the entries that a name means, and returns all as they are
+// then. An entry that stays the same is not written anew.
+func editEach(env *cli.Env, all []config.MasterEntry, name []string, edit func(config.MasterEntry) (config.MasterEntry, error)) ([]config.MasterEntry, error) {
+	var changes []config.MasterChange
+	for _, e := range matching(env, all, name) {
+		changed, err := edit(e)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Equal(e, changed) {
+			changes = append(changes, config.MasterChange{Name: e[0], Type: e[1], Entry: changed}) // its name may have changed
+		}
+	}
+	if err := edited(env, changes); err != nil {
+		return nil, err
+	}
+	all, err := config.ReadMasterEntries(env.Config.Dir)
+	if err != nil {
+		return nil, fatal("%v", err)
+	}
+	return all, nil
 }
 
 // masterParams is -P.
@@ -224,23 +247,19 @@ func (o *options) masterParams(env *cli.Env) error {
 
 func (o *options) editParams(env *cli.Env, all []config.MasterEntry, names [][]string) error {
 	for i, n := range names {
-		e, err := one(all, n)
-		if err != nil {
-			return err
-		}
 		if !config.ValidName(n[2]) {
 			return fatal("%q is no name of a parameter", n[2])
 		}
-		changed := e.UnsetOption(n[2])
-		if o.edit {
-			_, value, _ := strings.Cut(env.Args[i], "=")
-			changed = e.SetOption(n[2], strings.TrimSpace(value))
-		}
-		if err := edited(env, replaced(e, changed)); err != nil {
+		_, value, _ := strings.Cut(env.Args[i], "=")
+		var err error
+		all, err = editEach(env, all, n, func(e config.MasterEntry) (config.MasterEntry, error) {
+			if o.edit {
+				return e.SetOption(n[2], strings.TrimSpace(value)), nil
+			}
+			return e.UnsetOption(n[2]), nil
+		})
+		if err != nil {
 			return err
-		}
-		if all, err = config.ReadMasterEntries(env.Config.Dir); err != nil {
-			return fatal("%v", err)
 		}
 	}
 	return nil

@@ -67,7 +67,7 @@ func (o *Options) Print(env *cli.Env, names []string) error {
 func (o *Options) all(c *config.Config, unused []string) []string {
 	var names []string
 	if !o.Changed {
-		names = append(names, "config_directory")
+		names = append(names, "config_directory", "mail_version")
 		for _, d := range config.Defs() {
 			names = append(names, d.Name)
 		}
@@ -90,7 +90,7 @@ func (o *Options) of(name string) bool {
 }
 
 func isOf(class, name string) bool {
-	builtin := config.Lookup(name) != nil || name == "config_directory"
+	builtin := config.Lookup(name) != nil || name == "config_directory" || name == "mail_version"
 	service := !builtin && config.IsTransportName(name)
 	switch class {
 	case "builtin":
@@ -116,6 +116,8 @@ func (o *Options) value(c *config.Config, name string) (string, bool) {
 		return config.DefaultDir, true
 	case name == "config_directory":
 		return c.Dir, !o.Changed || c.Dir != config.DefaultDir
+	case name == "mail_version" && !o.Changed:
+		return config.Version(), true
 	case d == nil || o.Changed:
 		return "", false
 	}

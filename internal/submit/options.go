@@ -35,14 +35,14 @@ type options struct {
 func flags(fs *pflag.FlagSet) *options {
 	o := &options{fs: fs}
 	fs.StringVarP(&o.body, "body", "B", "", "the `type` of the body: 7BIT or 8BITMIME")
-	fs.StringVarP(&o.modeLetter, "mode", "b", "m", "what to do: m submit, v find out what would become of a letter, p list the queue, i rebuild aliases, h nothing (one `letter`)")
+	fs.StringVarP(&o.modeLetter, "mode", "b", "m", "what to do: m submit, v find out what would become of a letter, p list the queue, i check aliases, s speak SMTP, h nothing (one `letter`)")
 	fs.StringVarP(&o.fullName, "full-name", "F", "", "the sender's `name`, for a From field that is added")
 	fs.StringVarP(&o.sender, "sender", "f", "", "the envelope sender; -r is the same (`address`; empty or <>: none)")
 	fs.BoolVarP(&o.ignoreDots, "ignore-dots", "i", false, "a line of a single dot does not end the letter")
 	fs.StringVarP(&o.notify, "notify", "N", "", "when to notify the sender: never, or success,failure,delay (`list`)")
 	fs.StringArrayVarP(&o.set, "set", "o", nil, "historic `option`: i is -i, A FILE names an alias file; others are ignored")
 	fs.StringArrayVarP(&o.send, "send-option", "O", nil, "requiretls=yes: over TLS with servers that somebody vouches for, or not at all (RFC 8689); other `name=value` are ignored")
-	fs.StringVarP(&o.queue, "queue", "q", "", "try to deliver what waits: alone, all of it; `what`: I and a queue ID, one message")
+	fs.StringVarP(&o.queue, "queue", "q", "", "try to deliver what waits: alone, all of it; `what`: I and a queue ID, one message; R and a domain, the mail for that")
 	fs.StringVarP(&o.ret, "ret", "R", "", "how much a notice returns: full or hdrs (`what`)")
 	fs.BoolVarP(&o.extract, "recipients-from-header", "t", false, "add recipients from To, Cc and Bcc, or from Resent-To, -Cc and -Bcc")
 	fs.StringVarP(&o.envID, "envelope-id", "V", "", "an `identifier` that notices repeat")

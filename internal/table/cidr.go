@@ -10,7 +10,8 @@ import (
 // A cidrList is a list of rules in the order of the file.
 type cidrList []cidrRule
 
-// A cidrRule matches addresses inside its network, or outside when not is set.
+// A cidrRule matches addresses inside its network, or those of the same protocol
+// outside when not is set.
 // A rule with skip > 0 is an "if": addresses that it does not match go on at
 // the rule of that number.
 type cidrRule struct {
@@ -40,7 +41,8 @@ func (l cidrList) lookup(key string) (string, bool) {
 	addr = addr.Unmap().WithZone("")
 	for i := 0; i < len(l); i++ {
 		r := &l[i]
-		match := r.network.Contains(addr) != r.not
+		// A network is in the one protocol, and so is what is outside of it.
+		match := r.network.Addr().BitLen() == addr.BitLen() && r.network.Contains(addr) != r.not
 		switch {
 		case r.skip > 0 && !match:
 			i = r.skip - 1

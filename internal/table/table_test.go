@@ -60,9 +60,10 @@ if 2001:db8::/32
 2001:db8::1      v6 one
 !2001:db8:1::/48 outside one
 endif
-if !0.0.0.0/0
-::/0             any v6
+if !10.0.0.0/8
+::/0             of v4 alone
 endif
+::/0             any v6
 10.0.0.1/8       host bits
 if nonsense
 172.16.0.0/12    never
@@ -95,6 +96,7 @@ endif
 		{"cidr:" + cidr, "192.0.2.1", "one"},
 		{"cidr:" + cidr, "10.1.1.1", ""},
 		{"cidr:" + cidr, "11.1.1.1", "if-not-used"},
+		{"cidr:" + cidr, "2001:db8::1", ""}, // as in Postfix
 		{"cidr:" + nets, "192.0.2.7", "seven"},
 		{"cidr:" + nets, "192.0.2.8", "net two"},
 		{"cidr:" + nets, "::ffff:192.0.2.8", "net two"},

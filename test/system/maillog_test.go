@@ -134,26 +134,40 @@ func TestJournal(t *testing.T) {
 	i.Options.Env = []string{fmt.Sprintf("JOURNAL_STREAM=%d:%d", st.Dev, st.Ino)}
 	i.Start()
 	i.Submit("carol@client.test", "alice@example.test", "x\n")
-	want := map[string]string{
+	b := make([]byte, 64<<10)
+	hear := func(want map[string]string) {
+		t.Helper()
+		c.SetReadDeadline(time.Now().Add(instance.Wait))
+		for len(want) > 0 {
+			n, err := c.Read(b)
+			if err != nil {
+				t.Fatalf("%v; missing: %v", err, want)
+			}
+			text := string(b[:n])
+			for who, line := range want {
+				if strings.Contains(text, "\nSYSLOG_IDENTIFIER="+who+"\n") && strings.Contains(text, line) && strings.HasPrefix(text, "MESSAGE=") && strings.Contains(text, "\nPRIORITY=6\n") {
+					delete(want, who)
+				}
+			}
+		}
+	}
+	hear(map[string]string{
 		"postfix/master":  "YUBIN_EVENT=start\n",
 		"postfix/smtpd":   "YUBIN_CLIENT_ADDRESS=127.0.0.1\n",
 		"postfix/virtual": "YUBIN_STATUS=sent\n",
 		"postfix/qmgr":    "YUBIN_EVENT=removed\n",
-	}
-	c.SetReadDeadline(time.Now().Add(instance.Wait))
-	b := make([]byte, 64<<10)
-	for len(want) > 0 {
-		n, err := c.Read(b)
-		if err != nil {
-			t.Fatalf("%v; missing: %v", err, want)
+	})
+	// And so does what a later configuration has started.
+	i.Reload()
+	hear(map[string]string{"postfix/master": "YUBIN_EVENT=reload\n"})
+	i.Until("the first smtpd has ended", func() bool {
+		for _, pid := range i.Processes("smtpd") {
+			syscall.Kill(pid, syscall.SIGTERM)
 		}
-		text := string(b[:n])
-		for who, line := range want {
-			if strings.Contains(text, "\nSYSLOG_IDENTIFIER="+who+"\n") && strings.Contains(text, line) && strings.HasPrefix(text, "MESSAGE=") && strings.Contains(text, "\nPRIORITY=6\n") {
-				delete(want, who)
-			}
-		}
-	}
+		return len(i.Processes("smtpd")) == 0
+	})
+	i.Submit("carol@client.test", "alice@example.test", "y\n")
+	hear(map[string]string{"postfix/smtpd": "YUBIN_CLIENT_ADDRESS=127.0.0.1\n"})
 	if logs, _ := filepath.Glob(i.Path("log*")); len(logs) > 0 {
 		t.Errorf("there are files: %v", logs)
 	}

@@ -257,6 +257,21 @@ func TestConfigurationCommands(t *testing.T) {
 		t.Errorf("master.cf has become\n%s\nwant\n%s", got, want)
 	}
 	wants(t, "-MX", post("-MX", "x/unix"), 0, "", "")
+	i.WriteFile("etc/master.cf", []string{"smtp inet n - n - - smtpd", "  -o a=b", "x unix - n y - - pipe", "  user=u argv=/p", "# end", "y unix - - y - - smtp -o a=1 -o b=2", "z inet n - n - - smtpd"})
+	wants(t, "-Fe of all", post("-F", "*/*/chroot = n"), 0, "", "")
+	wants(t, "-Pe of some", post("-Pe", "*/unix/c = d"), 0, "", "")
+	wants(t, "-PX of all", post("-PX", "*/*/a"), 0, "", "")
+	wants(t, "-MX of some", post("-MX", "*/inet"), 0, "", "")
+	wants(t, "-M# of some", post("-M#", "y/*"), 0, "", "")
+	if got, want := read(t, i.Path("etc", "master.cf")), "x          unix  -       n       n       -       -       pipe\n    -o c=d\n    user=u argv=/p\n# end\n"+
+		"#y          unix  -       -       n       -       -       smtp\n#    -o b=2\n#    -o c=d\n"; got != want {
+		t.Errorf("master.cf has become\n%s\nwant\n%s", got, want)
+	}
+	for _, args := range [][]string{{"-MX", "q/inet"}, {"-M#", "*/inet"}, {"-PX", "q/inet/a"}, {"-Pe", "q/inet/a=b"}, {"-Fe", "q/inet/chroot=n"}} {
+		name, _, _ := strings.Cut(args[1], "=")
+		wants(t, "nothing for "+args[0], post(args...), 0, "", regexp.QuoteMeta("postconf: warning: unmatched request: \""+name+"\"\n"))
+	}
+	wants(t, "-MX without a type", post("-MX", "x"), 1, "", "postconf: fatal: want SERVICE/TYPE, have \"x\"\n")
 	wants(t, "-Me nonsense", post("-M", "x/unix=x unix"), 1, "", "postconf: fatal: x/unix: want eight fields.*\n")
 
 	i.WriteFile("etc/map", []string{"Key value one", "other  2", "broken"})

@@ -85,6 +85,14 @@ func TestSendmailOnTheQueue(t *testing.T) {
 	if r := i.Run("", "sendmail", "-C", i.Etc(), "-bi"); r.Code != 0 || r.Stdout+r.Stderr != "" {
 		t.Errorf("sendmail -bi: %+v", r)
 	}
+	i.WriteFile("etc/other, aliases", []string{"list: ann,", "  bob", "nonsense"})
+	other := i.Path("etc", "other, aliases")
+	for _, spec := range []string{other, "texthash:" + other} {
+		r := i.Run("", "sendmail", "-C", i.Etc(), "-bi", "-oA"+spec)
+		if want := "newaliases: " + other + ":3: want \"name: value\", the line is ignored\n"; r.Code != 1 || r.Stderr != want {
+			t.Errorf("sendmail -bi -oA%s: %+v, want %q", spec, r, want)
+		}
+	}
 }
 
 // A table that cannot be read defers; mended, mail flows.
