@@ -325,6 +325,7 @@ func (s *scheduler) sweep(m *message) {
 				if w.j.m != m {
 					return false
 				}
+				w.j.waiting--
 				s.decide(m, &m.rcpt[w.i], t.name, result{outcome: untried})
 				return true
 			})

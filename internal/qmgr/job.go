@@ -13,6 +13,7 @@ type job struct {
 	peers   []*peer
 	granted []*peer // those whose site keeps a delivery for them
 	bySite  map[*site]*peer
+	waiting int  // recipients that wait for their mailbox (place.go)
 	out     int  // requests outstanding
 	queued  bool // in the ring
 }
@@ -53,9 +54,10 @@ func (t *transport) queue(j *job) {
 	}
 }
 
-// forget drops a job that nothing is left of.
+// forget drops a job that nothing is left of. While anybody waits in it, others of the
+// message, from another transport, must find it: of two jobs one would be lost.
 func (t *transport) forget(j *job) {
-	if len(j.ready) == 0 && len(j.bySite) == 0 && j.out == 0 && !j.queued && t.jobs[j.m] == j {
+	if len(j.ready) == 0 && len(j.bySite) == 0 && j.waiting == 0 && j.out == 0 && !j.queued && t.jobs[j.m] == j {
 		delete(t.jobs, j.m)
 	}
 }

@@ -27,10 +27,8 @@ func (t *transport) leave(p *place) {
 	if len(p.wait) > 0 {
 		w := p.wait[0]
 		p.wait = p.wait[1:]
+		w.j.waiting--
 		w.j.ready = append(w.j.ready, w.i)
-		if t.jobs[w.j.m] == nil {
-			t.jobs[w.j.m] = w.j
-		}
 		t.queue(w.j)
 		return
 	}

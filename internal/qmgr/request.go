@@ -61,6 +61,7 @@ func (s *scheduler) pickMailboxes(t *transport, r *request) (pressing bool) {
 		p := t.place(rc)
 		if p.busy >= limit.concurrency {
 			p.wait = append(p.wait, waiter{j, i})
+			j.waiting++
 			continue
 		}
 		p.busy++

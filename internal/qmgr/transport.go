@@ -123,8 +123,8 @@ func (s *scheduler) lost(t *transport, err error) {
 	t.ring, t.jobs, t.dests = nil, map[*message]*job{}, map[string]*place{}
 	for _, p := range places {
 		for _, w := range p.wait {
+			w.j.waiting--
 			w.j.ready = append(w.j.ready, w.i)
-			jobs[w.j.m] = w.j
 		}
 	}
 	for m, j := range jobs {
