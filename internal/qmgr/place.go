@@ -21,6 +21,18 @@ func (t *transport) place(r *recipient) *place {
 	return p
 }
 
+// endWaiting makes all who wait for mailboxes ready. Those that are busy stay: an
+// agent that drains still delivers to them.
+func (t *transport) endWaiting() {
+	for _, p := range t.dests {
+		for _, w := range p.wait {
+			w.j.waiting--
+			w.j.ready = append(w.j.ready, w.i)
+		}
+		p.wait = nil
+	}
+}
+
 // leave lets go of a place; the first that waits for it becomes ready.
 func (t *transport) leave(p *place) {
 	p.busy--

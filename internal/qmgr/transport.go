@@ -119,14 +119,9 @@ func (s *scheduler) lost(t *transport, err error) {
 	t.reason = whyUnavailable(t.name, err)
 	t.deadUntil = s.now().Add(s.p.transportRetry)
 	s.log.warn("%s; tried again in %v", t.reason, s.p.transportRetry)
-	jobs, places := t.jobs, t.dests
-	t.ring, t.jobs, t.dests = nil, map[*message]*job{}, map[string]*place{}
-	for _, p := range places {
-		for _, w := range p.wait {
-			w.j.waiting--
-			w.j.ready = append(w.j.ready, w.i)
-		}
-	}
+	t.endWaiting()
+	jobs := t.jobs
+	t.ring, t.jobs = nil, map[*message]*job{}
 	for m, j := range jobs {
 		s.withdraw(t, j, t.unavailable())
 		s.settle(m)

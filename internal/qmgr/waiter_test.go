@@ -1,6 +1,7 @@
 package qmgr
 
 import (
+	"slices"
 	"testing"
 
 	"yubin/internal/ipc"
@@ -56,5 +57,29 @@ func TestRedirectedJoinsWaiting(t *testing.T) {
 	r.stopAll()
 	for _, who := range []string{"bob", "zoe"} {
 		r.logged(d.ID+": to=<"+who+"@example.org>", "status=deferred (mail transport local is not available")
+	}
+}
+
+// A recipient who waited for a mailbox when the next generation of the agent could
+// not be reached is deferred: the end of what the last one does brings him no delivery.
+func TestDrainedAgentLeavesNobodyWaiting(t *testing.T) {
+	t.Parallel()
+	r, w, answer := busy(t, deliverAll)
+	d := w.commit(envelope("", "bob@example.org"), "two\n")
+	r.mu.Lock()
+	for _, c := range r.agents {
+		c.Unix().CloseRead()
+	}
+	r.mu.Unlock()
+	r.s.ask(func() { r.missing["local"] = true })
+	w.commit(envelope("", "al@example.org"), "three\n")
+	r.wait("no agent", func(s *scheduler) bool { return s.waiting.len() == 2 && len(s.messages) == 1 })
+	r.answer(deliverAll)
+	r.s.ask(func() { r.missing["local"] = false })
+	close(answer)
+	r.settled()
+	r.stopAll()
+	if slices.Contains(r.got("bob@example.org"), d.ID) {
+		t.Error("a deferred message was delivered all the same: it will be again")
 	}
 }
