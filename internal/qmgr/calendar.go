@@ -62,16 +62,18 @@ func (c *calendar) remove(id string) *entry {
 	return e
 }
 
-// keepEarliest drops all but the n earliest entries.
-func (c *calendar) keepEarliest(n int) {
+// keepEarliest drops all but the n earliest entries, and returns what it has dropped.
+func (c *calendar) keepEarliest(n int) (dropped []*entry) {
 	slices.SortFunc(c.heap, func(a, b *entry) int { return a.next.Compare(b.next) })
-	for _, e := range c.heap[n:] {
+	dropped = c.heap[n:]
+	for _, e := range dropped {
 		delete(c.byID, e.id)
 	}
 	c.heap = slices.Clone(c.heap[:n]) // sorted is a heap
 	for i, e := range c.heap {
 		e.index = i
 	}
+	return dropped
 }
 
 // hasten makes all entries due at t, if they were later.

@@ -170,13 +170,15 @@ func (s *scheduler) deleteOne(id, dir string) (bool, error) {
 
 // unlist forgets a message in dir that is not being tried.
 func (s *scheduler) unlist(id, dir string) {
-	s.waiting.remove(id)
+	e, kept := s.waiting.remove(id), s.kept[id] != nil
 	delete(s.kept, id)
 	delete(s.unsure, id)
 	if dir != queue.DirIncoming {
 		return
 	}
-	if i := slices.Index(s.backlog, id); i >= 0 {
+	if e != nil && !kept { // it could not be read: its first attempt has yet to come
+		s.inFlight--
+	} else if i := slices.Index(s.backlog, id); i >= 0 {
 		s.backlog = slices.Delete(s.backlog, i, i+1)
 		s.inFlight--
 	}

@@ -674,3 +674,42 @@ func TestReuniteWithoutRoom(t *testing.T) {
 	}
 	r.logged("warning: "+parent, child)
 }
+
+// A message in incoming/ that cannot be read for now counts until it is read, held or
+// deleted, and no longer.
+func TestUnreadableForNowIsCounted(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		op   operation
+		left int // known of, as one to be read again
+	}{
+		"held":    {(*scheduler).holdOne, 0},
+		"deleted": {(*scheduler).deleteOne, 0},
+		"left":    {func(*scheduler, string, string) (bool, error) { return true, nil }, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.start()
+			r.s.ask(func() { r.s.p.recipients = 0 }) // what has more than a few is read again
+			d := r.writer().commit(envelope("", addresses(few+1)...), "x\n")
+			r.s.ask(func() {
+				s := r.s
+				s.backlog = nil
+				s.unloadable(d.ID, queue.DirIncoming, syscall.EIO)
+				s.p.active = 0 // the calendar has no room for it
+				s.trim()
+				if s.waiting.byID[d.ID] == nil {
+					t.Error("nobody will read it again")
+				}
+				if found, err := c.op(s, d.ID, ""); !found || err != nil {
+					t.Errorf("found %v, %v", found, err)
+				}
+				if s.inFlight != c.left {
+					t.Errorf("%d messages count as in flight, want %d", s.inFlight, c.left)
+				}
+			})
+			r.stopAll()
+		})
+	}
+}

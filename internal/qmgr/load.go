@@ -153,10 +153,10 @@ func (s *scheduler) trim() {
 		return
 	}
 	s.passed = true
-	s.waiting.keepEarliest(s.known() / 2)
-	for id, m := range s.kept { // the disk does not know of these
-		if s.waiting.byID[id] == nil {
-			s.waiting.put(id, m.dir, s.now().Add(s.p.minimal))
+	for _, e := range s.waiting.keepEarliest(s.known() / 2) {
+		// The disk does not know of what is kept, and only deferred/ is read again.
+		if s.kept[e.id] != nil || e.dir != queue.DirDeferred {
+			s.waiting.put(e.id, e.dir, e.next)
 		}
 	}
 	if !s.more {
