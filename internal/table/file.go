@@ -76,7 +76,8 @@ func (f *File[T]) lookAgain() {
 }
 
 // Get returns what the file holds. It does not wait for another goroutine that
-// is reading a changed file: until that is done the old content counts.
+// is reading a changed file: until that is done the old content counts. Where that is
+// an error it waits, since the file may be right by now.
 func (f *File[T]) Get() (T, error) {
 	r := f.get()
 	return r.value, r.err
@@ -86,17 +87,22 @@ func (f *File[T]) get() *reading[T] {
 	r := f.current.Load()
 	now := time.Now()
 	switch {
-	case r == nil:
+	case r == nil || r.err != nil && r.stale(now):
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		if r = f.current.Load(); r == nil {
-			r = f.refresh(nil, now)
+		if r = f.current.Load(); r == nil || r.stale(now) {
+			r = f.refresh(r, now)
 		}
-	case now.Sub(time.Unix(0, r.looked.Load())).Abs() >= lookEvery && f.mu.TryLock():
+	case r.stale(now) && f.mu.TryLock():
 		defer f.mu.Unlock()
 		r = f.refresh(f.current.Load(), now)
 	}
 	return r
+}
+
+// stale tells whether it is time to look again.
+func (r *reading[T]) stale(now time.Time) bool {
+	return now.Sub(time.Unix(0, r.looked.Load())).Abs() >= lookEvery
 }
 
 // refresh returns old if it is still true, else a new reading.

@@ -188,3 +188,35 @@ func TestConcurrent(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// While the file is read of which nothing is known but an error, who asks waits: the
+// file may be there by now.
+func TestErrorIsNotOldContent(t *testing.T) {
+	t.Parallel()
+	for range 100 {
+		path := filepath.Join(t.TempDir(), "table")
+		f := NewFile(path, func(data []byte, _ Reporter) (string, error) { return string(data), nil }, func(config.Problem) {})
+		if _, err := f.Get(); !errors.Is(err, fs.ErrNotExist) {
+			t.Fatalf("got %v, want %v", err, fs.ErrNotExist)
+		}
+		if err := os.WriteFile(path, []byte("k one\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f.lookAgain()
+		f.mu.Lock() // as one who reads does
+		var wg sync.WaitGroup
+		begun := make(chan struct{})
+		wg.Go(func() {
+			close(begun)
+			if got, err := f.Get(); got != "k one\n" || err != nil {
+				t.Errorf("got %q, %v", got, err)
+			}
+		})
+		<-begun
+		f.refresh(f.current.Load(), time.Now())
+		f.mu.Unlock()
+		if wg.Wait(); t.Failed() {
+			return
+		}
+	}
+}
