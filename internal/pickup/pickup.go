@@ -17,8 +17,8 @@
 // checksums are right is a letter that sendmail may have said 0 for, and is
 // taken once it is too old to be one in the making.
 //
-// A letter whose addresses cannot be rewritten now stays where it is, and is tried
-// again; the others do not wait for it.
+// A letter that cannot be read now, or whose addresses cannot be rewritten, stays where
+// it is, and is tried again; the others do not wait for it.
 //
 // Reading order: scan.go finds files and takes turns by uid; take.go is the way
 // of one letter.

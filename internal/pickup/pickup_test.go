@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"yubin/internal/config"
 	"yubin/internal/intake"
 	"yubin/internal/maillog"
@@ -409,6 +411,42 @@ func TestQueueUnwilling(t *testing.T) {
 	f.turn()
 	if f.names("maildrop") != "" || len(f.l.commits) != 5 {
 		t.Errorf("left %q, committed %q", f.names("maildrop"), f.l.commits)
+	}
+}
+
+// A letter that cannot be read now stays, is tried again later, and keeps no other
+// waiting.
+func TestUnreadableLetter(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.drop(id1, id1, &plain, "\n")
+	file, err := os.OpenFile(f.path("maildrop", id1), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := unix.FcntlInt(file.Fd(), unix.F_SETLEASE, unix.F_WRLCK); err != nil { // others' opens fail
+		t.Fatal(err)
+	}
+	for n := range 2 * parallel {
+		id := fmt.Sprintf("0652A1B2C3E%02X1", n)
+		f.drop(id, id, &plain, "\n")
+	}
+	f.turn()
+	if f.names("maildrop") != id1 || !strings.Contains(f.log(), id1+": stays in maildrop: open "+id1) {
+		t.Errorf("maildrop holds %q\n%s", f.names("maildrop"), f.log())
+	}
+	if _, err := unix.FcntlInt(file.Fd(), unix.F_SETLEASE, unix.F_UNLCK); err != nil {
+		t.Fatal(err)
+	}
+	f.turn()
+	if f.names("maildrop") != id1 {
+		t.Error("taken before its time")
+	}
+	f.at = f.at.Add(editRetry)
+	f.turn()
+	if got := f.names("maildrop") + f.names("corrupt"); got != "" {
+		t.Errorf("left %q", got)
 	}
 }
 

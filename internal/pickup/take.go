@@ -35,14 +35,31 @@ func (b *badFile) Error() string { return b.why.Error() }
 
 func bad(format string, args ...any) error { return &badFile{fmt.Errorf(format, args...)} }
 
+// A lostFile is one that the disk does not give, now or ever: no fault of the other
+// letters.
+type lostFile struct{ error }
+
+func (l *lostFile) Unwrap() error { return l.error }
+
+// trouble tells a file's own fault from want of descriptors or memory, which concerns all.
+func trouble(err error) error {
+	for _, common := range []error{unix.EMFILE, unix.ENFILE, unix.ENOMEM, fs.ErrNotExist} {
+		if errors.Is(err, common) {
+			return err
+		}
+	}
+	return &lostFile{err}
+}
+
 // take takes one entry of maildrop/. Its error concerns all letters (the queue
 // takes none); what is wrong with this one is dealt with here.
 func (w *worker) take(ctx context.Context, f file) error {
 	err := w.letter(ctx, f.name)
 	var b *badFile
 	var address *rewrite.Error
+	var own *lostFile
 	switch {
-	case errors.As(err, &address):
+	case errors.As(err, &address), errors.As(err, &own):
 		w.postpone(f.name, err)
 		return nil
 	case errors.Is(err, errLater):
@@ -77,13 +94,13 @@ func (w *worker) letter(ctx context.Context, name string) error {
 		return bad("not a regular file")
 	}
 	if err != nil {
-		return &os.PathError{Op: "open", Path: name, Err: err}
+		return trouble(&os.PathError{Op: "open", Path: name, Err: err})
 	}
 	f := os.NewFile(uintptr(fd), name)
 	defer f.Close()
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
-		return os.NewSyscallError("fstat", err)
+		return trouble(os.NewSyscallError("fstat", err))
 	}
 	switch {
 	case st.Mode&unix.S_IFMT != unix.S_IFREG:
@@ -144,7 +161,7 @@ func (w *worker) unreadable(name string, st *unix.Stat_t, err error) error {
 	var b *badFile
 	known := errors.Is(err, queue.ErrBlank) || errors.Is(err, queue.ErrCorrupt) || errors.As(err, &b)
 	if !known {
-		return err // the disk, or descriptors: try again
+		return trouble(err) // the disk
 	}
 	if st.Mode&unix.S_IXUSR != 0 || !errors.Is(err, queue.ErrBlank) {
 		return &badFile{err}
@@ -153,7 +170,7 @@ func (w *worker) unreadable(name string, st *unix.Stat_t, err error) error {
 		return errLater
 	}
 	if err := unix.Unlinkat(int(w.dir.Fd()), name, 0); err != nil {
-		return &os.PathError{Op: "unlink", Path: name, Err: err}
+		return trouble(&os.PathError{Op: "unlink", Path: name, Err: err})
 	}
 	w.log.Info("%s: removed an unfinished file of uid %d: sendmail was interrupted a day ago", name, st.Uid)
 	return nil
@@ -255,15 +272,32 @@ func (w *worker) fill(f *os.File, m *queue.Message, env *queue.Envelope, arrival
 	}
 	filter := header.NewFilter(io.MultiWriter(out, look), header.Dropped, nil)
 	filter.Edit(w.edit.Header(true, w.edit.options))
-	n, err := io.Copy(filter, io.NewSectionReader(f, m.ContentOffset(), int64(m.Content)))
-	if err != nil {
+	content := &source{r: io.NewSectionReader(f, m.ContentOffset(), int64(m.Content))}
+	n, err := io.Copy(filter, content)
+	switch {
+	case content.err != nil:
+		return trouble(content.err)
+	case err != nil:
 		return err
-	}
-	if n != int64(m.Content) {
-		return io.ErrUnexpectedEOF
+	case n != int64(m.Content):
+		return trouble(io.ErrUnexpectedEOF)
 	}
 	if err := errors.Join(filter.Close(), look.Close()); err != nil {
 		return err
 	}
 	return out.Close()
+}
+
+// A source remembers why it could not be read: the blank's errors are the queue's.
+type source struct {
+	r   io.Reader
+	err error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if err != nil && err != io.EOF {
+		s.err = err
+	}
+	return n, err
 }
