@@ -55,6 +55,7 @@ type Done struct {
 }
 
 // ErrorIDInUse is the Error of a Commit whose As is the ID of another message
-// in the queue. The writer writes the message again, without As, and then
-// removes the maildrop file itself.
+// in the queue. The letter stays in maildrop/ until that one has gone: written
+// again without As it would be there twice after a crash, since nothing ties the
+// two together.
 const ErrorIDInUse = "id-in-use"

@@ -16,6 +16,7 @@ import (
 
 	"yubin/internal/config"
 	"yubin/internal/intake"
+	"yubin/internal/ipc"
 	"yubin/internal/maillog"
 	"yubin/internal/queue"
 )
@@ -28,6 +29,7 @@ type lender struct {
 	n       int
 	full    bool
 	refuse  bool
+	inUse   string // an ID that another message in the queue has
 	keep    bool // maildrop's name is not removed: qmgr died
 	lent    int
 	commits []string // IDs, in order
@@ -61,6 +63,9 @@ func (l *lender) Commit(_ context.Context, b *intake.Blank, as string) (string, 
 	l.lent--
 	if l.refuse {
 		return "", &intake.Refused{Reason: "test"}
+	}
+	if as == l.inUse {
+		return "", &intake.Refused{Reason: ipc.ErrorIDInUse}
 	}
 	l.commits = append(l.commits, as)
 	if !l.keep {
@@ -411,6 +416,51 @@ func TestQueueUnwilling(t *testing.T) {
 	f.turn()
 	if f.names("maildrop") != "" || len(f.l.commits) != 5 {
 		t.Errorf("left %q, committed %q", f.names("maildrop"), f.l.commits)
+	}
+}
+
+// A letter whose ID another message in the queue has waits until that has gone: under
+// another ID it could be taken twice.
+func TestIDInUse(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.drop(id1, id1, &plain, "\n")
+	f.drop(id2, id2, &plain, "\n")
+	f.l.inUse = id1
+	f.turn()
+	if f.names("maildrop") != id1 || f.names("incoming") != id2 {
+		t.Errorf("maildrop holds %q, incoming %q", f.names("maildrop"), f.names("incoming"))
+	}
+	f.l.inUse = ""
+	f.at = f.at.Add(editRetry)
+	f.turn()
+	if f.names("maildrop") != "" || f.names("incoming") != id1+" "+id2 {
+		t.Errorf("maildrop holds %q, incoming %q", f.names("maildrop"), f.names("incoming"))
+	}
+}
+
+// A letter that is taken again has the same octets: by them qmgr knows it.
+func TestTakenAgain(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.drop(id1, id1, &plain, "\n")
+	early := time.Date(2026, 11, 9, 23, 59, 59, 0, time.UTC)
+	if err := os.Chtimes(f.path("maildrop", id1), early, early); err != nil {
+		t.Fatal(err)
+	}
+	f.l.keep = true
+	var took []string
+	for _, f.at = range []time.Time{early, early.Add(time.Second)} {
+		f.turn()
+		b, err := os.ReadFile(f.path("incoming", id1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, content, _ := strings.Cut(string(b), "Received: ")
+		took = append(took, strings.TrimRight(content, "\x00"))
+	}
+	if took[0] != took[1] {
+		t.Errorf("took %q, then %q", took[0], took[1])
 	}
 }
 

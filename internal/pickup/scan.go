@@ -31,7 +31,7 @@ const (
 	firstRetry = time.Second      // after the queue took no mail
 	lastRetry  = 30 * time.Second // at most
 	lockRetry  = 200 * time.Millisecond
-	editRetry  = 10 * time.Second // of a letter that could not be read or rewritten
+	editRetry  = 10 * time.Second // of a letter that cannot be taken for now
 )
 
 // An intaker is what pickup needs of package intake.
@@ -60,8 +60,8 @@ type worker struct {
 	mu   sync.Mutex // guards what follows
 	busy bool       // working, or waiting to try again
 	next time.Time  // when a file that is left alone must be looked at again; zero: never
-	// postponed are letters that could not be read, or whose addresses could not be
-	// rewritten, and when that is tried again.
+	// postponed are letters that could not be read, whose addresses could not be
+	// rewritten, or whose ID is in use, and when that is tried again.
 	postponed map[string]time.Time
 	// left are files that sendmail has not finished, and when they are looked into
 	// again.

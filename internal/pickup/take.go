@@ -12,6 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"yubin/internal/header"
+	"yubin/internal/intake"
+	"yubin/internal/ipc"
 	"yubin/internal/maillog"
 	"yubin/internal/queue"
 	"yubin/internal/rewrite"
@@ -58,8 +60,10 @@ func (w *worker) take(ctx context.Context, f file) error {
 	var b *badFile
 	var address *rewrite.Error
 	var own *lostFile
+	var refused *intake.Refused
 	switch {
-	case errors.As(err, &address), errors.As(err, &own):
+	case errors.As(err, &address), errors.As(err, &own),
+		errors.As(err, &refused) && refused.Reason == ipc.ErrorIDInUse:
 		w.postpone(f.name, err)
 		return nil
 	case errors.Is(err, errLater):
@@ -267,7 +271,7 @@ func (w *worker) fill(f *os.File, m *queue.Message, env *queue.Envelope, arrival
 	}
 	out.SetArrival(arrival)
 	if _, err := fmt.Fprintf(out, "Received: by %s (%s, from userid %s)\n\tid %s; %s\n",
-		w.hostname, w.mailName, env.Attrs[queue.AttrUID], m.ID, header.FormatDate(w.now())); err != nil {
+		w.hostname, w.mailName, env.Attrs[queue.AttrUID], m.ID, header.FormatDate(arrival)); err != nil {
 		return err
 	}
 	filter := header.NewFilter(io.MultiWriter(out, look), header.Dropped, nil)
