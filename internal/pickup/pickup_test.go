@@ -30,7 +30,7 @@ type lender struct {
 	full    bool
 	refuse  bool
 	inUse   string // an ID that another message in the queue has
-	keep    bool // maildrop's name is not removed: qmgr died
+	keep    bool   // maildrop's name is not removed: qmgr died
 	lent    int
 	commits []string // IDs, in order
 	want    int      // when so many are there
