@@ -93,6 +93,7 @@ var crashOperations = []crashOperation{
 		}
 		id := r.maildrop()
 		b.write(r.t, id, envelope(crashSender, crashRecipient), "text\n")
+		r.submitted(id, filepath.Join(queue.DirPool, b.ID))
 		return w.finish(ipc.Commit{Blank: b.ID, As: id}).Error == ""
 	}},
 	{"defer", "open incoming", 0, outcomes(map[string]ipc.Result{crashRecipient: {Status: ipc.Deferred, Code: "4.2.2", Text: "full"}}), accept},
@@ -150,6 +151,24 @@ func (r *rig) maildrop() string {
 		r.t.Fatal(err)
 	}
 	return id
+}
+
+// submitted gives sendmail's file the time that its message in the queue has.
+func (r *rig) submitted(id, file string) {
+	r.t.Helper()
+	f, err := os.Open(filepath.Join(r.dir, file))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer f.Close()
+	m, err := queue.Read(f)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	at := time.UnixMicro(m.Arrival)
+	if err := os.Chtimes(filepath.Join(r.dir, queue.DirMaildrop, id), at, at); err != nil {
+		r.t.Fatal(err)
+	}
 }
 
 // control carries out an operation on everything.

@@ -358,6 +358,7 @@ func TestGarbageAtStart(t *testing.T) {
 	if err := os.WriteFile(taken, []byte("sendmail's"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	r.submitted(whole.ID, filepath.Join(queue.DirDeferred, whole.ID))
 	r.deliver = deliverAll
 	r.start()
 	r.wait("delivery", func(*scheduler) bool { return len(r.got("bob@example.org")) > 0 })
@@ -479,6 +480,7 @@ func TestTakenAfterFlush(t *testing.T) {
 		t.Fatal(err)
 	}
 	message := queue.DirDeferred + "/" + d.ID
+	r.submitted(d.ID, message)
 	fail, flushed := true, atomic.Bool{}
 	flush := func(f *os.File) error {
 		if fail {
@@ -506,6 +508,27 @@ func TestTakenAfterFlush(t *testing.T) {
 	r.stopAll()
 	if _, err := os.Stat(left); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("sendmail's file is not removed: %v", err)
+	}
+}
+
+// A letter that waits in maildrop/ because another message in the queue has its ID is
+// not taken for that message by the next qmgr.
+func TestOtherLetterOfThatID(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.deliver = outcomes(map[string]ipc.Result{"bob@example.org": {Status: ipc.Deferred, Code: "4.2.2", Text: "full"}})
+	r.start()
+	d := r.writer().commit(envelope("", "bob@example.org"), "text\n")
+	r.settled()
+	r.stopAll()
+	other := filepath.Join(r.dir, queue.DirMaildrop, d.ID)
+	if err := os.WriteFile(other, []byte("sendmail's"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.start()
+	r.stopAll()
+	if _, err := os.Stat(other); err != nil {
+		t.Errorf("the letter is lost: %v", err)
 	}
 }
 

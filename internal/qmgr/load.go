@@ -258,6 +258,17 @@ func (s *scheduler) reuniteOne(id string) (wait bool, err error) {
 	return false, nil
 }
 
+// forgetLetter removes sendmail's file once its message's is flushed.
+func (s *scheduler) forgetLetter(id string, f *os.File) {
+	item := s.store.Names()
+	item.File = f
+	if err := s.flusher.Flush(item); err != nil {
+		s.log.warn("%s: %v: maildrop keeps its file", id, err)
+		return
+	}
+	s.taken(id)
+}
+
 // forgetTaken removes sendmail's files whose messages are in the queue.
 func (s *scheduler) forgetTaken() {
 	err := s.store.EachID(queue.DirMaildrop, func(ids []string) bool {
@@ -268,13 +279,9 @@ func (s *scheduler) forgetTaken() {
 			}
 			// Only a file that is whole replaces sendmail's, and only one that the
 			// disk has: a process that was killed leaves what nobody has flushed.
-			if _, f, err := s.store.Load(id, dir); err == nil {
-				item := s.store.Names()
-				item.File = f
-				if err = s.flusher.Flush(item); err == nil {
-					s.taken(id)
-				} else {
-					s.log.warn("%s: %v: maildrop keeps its file", id, err)
+			if m, f, err := s.store.Load(id, dir); err == nil {
+				if s.store.Submitted(m) {
+					s.forgetLetter(id, f)
 				}
 				f.Close()
 			}

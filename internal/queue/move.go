@@ -135,6 +135,14 @@ func (s *Store) SetAside(id, from string) error {
 // InMaildrop tells whether maildrop/id is still to be taken.
 func (s *Store) InMaildrop(id string) bool { return exists(s.maildrop, id) }
 
+// Submitted tells whether m was made of maildrop/m.ID: its arrival is that file's time. It
+// may be another message of that ID.
+func (s *Store) Submitted(m *Message) bool {
+	var st unix.Stat_t
+	err := unix.Fstatat(s.maildrop.fd(), m.ID, &st, unix.AT_SYMLINK_NOFOLLOW)
+	return err == nil && time.Unix(st.Mtim.Unix()).UnixMicro() == m.Arrival
+}
+
 // Taken removes maildrop/id, whose message is in the queue and flushed. It is no
 // error when it is gone.
 func (s *Store) Taken(id string) error {
