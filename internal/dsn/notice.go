@@ -88,11 +88,12 @@ func Write(n Notice) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write notice on %s: %w", n.Original, err)
 	}
-	for _, p := range []bodyPart{
-		{"text/plain", "Notification", n.text()},
-		n.status(),
-		part,
-	} {
+	parts := []bodyPart{{"text/plain", "Notification", n.text()}, n.status(), part}
+	if slices.ContainsFunc(parts, bodyPart.eight) {
+		// RFC 2045, 6.4. Of a multipart's header go-message leaves it out.
+		out.b = append(bytes.TrimSuffix(out.b, []byte("\n")), "Content-Transfer-Encoding: 8bit\n\n"...)
+	}
+	for _, p := range parts {
 		if err := writePart(w, &out, p); err != nil {
 			return nil, fmt.Errorf("write notice on %s: %w", n.Original, err)
 		}
@@ -199,6 +200,9 @@ type bodyPart struct {
 	body              []byte
 }
 
+// eight tells whether it has octets beyond ASCII.
+func (p bodyPart) eight() bool { return !smtp.ASCII(string(p.body)) }
+
 // whole tells whether the message is returned whole.
 func (n *Notice) whole() bool {
 	return !n.Arrived && !n.Delayed && !n.HeaderOnly && n.Size <= n.SizeLimit
@@ -236,11 +240,7 @@ func (n *Notice) kind(ascii, international string, b []byte) string {
 
 func writePart(w *message.Writer, out *output, p bodyPart) error {
 	var h message.Header
-	eight := false
-	for _, c := range p.body {
-		eight = eight || c >= 0x80
-	}
-	if eight {
+	if p.eight() {
 		h.Add("Content-Transfer-Encoding", "8bit")
 	}
 	if p.kind == "text/plain" {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"io"
+	"net/mail"
 	"os"
 	"strings"
 	"testing"
@@ -103,6 +104,28 @@ func parts(t *testing.T, b []byte) (kinds []string, bodies []string) {
 			t.Fatalf("read part: %v", err)
 		}
 		kinds, bodies = append(kinds, kind), append(bodies, string(body))
+	}
+}
+
+// A notice with octets beyond ASCII in a part says so in its own header (RFC 2045, 6.4).
+func TestEncoding(t *testing.T) {
+	t.Parallel()
+	for content, want := range map[string]string{
+		"Subject: x\n\nbody\n": "",
+		"Subject: x\n\nä\n":    "8bit",
+		"Subject: ä\n\nbody\n": "8bit",
+	} {
+		b, err := Write(notice(content))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := mail.ReadMessage(bytes.NewReader(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := m.Header.Get("Content-Transfer-Encoding"); got != want {
+			t.Errorf("%q: encoding %q, want %q", content, got, want)
+		}
 	}
 }
 
