@@ -248,7 +248,6 @@ func (s *scheduler) end(m *message) {
 	s.forget(m)
 	var err error
 	if s.sick[m.ID] || m.Expired {
-		delete(s.sick, m.ID)
 		err = s.store.Remove(m.ID, m.dir)
 	} else {
 		err = s.store.Finish(m.ID, m.dir, m.Size)
@@ -259,7 +258,9 @@ func (s *scheduler) end(m *message) {
 		s.keep(m, s.now().Add(s.p.minimal))
 		return
 	}
+	delete(s.sick, m.ID)
 	s.log.info(m.ID, maillog.Removed, "removed")
+	s.free(m)
 }
 
 // forget takes a message out of memory.
@@ -308,7 +309,7 @@ func (s *scheduler) postpone(m *message, now time.Time) {
 	if err != nil {
 		s.log.warn("%s: %v", m.ID, err)
 	}
-	if err != nil || m.fresh > 0 {
+	if err != nil || m.fresh > 0 || len(m.shelved) > 0 {
 		s.keep(m, next)
 	} else if !m.hold {
 		s.await(queue.Waiter{ID: m.ID, Next: next})

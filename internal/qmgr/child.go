@@ -120,6 +120,11 @@ func (s *scheduler) made(m *message, c *child, cm *message, err error) {
 		s.ready(m, c, nil)
 		return
 	}
+	if s.sick[m.ID] {
+		m.Note(&c.record)
+		s.shelve(m, c, cm)
+		return
+	}
 	f := s.record(m, []queue.Record{c.record})
 	if f == nil {
 		s.unmake(cm)
@@ -132,8 +137,7 @@ func (s *scheduler) made(m *message, c *child, cm *message, err error) {
 		f.Close()
 		if err != nil {
 			s.flushFailed(m.ID, err)
-			s.shelve(cm)
-			s.ready(m, c, err)
+			s.shelve(m, c, cm)
 			return
 		}
 		s.launch(cm, c.id)
@@ -157,18 +161,10 @@ func (s *scheduler) unmake(cm *message) {
 	if cm == nil {
 		return
 	}
-	s.shelve(cm)
+	cm.first = true
+	s.forget(cm)
 	if err := s.store.Finish(cm.ID, cm.dir, cm.Size); err != nil {
 		s.log.warn("%s: %v", cm.ID, err)
-	}
-}
-
-// shelve leaves a child in incoming/ that must not be tried before its parent
-// has a record of it: perhaps it has one.
-func (s *scheduler) shelve(cm *message) {
-	if cm != nil {
-		cm.first = true
-		s.forget(cm)
 	}
 }
 

@@ -160,9 +160,13 @@ func (s *scheduler) deleteOne(id, dir string) (bool, error) {
 	if dir = s.where(id, dir); dir == "" {
 		return false, nil
 	}
+	kept := s.kept[id]
 	s.unlist(id, dir)
 	if err := s.store.Delete(id, dir); err != nil {
 		return true, err
+	}
+	if kept != nil {
+		s.free(kept)
 	}
 	s.tidyAt = s.now().Add(tidyPause)
 	return true, nil

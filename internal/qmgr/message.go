@@ -62,6 +62,7 @@ type message struct {
 	unsure bool      // an earlier process may have delivered it
 
 	renewals []*renewal // of lists
+	shelved  []string   // children that wait for its end (sick.go)
 
 	left   int  // recipients without outcome
 	making int  // children under way

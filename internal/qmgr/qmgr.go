@@ -17,6 +17,7 @@
 //	place.go                mailboxes: concurrency
 //	site.go                 destinations on other hosts: concurrency, feedback
 //	result.go, child.go     what agents answer; forwards
+//	sick.go                 forwards and notices of a message that the disk fails
 //	notice.go               what senders are told
 //	control.go, list.go     mailq and mailctl
 //	flushto.go              all mail for one domain, tried now

@@ -244,6 +244,9 @@ func (m *Message) applyAll(b []byte) []byte {
 	}
 }
 
+// Note takes a record that the file cannot be given.
+func (m *Message) Note(r *Record) { m.apply(r) }
+
 // apply takes a record's outcome. What is done stays done; a report that is due
 // is over with the notice that has it.
 func (m *Message) apply(r *Record) {
