@@ -302,16 +302,23 @@ func (s *scheduler) postpone(m *message, now time.Time) {
 	}
 	var err error
 	if m.hold {
-		err = s.store.Hold(m.ID, m.dir)
+		if err = s.store.Hold(m.ID, m.dir); err == nil {
+			m.hold, m.dir = false, queue.DirHold
+		}
 	} else if err = s.store.Defer(m.ID, m.dir, next); err == nil {
 		m.dir = queue.DirDeferred
 	}
 	if err != nil {
 		s.log.warn("%s: %v", m.ID, err)
 	}
-	if err != nil || m.fresh > 0 || len(m.shelved) > 0 {
+	switch unknown := m.fresh > 0 || len(m.shelved) > 0; { // to the disk
+	case err == nil && m.dir == queue.DirHold:
+		if unknown {
+			s.kept[m.ID] = m // until somebody releases it
+		}
+	case err != nil || unknown:
 		s.keep(m, next)
-	} else if !m.hold {
+	default:
 		s.await(queue.Waiter{ID: m.ID, Next: next})
 	}
 	item := s.store.Names()

@@ -90,7 +90,7 @@ func (s *scheduler) holdOne(id, dir string) (bool, error) {
 		i.hold = true
 		return true, nil
 	}
-	if m := s.kept[id]; m != nil { // its file does not say who has it
+	if m := s.kept[id]; m != nil && m.dir != queue.DirHold { // its file does not say who has it
 		m.hold = true
 		s.waiting.put(id, m.dir, s.now())
 		return true, nil
@@ -112,6 +112,9 @@ func (s *scheduler) releaseOne(id, dir string) (bool, error) {
 	}
 	if err := s.store.Release(id); err != nil {
 		return true, err
+	}
+	if m := s.kept[id]; m != nil {
+		m.dir = queue.DirDeferred
 	}
 	return true, s.hasten(id, queue.DirDeferred)
 }

@@ -110,3 +110,36 @@ func expandBob(status string) func(*ipc.Request, string) *ipc.Reply {
 		"al@example.org":  {Status: status, Text: "x"},
 	})
 }
+
+// A message that waits in memory can be put on hold, stays there, and comes out of it.
+func TestHoldAndReleaseWhileKept(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.deliver = outcomes(map[string]ipc.Result{"al@example.org": {Status: ipc.Deferred, Code: "4.2.2", Text: "full"}})
+	r.opts.Before = func(call, _ string) error {
+		if call == "write" {
+			return syscall.ENOSPC
+		}
+		return nil
+	}
+	r.start()
+	d := r.writer().commit(envelope("", "bob@example.org", "al@example.org"), "text\n")
+	r.wait("the message in memory", func(s *scheduler) bool { return s.kept[d.ID] != nil })
+	r.settled()
+	r.answer(deliverAll)
+	for range 2 {
+		r.request(&ipc.ControlRequest{Op: ipc.OpHold, IDs: []string{d.ID}})
+		r.wait("hold", func(s *scheduler) bool { return s.store.InQueue(d.ID) == queue.DirHold && s.atRest() })
+	}
+	r.s.ask(func() {
+		if r.s.waiting.byID[d.ID] != nil {
+			t.Error("what is on hold is to be tried")
+		}
+	})
+	r.request(&ipc.ControlRequest{Op: ipc.OpRelease, IDs: []string{d.ID}})
+	r.wait("the end", func(s *scheduler) bool { return s.store.InQueue(d.ID) == "" && s.atRest() })
+	r.stopAll()
+	if b, a := len(r.got("bob@example.org")), len(r.got("al@example.org")); b != 1 || a != 1 {
+		t.Errorf("delivered %d and %d times, want once each", b, a)
+	}
+}
