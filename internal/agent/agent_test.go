@@ -212,3 +212,45 @@ func TestClientGoes(t *testing.T) {
 	wg.Go(func() { r.Answer(ipc.Result{Index: 0}, ipc.Result{Index: 1}) })
 	wg.Wait() // and serve's clean-up waits for Serve
 }
+
+// Whatever results hold, packets of them fit; one that could not be sent ends the
+// connection, so that the queue manager does not wait for it.
+func TestLargeResults(t *testing.T) {
+	t.Parallel()
+	for name, of := range map[string]func() ipc.Result{
+		"members": func() ipc.Result {
+			return ipc.Result{Status: ipc.Expanded, More: true, To: []ipc.Target{{Address: "a@x", Member: strings.Repeat("|", 5000)}}}
+		},
+		"next hops": func() ipc.Result {
+			return ipc.Result{Status: ipc.Redirected, More: true, Nexthop: strings.Repeat("h", 5000), Transport: "t"}
+		},
+		"too large": func() ipc.Result { return ipc.Result{Text: strings.Repeat("<", fdpass.MaxPacket), More: true} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, requests, _ := serve(t, os.Geteuid())
+			if err := c.Send(packet(1), files(t, 1)...); err != nil {
+				t.Fatal(err)
+			}
+			r := <-requests
+			list := make([]ipc.Result, 40)
+			for i := range list {
+				list[i] = of()
+			}
+			r.Answer(list...)
+			if name == "too large" {
+				var p ipc.ReplyPacket
+				if _, err := c.Recv(&p); err == nil {
+					t.Error("an answer that cannot be sent was")
+				}
+			} else {
+				for got := 0; got < len(list); {
+					for _, reply := range recv(t, c) {
+						got += len(reply.Results)
+					}
+				}
+			}
+			r.Answer(ipc.Result{Index: 0}, ipc.Result{Index: 1})
+		})
+	}
+}

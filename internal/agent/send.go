@@ -45,8 +45,10 @@ func (c *conn) send() {
 			n := fit(replies)
 			if failed == nil {
 				if failed = c.c.Send(&ipc.ReplyPacket{Replies: replies[:n]}); failed != nil {
-					// The queue manager has gone, and will ask again.
+					// The queue manager has gone, or is to take it so: it asks again.
 					c.log.Warn("reply to the queue manager: %v", failed)
+					c.c.Unix().CloseRead() // the reader ends
+					c.c.Unix().CloseWrite()
 				}
 			}
 			replies = replies[n:]
@@ -82,9 +84,9 @@ func fit(replies []ipc.Reply) int {
 // bound is what a result takes at the most: JSON needs at most six octets for one.
 func bound(r *ipc.Result) int {
 	const frame, escaped = 300, 6
-	text := len(r.Text) + len(r.Relay) + len(r.Host) + len(r.Code) + len(r.Status) + len(r.Program) + len(r.Header)
+	text := len(r.Text) + len(r.Relay) + len(r.Host) + len(r.Code) + len(r.Status) + len(r.Program) + len(r.Header) + len(r.Report) + len(r.Transport) + len(r.Nexthop)
 	for _, t := range r.To {
-		text += len(t.Address) + len(`{"a":"","x":true},`)
+		text += len(t.Address) + len(t.Member) + len(`{"a":"","x":true,"m":""},`)
 	}
 	if r.Sender != nil {
 		text += len(*r.Sender)
