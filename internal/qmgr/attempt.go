@@ -17,12 +17,14 @@ const few = 10
 
 // admit takes up a message that has just become safe.
 func (s *scheduler) admit(m *message) {
-	if len(m.rcpt) > few && s.held >= s.p.recipients {
+	want := s.arrived(m.ID)
+	if len(m.rcpt) > few && s.held >= s.p.recipients && *want == (intent{}) {
 		s.forget(m)
 		s.backlog = append(s.backlog, m.ID) // and read again when there is room
 		return
 	}
 	m.first = true
+	m.take(want)
 	s.begin(m)
 }
 
@@ -48,6 +50,8 @@ func (s *scheduler) place(m *message, r *recipient, i int) {
 		return
 	}
 	switch {
+	case m.hold || m.remove:
+		s.decide(m, r, name, result{outcome: untried})
 	case m.envelope(r).Attrs[queue.AttrExpanded] != "": // a virtual alias, whose addresses follow
 		res := result{outcome: sent, code: "2.0.0", text: "alias expanded", report: dsn.Expanded, silent: true}
 		if m.Env.Sender == "" {

@@ -96,7 +96,7 @@ func (s *scheduler) written(m *message, c *child, b queue.Blank, err error) {
 		s.made(m, c, nil, err)
 		return
 	}
-	s.inFlight++
+	s.arrive(c.id)
 	s.jobs = append(s.jobs, flushJob{
 		item: s.store.Item(qc), commit: qc,
 		then: func(cm *message, flushErr, readErr error) {
@@ -163,6 +163,7 @@ func (s *scheduler) unmake(cm *message) {
 	}
 	cm.first = true
 	s.forget(cm)
+	s.arrived(cm.ID)
 	if err := s.store.Finish(cm.ID, cm.dir, cm.Size); err != nil {
 		s.log.warn("%s: %v", cm.ID, err)
 	}
@@ -171,7 +172,7 @@ func (s *scheduler) unmake(cm *message) {
 // adopt begins a child that was found in the queue.
 func (s *scheduler) adopt(id string) {
 	dir := s.store.InQueue(id)
-	if dir == "" || dir == queue.DirHold || s.messages[id] != nil || s.loading[id] != nil || s.waiting.byID[id] != nil || slices.Contains(s.backlog, id) {
+	if dir == "" || dir == queue.DirHold || s.messages[id] != nil || s.coming(id) != nil || s.waiting.byID[id] != nil || slices.Contains(s.backlog, id) {
 		return
 	}
 	if dir == queue.DirIncoming {

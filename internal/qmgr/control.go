@@ -86,7 +86,7 @@ func (s *scheduler) holdOne(id, dir string) (bool, error) {
 		m.hold = true
 		return true, nil
 	}
-	if i := s.loading[id]; i != nil {
+	if i := s.coming(id); i != nil {
 		i.hold = true
 		return true, nil
 	}
@@ -130,7 +130,7 @@ func (s *scheduler) requeueOne(id, dir string) (bool, error) {
 // expireOne has a message, on hold or not, go back to its sender as if its time
 // were over. One that is being tried goes back when this attempt fails.
 func (s *scheduler) expireOne(id, dir string) (bool, error) {
-	m, i := s.messages[id], s.loading[id]
+	m, i := s.messages[id], s.coming(id)
 	switch {
 	case m != nil:
 		m.Expired, dir = true, m.dir
@@ -156,7 +156,7 @@ func (s *scheduler) deleteOne(id, dir string) (bool, error) {
 		m.remove = true
 		return true, nil
 	}
-	if i := s.loading[id]; i != nil {
+	if i := s.coming(id); i != nil {
 		i.remove = true
 		return true, nil
 	}
@@ -173,6 +173,20 @@ func (s *scheduler) deleteOne(id, dir string) (bool, error) {
 	}
 	s.tidyAt = s.now().Add(tidyPause)
 	return true, nil
+}
+
+// carryOut does what has been wanted of a message that does not come into memory.
+func (s *scheduler) carryOut(id string, want *intent) {
+	var err error
+	switch {
+	case want.remove:
+		_, err = s.deleteOne(id, "")
+	case want.hold:
+		_, err = s.holdOne(id, "")
+	}
+	if err != nil {
+		s.log.warn("%s: %v", id, err)
+	}
 }
 
 // unlist forgets a message in dir that is not being tried.

@@ -150,7 +150,7 @@ func (s *scheduler) commit(w *writer, c ipc.Commit) {
 		done("", err.Error())
 		return
 	}
-	s.inFlight++
+	s.arrive(want)
 	s.jobs = append(s.jobs, flushJob{
 		item: s.store.Item(qc), commit: qc,
 		then: func(m *message, flushErr, readErr error) {
@@ -179,6 +179,7 @@ func (s *scheduler) taken(id string) {
 // refuse takes back a message that was not promised.
 func (s *scheduler) refuse(qc *queue.Commit, damaged bool, cause error) {
 	s.inFlight--
+	s.arrived(qc.Header.ID)
 	s.log.warn("%s: message refused: %v", qc.Header.ID, cause)
 	if err := s.store.Refuse(qc, damaged); err != nil {
 		s.log.warn("%s: %v", qc.Header.ID, err)

@@ -77,7 +77,7 @@ func (s *scheduler) letterWritten(b queue.Blank, about string, err error) {
 		s.log.warn("%s: postmaster notification failed: %s", about, maillog.Clean(err.Error()))
 		return
 	}
-	s.inFlight++
+	s.arrive(b.ID)
 	s.jobs = append(s.jobs, flushJob{
 		item: s.store.Item(qc), commit: qc,
 		then: func(m *message, flushErr, readErr error) {

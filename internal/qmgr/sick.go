@@ -20,6 +20,7 @@ func (s *scheduler) shelve(m *message, c *child, cm *message) {
 	if cm != nil {
 		cm.first = true
 		s.forget(cm)
+		s.carryOut(cm.ID, s.arrived(cm.ID))
 	}
 	m.shelved = append(m.shelved, c.id)
 	s.log.warn("%s: cannot note its child %s, which waits until this message has ended", m.ID, c.id)
