@@ -736,3 +736,42 @@ func TestUnreadableForNowIsCounted(t *testing.T) {
 		})
 	}
 }
+
+// sendmail's file that cannot be removed is not taken again, however often pickup
+// comes with it.
+func TestLetterStays(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	var fail atomic.Bool
+	fail.Store(true)
+	r.opts.Before = func(call, name string) error {
+		if call == "unlink" && strings.HasPrefix(name, queue.DirMaildrop) && fail.Load() {
+			return syscall.EIO
+		}
+		return nil
+	}
+	r.start()
+	w := r.writer()
+	id := r.maildrop()
+	take := func() ipc.Done {
+		b := w.blank()
+		b.write(t, id, envelope("", "bob@example.org"), "text\n")
+		return w.finish(ipc.Commit{Blank: b.ID, As: id})
+	}
+	for range 3 {
+		if d := take(); d.ID != id {
+			t.Fatalf("got %+v", d)
+		}
+		r.settled()
+	}
+	fail.Store(false)
+	take()
+	r.settled()
+	if n := r.names(queue.DirMaildrop); len(n) != 0 {
+		t.Errorf("maildrop holds %v", n)
+	}
+	r.stopAll()
+	if n := len(r.got("bob@example.org")); n != 1 {
+		t.Errorf("delivered %d times, want once", n)
+	}
+}

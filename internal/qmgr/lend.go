@@ -127,10 +127,13 @@ func (s *scheduler) commit(w *writer, c ipc.Commit) {
 		w.out.done(ipc.Done{Blank: c.Blank, Error: "not an ID that this writer may give"})
 		return
 	}
-	if want != b.ID && !s.store.InMaildrop(want) {
+	if want != b.ID && (s.untaken[want] || !s.store.InMaildrop(want)) {
 		// The queue had it already: after a crash it is found there, and may have been
 		// delivered by the time that pickup comes with what it had read before.
 		s.store.Return(b)
+		if s.untaken[want] {
+			s.taken(want)
+		}
 		w.out.done(ipc.Done{Blank: c.Blank, ID: want})
 		return
 	}
@@ -171,9 +174,12 @@ func (s *scheduler) commit(w *writer, c ipc.Commit) {
 // taken removes sendmail's file, whose message is safe in the queue.
 func (s *scheduler) taken(id string) {
 	if err := s.store.Taken(id); err != nil {
-		// pickup comes again with it, and finds it in the queue.
+		// pickup comes again with it, perhaps when the message has been delivered.
 		s.log.warn("%s: %v", id, err)
+		s.untaken[id] = true
+		return
 	}
+	delete(s.untaken, id)
 }
 
 // refuse takes back a message that was not promised.

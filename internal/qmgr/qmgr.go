@@ -235,7 +235,7 @@ func (q *manager) stop(ctx context.Context) {
 
 // mayEnd tells whether nothing is under way, and when the next attempt is due.
 func (s *scheduler) mayEnd() (bool, time.Time) {
-	if len(s.messages)+len(s.loading)+len(s.backlog)+len(s.writers)+len(s.kept)+s.making > 0 || s.sites.running || s.tidying || !s.tidyAt.IsZero() || !s.quiet() {
+	if len(s.messages)+len(s.loading)+len(s.backlog)+len(s.writers)+len(s.kept)+len(s.untaken)+s.making > 0 || s.sites.running || s.tidying || !s.tidyAt.IsZero() || !s.quiet() {
 		return false, time.Time{}
 	}
 	if s.store.Trim() {
