@@ -175,20 +175,6 @@ func (s *scheduler) deleteOne(id, dir string) (bool, error) {
 	return true, nil
 }
 
-// carryOut does what has been wanted of a message that does not come into memory.
-func (s *scheduler) carryOut(id string, want *intent) {
-	var err error
-	switch {
-	case want.remove:
-		_, err = s.deleteOne(id, "")
-	case want.hold:
-		_, err = s.holdOne(id, "")
-	}
-	if err != nil {
-		s.log.warn("%s: %v", id, err)
-	}
-}
-
 // unlist forgets a message in dir that is not being tried.
 func (s *scheduler) unlist(id, dir string) {
 	e, kept := s.waiting.remove(id), s.kept[id] != nil

@@ -20,6 +20,7 @@
 //	sick.go                 forwards and notices of a message that the disk fails
 //	notice.go               what senders are told
 //	control.go, list.go     mailq and mailctl
+//	intent.go               what they want of messages that are on their way into memory
 //	flushto.go              all mail for one domain, tried now
 //
 // It never reads the content of a message but to verify and to copy it, never
