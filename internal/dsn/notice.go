@@ -83,16 +83,22 @@ func Write(n Notice) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read message %s: %w", n.Original, err)
 	}
+	parts := []bodyPart{
+		{"text/plain", "Notification", n.text()},
+		n.status(),
+		part,
+	}
 	var out output
 	w, err := message.CreateWriter(&out, n.header(part.body))
 	if err != nil {
 		return nil, fmt.Errorf("write notice on %s: %w", n.Original, err)
 	}
-	for _, p := range []bodyPart{
-		{"text/plain", "Notification", n.text()},
-		n.status(),
-		part,
-	} {
+	if slices.ContainsFunc(parts, bodyPart.eight) {
+		// As of a part, so of the whole (RFC 2045, 6.4). go-message, which has written
+		// the header and the empty line, lets no multipart have the field.
+		out.b = append(out.b[:len(out.b)-1], "Content-Transfer-Encoding: 8bit\n\n"...)
+	}
+	for _, p := range parts {
 		if err := writePart(w, &out, p); err != nil {
 			return nil, fmt.Errorf("write notice on %s: %w", n.Original, err)
 		}
@@ -234,13 +240,12 @@ func (n *Notice) kind(ascii, international string, b []byte) string {
 	return ascii
 }
 
+// eight tells whether p is not plain ASCII.
+func (p bodyPart) eight() bool { return !smtp.ASCII(string(p.body)) }
+
 func writePart(w *message.Writer, out *output, p bodyPart) error {
 	var h message.Header
-	eight := false
-	for _, c := range p.body {
-		eight = eight || c >= 0x80
-	}
-	if eight {
+	if p.eight() {
 		h.Add("Content-Transfer-Encoding", "8bit")
 	}
 	if p.kind == "text/plain" {
