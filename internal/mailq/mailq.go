@@ -16,7 +16,7 @@ var Command = &cli.Command{
 	Params: queuectl.Params(),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		json := fs.BoolP("json", "j", false, "list in JSON, one line a message")
-		fs.CountP("verbose", "v", "accepted for compatibility; does nothing")
+		cli.SendmailFlags(fs)
 		return func(_ context.Context, env *cli.Env) error {
 			if len(env.Args) > 0 {
 				return cli.Fail(cli.ExUsage, "takes no operands, have %q", env.Args[0])

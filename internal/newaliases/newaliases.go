@@ -21,7 +21,7 @@ var Command = &cli.Command{
 	Name: "newaliases", Section: 1,
 	Params: []*config.Def{config.AliasDatabase.Def},
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
-		fs.CountP("verbose", "v", "accepted for compatibility; does nothing")
+		cli.SendmailFlags(fs)
 		return func(_ context.Context, env *cli.Env) error {
 			if len(env.Args) > 0 {
 				return cli.Fail(cli.ExUsage, "takes no operands, have %q", env.Args[0])
