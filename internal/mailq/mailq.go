@@ -18,7 +18,7 @@ var Command = &cli.Command{
 	Args:   historic.Under("p", historic.Letter{Name: 'c', Arg: true, Flag: "config"}, historic.Letter{Name: 'j', Flag: "json"}),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		json := fs.BoolP("json", "j", false, "list in JSON, one line a message")
-		cli.SendmailFlags(fs)
+		fs.CountP("verbose", "v", "accepted for compatibility; does nothing")
 		return func(_ context.Context, env *cli.Env) error {
 			if len(env.Args) > 0 {
 				return cli.Fail(cli.ExUsage, "takes no operands, have %q", env.Args[0])

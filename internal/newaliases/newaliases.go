@@ -23,7 +23,7 @@ var Command = &cli.Command{
 	Params: []*config.Def{config.AliasDatabase.Def},
 	Args:   historic.Under("i", historic.Letter{Name: 'c', Arg: true, Flag: "config"}),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
-		cli.SendmailFlags(fs)
+		fs.CountP("verbose", "v", "accepted for compatibility; does nothing")
 		return func(_ context.Context, env *cli.Env) error {
 			if len(env.Args) > 0 {
 				return cli.Fail(cli.ExUsage, "takes no operands, have %q", env.Args[0])
