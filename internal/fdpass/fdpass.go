@@ -144,6 +144,11 @@ func (c *Conn) RecvHandles(v any) ([]Handle, error) {
 		c.oob = make([]byte, unix.CmsgSpace(4*MaxFiles))
 	}
 	n, oobn, flags, err := sock.Recv(c.raw, c.buf, c.oob)
+	if errors.Is(err, syscall.ECONNRESET) {
+		// The peer left packets unread. Linux says that once, and first; what the
+		// peer had sent is still there.
+		n, oobn, flags, err = sock.Recv(c.raw, c.buf, c.oob)
+	}
 	if err != nil {
 		return nil, err
 	}

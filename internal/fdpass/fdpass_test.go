@@ -2,6 +2,7 @@ package fdpass
 
 import (
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"testing"
@@ -69,4 +70,29 @@ func w0(t *testing.T) int {
 	}
 	unix.Close(fd)
 	return fd
+}
+
+// A peer that ends with packets unread has still said what it has said: an agent
+// that is killed has delivered what it has answered.
+func TestLastWords(t *testing.T) {
+	t.Parallel()
+	a, b, err := Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	for _, err := range []error{b.Send("one"), b.Send("two"), a.Send("unread"), b.Close()} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []string{"one", "two"} {
+		var got string
+		if _, err := a.Recv(&got); err != nil || got != want {
+			t.Errorf("got %q, %v, want %q", got, err, want)
+		}
+	}
+	if _, err := a.Recv(new(string)); err != io.EOF {
+		t.Errorf("at the end: %v", err)
+	}
 }

@@ -44,7 +44,8 @@ func TestFilter(t *testing.T) {
 		{"colon first", ": x\n", "New: n\n\n: x\n"},
 		{"word, space, word", "From ann Mon\nA: 1\n", "New: n\n\nFrom ann Mon\nA: 1\n"},
 		{"ends within a name", "A: 1\nBc", "A: 1\nNew: n\n\nBc"},
-		{"long name", strings.Repeat("x", 77) + ": 1\n", "New: n\n\n" + strings.Repeat("x", 77) + ": 1\n"},
+		{"long name", strings.Repeat("x", 997) + ": 1\n\ny\n", strings.Repeat("x", 997) + ": 1\nNew: n\n\ny\n"},
+		{"too long for a name", strings.Repeat("x", 998) + ": 1\n", "New: n\n\n" + strings.Repeat("x", 998) + ": 1\n"},
 		{"control in a name", "A\x00B: 1\n", "New: n\n\nA\x00B: 1\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

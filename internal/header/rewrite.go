@@ -124,6 +124,9 @@ func qualified(value []byte) bool {
 // 2.1.1).
 const maxLine = 998
 
+// maxLabel is more than the names of the fields that are edited have.
+const maxLabel = 76
+
 // rewriteValue rewrites the value of an address field, but for its addresses octet
 // by octet. Where that makes a line too long, the line is folded in front of the
 // address: white space may stand there (RFC 5322, 3.4.1).
@@ -165,7 +168,7 @@ func (e *valueEditor) seen(addr string, from, to int) {
 		rest = i
 	}
 	// The field's name stands in the first line, too.
-	if column := e.out.Len() - e.line; column > 1 && maxName+column+len(next)+min(rest, maxLine) > maxLine {
+	if column := e.out.Len() - e.line; column > 1 && maxLabel+column+len(next)+min(rest, maxLine) > maxLine {
 		e.put("\n\t")
 	}
 	e.put(next)

@@ -141,7 +141,7 @@ func TestLinesStayShort(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, line := range strings.Split(got, "\n") {
-		if len(line)+maxName > maxLine {
+		if len(line)+maxLabel > maxLine {
 			t.Errorf("a line of %d octets", len(line))
 		}
 	}

@@ -2,9 +2,9 @@ package header
 
 import "bytes"
 
-// maxName is the longest field name: a line of 78 octets with its colon and a
-// space (RFC 5322, 2.1.1).
-const maxName = 76
+// maxName is the longest field name: with its colon it fills a line (RFC 5322,
+// 2.1.1).
+const maxName = maxLine - 1
 
 // A sink is told what a scanner finds. Every octet of the stream is given to
 // data once, in order.

@@ -2,6 +2,7 @@ package master
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -192,6 +193,9 @@ func (p *process) hear(to chan<- report) {
 	status := sock.Wrap(p.status)
 	for {
 		n, err := status.Read(b)
+		if errors.Is(err, syscall.ECONNRESET) {
+			continue // it ended with a line of ours unread; its own are still there
+		}
 		if err != nil {
 			to <- report{p, "", err}
 			return

@@ -51,6 +51,7 @@ func ParseHops(nexthop string) ([]Hop, error) { return parseHops(nexthop, parseS
 //
 //	unix:path                a socket
 //	inet:host  inet:host:port  the same without inet:
+//	192.0.2.1:port           an address without brackets
 func ParseLMTP(nexthop string) ([]Hop, error) { return parseHops(nexthop, parseLMTP) }
 
 func parseHops(nexthop string, parse func(string) (Hop, error)) ([]Hop, error) {
@@ -69,6 +70,15 @@ func parseHops(nexthop string, parse func(string) (Hop, error)) ([]Hop, error) {
 }
 
 func parseSMTP(text string) (Hop, error) {
+	h, err := parseHost(text)
+	if err == nil && h.MX && h.Addr.IsValid() {
+		return Hop{}, fmt.Errorf("want brackets around an address: [%s]", h.Addr)
+	}
+	return h, err
+}
+
+// parseHost reads a host with or without a port. MX tells that it has no brackets.
+func parseHost(text string) (Hop, error) {
 	host, port, literal, err := splitHop(text)
 	if err != nil {
 		return Hop{}, err
@@ -83,10 +93,7 @@ func parseSMTP(text string) (Hop, error) {
 		}
 	}
 	if addr, ok := address(h.Host); ok {
-		if !literal {
-			return Hop{}, fmt.Errorf("want brackets around an address: [%s]", host)
-		}
-		return Hop{Addr: addr, Port: h.Port}, nil
+		return Hop{Addr: addr, Port: h.Port, MX: h.MX}, nil
 	}
 	if !smtp.ValidDomain(h.Host) {
 		return Hop{}, fmt.Errorf("%q is neither a domain nor an address", host)
@@ -101,7 +108,8 @@ func parseLMTP(text string) (Hop, error) {
 		}
 		return Hop{Unix: path}, nil
 	}
-	h, err := parseSMTP(strings.TrimPrefix(text, "inet:"))
+	// Without mail exchangers an address can be nothing else, with brackets or not.
+	h, err := parseHost(strings.TrimPrefix(text, "inet:"))
 	h.MX = false
 	return h, err
 }

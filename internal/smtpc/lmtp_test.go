@@ -67,7 +67,9 @@ func TestLMTPHops(t *testing.T) {
 		"inet:[127.0.0.1]:" + port:      "sent *",
 		"far.test":                      "sent *", // lmtp_tcp_port
 		"unix:nowhere":                  "deferred 4.4.1 connect to mx.own.test[nowhere]: No such file or directory",
-		"unix:nowhere, inet:127.0.0.1":  "deferred 4.3.5 *",
+		"inet:127.0.0.1:" + port:        "sent *",
+		"unix:nowhere, inet:127.0.0.1":  "sent *",
+		"unix:nowhere, inet:[127.0.0.1": "deferred 4.3.5 *",
 		"unix:nowhere inet:[127.0.0.1]": "sent *",
 	} {
 		r := newRig(t, rigOptions{lmtp: true, dns: server, main: []string{"lmtp_tcp_port = " + port}})

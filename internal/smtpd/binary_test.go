@@ -29,7 +29,7 @@ func TestBinaryDialogues(t *testing.T) {
 			want: "550 5.5.2 mx.example Error: bare <LF> received"},
 		{name: "LF alone in the body is content", main: []string{"smtpd_forbid_bare_newline = reject"}, send: "BDAT 10 LAST\r\na: b\r\n\r\n\x00\n",
 			want: "250 2.0.0 Ok: 10 bytes queued as ...", body: "a: b\r\n\r\n\x00\n"},
-		{name: "no header", send: "BDAT 4 LAST\r\n\x00\r\n\n", want: "250 2.0.0 Ok: 4 bytes queued as ...", body: "\x00\r\n\n"},
+		{name: "no header", send: "BDAT 4 LAST\r\n\x00\r\n\n", want: "250 2.0.0 Ok: 4 bytes queued as ...", body: "\r\n\x00\r\n\n"},
 		{name: "nothing", send: "BDAT 0 LAST\r\n", want: "250 2.0.0 Ok: 0 bytes queued as ...", body: ""},
 		{name: "no body", send: "BDAT 4 LAST\r\na: b", want: "250 2.0.0 Ok: 4 bytes queued as ...", body: "a: b\r\n"},
 		{name: "what is missing is added", main: []string{"always_add_missing_headers = yes", "enable_long_queue_ids = no"}, send: "BDAT 13 LAST\r\nTo: x@y\r\n\r\n\x00\n",

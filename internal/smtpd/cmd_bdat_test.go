@@ -54,13 +54,13 @@ var chunkDialogues = []struct {
 		C~ BDAT 3\r\nx\r\n
 		S: 250 2.0.0 Ok: 3 bytes
 		C: BDAT 0 LAST
-		S: 250 2.0.0 Ok: 3 bytes queued as ...` + end, bodies: []string{"x\n"}},
+		S: 250 2.0.0 Ok: 3 bytes queued as ...` + end, bodies: []string{"\nx\n"}},
 	{name: "nothing at all", script: untilBdat + `
 		C: BDAT 0 LAST
 		S: 250 2.0.0 Ok: 0 bytes queued as ...` + end, bodies: []string{""}},
 	{name: "half a line end", script: untilBdat + `
 		C~ BDAT 2 LAST\r\nx\r
-		S: 250 2.0.0 Ok: 2 bytes queued as ...` + end, bodies: []string{"x\n"}},
+		S: 250 2.0.0 Ok: 2 bytes queued as ...` + end, bodies: []string{"\nx\n"}},
 	{name: "pipelined", script: `
 		S: 220 ...
 		C: EHLO h
@@ -84,7 +84,7 @@ var chunkDialogues = []struct {
 		S: 250 2.1.0 Ok
 		S: 250 2.1.5 Ok
 		S: 250 2.0.0 Ok: 6 bytes queued as ...
-		S: 221 2.0.0 Bye`, bodies: []string{"x\ny\n", "QUIT\n"}},
+		S: 221 2.0.0 Bye`, bodies: []string{"\nx\ny\n", "\nQUIT\n"}},
 	{name: "not mixed", main: []string{"smtpd_hard_error_limit = 100"}, script: untilBdat + `
 		C~ BDAT 1\r\nx
 		S: 250 2.0.0 Ok: 1 bytes
@@ -95,7 +95,7 @@ var chunkDialogues = []struct {
 		C: RCPT TO:<bob@example.org>
 		S: 503 5.5.1 Error: RCPT after BDAT
 		C: BDAT 0 LAST
-		S: 250 2.0.0 Ok: 1 bytes queued as ...` + end, bodies: []string{"x\n"}},
+		S: 250 2.0.0 Ok: 1 bytes queued as ...` + end, bodies: []string{"\nx\n"}},
 	{name: "reset", script: untilBdat + `
 		C~ BDAT 1\r\nx
 		S: 250 2.0.0 Ok: 1 bytes
@@ -159,7 +159,7 @@ var chunkDialogues = []struct {
 		S: 250 2.1.5 Ok
 		C~ BDAT 10 LAST\r\n12345678\r\n
 		S: 250 2.0.0 Ok: 10 bytes queued as ...` + end,
-		bodies: []string{"12345678\n"},
+		bodies: []string{"\n12345678\n"},
 		log:    []string{"00000000000010: reject: BDAT from unknown[192.0.2.1]: 552 5.3.4 Chunk exceeds message size limit; from=<a@b.example> proto=SMTP"}},
 	{name: "far too large", script: untilBdat + `
 		C~ BDAT 9223372036854775807\r\nab`,
@@ -202,7 +202,7 @@ var chunkDialogues = []struct {
 		S: 451 4.3.0 Error: queue file write error` + end},
 	{name: "bare LF", script: untilBdat + `
 		C~ BDAT 4 LAST\r\nx\ny\n
-		S: 250 2.0.0 Ok: 4 bytes queued as ...` + end, bodies: []string{"x\ny\n"}},
+		S: 250 2.0.0 Ok: 4 bytes queued as ...` + end, bodies: []string{"\nx\ny\n"}},
 	{name: "bare LF refused", main: []string{"smtpd_forbid_bare_newline = reject"}, script: untilBdat + `
 		C~ BDAT 2\r\nx\n
 		S: 250 2.0.0 Ok: 2 bytes
@@ -346,7 +346,7 @@ func FuzzBdat(f *testing.F) {
 		if chunk < 1 || write < 1 || len(data) > 2000 {
 			return
 		}
-		data = "a:b\r\n" + data // not a part of the field in front
+		data = "a:b\r\n\r\n" + data // text, which stays as it is
 		rest := "MAIL FROM:<>\r\nRCPT TO:<ann@example.org>\r\n"
 		for left := data; ; {
 			n := min(chunk, len(left))

@@ -20,17 +20,16 @@ type completion struct {
 	adds   bool // fields that are missing
 }
 
-// completion returns what completes the letter m; nil where its header stays as
-// the client wrote it.
+// completion returns what completes the letter m; nil where sendmail does. A
+// header that stays as the client wrote it is at least parted from the text, if the
+// client has not: the first line would belong to our Received field, or be taken
+// for a part of the header.
 func (s *session) completion(m *message, sender string, now time.Time) *completion {
 	if s.srv.local {
 		return nil // sendmail's part
 	}
 	ours := s.isOurs()
 	edit := s.srv.rewrite.Header(ours, s.rewriting())
-	if !ours && !s.srv.p().addMissing && edit == nil {
-		return nil
-	}
 	c := &completion{adds: ours || s.srv.p().addMissing, Completion: header.Completion{
 		Sender: sender, Origin: s.srv.p().origin, ID: s.msg.id, Host: s.srv.p().hostname, Now: now,
 	}}

@@ -55,12 +55,40 @@ func TestMissingHeaders(t *testing.T) {
 		{"null sender", insider, "", "", "\nx\n", "Date: T\nFrom: MAILER-DAEMON@mx.example\nMessage-Id: <ID@mx.example>\n\nx\n"},
 		{"no header", insider, "", "ann@example.org", "x\n", "Date: T\nFrom: ann@example.org\nMessage-Id: <ID@mx.example>\n\nx\n"},
 		{"no body", insider, "", "ann@example.org", "Subject: x\n", "Subject: x\nDate: T\nFrom: ann@example.org\nMessage-Id: <ID@mx.example>\n"},
+		{"a mailbox", insider, "", "ann@example.org", "From x@y Thu Nov 26\nFrom: a@b\nDate: b\nMessage-ID: c\n\nx\n",
+			"X-Mailbox-Line: From x@y Thu Nov 26\nFrom: a@b\nDate: T\nMessage-ID: c\n\nx\n"},
 		{"resent", insider, "", "ann@example.org", "From: a\nDate: b\nMessage-ID: c\nResent-To: d\n\nx\n",
 			"From: a@mx.example\nDate: T\nMessage-ID: c\nResent-To: d@mx.example\nResent-Date: T\nResent-From: ann@example.org\nResent-Message-Id: <ID@mx.example>\n\nx\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			if got := letterOf(t, c.who, c.sender, c.text, c.main); got != c.want {
+				t.Errorf("got %q\nwant %q", got, c.want)
+			}
+		})
+	}
+}
+
+// What does not begin with a header is parted from our Received field, whoever
+// sends it; lines of mailbox files are no text.
+func TestNoHeader(t *testing.T) {
+	t.Parallel()
+	const header = "From: a@b.example\nDate: T\nMessage-ID: <c@d>\n"
+	for _, c := range []struct{ name, text, want string }{
+		{"text alone", "x\ny: z\n", "\nx\ny: z\n"},
+		{"a continuation of our field", "\tby liar.example\n" + header + "\nx\n", "\n\tby liar.example\n" + header + "\nx\n"},
+		{"text behind a field", header + "no field\nX: y\n", header + "\nno field\nX: y\n"},
+		{"no text", header, header},
+		{"nothing", "", ""},
+		{"empty lines", "\n\nx\n", "\n\nx\n"},
+		{"a mailbox", "From a@b Thu Nov 26 06:00:00 2026\n" + header + "\nFrom x\n", "X-Mailbox-Line: From a@b Thu Nov 26 06:00:00 2026\n" + header + "\nFrom x\n"},
+		{"a mailbox in a mailbox", "From a@b\n>>From c@d\n" + header + "\nx\n", "X-Mailbox-Line: From a@b\nX-Mailbox-Line: >>From c@d\n" + header + "\nx\n"},
+		{"less than the word", ">Fro\n", "\n>Fro\n"},
+		{"further down", header + "From a@b\n", header + "\nFrom a@b\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if got := letterOf(t, stranger, "ann@example.org", c.text); got != c.want {
 				t.Errorf("got %q\nwant %q", got, c.want)
 			}
 		})

@@ -115,7 +115,7 @@ func TestLongLineBeforeChunk(t *testing.T) {
 	conn := r.connect(stranger)
 	conn.reply()
 	conn.say("EHLO h")
-	body := strings.Repeat("0123456789abcd\r\n", 4000)
+	body := "\r\n" + strings.Repeat("0123456789abcd\r\n", 4000)
 	text := "MAIL FROM:<" + strings.Repeat("x", 50000) + "\r\nMAIL FROM:<" + strings.Repeat("x", 20000) + "\r\n" +
 		"MAIL FROM:<a@b.example>\r\nRCPT TO:<ann@example.org>\r\nBDAT " + strconv.Itoa(len(body)) + " LAST\r\n" + body + "QUIT\r\n"
 	go conn.c.Write([]byte(text))

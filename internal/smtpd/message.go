@@ -28,7 +28,8 @@ type message struct {
 	budget  budget      // of the client, behind BDAT
 	heard   time.Time   // the last chunk, behind BDAT
 	look    header.Inspector
-	whole   *completion // nil: the header stays as it is
+	from    fromLines
+	whole   *completion // nil: sendmail's part, as are lines "From ..."
 	field   fieldMeter
 	size    int64 // octets of content that the client sent
 	limit   int64 // of size; 0: none
@@ -138,6 +139,18 @@ func (m *message) take(p []byte) {
 		m.refuse(552, smtp.TooBig, "Message size exceeds fixed limit")
 		return
 	}
+	if m.whole != nil {
+		m.from.feed(p, m.put)
+	} else {
+		m.put(p)
+	}
+}
+
+// put passes content on.
+func (m *message) put(p []byte) {
+	if m.refusal != nil {
+		return
+	}
 	if !m.look.Ended {
 		m.look.Write(p)
 		if !m.field.feed(p) {
@@ -156,6 +169,7 @@ func (m *message) take(p []byte) {
 
 // end tells that all the content has come.
 func (m *message) end() {
+	m.from.end(m.put)
 	m.look.Close()
 	if m.whole != nil && m.refusal == nil {
 		if err := m.whole.filter.Close(); err != nil {
