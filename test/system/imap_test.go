@@ -196,9 +196,12 @@ func TestIMAPKilled(t *testing.T) {
 				t.Fatal(l)
 			}
 		}
-		syscall.Kill(sessionPID(i), syscall.SIGKILL)
+		pid := sessionPID(i)
+		syscall.Kill(pid, syscall.SIGKILL)
 		for !strings.HasPrefix(p.line(), "ended") {
 		}
+		// Until master knows of the death, it may give a session to that process.
+		i.WaitLog(fmt.Sprintf("pid %d killed by signal 9", pid))
 	}
 	p := imap(i, plain, nil).login("ann@users.test")
 	p.want("* 3 EXISTS", p.cmd("SELECT INBOX"))
