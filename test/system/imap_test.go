@@ -73,7 +73,9 @@ func (p *imapper) want(text, answer string) string {
 
 func (p *imapper) login(name string) *imapper {
 	p.t.Helper()
+	before := logins(p.i)
 	p.want("t OK [CAPABILITY IMAP4rev1 ", p.cmd(`LOGIN "%s" "%s"`, name, userSecret))
+	p.i.Until("the login is in the log", func() bool { return logins(p.i) > before })
 	return p
 }
 

@@ -124,10 +124,16 @@ func (p *popper) rest() (lines []string) {
 
 func (p *popper) login(name string) *popper {
 	p.t.Helper()
+	before := logins(p.i)
 	p.want("+OK", p.cmd("USER %s", name))
 	p.want("+OK", p.cmd("PASS %s", userSecret))
+	p.i.Until("the login is in the log", func() bool { return logins(p.i) > before })
 	return p
 }
+
+// logins are the lines of the log that tell of one: such a line may come after the
+// client has its reply.
+func logins(i *instance.Instance) int { return strings.Count(i.Log(), ", mpid=") }
 
 func (p *popper) stls() {
 	p.t.Helper()
