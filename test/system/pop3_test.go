@@ -285,6 +285,7 @@ func TestPOP3Killed(t *testing.T) {
 	q := pop(i, plain, nil).login("ann@users.test")
 	for _, pid := range loginPIDs(i) {
 		syscall.Kill(pid, syscall.SIGKILL)
+		i.WaitLog(fmt.Sprintf("pid %d killed by signal 9", pid)) // its threads end one after the other
 	}
 	p.want("ended", p.cmd("STAT"))
 	if n := q.count(); n != 3 {
