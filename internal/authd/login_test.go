@@ -544,7 +544,7 @@ func (s slow) Verify(ctx context.Context, user, password string, f *ipc.AuthFact
 // checked, no goroutine waits for a delay, and a right login from another
 // address takes as long as ever.
 func TestTenThousandWrong(t *testing.T) {
-	t.Parallel()
+	// Not beside other tests, whose goroutines would count.
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, accounts)
 		checks := 0
