@@ -200,7 +200,7 @@ func TestTurns(t *testing.T) {
 	}
 	until := func(n int) {
 		t.Helper()
-		for end := time.Now().Add(20 * time.Second); waiting() != n; time.Sleep(time.Millisecond) {
+		for end := time.Now().Add(time.Minute); waiting() != n; time.Sleep(time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatalf("%d wait, want %d", waiting(), n)
 			}

@@ -89,7 +89,7 @@ func talkTo(t *testing.T, ctx context.Context, d maildrop, timeout time.Duration
 func play(t *testing.T, c net.Conn, dialogue string) {
 	t.Helper()
 	in := bufio.NewReader(c)
-	c.SetDeadline(time.Now().Add(20 * time.Second))
+	c.SetDeadline(time.Now().Add(time.Minute))
 	for l := range strings.Lines(dialogue) {
 		l = strings.TrimSuffix(strings.TrimLeft(l, " \t"), "\n")
 		switch {
