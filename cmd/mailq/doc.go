@@ -45,6 +45,10 @@
 //
 // While the system is down transport, nexthop, route_rule and expires are not known.
 //
+// mailq takes the letters of sendmail(1) as well, which scripts call by this name: -C
+// is -c, and those that mean nothing here (-Ac, -bp, -oX and others) are accepted
+// and ignored. For -q and other modes call sendmail.
+//
 // Everyone may list the queue, unless authorized_mailq_users says otherwise;
 // root always may.
 //

@@ -12,6 +12,10 @@
 // # are comments. Names are compared in lower case, and of two entries with
 // one name the first counts.
 //
+// newaliases takes the letters of sendmail(1) as well, which scripts call by this name:
+// -C is -c, -oAFILE names an alias file in place of alias_database, and those
+// that mean nothing here (-Ac, -bi, -odi and others) are accepted and ignored.
+//
 // # Files
 //
 //	/etc/aliases

@@ -95,11 +95,7 @@ func (i *subscriber) keep(ctx context.Context) {
 // due is when an order is to be made: at two thirds of the certificate's life, or
 // at once when it is not for these names, but not too soon after a failure.
 func (i *subscriber) due() time.Time {
-	var at time.Time
-	if chains, err := readPEM([]string{i.file()}); err == nil && i.covers(chains[0].leaf) {
-		l := chains[0].leaf
-		at = l.NotBefore.Add(l.NotAfter.Sub(l.NotBefore) * 2 / 3)
-	}
+	at := i.renewal()
 	if info, err := os.Stat(i.failures()); err == nil {
 		pause := min(firstPause<<min(max(info.Size()-1, 0), 5), lastPause)
 		if next := info.ModTime().Add(pause); next.After(at) {
@@ -107,6 +103,16 @@ func (i *subscriber) due() time.Time {
 		}
 	}
 	return at
+}
+
+// renewal is when the certificate that is there is to be renewed; zero: at once.
+func (i *subscriber) renewal() time.Time {
+	chains, err := readPEM([]string{i.file()})
+	if err != nil || !i.covers(chains[0].leaf) {
+		return time.Time{}
+	}
+	l := chains[0].leaf
+	return l.NotBefore.Add(l.NotAfter.Sub(l.NotBefore) * 2 / 3)
 }
 
 func (i *subscriber) covers(c *x509.Certificate) bool {
@@ -144,6 +150,16 @@ func (i *subscriber) attempt(ctx context.Context) {
 	defer cancel()
 	if err := i.order(ctx); err != nil {
 		i.log.Warn("no certificate for %v from %s: %v", i.domains, i.directory, err)
+		return
+	}
+	i.succeeded()
+}
+
+// succeeded forgets failures, unless another certificate would be asked for at
+// once, and so on for ever.
+func (i *subscriber) succeeded() {
+	if !time.Now().Before(i.renewal()) {
+		i.log.Warn("the certificate from %s is not for all of %v, or is over already: is the clock right?", i.directory, i.domains)
 		return
 	}
 	os.Remove(i.failures())

@@ -50,6 +50,33 @@ func TestACMEDue(t *testing.T) {
 	}
 }
 
+// An order that brought what is no use counts as a failure: the next one comes
+// later, not at once.
+func TestACMEUseless(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, certFor string
+		life          time.Duration
+		useful        bool
+	}{
+		{"good", "a.test", 60 * 24 * time.Hour, true},
+		{"another name", "b.test", 60 * 24 * time.Hour, false},
+		{"over", "a.test", -time.Hour, false},
+	} {
+		r := newRig(t, "tls_acme_domains = a.test", "tls_acme_state_directory = DIR")
+		k := newKey(t, "ecdsa")
+		r.file("yubin.pem", keyPEM(t, k)+certPEM(t, k, c.certFor, c.life))
+		r.file("failures", "\n")
+		r.d.acme.succeeded()
+		if _, err := os.Stat(filepath.Join(r.dir, "failures")); (err != nil) != c.useful {
+			t.Errorf("%s: failures: %v", c.name, err)
+		}
+		if due := r.d.acme.due(); time.Until(due) < 50*time.Minute {
+			t.Errorf("%s: the next order in %v", c.name, time.Until(due))
+		}
+	}
+}
+
 // The certificate of an authority serves as soon as it is there; meanwhile, and
 // where another is configured, things are as they were.
 func TestACMECertificate(t *testing.T) {

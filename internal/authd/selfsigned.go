@@ -81,7 +81,8 @@ func (s *selfSigned) make(now time.Time) error {
 			return err
 		}
 	}
-	dir, err := os.Open(s.dir)
+	// Not s.dir: whoever can read a directory can lock it, and have us wait for ever.
+	dir, err := os.Open(filepath.Dir(s.key()))
 	if err != nil {
 		return err
 	}

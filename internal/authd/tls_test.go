@@ -19,6 +19,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -301,6 +302,29 @@ func TestSelfSigned(t *testing.T) {
 	}
 	if b, _ := os.ReadFile(mine); string(b) != "not a certificate\n" {
 		t.Error("somebody's file was replaced")
+	}
+}
+
+// Whoever has locked what everybody can read keeps nobody from a certificate.
+func TestSelfSignedLocked(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "myhostname = mx.self.test", "tls_self_signed_directory = DIR/pki")
+	if err := os.MkdirAll(filepath.Join(r.dir, "pki", "certs"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"pki", "pki/certs"} {
+		f, err := os.Open(filepath.Join(r.dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+			t.Fatal(err)
+		}
+	}
+	k, _ := r.keys()
+	if got := names(k, "imapd", ""); got != "mx.self.test+0" {
+		t.Error(got)
 	}
 }
 

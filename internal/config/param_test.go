@@ -27,6 +27,16 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// Postfix waits for LMTP servers' answers to QUIT and not for those of SMTP servers.
+func TestQuitOfLMTP(t *testing.T) {
+	t.Parallel()
+	for lmtp, want := range map[bool]string{false: "yes", true: "no"} {
+		if d := SmtpSkipQuitResponse.In(lmtp).Def; d.Default != want {
+			t.Errorf("%s: %s, want %s", d.Name, d.Default, want)
+		}
+	}
+}
+
 // An LMTP server has a name of its own, and nobody looked that up in a domain: names
 // below the next hop are none of its, as in Postfix.
 func TestSecureMatchOfLMTP(t *testing.T) {

@@ -95,8 +95,12 @@ var (
 	SmtpSkip5xxGreeting = bothBool("skip_5xx_greeting", "yes", `
 		A server that refuses to talk at all (5yz instead of its greeting) counts as one that cannot be reached now: the next
 		one is tried. Otherwise the mail goes back.`)
-	SmtpSkipQuitResponse = bothBool("skip_quit_response", "yes", `
-		The connection is closed behind QUIT without waiting for the answer.`)
+	SmtpSkipQuitResponse = Client[Bool]{
+		boolean("smtp_skip_quit_response", "yes", `
+			The connection is closed behind QUIT without waiting for the answer.`),
+		boolean("lmtp_skip_quit_response", "no", `
+			Like smtp_skip_quit_response, for LMTP.`),
+	}
 	SmtpDiscardEhloKeywords = bothList("discard_ehlo_keywords", "", `
 		Extensions that are not used although the server offers them, in any case: pipelining, starttls, 8bitmime, dsn, ...`)
 

@@ -123,6 +123,9 @@ func (v *visit) list(context.Context) (reply, error) {
 	if !l.Extended && l.Patterns[0] == "" {
 		return reply{}, v.Printf("* LIST (\\Noselect) \"/\" \"\"\r\n")
 	}
+	if err := bounded(&l); err != nil {
+		return reply{}, err
+	}
 	nodes, err := v.nodes()
 	if err != nil {
 		return reply{}, err
@@ -236,6 +239,9 @@ func (v *visit) lsub(context.Context) (reply, error) {
 	l := v.d.LSub()
 	v.d.End()
 	if err := v.d.Err(); err != nil {
+		return reply{}, err
+	}
+	if err := bounded(&l); err != nil {
 		return reply{}, err
 	}
 	nodes, err := v.nodes()

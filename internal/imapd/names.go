@@ -69,23 +69,52 @@ func matches(pattern, name string) bool {
 	return glob(pattern, name)
 }
 
-// glob matches in time that grows with the product of the lengths.
+// maxPatterns is how many octets the patterns of a command may have, each with the
+// reference. Every name is looked at with all of them.
+const maxPatterns = 8 << 10
+
+// bounded refuses patterns that would keep the process busy.
+func bounded(l *imap.List) error {
+	octets := 0
+	for _, p := range l.Patterns {
+		octets += len(l.Reference) + len(p)
+	}
+	if octets > maxPatterns {
+		return no("LIMIT", "The patterns are too long.")
+	}
+	return nil
+}
+
+// glob matches in time that grows with the square of the length of the name, and
+// with that of the pattern.
 func glob(pattern, name string) bool {
-	// at[k]: the pattern so far matches name[:k].
+	// at[k]: the pattern so far matches name[:k]. For no k below low it does.
 	at := make([]bool, len(name)+1)
 	at[0] = true
+	low, wild := 0, byte(0) // wild: the last wildcard, with nothing behind it
 	for i := range len(pattern) {
 		c := pattern[i]
 		if c == '*' || c == '%' {
-			for k := 1; k <= len(name); k++ {
+			if wild == '*' || wild == c {
+				continue // nothing more
+			}
+			wild = c
+			for k := low + 1; k <= len(name); k++ {
 				at[k] = at[k] || at[k-1] && (c == '*' || name[k-1] != '/')
 			}
 			continue
 		}
-		for k := len(name); k > 0; k-- {
+		wild = 0
+		for k := len(name); k > low; k-- {
 			at[k] = at[k-1] && name[k-1] == c
 		}
-		at[0] = false
+		at[low] = false
+		for low < len(name) && !at[low] {
+			low++
+		}
+		if !at[low] {
+			return false
+		}
 	}
 	return at[len(name)]
 }

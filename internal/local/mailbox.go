@@ -100,8 +100,9 @@ func (b *textbox) append(a *deliverer, m *mbox.Message) error {
 
 // limits are the parameters of mbox files and of message sizes.
 type limits struct {
-	lock mbox.Lock
-	size int64
+	lock     mbox.Lock
+	size     int64
+	patience time.Duration // with the reader of a pipe
 }
 
 // inSpool is the mbox file of a user in a spool directory. Who may make files
@@ -131,7 +132,7 @@ func (lim *limits) named(file string, as identity) target {
 		dir = path.Clean(dir)
 		return &mailbox{place: maildir.Place{Base: path.Dir(dir), Path: path.Base(dir) + "/"}, as: as, limit: lim.size}
 	}
-	b := &textbox{place: mbox.Place{Path: file, Any: true, Limit: lim.size, Lock: lim.lock}, as: as, opener: as, named: true}
+	b := &textbox{place: mbox.Place{Path: file, Any: true, Patience: lim.patience, Limit: lim.size, Lock: lim.lock}, as: as, opener: as, named: true}
 	b.place.Lock.DotMayFail = true
 	if file == os.DevNull {
 		b.place.Lock.Dot = false

@@ -46,7 +46,7 @@ func openTransports(c *config.Config, log *maillog.Logger, ids *switcher) (map[s
 
 // sizes are the limits of the mailboxes of one transport.
 func sizes(c *config.Config, size config.Size, lock config.List) (*limits, error) {
-	l := &limits{size: size.Of(c), lock: mbox.Lock{
+	l := &limits{size: size.Of(c), patience: config.CommandTimeLimit.Of(c), lock: mbox.Lock{
 		Attempts: config.DeliverLockAttempts.Of(c), Delay: config.DeliverLockDelay.Of(c), Stale: config.StaleLockTime.Of(c),
 	}}
 	kinds := words(lock.Of(c))

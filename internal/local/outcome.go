@@ -97,6 +97,8 @@ var failures = []struct {
 	{mbox.ErrIrregular, smtp.Detail{Subject: 2}, "the mailbox is not a regular file"},
 	{mbox.ErrLinks, smtp.Detail{Subject: 2}, "the mailbox has several names, or is a link that somebody else has made"},
 	{mbox.ErrExecutable, smtp.Detail{Subject: 2}, "the file is a program"},
+	{mbox.ErrNoReader, smtp.Detail{Subject: 2}, mbox.ErrNoReader.Error()},
+	{mbox.ErrSlowReader, smtp.Detail{Subject: 2}, mbox.ErrSlowReader.Error()},
 	{errNotRoot, smtp.Detail{Subject: 2}, errNotRoot.Error()},
 	{syscall.EDQUOT, smtp.MailboxFull, "mailbox is full: disk quota exceeded"},
 	{syscall.EFBIG, smtp.MailboxFull, "mailbox is full: file too large"},

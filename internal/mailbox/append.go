@@ -68,7 +68,10 @@ func (a *Append) Message(r io.Reader, at Attributes) error {
 	if m.file != nil {
 		a.files = append(a.files, m)
 	}
-	return err
+	if err != nil {
+		return a.f.deleted(err)
+	}
+	return nil
 }
 
 var writeBuffers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, copySize) }}
@@ -165,6 +168,9 @@ func (a *Append) Commit() (validity uint32, uids []uint32, err error) {
 			change.End(usage(a.files))
 		}
 		if !a.moved(&err) {
+			if err != nil {
+				err = a.f.deleted(err)
+			}
 			return validity, uids, err
 		}
 	}

@@ -330,6 +330,38 @@ func TestDeletedWhileOpened(t *testing.T) {
 	}
 }
 
+// A folder that is deleted while something is appended is none, too.
+func TestDeletedWhileAppended(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	for at := range 14 { // changes of the disk before it goes
+		name := fmt.Sprintf("A%d", at)
+		if err := b.tree.Create(name); err != nil {
+			t.Fatal(err)
+		}
+		a, err := b.tree.Append(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := 0
+		setFault(b, a.view, func(op, what string) error {
+			if done++; done == at+1 {
+				return os.RemoveAll(b.path("." + name))
+			}
+			return nil
+		})
+		if err = a.Message(strings.NewReader("x"), Attributes{}); err == nil {
+			_, _, err = a.Commit()
+		} else {
+			a.Abort()
+		}
+		// At the end it may be too late to be noticed.
+		if !errors.Is(err, ErrNoFolder) && (err != nil || at == 0) {
+			t.Errorf("deleted before the change %d: %v", at, err)
+		}
+	}
+}
+
 // Of two messages one can be linked, and the other has to be copied, for which
 // there is no room: neither is copied.
 func TestCopyFailsHalfWay(t *testing.T) {

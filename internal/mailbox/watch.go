@@ -156,9 +156,7 @@ func (w *watcher) drop(x *watch) {
 		if delete(set, x); set == nil || len(set) > 0 {
 			continue
 		}
-		delete(w.fresh, w.news[wd])
-		delete(w.news, wd)
-		delete(w.by, wd)
+		w.forget(wd)
 		if raw, err := w.file.SyscallConn(); err == nil {
 			raw.Control(func(fd uintptr) { unix.InotifyRmWatch(int(fd), uint32(wd)) })
 		}
@@ -172,6 +170,13 @@ func (w *watcher) drop(x *watch) {
 		w.file.Close()
 		w.file = nil
 	}
+}
+
+// forget drops what is known of a directory.
+func (w *watcher) forget(wd int32) {
+	delete(w.fresh, w.news[wd])
+	delete(w.news, wd)
+	delete(w.by, wd)
 }
 
 // read wakes whom events concern, until the instance is closed.
@@ -221,7 +226,7 @@ func (w *watcher) concerned(file *os.File, events []byte) (list []*watch) {
 			}
 		}
 		if mask&unix.IN_IGNORED != 0 { // the directory has gone
-			delete(w.by, wd)
+			w.forget(wd)
 		}
 	}
 	for x := range woken {

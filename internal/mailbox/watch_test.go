@@ -41,6 +41,40 @@ func TestWatch(t *testing.T) {
 	}
 }
 
+// Of a folder that was deleted while it was watched nothing is kept, though
+// others are watched still.
+func TestWatchDeleted(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	v := b.view(Peek)
+	defer v.Watch(func() {})()
+	if err := b.tree.Create("A"); err != nil {
+		t.Fatal(err)
+	}
+	woken := make(chan bool, 100)
+	stop, err := b.tree.Watch("A", func() { woken <- true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(b.path(".A")); err != nil {
+		t.Fatal(err)
+	}
+	w := &v.f.store.watcher
+	kept := func() [3]int {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return [3]int{len(w.by), len(w.news), len(w.fresh)}
+	}
+	for kept() != [3]int{2, 1, 0} {
+		select {
+		case <-woken:
+		case <-time.After(10 * time.Second):
+			t.Fatalf("kept: %v", kept())
+		}
+	}
+	stop()
+}
+
 // Where the system gives no more watches (max_user_watches) who watches is woken
 // now and then, by one ticker for all, which goes with the last; the
 // administrator is told once.

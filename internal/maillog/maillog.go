@@ -52,13 +52,9 @@ type Logger struct {
 // Open returns a Logger to o.File, else to the journal or syslog, else to
 // standard error; and beside it to o.JSON. Its error is an unknown facility.
 func Open(o Options) (*Logger, error) {
-	name := o.Facility
-	if name == "" {
-		name = "mail"
-	}
-	facility, ok := facilityNumber(name)
-	if !ok {
-		return nil, fmt.Errorf("syslog facility %q: no such facility", name)
+	facility, err := facilityOf(o.Facility)
+	if err != nil {
+		return nil, err
 	}
 	out := &output{facility: facility, host: shortHost(), pid: os.Getpid(), socket: devLog, json: o.JSON}
 	if o.Journal != "" && o.File == nil {
@@ -147,6 +143,18 @@ func (e Entry) WarnText(t *Text) {
 // now on: the log file was rotated. The earlier file is closed. A Logger that
 // writes to syslog or standard error ignores it and closes file.
 func (l *Logger) Redirect(file *os.File) { l.out.redirect(file) }
+
+// SetFacility has the lines of l, and of all Loggers made from it, go to another
+// facility of syslog; "" is mail. Its error is an unknown one.
+func (l *Logger) SetFacility(name string) error {
+	facility, err := facilityOf(name)
+	if err == nil {
+		l.out.mu.Lock()
+		l.out.facility = facility
+		l.out.mu.Unlock()
+	}
+	return err
+}
 
 // RedirectJSON sends JSON lines to file from now on, or to nobody if it is nil.
 // The earlier file is closed.

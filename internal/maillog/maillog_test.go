@@ -216,6 +216,13 @@ func TestSyslog(t *testing.T) {
 	if got := receive(t, daemon); !strings.HasPrefix(got, "<19>") || !strings.HasSuffix(got, "]: error: four") {
 		t.Errorf("got %q", got)
 	}
+	if err := l.SetFacility("local0"); err != nil || l.SetFacility("x") == nil {
+		t.Error(err)
+	}
+	l.As("qmgr").Info("five")
+	if got := receive(t, daemon); !strings.HasPrefix(got, "<134>") {
+		t.Errorf("got %q", got)
+	}
 }
 
 func BenchmarkInfo(b *testing.B) {

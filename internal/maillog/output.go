@@ -2,6 +2,7 @@ package maillog
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"slices"
@@ -26,22 +27,22 @@ const (
 
 // output is the place where lines go, shared by the Loggers of a process.
 type output struct {
-	facility   int
 	host       string
 	pid        int
 	socket     string      // of syslog, or of the journal
 	journal    bool        // socket is the journal's: fields instead of a line
 	structured atomic.Bool // somebody takes fields
 
-	mu     sync.Mutex // guards what follows
-	file   *os.File   // nil: conn
-	keep   bool       // file is standard error: never closed
-	conn   net.Conn   // nil: to be dialled
-	json   *os.File   // maillog_json_file; nil: none
-	closed bool       // drop everything
-	text   receiver
-	fields receiver // json
-	buf    []byte   // the line being built
+	mu       sync.Mutex // guards what follows
+	facility int
+	file     *os.File // nil: conn
+	keep     bool     // file is standard error: never closed
+	conn     net.Conn // nil: to be dialled
+	json     *os.File // maillog_json_file; nil: none
+	closed   bool     // drop everything
+	text     receiver
+	fields   receiver // json
+	buf      []byte   // the line being built
 }
 
 // A receiver may fail for a while.
@@ -212,6 +213,18 @@ func (o *output) close() error {
 // local7 follow at 16.
 var facilities = [...]string{
 	"kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp",
+}
+
+// facilityOf is the number of a facility; "" is mail.
+func facilityOf(name string) (int, error) {
+	if name == "" {
+		name = "mail"
+	}
+	n, ok := facilityNumber(name)
+	if !ok {
+		return 0, fmt.Errorf("syslog facility %q: no such facility", name)
+	}
+	return n, nil
 }
 
 func facilityNumber(name string) (int, bool) {

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"yubin/internal/cli"
+	"yubin/internal/historic"
 	"yubin/internal/queuectl"
 )
 
@@ -14,6 +15,7 @@ import (
 var Command = &cli.Command{
 	Name: "mailq", Section: 1,
 	Params: queuectl.Params(),
+	Args:   historic.Under("p", historic.Letter{Name: 'c', Arg: true, Flag: "config"}, historic.Letter{Name: 'j', Flag: "json"}),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		json := fs.BoolP("json", "j", false, "list in JSON, one line a message")
 		fs.CountP("verbose", "v", "accepted for compatibility; does nothing")

@@ -26,10 +26,21 @@ func openLog(c *config.Config) (*logFiles, *maillog.Logger, error) {
 		return nil, nil, err
 	}
 	log, err := maillog.Open(maillog.Options{
-		Tag: path.Join(config.SyslogName.Of(c), "master"), Facility: config.SyslogFacility.Of(c),
+		Tag: ownTag(c), Facility: config.SyslogFacility.Of(c),
 		File: own.text, JSON: own.json, Journal: journal(c),
 	})
 	return files, log, err
+}
+
+func ownTag(c *config.Config) string { return path.Join(config.SyslogName.Of(c), "master") }
+
+// nameLog has master's lines, and those about sessions, be called what c says.
+func (m *master) nameLog(c *config.Config) {
+	m.log, m.logins = m.log.Tagged(ownTag(c)), m.log.Bare(config.LoginSyslogName.Of(c))
+	m.parent.log = m.log
+	if err := m.log.SetFacility(config.SyslogFacility.Of(c)); err != nil {
+		m.log.Warn("%v; the earlier one stays", err)
+	}
 }
 
 func openLogFiles(c *config.Config) (*logFiles, error) {

@@ -27,6 +27,7 @@ func (m *master) reconfigure(ctx context.Context) {
 		return
 	}
 	m.reopenLog(c)
+	m.nameLog(c)
 	m.log.On(maillog.Reload).Info("reload -- %s", describe(c))
 	for _, w := range p.warnings {
 		m.log.Warn("%s", w)

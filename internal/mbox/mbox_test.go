@@ -3,6 +3,7 @@ package mbox
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -234,6 +235,49 @@ func TestPlanted(t *testing.T) {
 	}
 	if err := deliver(&Place{Path: os.DevNull, Any: true, Lock: Lock{Fcntl: true, Attempts: 1}}, message("x\n"), fsync); err != nil {
 		t.Errorf("%s: %v", os.DevNull, err)
+	}
+}
+
+// A message for a pipe is delivered when somebody has taken it, and nobody is
+// waited for for ever.
+func TestPipe(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "pipe")
+	if err := errors.Join(syscall.Mkfifo(name, 0o600), os.Symlink(name, name+"2")); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{name, name + "2"} {
+		p := &Place{Path: path, Any: true, Lock: Lock{Fcntl: true, Attempts: 1}, Patience: time.Minute}
+		if err := deliver(p, message("x\n"), fsync); !errors.Is(err, ErrNoReader) {
+			t.Errorf("%s without a reader: %v", path, err)
+		}
+		r, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		slow := *p
+		slow.Patience = 10 * time.Millisecond
+		if err := deliver(&slow, message(strings.Repeat("x\n", 1<<20)), fsync); !errors.Is(err, ErrSlowReader) {
+			t.Errorf("%s with a reader that does nothing: %v", path, err)
+		}
+		if _, err := io.Copy(io.Discard, r); err != nil { // what the pipe holds
+			t.Fatal(err)
+		}
+		taken := make(chan string)
+		box, err := p.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			b, err := io.ReadAll(r)
+			taken <- fmt.Sprint(len(b), " ", err)
+		}()
+		err = box.Write(message(strings.Repeat("x\n", 1<<20)), fsync)
+		box.Close()
+		if got := <-taken; err != nil || got != fmt.Sprint(len(first)+2<<20+1, " <nil>") {
+			t.Errorf("%s: %v, %s", path, err, got)
+		}
+		r.Close()
 	}
 }
 

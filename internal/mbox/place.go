@@ -20,6 +20,8 @@ var (
 	ErrIrregular  = errors.New("the mailbox is not a regular file")
 	ErrLinks      = errors.New("the mailbox has several names, or is a link that somebody else has made")
 	ErrExecutable = errors.New("the file is a program")
+	ErrNoReader   = errors.New("no program reads from the pipe")
+	ErrSlowReader = errors.New("the program that reads from the pipe does not take the message")
 	ErrContent    = errors.New("read the queue file")
 )
 
@@ -36,11 +38,13 @@ type Place struct {
 	// Give, if it is set, is whose a file becomes that is made here: its user ID and
 	// group ID. It is for the deliverer who may make files where their owner may not.
 	Give []int
-	// Any lets devices be written to, and refuses programs: for files that aliases
-	// name.
-	Any   bool
-	Limit int64 // octets; 0: none
-	Lock  Lock
+	// Any lets devices and pipes be written to, and refuses programs: for files that
+	// aliases name.
+	Any bool
+	// Patience is how long the reader of a pipe may take; 0: for ever.
+	Patience time.Duration
+	Limit    int64 // octets; 0: none
+	Lock     Lock
 }
 
 // A Lock says how a mailbox is locked.
@@ -133,7 +137,7 @@ func (b *Box) existing() (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f, err = (&Place{Path: target}).openAt(0); errors.Is(err, syscall.ELOOP) {
+	if f, err = (&Place{Path: target, Any: b.place.Any}).openAt(0); errors.Is(err, syscall.ELOOP) {
 		err = fmt.Errorf("open %s: %w", path, ErrLinks)
 	}
 	return f, err
@@ -160,6 +164,14 @@ func (p *Place) openAt(more int) (*os.File, error) {
 			}
 			return root.OpenFile(rel, flags, mode)
 		}
+	}
+	if info, err := os.Lstat(p.Path); p.Any && err == nil && info.Mode()&fs.ModeNamedPipe != 0 {
+		// Opened to read as well, a pipe would take a message that nobody reads.
+		f, err := open(p.Path, os.O_WRONLY|flags, 0o600)
+		if errors.Is(err, syscall.ENXIO) {
+			err = fmt.Errorf("open %s: %w", p.Path, ErrNoReader)
+		}
+		return f, err
 	}
 	f, err := open(p.Path, os.O_RDWR|flags, 0o600)
 	if errors.Is(err, fs.ErrPermission) { // a file that may be written to and not read
@@ -195,16 +207,17 @@ func ownLink(path string) (string, error) {
 	return target, nil
 }
 
-// check looks at what was opened.
+// check looks at what was opened. It leaves the descriptor as it is: behind Fd a
+// pipe would know no deadline.
 func (b *Box) check() error {
-	var st unix.Stat_t
-	if err := unix.Fstat(int(b.f.Fd()), &st); err != nil {
-		return &fs.PathError{Op: "stat", Path: b.place.Path, Err: err}
+	info, err := b.f.Stat()
+	if err != nil {
+		return err
 	}
-	b.regular = st.Mode&unix.S_IFMT == unix.S_IFREG
-	var err error
+	st := info.Sys().(*syscall.Stat_t)
+	b.regular = info.Mode().IsRegular()
 	switch {
-	case !b.regular && (!b.place.Any || st.Mode&unix.S_IFMT == unix.S_IFDIR):
+	case !b.regular && (!b.place.Any || info.IsDir()):
 		err = ErrIrregular
 	case !b.regular:
 	case st.Nlink > 1:

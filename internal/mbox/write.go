@@ -129,8 +129,7 @@ func (q *quoter) end() {
 // as it was. It works on the open descriptor alone.
 func (b *Box) Write(m *Message, sync func(*os.File) error) error {
 	if !b.regular {
-		_, err := m.WriteTo(b.f)
-		return err
+		return b.pass(m)
 	}
 	end, err := b.f.Seek(0, io.SeekEnd)
 	if err != nil {
@@ -162,6 +161,18 @@ func (b *Box) Write(m *Message, sync func(*os.File) error) error {
 	}
 	if err != nil {
 		err = errors.Join(err, b.f.Truncate(end))
+	}
+	return err
+}
+
+// pass writes m to what is no file. Only a pipe knows a deadline.
+func (b *Box) pass(m *Message) error {
+	if d := b.place.Patience; d > 0 {
+		b.f.SetWriteDeadline(time.Now().Add(d))
+	}
+	_, err := m.WriteTo(b.f)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = fmt.Errorf("%s: %w", b.place.Path, ErrSlowReader)
 	}
 	return err
 }

@@ -13,6 +13,7 @@ import (
 	"yubin/internal/aliases"
 	"yubin/internal/cli"
 	"yubin/internal/config"
+	"yubin/internal/historic"
 	"yubin/internal/table"
 )
 
@@ -20,6 +21,7 @@ import (
 var Command = &cli.Command{
 	Name: "newaliases", Section: 1,
 	Params: []*config.Def{config.AliasDatabase.Def},
+	Args:   historic.Under("i", historic.Letter{Name: 'c', Arg: true, Flag: "config"}),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		fs.CountP("verbose", "v", "accepted for compatibility; does nothing")
 		return func(_ context.Context, env *cli.Env) error {

@@ -2,6 +2,7 @@ package pamd
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -58,5 +59,16 @@ func TestCacheAsksOnce(t *testing.T) {
 	wg.Wait()
 	if len(c.entries) != 0 {
 		t.Errorf("with a time of 0 %d entries stay", len(c.entries))
+	}
+}
+
+// Names that nobody can have are asked of nobody, and not kept.
+func TestImpossibleNames(t *testing.T) {
+	t.Parallel()
+	d := &daemon{cache: newCache(time.Minute, 5)} // and no worker
+	for _, q := range []ipc.NSSRequest{{User: "root\x00x"}, {Group: "root\x00x"}, {User: strings.Repeat("x", 100000)}, {Group: strings.Repeat("x", 513)}} {
+		if a := d.look(t.Context(), &q); a != (ipc.NSSReply{}) || len(d.cache.entries) > 0 {
+			t.Errorf("%.20q: %+v, %d entries", q.User+q.Group, a, len(d.cache.entries))
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -184,12 +185,23 @@ func (d *daemon) users(ctx context.Context, c *fdpass.Conn, known bool) {
 		if d.receive(c, &q) != nil {
 			return
 		}
-		a := d.cache.get(key(&q), func() ipc.NSSReply { return d.find(ctx, &q) })
+		a := d.look(ctx, &q)
 		c.Unix().SetWriteDeadline(time.Now().Add(patience))
 		if c.Send(a) != nil {
 			return
 		}
 	}
+}
+
+// look answers a question. No library need see a name that nobody can have, nor
+// the cache keep it: strangers choose the names, and C ends them at a NUL.
+func (d *daemon) look(ctx context.Context, q *ipc.NSSRequest) ipc.NSSReply {
+	for _, name := range []string{q.User, q.Group} {
+		if len(name) > maxUser || strings.IndexByte(name, 0) >= 0 {
+			return ipc.NSSReply{}
+		}
+	}
+	return d.cache.get(key(q), func() ipc.NSSReply { return d.find(ctx, q) })
 }
 
 // key tells questions apart.

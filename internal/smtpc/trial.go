@@ -79,8 +79,8 @@ func (t *trial) visit(ctx context.Context, d *deliverer, at *site) error {
 		return nil
 	}
 	for _, c := range []struct{ phase, text string }{
-		{"sending MAIL FROM", "MAIL FROM:<" + t.sender + ">"},
-		{"sending RCPT TO", "RCPT TO:<" + t.recipient + ">"},
+		{"sending MAIL FROM", "MAIL FROM:<" + smtp.Quote(t.sender) + ">"},
+		{"sending RCPT TO", "RCPT TO:<" + smtp.Quote(t.recipient) + ">"},
 	} {
 		r, err := s.command(c.phase, d.o.wait.mail, c.text)
 		if err != nil {

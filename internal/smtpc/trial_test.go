@@ -32,6 +32,17 @@ C: RCPT TO:<bob@far.test>
 S: 250 2.1.5 Ok
 C: QUIT
 `},
+		{name: "odd recipient", offer: "AUTH PLAIN", rcpt: "bob smith@far.test", want: `C: EHLO mx.own.test
+S: 250-peer.test
+S: 250 AUTH PLAIN
+C: AUTH PLAIN ***
+S: 235 2.7.0 Authentication successful
+C: MAIL FROM:<ann@own.test>
+S: 250 2.1.0 Ok
+C: RCPT TO:<"bob smith"@far.test>
+S: 250 2.1.5 Ok
+C: QUIT
+`},
 		{name: "LOGIN", offer: "AUTH LOGIN", want: `C: EHLO mx.own.test
 S: 250-peer.test
 S: 250 AUTH LOGIN

@@ -166,8 +166,7 @@ func addressKeys(ip netip.Addr) []string {
 // DEFER, 4NN, 5NN, each with a text where that makes sense, and FILTER with a
 // transport:nexthop.
 func (a *accessTable) verdict(q *query, value string) verdict {
-	word, text, _ := strings.Cut(strings.TrimSpace(value), " ")
-	text = strings.TrimSpace(text)
+	word, text := cutWord(strings.TrimSpace(value))
 	switch strings.ToUpper(word) {
 	case "OK":
 		return verdict{action: permit}
@@ -208,7 +207,7 @@ func (a *accessTable) refuse(q *query, code int, text string) verdict {
 // leadingCode takes an enhanced status code off the front of a text. It counts
 // if its class is that of the reply (RFC 2034, 4).
 func leadingCode(text string, class int, otherwise smtp.Detail) (smtp.Detail, string) {
-	first, rest, _ := strings.Cut(text, " ")
+	first, rest := cutWord(text)
 	c, d, ok := smtp.ParseCode(first)
 	if !ok {
 		return otherwise, text
@@ -216,5 +215,13 @@ func leadingCode(text string, class int, otherwise smtp.Detail) (smtp.Detail, st
 	if c != class {
 		d = otherwise
 	}
-	return d, strings.TrimSpace(rest)
+	return d, rest
+}
+
+// cutWord parts s behind its first word.
+func cutWord(s string) (word, rest string) {
+	if i := strings.IndexAny(s, " \t"); i >= 0 {
+		return s[:i], strings.TrimSpace(s[i:])
+	}
+	return s, ""
 }

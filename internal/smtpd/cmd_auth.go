@@ -130,6 +130,10 @@ func (a *attempt) run(ctx context.Context, initial []byte) smtp.Reply {
 // A gone client is one that the session has ended for.
 type gone struct{ error }
 
+// A logged refusal is one of what the client does besides logging in. It has been
+// counted and is in the log.
+type logged struct{ error }
+
 // ask sends a challenge and returns the response. An *smtp.Error ends the
 // attempt, gone the session.
 func (a *attempt) ask(ctx context.Context, challenge []byte) ([]byte, error) {
@@ -137,15 +141,20 @@ func (a *attempt) ask(ctx context.Context, challenge []byte) ([]byte, error) {
 	if err := s.w.reply(smtp.Reply{Code: 334, Text: base64.StdEncoding.EncodeToString(challenge), Plain: true}); err != nil {
 		return nil, gone{err}
 	}
-	line, _, err := s.w.line(ctx)
+	line, bare, err := s.w.line(ctx)
 	switch {
 	case err == errLong:
 		return nil, longAnswer
 	case err != nil:
 		return nil, gone{err}
 	}
+	if bare {
+		if r, refused := s.bareNewline(); refused {
+			return nil, logged{&smtp.Error{Reply: r}}
+		}
+	}
 	if r, refused := s.synchronize(true); refused {
-		return nil, &smtp.Error{Reply: r}
+		return nil, logged{&smtp.Error{Reply: r}}
 	}
 	if string(line) == "*" {
 		return nil, aborted
@@ -161,8 +170,8 @@ func (a *attempt) failed(err error) smtp.Reply {
 		s.lost(g.error)
 		return smtp.Reply{Code: 421}
 	}
-	if s.over {
-		return smtp.ReplyTo(err) // pipelining: the log has it
+	if l, ok := err.(logged); ok {
+		return smtp.ReplyTo(l.error)
 	}
 	if err == aborted {
 		s.srv.log.Warn("%v: SASL %s authentication aborted", s.client(), a.mechanism)

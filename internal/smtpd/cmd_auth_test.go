@@ -163,6 +163,18 @@ var authDialogues = []struct {
 		C: QUIT
 		S: 221 2.0.0 Bye`,
 		log: []string{"warning: unknown[192.0.2.1]: SASL CRAM-MD5 authentication failed: (reason unavailable), sasl_username=(unavailable)"}},
+	{name: "bare LF", main: []string{"smtpd_forbid_bare_newline = reject"}, script: `
+		C: AUTH LOGIN
+		S: 334 VXNlcm5hbWU6
+		C~ YW5u\n
+		S: 550 5.5.2 mx.example Error: bare <LF> received
+		C: AUTH LOGIN
+		S: 334 VXNlcm5hbWU6
+		C: *
+		S: 501 5.7.0 Authentication aborted
+		C: QUIT
+		S: 221 2.0.0 Bye`,
+		log: []string{"NOQUEUE: reject: AUTH from unknown[192.0.2.1]: 550 5.5.2 mx.example Error: bare <LF> received; proto=ESMTP helo=<client.example>"}},
 	{name: "after HELO", script: `
 		C: HELO h
 		S: 250 mx.example

@@ -95,7 +95,7 @@ var dialogues = []struct {
 		S: 500 5.5.2 Error: command not recognized
 		C: EHLO
 		S: 501 5.5.4 Syntax: EHLO hostname
-		C: HELO a b
+		C: HELO
 		S: 501 5.5.4 Syntax: HELO hostname
 		C: MAIL
 		S: 501 5.5.4 Syntax: MAIL FROM:<address>
@@ -485,7 +485,7 @@ func TestStored(t *testing.T) {
 	c := r.connect(stranger)
 	c.play(`
 		S: 220 ...
-		C: HELO (evil)<h>
+		C: HELO (evil)  <h>
 		S: 250 mx.example
 		C: MAIL FROM:<"john doe"@b.example> BODY=8BITMIME
 		S: 250 2.1.0 Ok
@@ -518,7 +518,7 @@ func TestStored(t *testing.T) {
 	if want := "Subject: \xff\x00\n\n.dot\ncr\rcr\n\xc3\xa9\n"; m.body() != want {
 		t.Errorf("content %q, want %q", m.body(), want)
 	}
-	head := "Received: from ?evil??h? (unknown [192.0.2.1])\n" +
+	head := "Received: from ?evil???h? (unknown [192.0.2.1])\n" +
 		"\tby mx.example (Testmail) with SMTP id " + m.id + "\n\tfor <postmaster@mx.example>; "
 	if !strings.HasPrefix(m.content, head) {
 		t.Errorf("content starts %q, want %q", m.content, head)
@@ -529,7 +529,7 @@ func TestStored(t *testing.T) {
 	if got := fmt.Sprint(m.env.Recipients); got != "[{postmaster@mx.example postmaster false  map[]}]" {
 		t.Errorf("recipients %s", got)
 	}
-	want := "map[body:8BITMIME client_address:192.0.2.1 client_name:unknown client_port:1025 helo_name:?evil??h? origin:smtpd protocol_name:SMTP source:remote]"
+	want := "map[body:8BITMIME client_address:192.0.2.1 client_name:unknown client_port:1025 helo_name:?evil???h? origin:smtpd protocol_name:SMTP source:remote]"
 	if got := fmt.Sprint(m.env.Attrs); got != want {
 		t.Errorf("attributes %s, want %s", got, want)
 	}

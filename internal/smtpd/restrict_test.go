@@ -103,6 +103,8 @@ func TestRestrictions(t *testing.T) {
 			want: "554 5.7.1 <unknown[192.0.2.1]>: Client host rejected: Access denied"},
 		{name: "helo access", main: "smtpd_helo_restrictions = check_helo_access inline:{{example = 550 5.7.0 no thanks}}",
 			want: "550 5.7.0 <client.example>: Helo command rejected: no thanks"},
+		{name: "access, tabs", main: "smtpd_helo_restrictions = check_helo_access inline:{{example = 550\t5.7.0\tno thanks}}",
+			want: "550 5.7.0 <client.example>: Helo command rejected: no thanks"},
 		{name: "null sender access", main: "smtpd_sender_restrictions = check_sender_access inline:{{<> = REJECT no bounces}}",
 			want: "554 5.7.1 <>: Sender address rejected: no bounces"},
 		{name: "access class that does not fit", main: "smtpd_recipient_restrictions = check_recipient_access inline:{{ann@ = 450 5.1.1 later}}",

@@ -29,17 +29,17 @@ func TestNormalise(t *testing.T) {
 		{"-em -e m -p1 -nmGUcx", "--"},
 		{"- x", "-- - x"},
 	} {
-		got, err := normalise(strings.Fields(c.in))
+		got, err := commandLine(strings.Fields(c.in))
 		if err != nil || strings.Join(got, " ") != c.want {
-			t.Errorf("normalise(%q) = %q, %v, want %q", c.in, got, err, c.want)
+			t.Errorf("commandLine(%q) = %q, %v, want %q", c.in, got, err, c.want)
 		}
 	}
-	if got, err := normalise([]string{"-f", "", "-F", "a b"}); err != nil || !reflect.DeepEqual(got, []string{"--sender=", "--full-name=a b", "--"}) {
+	if got, err := commandLine([]string{"-f", "", "-F", "a b"}); err != nil || !reflect.DeepEqual(got, []string{"--sender=", "--full-name=a b", "--"}) {
 		t.Errorf("empty argument: %q, %v", got, err)
 	}
 }
 
-// FuzzNormalise: whatever a script says, normalise refuses it or gives what
+// FuzzNormalise: whatever a script says, commandLine refuses it or gives what
 // pflag takes, with the same operands behind the options, and no word of the
 // caller's becomes a flag that the caller's letters did not name.
 func FuzzNormalise(f *testing.F) {
@@ -48,7 +48,7 @@ func FuzzNormalise(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, line string) {
 		args := strings.Split(line, "\n")
-		out, err := normalise(args)
+		out, err := commandLine(args)
 		if err != nil {
 			if code(err) != 64 {
 				t.Fatalf("%q: %v", args, err)

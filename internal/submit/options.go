@@ -7,6 +7,7 @@ import (
 
 	"yubin/internal/cli"
 	"yubin/internal/config"
+	"yubin/internal/historic"
 	"yubin/internal/maillog"
 	"yubin/internal/queue"
 	"yubin/internal/smtp"
@@ -49,6 +50,15 @@ func flags(fs *pflag.FlagSet) *options {
 	fs.CountVarP(&o.verbose, "verbose", "v", "ask for a delivery report")
 	fs.StringVarP(&o.verp, "verp", "X", "", "V: a sender address for each recipient (`what`; not supported yet)")
 	return o
+}
+
+// commandLine turns the historic command line into flags.
+func commandLine(args []string) ([]string, error) {
+	args, err := historic.Sendmail(args)
+	if err != nil {
+		return nil, usage("%w", err)
+	}
+	return args, nil
 }
 
 // check looks at the options of a submission. It warns of those that are

@@ -13,6 +13,7 @@ import (
 	"yubin/internal/cli"
 	"yubin/internal/config"
 	"yubin/internal/fdpass"
+	"yubin/internal/historic"
 	"yubin/internal/ipc"
 	"yubin/internal/queue"
 	"yubin/internal/smtp"
@@ -26,29 +27,15 @@ func listQueue(env *cli.Env, _ *options) error {
 }
 
 func newaliases(env *cli.Env, o *options) error {
-	args := configDir(env)
-	var files []string
-	for _, s := range o.set {
-		if file, ok := strings.CutPrefix(s, "A"); ok {
-			if file == "" {
-				return usage("-oA wants the name of an alias file")
-			}
-			files = append(files, aliasFile(file))
-		}
+	value, err := historic.AliasDatabase(o.set)
+	if err != nil {
+		return usage("%w", err)
 	}
-	if len(files) > 0 {
-		args = append(args, "-o", "alias_database="+strings.Join(files, ", "))
+	args := configDir(env)
+	if value != "" {
+		args = append(args, "-o", "alias_database="+value)
 	}
 	return become(config.NewaliasesPath.Of(env.Config), args)
-}
-
-// aliasFile is what -oA names as an element of alias_database.
-func aliasFile(file string) string {
-	spec := strings.ReplaceAll(file, "$", "$$")
-	if strings.HasPrefix(file, "/") || !strings.Contains(file, ":") {
-		spec = "$default_database_type:" + spec
-	}
-	return "{" + spec + "}"
 }
 
 // speakSMTP is -bs: smtpd(8) with the caller's rights, which comes back here with

@@ -8,7 +8,7 @@
 // queue.Writer encodes. It never delivers, never needs a daemon, and says 0 only
 // when the letter and its name are on stable storage.
 //
-// Reading order: args.go turns historic options into flags; input.go reads
+// Reading order: package historic turns its options into flags; input.go reads
 // standard input; compose.go makes envelope and header; maildrop.go makes the
 // file.
 //
@@ -47,7 +47,7 @@ var Command = &cli.Command{
 	ConfigFlag:  "C",
 	NoOverrides: true,
 	Early:       early,
-	Args:        normalise,
+	Args:        commandLine,
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		o := flags(fs)
 		return func(ctx context.Context, env *cli.Env) error {

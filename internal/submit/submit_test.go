@@ -56,7 +56,7 @@ func newSystem(t *testing.T, lines ...string) *system {
 // sendmail runs the command line as cli does, but for the configuration.
 func (s *system) sendmail(stdin io.Reader, argv0 string, args ...string) (stderr string, err error) {
 	s.t.Helper()
-	args, err = normalise(args)
+	args, err = commandLine(args)
 	if err != nil {
 		return "", err
 	}
@@ -65,7 +65,7 @@ func (s *system) sendmail(stdin io.Reader, argv0 string, args ...string) (stderr
 	fs.StringP("config", "C", "", "")
 	o := flags(fs)
 	if err := fs.Parse(args); err != nil {
-		s.t.Fatalf("normalise gave what pflag refuses: %q: %v", args, err)
+		s.t.Fatalf("commandLine gave what pflag refuses: %q: %v", args, err)
 	}
 	var out, errs strings.Builder
 	env := &cli.Env{Program: "sendmail", Config: s.cfg, Args: fs.Args(), Stdin: stdin, Stdout: &out, Stderr: &errs}

@@ -32,7 +32,7 @@
 // # Text
 //
 // A logical line begins with text; lines after it that begin with white space
-// continue it. Empty lines and lines whose first character that is not a blank
+// continue it, with the blanks they have. Empty lines and lines whose first character that is not a blank
 // is # vanish. Keys are compared in lower case. Of several entries with one key
 // the first counts.
 //

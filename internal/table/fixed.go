@@ -58,7 +58,7 @@ func openInline(name string, _ *options, _ bool) (Table, error) {
 		}
 		key, value, ok := strings.Cut(pair, "=")
 		key, value = smtp.FoldKey(strings.Trim(key, blanks)), strings.Trim(value, blanks)
-		if !ok || key == "" || value == "" {
+		if !ok || key == "" {
 			return nil, fmt.Errorf("want key=value, have %q", pair)
 		}
 		if _, twice := t[key]; !twice {

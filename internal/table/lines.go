@@ -10,11 +10,12 @@ const blanks = " \t\r\n\v\f"
 // logicalLines yields the logical lines of text and the number of the first
 // physical line of each. A yielded line is only good until the next one.
 func logicalLines(text []byte, report Reporter) iter.Seq2[int, []byte] {
-	return joinedLines(text, ' ', report)
+	return joinedLines(text, "", report)
 }
 
-// joinedLines is logicalLines with another joint between the physical lines.
-func joinedLines(text []byte, joint byte, report Reporter) iter.Seq2[int, []byte] {
+// joinedLines is logicalLines with a joint between the physical lines, which keep
+// the blanks they have there.
+func joinedLines(text []byte, joint string, report Reporter) iter.Seq2[int, []byte] {
 	return func(yield func(int, []byte) bool) {
 		var held, joined []byte // the line so far; the room for lines that are continued
 		continued := false      // held is in joined
@@ -23,25 +24,26 @@ func joinedLines(text []byte, joint byte, report Reporter) iter.Seq2[int, []byte
 			var physical []byte
 			physical, text, _ = bytes.Cut(text, []byte("\n"))
 			trimmed := trim(physical)
+			physical = bytes.TrimSuffix(physical, []byte("\r"))
 			switch {
 			case len(trimmed) == 0 || trimmed[0] == '#':
 			case !isBlank(physical[0]):
-				if first > 0 && !yield(first, held) {
+				if first > 0 && !yield(first, trim(held)) {
 					return
 				}
-				held, first, continued = trimmed, number, false
+				held, first, continued = physical, number, false
 			case first == 0:
 				report(number, "logical line must not start with white space, ignored")
 			default:
 				if !continued {
 					joined, continued = append(joined[:0], held...), true
 				}
-				joined = append(append(joined, joint), trimmed...)
+				joined = append(append(joined, joint...), physical...)
 				held = joined
 			}
 		}
 		if first > 0 {
-			yield(first, held)
+			yield(first, trim(held))
 		}
 	}
 }

@@ -92,7 +92,7 @@ type ruleParser struct {
 }
 
 func (p *ruleParser) parse(data []byte) []rule {
-	for number, line := range joinedLines(data, '\n', p.blocks.report) {
+	for number, line := range joinedLines(data, "\n", p.blocks.report) {
 		word, rest := cutWord(line)
 		switch strings.ToLower(word) {
 		case "if":
@@ -153,7 +153,7 @@ func (p *ruleParser) rule(number int, line string) (r rule, why string) {
 		groups = r.pattern.NumSubexp()
 	}
 	// Comments in a pattern (flag x) end with their lines, which a value has not.
-	if r.value, err = parseTemplate(strings.ReplaceAll(text, "\n", " "), groups); err != nil {
+	if r.value, err = parseTemplate(strings.ReplaceAll(text, "\n", ""), groups); err != nil {
 		return r, err.Error()
 	}
 	if r.value.constant() {
@@ -197,7 +197,11 @@ func (p *ruleParser) pattern(number int, text string) (r rule, rest string, err 
 			return r, "", fmt.Errorf("unknown flag %q, want some of %s", f, p.dialect.flags)
 		}
 	}
-	r.pattern, r.err = p.dialect.compile(text[1:end], flags)
+	pattern := text[1:end]
+	if strings.IndexByte(flags, 'x') < 0 { // with it a comment ends with its line
+		pattern = strings.ReplaceAll(pattern, "\n", "")
+	}
+	r.pattern, r.err = p.dialect.compile(pattern, flags)
 	return r, rest, nil
 }
 

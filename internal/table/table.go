@@ -303,6 +303,9 @@ func (m *Maps) FindPart(key string) (value, spec string, found bool, err error) 
 func (m *Maps) find(key string, ask func(Table, string) (string, bool, error)) (value, spec string, found bool, err error) {
 	for i, t := range m.tables {
 		value, found, err = ask(t, key)
+		if found && value == "" && err == nil {
+			return "", m.specs[i], false, fmt.Errorf("table %s: %q has an empty value; leave the entry out where it means nothing", m.specs[i], key)
+		}
 		if err != nil || found {
 			return value, m.specs[i], found, err
 		}

@@ -9,21 +9,29 @@ import (
 	"sync"
 )
 
-// Roots are the authorities that are trusted, read at their first use.
+// Roots are the authorities that are trusted, read at their first use. What cannot
+// be read is tried again at the next.
 type Roots struct {
 	File, Dir string // PEM; a directory of such files
 	System    bool   // those that the system trusts, too
 	Set       string // smtp, smtpd, ...: whose parameters they are from
 
-	once sync.Once
-	pool *x509.CertPool
-	err  error
+	mu   sync.Mutex
+	pool *x509.CertPool // guarded by mu; nil: not read yet
 }
 
 // Get returns the authorities.
 func (r *Roots) Get() (*x509.CertPool, error) {
-	r.once.Do(func() { r.pool, r.err = r.read() })
-	return r.pool, r.err
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.pool != nil {
+		return r.pool, nil
+	}
+	pool, err := r.read()
+	if err == nil {
+		r.pool = pool
+	}
+	return pool, err
 }
 
 func (r *Roots) read() (*x509.CertPool, error) {

@@ -1,8 +1,13 @@
 package tlswords
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
+	"math/big"
 	"os"
 	"path/filepath"
 	"slices"
@@ -110,5 +115,34 @@ func TestColons(t *testing.T) {
 	t.Parallel()
 	if got := Colons(Fingerprint("sha1", nil)[:8]); got != "DA:39:A3:EE" {
 		t.Error(got)
+	}
+}
+
+// A file that could not be read once is read when it can be.
+func TestRootsAgain(t *testing.T) {
+	t.Parallel()
+	r := &Roots{File: filepath.Join(t.TempDir(), "ca.pem"), Set: "smtp"}
+	if pool, err := r.Get(); err == nil || pool != nil {
+		t.Fatalf("of no file: %v, %v", pool, err)
+	}
+	public, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, public, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(r.File, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	first, err := r.Get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	os.Remove(r.File)
+	if second, err := r.Get(); err != nil || second != first {
+		t.Errorf("read again: %v, %v", second, err)
 	}
 }

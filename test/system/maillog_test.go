@@ -79,8 +79,9 @@ func TestJSONLog(t *testing.T) {
 	if err := os.Rename(path, path+".1"); err != nil {
 		t.Fatal(err)
 	}
+	i.AppendMain("syslog_name = other")
 	i.Reload()
-	i.WaitLog("reload -- version")
+	i.WaitLog(" other/master[", "reload -- version")
 	i.Until("the file is there again", func() bool { _, err := os.Stat(path); return err == nil })
 	id = i.Submit("carol@client.test", "alice@example.test", "x\n")
 	i.Until("the second letter is in the new file", func() bool {
