@@ -39,7 +39,7 @@ func TestNoRoom(t *testing.T) {
 		}
 	}
 	w.Close()
-	b.Unix().SetDeadline(time.Now().Add(20 * time.Second))
+	b.Unix().SetDeadline(time.Now().Add(time.Minute))
 	var old unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &old); err != nil {
 		t.Fatal(err)

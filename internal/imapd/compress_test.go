@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/flate"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -77,11 +78,12 @@ func TestCompressBomb(t *testing.T) {
 	r := newRig(t)
 	u := r.connect()
 	u.compress()
+	const large = 2 << 20 // the limits of a rig are 64 KiB and 1 MiB
 	sent := make(chan bool)
 	go func() {
 		defer close(sent)
-		u.c.Write([]byte("a SEARCH TEXT \"" + strings.Repeat("x", 16<<20) + "\"\r\n"))
-		u.c.Write([]byte("b APPEND INBOX {16777216+}\r\n" + strings.Repeat("x", 16<<20) + "\r\n"))
+		u.c.Write([]byte("a SEARCH TEXT \"" + strings.Repeat("x", large) + "\"\r\n"))
+		fmt.Fprintf(u.c, "b APPEND INBOX {%d+}\r\n%s\r\n", large, strings.Repeat("x", large))
 	}()
 	u.play("S: a BAD ...\nS: b NO [TOOBIG] ...")
 	<-sent

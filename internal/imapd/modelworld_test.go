@@ -194,7 +194,7 @@ func (w *world) truth() (list []known) {
 // settle lets all hear what is new, until they know what there is.
 func (w *world) settle(all []*modeler) {
 	w.t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		for range 2 { // the first look of one may find what the other has to hear
 			for _, m := range all {

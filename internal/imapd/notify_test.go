@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,27 @@ import (
 func (u *user) quiet() {
 	u.t.Helper()
 	u.play("C: q ID NIL\nS: * ID ...\nS: q OK ID completed.")
+}
+
+// hears has something happen while the client is in the middle of a command, so
+// that all of it has happened before anybody looks, and checks what it is told.
+func (u *user) hears(happen func(), told string) {
+	u.t.Helper()
+	u.play("C+ q ID N")
+	happen()
+	u.send("IL\r\n")
+	var got, want []string
+	for l := range strings.Lines(told) {
+		want = append(want, strings.TrimPrefix(strings.TrimSpace(l), "S: "))
+	}
+	for range len(want) + 2 {
+		if l := u.line(); !strings.HasPrefix(l, "* ID ") && l != "q OK ID completed." {
+			got = append(got, l)
+		}
+	}
+	if !slices.Equal(got, want) {
+		u.t.Fatalf("told %q, want %q", got, want)
+	}
 }
 
 // What NOTIFY refuses, and how.
@@ -198,10 +220,11 @@ func TestNotifyNames(t *testing.T) {
 		{"DELETE old", `S: * LIST (\NonExistent \HasNoChildren) "/" old`},
 		{"SUBSCRIBE nowhere", `S: * LIST (\NonExistent \Subscribed \HasNoChildren) "/" nowhere`},
 	} {
-		if l := other.cmd("%s", c.do); !strings.HasPrefix(l[len(l)-1], "x OK") {
-			t.Fatalf("%s: %q", c.do, l)
-		}
-		u.play(c.told)
+		u.hears(func() {
+			if l := other.cmd("%s", c.do); !strings.HasPrefix(l[len(l)-1], "x OK") {
+				t.Fatalf("%s: %q", c.do, l)
+			}
+		}, c.told)
 	}
 	// What the client does itself it is not told; what comes into a mailbox that
 	// is new it is.

@@ -252,7 +252,7 @@ func (r *rig) dial(over *tls.Config) *client {
 }
 
 func (c *client) line() string {
-	c.SetDeadline(time.Now().Add(20 * time.Second))
+	c.SetDeadline(time.Now().Add(time.Minute))
 	s, err := c.in.ReadString('\n')
 	if err != nil {
 		return "ended"
@@ -272,7 +272,7 @@ func (c *client) ask(t *testing.T, line, want string) {
 func (r *rig) logged(pattern string) {
 	r.t.Helper()
 	re := regexp.MustCompile(pattern)
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		b, err := os.ReadFile(r.log)
 		if err != nil {
 			r.t.Fatal(err)
@@ -336,8 +336,8 @@ func TestPump(t *testing.T) {
 	s := r.auth.session(t)
 	big := strings.Repeat("0123456789abcdef", 1<<16)
 	for _, text := range []string{"little", big, "again"} {
-		c.SetDeadline(time.Now().Add(20 * time.Second))
-		s.SetDeadline(time.Now().Add(20 * time.Second))
+		c.SetDeadline(time.Now().Add(time.Minute))
+		s.SetDeadline(time.Now().Add(time.Minute))
 		for _, way := range []struct {
 			from io.Writer
 			to   io.Reader

@@ -28,7 +28,7 @@ func TestWatch(t *testing.T) {
 			select {
 			case who := <-woken:
 				heard[who] = true
-			case <-time.After(20 * time.Second):
+			case <-time.After(time.Minute):
 				t.Fatalf("heard only %v", heard)
 			}
 		}
@@ -102,7 +102,7 @@ func TestWatchPolls(t *testing.T) {
 		select {
 		case who := <-woken:
 			heard[who]++
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("heard %v", heard)
 		}
 	}
@@ -152,7 +152,7 @@ func TestTreeWatch(t *testing.T) {
 		for got := ""; got != c.want; {
 			select {
 			case got = <-woken:
-			case <-time.After(20 * time.Second):
+			case <-time.After(time.Minute):
 				t.Fatalf("not woken for %s", c.want)
 			}
 		}

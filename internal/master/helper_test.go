@@ -125,7 +125,7 @@ type testInstance struct {
 }
 
 const (
-	deadline = 20 * time.Second
+	deadline = time.Minute
 	oneSmtpd = "smtpd unix n - n - 0 smtpd"
 )
 

@@ -109,7 +109,7 @@ func TestRefused(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: the error has the secret: %v", c.stored, err)
 		}
-		if d := time.Since(start); d > 5*time.Second {
+		if d := time.Since(start); d > 30*time.Second {
 			t.Errorf("%s: took %v", c.stored, d)
 		}
 	}
@@ -200,7 +200,7 @@ func TestTurns(t *testing.T) {
 	}
 	until := func(n int) {
 		t.Helper()
-		for end := time.Now().Add(20 * time.Second); waiting() != n; time.Sleep(time.Millisecond) {
+		for end := time.Now().Add(time.Minute); waiting() != n; time.Sleep(time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatalf("%d wait, want %d", waiting(), n)
 			}

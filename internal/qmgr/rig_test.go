@@ -23,7 +23,7 @@ import (
 )
 
 // patience is how long a test waits for what must happen.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // A rig is a queue manager on a directory of its own, with an agent and a writer
 // played by the test, over real sockets.

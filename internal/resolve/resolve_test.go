@@ -250,7 +250,7 @@ func TestFailover(t *testing.T) {
 		bad.Fail("", fault)
 		r := resolver(t, bad.AddrPort(), s.AddrPort())
 		if fault == dns.Silence {
-			r.options.Timeout = 100 * time.Millisecond
+			r.options.Timeout = 3 * time.Second // the other server's, too
 		}
 		for _, host := range []string{"mx1.example.test", "mx2.example.test"} {
 			if _, err := r.Addresses(t.Context(), host, IP4); err != nil {

@@ -50,7 +50,7 @@ func newStage(t *testing.T, h Handler) *stage {
 // hear is what the process says next.
 func (s *stage) hear() string {
 	s.t.Helper()
-	s.master.Unix().SetReadDeadline(time.Now().Add(20 * time.Second))
+	s.master.Unix().SetReadDeadline(time.Now().Add(time.Minute))
 	b := make([]byte, 8<<10)
 	n, err := s.master.Unix().Read(b)
 	if err != nil {
@@ -96,7 +96,7 @@ func (s *stage) enter() *guest {
 
 func (g *guest) line(t *testing.T) string {
 	t.Helper()
-	g.SetDeadline(time.Now().Add(20 * time.Second))
+	g.SetDeadline(time.Now().Add(time.Minute))
 	line, err := g.in.ReadString('\n')
 	if err != nil {
 		return "ended"
@@ -174,7 +174,7 @@ func TestEnds(t *testing.T) {
 	a, b := s.enter(), s.enter()
 	var ack ipc.SessionAck
 	buf := make([]byte, 1000)
-	a.ack.SetReadDeadline(time.Now().Add(20 * time.Second))
+	a.ack.SetReadDeadline(time.Now().Add(time.Minute))
 	n, err := a.ack.Read(buf)
 	if err == nil {
 		err = json.Unmarshal(buf[:n], &ack)

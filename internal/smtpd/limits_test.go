@@ -82,7 +82,7 @@ func TestLongLinesAreErrors(t *testing.T) {
 			t.Error(got)
 		}
 	}
-	conn.c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	conn.c.SetReadDeadline(time.Now().Add(time.Minute))
 	if got := conn.reply(); got != "421 4.7.0 mx.example Error: too many errors" {
 		t.Error(got)
 	}
@@ -119,7 +119,7 @@ func TestLongLineBeforeChunk(t *testing.T) {
 	text := "MAIL FROM:<" + strings.Repeat("x", 50000) + "\r\nMAIL FROM:<" + strings.Repeat("x", 20000) + "\r\n" +
 		"MAIL FROM:<a@b.example>\r\nRCPT TO:<ann@example.org>\r\nBDAT " + strconv.Itoa(len(body)) + " LAST\r\n" + body + "QUIT\r\n"
 	go conn.c.Write([]byte(text))
-	conn.c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	conn.c.SetReadDeadline(time.Now().Add(time.Minute))
 	for _, want := range []string{"501 5.1.7", "501 5.1.7", "250 2.1.0", "250 2.1.5", "250 2.0.0", "221 2.0.0"} {
 		if got := conn.reply(); !strings.HasPrefix(got, want) {
 			t.Fatalf("got %q, want %s", got, want)

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// A Session is an SMTP dialogue, spoken by hand so that tests see the wire.
+// A Session is an SMTP dialogue, spoken by hand so that tests see the wire. What
+// is sent and each reply have Wait; the session as a whole has no bound.
 type Session struct {
 	t testing.TB
 	c net.Conn
@@ -37,7 +38,6 @@ func Dial(t testing.TB, addr string) (*Session, error) {
 // Greeted is Dial with a connection that is there already; it is closed when
 // the greeting is wrong.
 func Greeted(t testing.TB, c net.Conn) (*Session, error) {
-	c.SetDeadline(time.Now().Add(Wait))
 	s := &Session{t, c, bufio.NewReader(c)}
 	reply, err := s.Reply()
 	if err == nil && !strings.HasPrefix(reply, "220 ") {
@@ -61,6 +61,7 @@ func (s *Session) StartTLS(o *tls.Config) *Session {
 func (s *Session) Inside(o *tls.Config) *Session {
 	s.t.Helper()
 	c := tls.Client(s.c, o)
+	c.SetDeadline(time.Now().Add(Wait))
 	if err := c.Handshake(); err != nil {
 		s.t.Fatalf("TLS handshake: %v", err)
 	}
@@ -75,12 +76,14 @@ func (s *Session) Close() { s.c.Close() }
 
 // Send writes text as it is.
 func (s *Session) Send(text string) error {
+	s.c.SetWriteDeadline(time.Now().Add(Wait))
 	_, err := s.c.Write([]byte(text))
 	return err
 }
 
 // Reply reads one reply, lines joined by "\n".
 func (s *Session) Reply() (string, error) {
+	s.c.SetReadDeadline(time.Now().Add(Wait))
 	var lines []string
 	for {
 		line, err := s.r.ReadString('\n')

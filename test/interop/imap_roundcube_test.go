@@ -91,7 +91,7 @@ func startPHP(t *testing.T, dir string) (addr string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Process.Kill(); c.Wait(); log.Close() })
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		conn, err := net.Dial("tcp4", addr)
 		if err == nil {
 			conn.Close()

@@ -35,7 +35,6 @@ func (l *ledger) open() (*instance.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn.SetDeadline(time.Now().Add(3 * patience)) // it lives through an upgrade
 	return s, expect(s, "250", "EHLO client.example.test")
 }
 

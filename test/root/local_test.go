@@ -204,8 +204,8 @@ func TestMboxSpool(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				i.Submit("carol@client.test", "ann@localhost", "Subject: "+what+"\n\nhello\n")
-				i.WaitLog("has several names, or is a link that somebody else has made")
+				id := i.Submit("carol@client.test", "ann@localhost", "Subject: "+what+"\n\nhello\n")
+				i.WaitLog(id, "has several names, or is a link that somebody else has made")
 				i.Mailctl("queue", "delete", "ALL")
 			}
 			if got := content(victim); got != "precious" {

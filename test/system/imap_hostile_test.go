@@ -56,7 +56,7 @@ func TestIMAPHostile(t *testing.T) {
 // asked for has no more than imapd_timeout. Others are served meanwhile.
 func TestIMAPSlow(t *testing.T) {
 	t.Parallel()
-	i, plain, wrapped := readersBy(t, instance.Options{Main: []string{"imapd_login_timeout = 4s", "imapd_timeout = 4s"}}, "imapd")
+	i, plain, wrapped := readersBy(t, instance.Options{Main: []string{"imapd_login_timeout = 10s", "imapd_timeout = 10s"}}, "imapd")
 	greedy := imap(i, plain, nil).login("ann@users.test")
 	greedy.cmd("SELECT INBOX")
 	text := strings.Repeat(strings.Repeat("x", 70)+"\r\n", 60000)

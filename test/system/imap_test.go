@@ -73,7 +73,9 @@ func (p *imapper) want(text, answer string) string {
 
 func (p *imapper) login(name string) *imapper {
 	p.t.Helper()
+	before := logins(p.i)
 	p.want("t OK [CAPABILITY IMAP4rev1 ", p.cmd(`LOGIN "%s" "%s"`, name, userSecret))
+	p.i.Until("the login is in the log", func() bool { return logins(p.i) > before })
 	return p
 }
 
@@ -196,9 +198,12 @@ func TestIMAPKilled(t *testing.T) {
 				t.Fatal(l)
 			}
 		}
-		syscall.Kill(sessionPID(i), syscall.SIGKILL)
+		pid := sessionPID(i)
+		syscall.Kill(pid, syscall.SIGKILL)
 		for !strings.HasPrefix(p.line(), "ended") {
 		}
+		// Until master knows of the death, it may give a session to that process.
+		i.WaitLog(fmt.Sprintf("pid %d killed by signal 9", pid))
 	}
 	p := imap(i, plain, nil).login("ann@users.test")
 	p.want("* 3 EXISTS", p.cmd("SELECT INBOX"))

@@ -98,7 +98,8 @@ func TestPOP3NeverReads(t *testing.T) {
 	if kb := resident(t, pid); kb > 48<<10 {
 		t.Errorf("the session process has %d KiB", kb)
 	}
-	if r := i.Mailctl("kick", "ann@users.test"); r.Code != 0 || !strings.Contains(r.Stdout, "3") {
+	i.Until("who has said QUIT is gone", func() bool { return strings.Count(i.Mailctl("who").Stdout, "ann@users.test") == 3 })
+	if r := i.Mailctl("kick", "ann@users.test"); r.Code != 0 || !strings.Contains(r.Stdout, "yubin: 3 sessions ") {
 		t.Errorf("kick: %+v", r)
 	}
 	i.Until("they have gone", func() bool { return !strings.Contains(i.Mailctl("who").Stdout, "ann@") })

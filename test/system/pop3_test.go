@@ -124,10 +124,16 @@ func (p *popper) rest() (lines []string) {
 
 func (p *popper) login(name string) *popper {
 	p.t.Helper()
+	before := logins(p.i)
 	p.want("+OK", p.cmd("USER %s", name))
 	p.want("+OK", p.cmd("PASS %s", userSecret))
+	p.i.Until("the login is in the log", func() bool { return logins(p.i) > before })
 	return p
 }
+
+// logins are the lines of the log that tell of one: such a line may come after the
+// client has its reply.
+func logins(i *instance.Instance) int { return strings.Count(i.Log(), ", mpid=") }
 
 func (p *popper) stls() {
 	p.t.Helper()
@@ -279,6 +285,7 @@ func TestPOP3Killed(t *testing.T) {
 	q := pop(i, plain, nil).login("ann@users.test")
 	for _, pid := range loginPIDs(i) {
 		syscall.Kill(pid, syscall.SIGKILL)
+		i.WaitLog(fmt.Sprintf("pid %d killed by signal 9", pid)) // its threads end one after the other
 	}
 	p.want("ended", p.cmd("STAT"))
 	if n := q.count(); n != 3 {

@@ -41,6 +41,7 @@ func TestQueueCommands(t *testing.T) {
 		ids = append(ids, i.Submit("alice@example.test", "bob@example.test", fmt.Sprintf("Subject: %d\n\nbody %d\n", n, n)))
 		i.WaitLog(ids[n]+": to=<bob@example.test>", "status=deferred")
 	}
+	i.Until("they are in deferred/", func() bool { return queued(t, i, "deferred") == len(ids) }) // a moment after the lines
 	r := tool(i, "", "postqueue", "-p")
 	if !strings.HasPrefix(r.Stdout, "-Queue ID-  --Size-- ----Arrival Time---- -Sender/Recipient-------\n") || !strings.HasSuffix(r.Stdout, "Kbytes in 5 Requests.\n") {
 		t.Errorf("postqueue -p: %+v", r)

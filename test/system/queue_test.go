@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"yubin/test/instance"
@@ -169,22 +170,34 @@ func TestLargeJobAndSingleLetter(t *testing.T) {
 		boxes[k] = fmt.Sprintf("u%05d", k)
 		fmt.Fprintf(&to, "%s@example.test,\n ", boxes[k])
 	}
-	i := instance.New(t, instance.Options{Mailboxes: append(boxes, "alice")})
+	i := instance.New(t, instance.Options{Mailboxes: append(boxes, "alice", "bob")})
+	i.Submit("carol@client.test", "bob@example.test", "Subject: starts the agent\n\nx\n")
+	i.WaitMail("bob", 1)
+	agents := i.Processes("local")
+	if len(agents) != 1 {
+		t.Fatalf("%d agents", len(agents))
+	}
+	// The agent stands still until the letter waits behind the job.
+	syscall.Kill(agents[0], syscall.SIGSTOP)
+	defer syscall.Kill(agents[0], syscall.SIGCONT)
+	i.Until("the agent stands still", func() bool { return standsStill(t, agents[0]) })
 	i.Sendmail("To: "+to.String()+"u00000@example.test\nSubject: to all\n\nall\n", "-t", "-f", "carol@client.test")
 	i.WaitLog(fmt.Sprintf("nrcpt=%d ", n))
-	i.Submit("carol@client.test", "alice@example.test", "Subject: single\n\nx\n")
+	id := i.Submit("carol@client.test", "alice@example.test", "Subject: single\n\nx\n")
+	i.WaitLog(id+": from=<carol@client.test>", "(queue active)")
+	syscall.Kill(agents[0], syscall.SIGCONT)
 	i.WaitMail("alice", 1)
-	delivered, err := filepath.Glob(i.Path("mail", "u*", "new", "*"))
-	if err != nil {
-		t.Fatal(err)
+	for some := n / 10; some <= n; some += n / 10 { // all at once may take minutes
+		i.Until(fmt.Sprintf("%d have the letter", some), func() bool { return strings.Count(i.Log(), ": to=<u") >= some })
 	}
-	t.Logf("the single letter arrived when %d of %d had theirs", len(delivered), n)
-	if len(delivered) == n {
+	i.Until("the queue is empty", i.Drained)
+	if delivered, _ := filepath.Glob(i.Path("mail", "u*", "new", "*")); len(delivered) != n {
+		t.Errorf("%d letters, want %d", len(delivered), n)
+	}
+	before, _, ok := strings.Cut(i.Log(), id+": to=<alice@example.test>")
+	first := strings.Count(before, ": to=<u")
+	t.Logf("the single letter arrived when %d of %d had theirs", first, n)
+	if !ok || first == n {
 		t.Error("the single letter waited for the whole job")
 	}
-	i.Until("everybody has the letter", func() bool {
-		delivered, _ = filepath.Glob(i.Path("mail", "u*", "new", "*"))
-		return len(delivered) == n
-	})
-	i.WaitLog("postfix/qmgr", ": removed")
 }

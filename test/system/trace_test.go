@@ -68,6 +68,11 @@ func TestTrace(t *testing.T) {
 	i.Sendmail("Subject: y\n\ny\n", "-f", "alice@example.test", "carl@later.test")
 	line = i.WaitLog("to=<carl@later.test>", "status=deferred")
 	late := regexp.MustCompile(`\]: ([0-9A-F]+): `).FindStringSubmatch(line)[1]
+	wait := func() {
+		t.Helper()
+		i.Until("it is in deferred/", func() bool { return queued(t, i, "deferred") == 1 }) // a moment after the line
+	}
+	wait()
 	r = i.Mailctl("trace", late)
 	wantStory(t, "deferred", r.Stdout, `pickup +`+late, `to=<carl@later\.test>, .*status=deferred`,
 		`^now: `+late+` is in the queue \(deferred\), from alice@example\.test, next attempt `,
@@ -91,6 +96,7 @@ func TestTrace(t *testing.T) {
 	i.Mailctl("queue", "flush")
 	wantStory(t, "rotated", i.Mailctl("trace", id).Stdout, bounced...)
 	i.WaitLog(late+": to=<carl@later.test>", "status=deferred")
+	wait()
 	r = i.Mailctl("trace", "--json", late)
 	queued := false
 	for line := range strings.Lines(r.Stdout) {
