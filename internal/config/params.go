@@ -195,6 +195,11 @@ var (
 		Errors after which a client is disconnected. See stress.`).otherwise("${stress?{1}:{20}}")
 	SmtpdJunkCommandLimit = integer("smtpd_junk_command_limit", 100, 1, 1000000, `
 		NOOP, VRFY, RSET and HELP commands without mail before each counts as an error. See stress.`).otherwise("${stress?{1}:{100}}")
+	SmtpdForbiddenCommands = list("smtpd_forbidden_commands", "CONNECT GET POST", `
+		Commands of other protocols, in any letter case, or tables of them: a client that sends one is disconnected, as is
+		one that sends a line that looks like a header field in place of a command.`)
+	SmtpdNoopCommands = list("smtpd_noop_commands", "", `
+		Commands, in any letter case, or tables of them, that count as NOOP.`)
 	SmtpdConnectionCountLimit = integer("smtpd_client_connection_count_limit", 50, 0, 1000000, `
 		Connections at once from one client address. 0 means no limit.`)
 	SmtpdClientEventExceptions = list("smtpd_client_event_limit_exceptions", "$mynetworks", `

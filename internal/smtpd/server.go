@@ -56,6 +56,9 @@ type server struct {
 	flushed    *match.List // fast_flush_domains
 	xclients   *match.List // smtpd_authorized_xclient_hosts
 	xforwards  *match.List // smtpd_authorized_xforward_hosts
+	forbidden  *match.List // smtpd_forbidden_commands
+	noops      *match.List // smtpd_noop_commands
+	noopAsked  bool        // there are any
 	flush      func(site string) error
 	delimiters string
 
@@ -125,11 +128,14 @@ func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (
 		{&s.flushed, config.FastFlushDomains},
 		{&s.xclients, config.SmtpdAuthorizedXclientHosts},
 		{&s.xforwards, config.SmtpdAuthorizedXforwardHosts},
+		{&s.forbidden, config.SmtpdForbiddenCommands},
+		{&s.noops, config.SmtpdNoopCommands},
 	} {
 		if *l.list, err = match.Of(c, l.param, table.Report(report)); err != nil {
 			return nil, err
 		}
 	}
+	s.noopAsked = len(config.SmtpdNoopCommands.Of(c)) > 0
 	if config.SmtpdPeernameLookup.Of(c) {
 		if s.names, err = resolve.Configured(c); err != nil {
 			return nil, err

@@ -235,6 +235,9 @@ func (s *session) execute(ctx context.Context, line []byte, bare bool) smtp.Repl
 		}
 	}
 	verb, args := split(line)
+	if s.srv.noopAsked && s.inCommands(s.srv.noops, verb) {
+		verb = "NOOP"
+	}
 	i := find(verb)
 	s.where = "UNKNOWN"
 	if i != unknown {
@@ -242,7 +245,13 @@ func (s *session) execute(ctx context.Context, line []byte, bare bool) smtp.Repl
 	}
 	s.secretive = s.secretive || verb == "AUTH"
 	s.heard(line, verb, i != unknown)
-	r := s.dispatch(ctx, i, args)
+	r, foreign := smtp.Reply{}, false
+	if i == unknown {
+		r, foreign = s.foreign(verb, line)
+	}
+	if !foreign {
+		r = s.dispatch(ctx, i, args)
+	}
 	s.count(i, r)
 	return r
 }
