@@ -44,8 +44,8 @@ func (d *dir) share(fd int) {
 }
 
 // A fault stands in a test for what can go wrong: it is asked before each
-// change of the disk, "create", "write", "rename", "link" or "remove", and before
-// each "watch". nil never fails.
+// change of the disk, "create", "write", "rename", "link" or "remove", before
+// each "watch", and before each "read" of new or cur. nil never fails.
 type fault func(op, name string) error
 
 func (f fault) ask(op, name string) error {

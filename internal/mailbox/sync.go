@@ -205,11 +205,21 @@ func (f *folder) readOnce(s *scan, readCur *bool) (sure bool, err error) {
 		return newSure, err
 	}
 	curSure, err := f.readDir(s, &f.cur, f.curDir, false)
-	return newSure && curSure, err
+	return newSure && curSure && f.newStands(), err
+}
+
+// newStands tells that new/ is as it was read: else a file that was in cur/ then
+// may have come into it since, and escaped both readings.
+func (f *folder) newStands() bool {
+	st, err := f.newDir.stat(".")
+	return err == nil && st.Mtim == f.new.mtim
 }
 
 // readDir reads one directory.
 func (f *folder) readDir(s *scan, d *dirSeen, in *dir, isNew bool) (sure bool, err error) {
+	if err := in.fault.ask("read", d.name); err != nil {
+		return false, err
+	}
 	start := time.Now()
 	before, err := in.stat(".")
 	if err != nil {
