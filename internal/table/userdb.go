@@ -64,7 +64,7 @@ func (t userTable) Lookup(key string) (string, bool, error) {
 		return "", false, err
 	}
 	value, err := t.value(r.Account, t.o.base)
-	return value, err == nil, err
+	return value, err == nil && value != "", err // no quota is none
 }
 
 // ask asks for what key names. Domains come in A-labels, where account files may

@@ -128,6 +128,7 @@ func TestUserdb(t *testing.T) {
 		{"uid", "ben@xn--bcher-kva.example", ""},
 		{"gid", "ann@v.example", "5001"},
 		{"quota", "ann@v.example", "*:storage=1G"},
+		{"quota", "far@v.example", ""}, // none
 		{"user", "ann@v.example", "ann@v.example"},
 		{"user", "ben", "ben"},
 		{"user", "v.example", ""},
