@@ -31,6 +31,7 @@ var Command = &cli.Command{
 		config.SmtpdErrorSleepTime.Def, config.SmtpdSoftErrorLimit.Def, config.SmtpdHardErrorLimit.Def,
 		config.SmtpdJunkCommandLimit.Def, config.SmtpdConnectionCountLimit.Def, config.SmtpdClientEventExceptions.Def,
 		config.SmtpdForbidBareNewline.Def, config.SmtpdForbidBareNewlineExcl.Def, config.SmtpdForbidBareNewlineCode.Def,
+		config.SmtpdForbiddenCommands.Def, config.SmtpdNoopCommands.Def,
 		config.SmtpdForbidUnauthPipelining.Def, config.SmtpdHeloRequired.Def, config.DisableVrfyCommand.Def,
 		config.StrictRFC821Envelopes.Def, config.SmtpdDelayReject.Def,
 		config.SmtpdClientRestrictions.Def, config.SmtpdHeloRestrictions.Def, config.SmtpdSenderRestrictions.Def,
