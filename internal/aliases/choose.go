@@ -53,6 +53,17 @@ func (e *Expansion) Groups() (plain []Member, keys []string) {
 	return plain, keys
 }
 
+// Empty tells whether a key is that of an :include: file which is still looked into,
+// and stands for nobody.
+func (e *Expansion) Empty(key string) bool {
+	for name := range e.seen {
+		if (&Member{Form: List, Text: name}).Key() == key {
+			return len(e.Choose(key)) == 0
+		}
+	}
+	return false
+}
+
 // Choose returns the members that a key stands for; none: it is not of this
 // expansion any more.
 func (e *Expansion) Choose(key string) []Member {

@@ -55,6 +55,7 @@ type Step struct {
 type Expansion struct {
 	Members []Member
 	Steps   []Step
+	seen    map[string]bool // names of aliases and files that were looked into
 }
 
 // A Kind is where a list stands; the words are those of allow_mail_to_commands.
@@ -160,7 +161,7 @@ func (x *Expander) IsAlias(local string) (bool, error) {
 func (r *run) end(name string) (*Expansion, error) {
 	switch {
 	case len(r.members) > 0:
-		e := &Expansion{r.members, r.steps}
+		e := &Expansion{r.members, r.steps, r.seen}
 		return e, e.name()
 	case r.circle:
 		return nil, looped("alias loop: %q leads back to itself", name)

@@ -17,17 +17,17 @@ import (
 // one that has to wait does not make another one be delivered twice.
 //
 // A recipient that is such a member is expanded again, and delivered to what is
-// found under its key. Is it there no more, its address is delivered to as if it
-// came new: rather a second copy of a member than none of all.
+// found under its key, be it nobody in a file. Is it there no more, its address is
+// delivered to as if it came new: rather a second copy of a member than none of all.
 func (t *users) expanded(r *ipc.Recipient, e *aliases.Expansion, of *account.Person) (*action, error) {
 	anew := false
 	if r.Member != "" {
 		switch chosen := e.Choose(r.Member); {
 		case len(chosen) > 0:
 			e = &aliases.Expansion{Members: chosen, Steps: e.Steps}
-		case aliases.WasBroken(r.Member):
+		case aliases.WasBroken(r.Member), e.Empty(r.Member):
 			return &action{results: []ipc.Result{{
-				Index: r.Index, Status: ipc.Delivered, Code: smtp.Undefined.Code(2), Relay: relayLocal,
+				Index: r.Index, Status: ipc.Sent, Report: ipc.Delivered, Code: smtp.Undefined.Code(2), Relay: relayLocal,
 				Text: "the list has been mended, and nobody has come to it",
 			}}}, nil
 		default:

@@ -228,17 +228,17 @@ func (i *Instance) WriteFile(name string, lines []string) {
 	for _, l := range lines {
 		b.WriteString(l + "\n")
 	}
-	i.check(os.WriteFile(i.Path(name), b.Bytes(), 0o644))
+	// As a whole: a daemon that looks meanwhile must not read half of it.
+	i.check(os.WriteFile(i.Path(name+".new"), b.Bytes(), 0o644))
+	i.check(os.Rename(i.Path(name+".new"), i.Path(name)))
 }
 
-// AppendMain adds lines to main.cf; a reload makes them count. The file is
-// replaced as a whole: a daemon that starts meanwhile must not read half of it.
+// AppendMain adds lines to main.cf; a reload makes them count.
 func (i *Instance) AppendMain(lines ...string) {
 	i.T.Helper()
 	old, err := os.ReadFile(i.Path("etc", "main.cf"))
 	i.check(err)
-	i.WriteFile("etc/main.cf.new", []string{string(old) + strings.Join(lines, "\n")})
-	i.check(os.Rename(i.Path("etc", "main.cf.new"), i.Path("etc", "main.cf")))
+	i.WriteFile("etc/main.cf", []string{string(old) + strings.Join(lines, "\n")})
 }
 
 // Start starts master and waits until it has opened its sockets and smtpd's

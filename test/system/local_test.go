@@ -127,6 +127,22 @@ func TestMembersForThemselves(t *testing.T) {
 	}
 }
 
+// A list that could not be read and is empty by now stands for nobody, not for all
+// who have the letter already.
+func TestEmptyList(t *testing.T) {
+	t.Parallel()
+	d := newLocal(t, `some: "|echo once >>OUT/good", :include:OUT/list`)
+	d.Start()
+	d.send("some@localhost", "some")
+	d.WaitLog("dsn=4.3.5, status=deferred (an :include: file cannot be read)")
+	d.WriteFile("out/list", nil)
+	d.WaitLog("status=sent (the list has been mended, and nobody has come to it)")
+	d.Until("the queue is empty", d.Drained)
+	if got := d.out("good"); got != "once\n" {
+		t.Errorf("the command ran: %q", got)
+	}
+}
+
 // A command alone is the recipient's own outcome; loops end.
 func TestAliasOutcomes(t *testing.T) {
 	t.Parallel()
