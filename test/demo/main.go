@@ -55,6 +55,9 @@ func demo(ctx context.Context, dir, bin string, once bool) (err error) {
 		return nil
 	case err := <-s.exited:
 		s.exited <- err
+		if err == nil {
+			err = errors.New("somebody stopped it")
+		}
 		return fmt.Errorf("master ended by itself: %w; see %s", err, s.path("log"))
 	}
 }
