@@ -15,6 +15,9 @@ func (s *session) foreign(verb string, line []byte) (r smtp.Reply, is bool) {
 	if strings.IndexByte(verb, ':') <= 0 && !s.inCommands(s.srv.forbidden, verb) {
 		return r, false
 	}
+	if s.secretive {
+		line = []byte("***") // it may be a password
+	}
 	s.srv.log.Warn("non-SMTP command from %v: %.100s", s.client(), line)
 	s.over = true
 	return smtp.Reply{Code: 221, Detail: smtp.SecurityOther, Text: "Error: I can break rules, too. Goodbye."}, true

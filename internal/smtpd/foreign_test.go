@@ -62,3 +62,23 @@ func TestNoopCommands(t *testing.T) {
 		S: 221 2.0.0 Bye`)
 	c.close()
 }
+
+// What a client sends out of step with AUTH may be a password: the log does not
+// have it.
+func TestForeignSecret(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "smtpd_forbidden_commands = inline:{ginger=x}")
+	for _, secret := range []string{"bob:ginger", "ginger"} {
+		conn := r.connect(stranger)
+		conn.reply()
+		conn.say("AUTH LOGIN")
+		if got := conn.say(secret); !strings.HasPrefix(got, "221 2.7.0 ") {
+			t.Errorf("%s", got)
+		}
+		conn.close()
+	}
+	log := strings.Join(r.logged(), "\n")
+	if strings.Contains(log, "ginger") || !strings.Contains(log, "non-SMTP command from ") {
+		t.Errorf("the log has %s", log)
+	}
+}
