@@ -80,7 +80,9 @@ func inspect(c *config.Config) []config.Problem {
 	problems = append(problems, worded...)
 	problems = append(problems, inspectTables(c, services)...)
 	problems = append(problems, inspectRoutes(c)...)
+	problems = append(problems, inspectTransports(c, services)...)
 	problems = append(problems, inspectSense(c)...)
+	problems = append(problems, inspectInterfaces(c, services)...)
 	problems = append(problems, inspectMaster(c, services)...)
 	problems = append(problems, inspectMailboxes(c, services)...)
 	if c.Check(checkParams) == nil {

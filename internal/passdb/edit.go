@@ -181,12 +181,17 @@ func (f *File) Users() []string {
 }
 
 // Inspect tells what is wrong with the passwd-files of auth_backends: lines that
-// cannot be used, and files that others than their owner can read. A file that is
-// not there, or not the caller's to read, is none of this.
+// cannot be used, files that others than their owner can read, and files that main.cf
+// names and that are not there. One that is not the caller's to read is none of this.
 func Inspect(c *config.Config) []config.Problem {
 	var problems []config.Problem
 	for _, path := range passwdFiles(c) {
 		b, err := os.ReadFile(path)
+		if _, set := c.Raw(config.AuthBackends.Name); set && errors.Is(err, fs.ErrNotExist) {
+			p := c.Problem(config.AuthBackends.Name, path+" is not there: nobody can log in by it")
+			p.Mend, p.Warning = "correct the path, or make an account with mailctl user add", true
+			problems = append(problems, p)
+		}
 		if err != nil {
 			continue
 		}
