@@ -65,7 +65,7 @@ func inspectSense(c *config.Config) []config.Problem {
 const nameless = " is no address, and no host can have it as its name"
 
 // nobodysName tells what is no address and ends in digits, as no name of a host
-// does (RFC 3696, 2): an address with a mistake.
+// does (RFC 1123, 2.1): an address with a mistake.
 func nobodysName(host string) bool {
 	host = strings.Trim(strings.TrimPrefix(host, "!"), "[]")
 	last := host[strings.LastIndexByte(host, '.')+1:]

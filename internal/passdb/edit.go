@@ -5,19 +5,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"time"
-
-	"golang.org/x/sys/unix"
 
 	"yubin/internal/account"
 	"yubin/internal/config"
 )
-
-// lockTime is how long Edit waits for others who edit.
-const lockTime = 60 * time.Second
 
 // heading is the beginning of a new file.
 const heading = "# Accounts, as users(5) describes them: mailctl user writes this file, authd(8)\n# alone reads it.\n"
@@ -29,11 +22,11 @@ type File struct {
 	at    map[string]int // number of each user's first line; nil: to be made
 }
 
-// Edit has change edit a passwd-file: nobody else does meanwhile, and who reads
+// Edit has change edit a passwd-file: nobody else does meanwhile (config.Lock), and who reads
 // it sees the old content or the new. Mode, owner, comments and the lines of
 // other users stay as they are; a new file is for its owner alone.
 func Edit(path string, change func(*File) error) error {
-	unlock, err := lock(filepath.Dir(path))
+	unlock, err := config.Lock(path)
 	if err != nil {
 		return err
 	}
@@ -85,25 +78,6 @@ func (f *File) trim() {
 		f.lines = f.lines[:last]
 	} else {
 		f.lines[last] += "\n"
-	}
-}
-
-// lock waits for the right to edit what is in a directory. The lock is the
-// directory's: the files are replaced.
-func lock(dir string) (unlock func(), err error) {
-	d, err := os.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	for end := time.Now().Add(lockTime); ; time.Sleep(20 * time.Millisecond) {
-		err = unix.Flock(int(d.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			return func() { d.Close() }, nil
-		}
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) || time.Now().After(end) {
-			d.Close()
-			return nil, fmt.Errorf("lock %s, which another program edits: %w", dir, err)
-		}
 	}
 }
 
