@@ -45,6 +45,7 @@ func (s *settings) targets(nexthop, sender string) ([]*target, error) {
 	ts := make([]*target, len(hops))
 	for i, h := range hops {
 		t := &target{Hop: h, text: h.String(), port: h.Port}
+		t.MX = h.MX && !s.noDNS
 		// Tables have a name as it is written, certificates and SNI have A-labels.
 		t.Host = smtp.FoldKey(h.Host)
 		t.name = t.Host
