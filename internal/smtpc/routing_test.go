@@ -1,6 +1,7 @@
 package smtpc
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/netip"
@@ -352,5 +353,32 @@ func TestDNSDisabledDaneOnly(t *testing.T) {
 	r := newRig(t, rigOptions{main: []string{"smtp_tcp_port = " + port, "disable_dns_lookups = yes", "smtp_tls_security_level = dane-only"}})
 	if got, want := say(r.deliver("localhost", letterText, "bob@localhost")[0]), "deferred 4.7.5 no TLSA records found for localhost:"+port; got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// That the system does not know a host is no proof while the DNS cannot be asked,
+// in whichever order they are.
+func TestHostLookupLater(t *testing.T) {
+	t.Parallel()
+	for _, lookup := range []string{"dns, native", "native, dns"} {
+		for _, temporary := range []bool{false, true} {
+			server := dns.Start(t)
+			server.Zone("far.test", "@ MX 10 a")
+			if lookup == "dns, native" {
+				server.Fail("a.far.test", dns.ServFail)
+			}
+			r := newRig(t, rigOptions{dns: server, main: []string{"smtp_host_lookup = " + lookup}, setup: func(d *deliverer) {
+				d.finder.system = func(context.Context, string, string) ([]netip.Addr, error) {
+					return nil, &net.DNSError{Err: "x", Name: "a.far.test", IsNotFound: !temporary, IsTemporary: temporary}
+				}
+			}})
+			want := "deferred 4.4.3 Host or domain name not found. Name service error for name=a.far.test type=A: Host not found, try again"
+			if lookup == "native, dns" && !temporary {
+				want = "bounced 5.4.4 Host or domain name not found. Name service error for name=a.far.test type=A: Host not found"
+			}
+			if got := say(r.deliver("far.test", letterText, "bob@far.test")[0]); got != want {
+				t.Errorf("%s, %t: got\n%s\nwant\n%s", lookup, temporary, got, want)
+			}
+		}
 	}
 }

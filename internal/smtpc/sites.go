@@ -80,6 +80,8 @@ type finder struct {
 	log *maillog.Logger
 	dns *resolve.Resolver
 	sts *mtasts.Cache // nil: policies of domains do not count
+	// system knows hosts as other programs do, /etc/hosts first.
+	system func(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
 
 // sites returns the servers to try, in this order. The error is a *failure, or
@@ -160,24 +162,29 @@ func (f *finder) host(ctx context.Context, t *target) ([]*site, error) {
 	return f.trim(f.arrange(sites)), nil
 }
 
-// addresses looks a host up, in each way until one knows it.
-func (f *finder) addresses(ctx context.Context, host string) (a resolve.Answer[netip.Addr], err error) {
+// addresses looks a host up, in each way until one knows it. While one of them
+// cannot tell, that another one does not know it is no proof.
+func (f *finder) addresses(ctx context.Context, host string) (a resolve.Answer[netip.Addr], failed error) {
 	for _, how := range f.o.lookup {
+		var err error
 		if how == "dns" {
 			a, err = f.dns.Addresses(ctx, host, f.network())
 		} else {
 			a, err = f.native(ctx, host)
 		}
 		if err == nil {
-			break
+			return a, nil
+		}
+		if failed == nil || !temporary(failed) {
+			failed = err
 		}
 	}
-	return a, err
+	return a, failed
 }
 
 // native asks the system, which knows /etc/hosts.
 func (f *finder) native(ctx context.Context, host string) (resolve.Answer[netip.Addr], error) {
-	addrs, err := net.DefaultResolver.LookupNetIP(ctx, string(f.network()), host)
+	addrs, err := f.system(ctx, string(f.network()), host)
 	for i := range addrs {
 		addrs[i] = addrs[i].Unmap()
 	}
