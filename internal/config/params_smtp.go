@@ -165,7 +165,7 @@ var (
 	SmtpTLSSecurityLevel = Client[String]{
 		choice("smtp_tls_security_level", "may", tlsLevels, `
 			How far TLS is insisted on. none (or empty): plain text; may: TLS where the server offers it, plain text where it does
-			not; encrypt: TLS or no delivery; fingerprint: with a certificate of smtp_tls_fingerprint_cert_match; verify: with a
+			not, or where that fails and no password would be sent (then the mail waits); encrypt: TLS or no delivery; fingerprint: with a certificate of smtp_tls_fingerprint_cert_match; verify: with a
 			certificate of a trusted authority for the server's name; secure: for the name of the next hop, so that forged DNS
 			answers lead nowhere; dane: what the domain's TLSA records ask for, else may (RFC 7672); dane-only: the same, and no
 			delivery without them.`),
