@@ -126,6 +126,29 @@ func TestRequireTLS(t *testing.T) {
 	}
 }
 
+// A server that does not keep what is asked for settles nothing while another one,
+// which might, cannot be reached.
+func TestRequireTLSLater(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t)
+	named := a.issue(time.Now().Add(time.Hour), "a.far.test")
+	for zone, want := range map[string]string{
+		"@ MX 10 a":            "bounced 5.7.30 REQUIRETLS is wanted, but was not offered by host a.far.test[127.0.1.1]",
+		"@ MX 10 a\n@ MX 20 b": "deferred 4.4.1 connect to b.far.test[127.0.1.9]:*",
+		"@ MX 20 a\n@ MX 10 b": "deferred 4.4.1 connect to b.far.test[127.0.1.9]:*",
+	} {
+		port, _ := samePort(t, map[string]peer.Options{"127.0.1.1": {Name: "a.far.test", Ehlo: []string{"8BITMIME"}, TLS: serverTLS(named)}})
+		server := dns.Start(t)
+		server.Zone("far.test", zone+"\na A 127.0.1.1\nb A 127.0.1.9")
+		server.Sign("far.test")
+		r := newRig(t, rigOptions{dns: server, main: []string{"smtp_tcp_port = " + port, "smtp_tls_CAfile = " + a.file()}})
+		r.attrs = map[string]string{queue.AttrRequireTLS: "yes"}
+		if got := say(r.deliver("far.test", letterText, "bob@far.test")[0]); !matches(want, got) {
+			t.Errorf("%q: got\n%s\nwant\n%s", zone, got, want)
+		}
+	}
+}
+
 // A connection that was made for other mail is not used for a letter that wants
 // more, nor the other way round.
 func TestRequireTLSApart(t *testing.T) {
