@@ -87,13 +87,13 @@ type finder struct {
 // sites returns the servers to try, in this order. The error is a *failure, or
 // one of ours.
 func (f *finder) sites(ctx context.Context, t *target) ([]*site, error) {
-	policy := func() *mtasts.Policy { return nil }
+	var policy *mtasts.Policy
+	sure := true
+	var asked sync.WaitGroup
 	if f.subject(t) {
-		found := make(chan *mtasts.Policy, 1)
 		asking, stop := context.WithCancel(ctx)
 		defer stop()
-		go func() { found <- f.sts.Policy(asking, t.Host) }()
-		policy = func() *mtasts.Policy { return <-found }
+		asked.Go(func() { policy, sure = f.sts.Policy(asking, t.Host) })
 	}
 	sites, err := f.servers(ctx, t)
 	if err != nil {
@@ -104,9 +104,10 @@ func (f *finder) sites(ctx context.Context, t *target) ([]*site, error) {
 			return nil, err
 		}
 	}
-	sites, err = f.strict(t, sites, policy())
+	asked.Wait()
+	sites, err = f.strict(t, sites, policy)
 	if err == nil && t.policy.required {
-		sites, err = f.insist(t, sites)
+		sites, err = f.insist(t, sites, sure)
 	}
 	return sites, err
 }
