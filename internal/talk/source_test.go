@@ -94,3 +94,30 @@ func TestWaitEnds(t *testing.T) {
 		t.Errorf("the end: %v", err)
 	}
 }
+
+// What could not be sent whole is the last thing: nothing is said behind a part
+// of it, and a client that takes nothing is waited for once.
+func TestNeverReads(t *testing.T) {
+	t.Parallel()
+	near, far := net.Pipe()
+	defer near.Close()
+	defer far.Close()
+	c := New(far, 10*time.Millisecond, nil)
+	c.Printf("first\r\n")
+	if err := c.Flush(); !errors.Is(err, ErrTimeout) {
+		t.Errorf("got %v", err)
+	}
+	read := make(chan string)
+	go func() {
+		b, _ := io.ReadAll(near)
+		read <- string(b)
+	}()
+	c.Printf("second\r\n")
+	if err := c.Flush(); !errors.Is(err, ErrTimeout) {
+		t.Errorf("behind it: got %v", err)
+	}
+	far.Close()
+	if got := <-read; got != "" {
+		t.Errorf("sent %q", got)
+	}
+}

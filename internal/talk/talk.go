@@ -44,6 +44,10 @@ type Conn struct {
 	woken atomic.Bool
 	bound time.Time // no wait lasts beyond it; zero: there is none
 
+	taken    time.Time     // until when output is to be taken; zero: the timeout alone counts
+	farewell time.Duration // what there is for output beyond that, and beyond the context
+	failed   error         // of output: nothing can be said any more
+
 	received, sent int64 // octets
 }
 
@@ -59,6 +63,11 @@ func New(c net.Conn, timeout time.Duration, unread []byte) *Conn {
 // Bound has no wait of Peek, Read or Wait last beyond by.
 func (t *Conn) Bound(by time.Time) { t.bound = by }
 
+// BoundOutput has the client take what is sent by then. What is sent later, or
+// when the context has ended, has the time of farewell: a client that takes nothing shall not
+// stay longer than one that says nothing. It comes before Context.
+func (t *Conn) BoundOutput(by time.Time, farewell time.Duration) { t.taken, t.farewell = by, farewell }
+
 // Octets are how many came and went.
 func (t *Conn) Octets() (received, sent int64) { return t.received, t.sent }
 
@@ -70,7 +79,9 @@ func (t *Conn) Socket() net.Conn { return t.base }
 
 // Rebase goes on over c, such as TLS over what was there. Nothing of what came
 // before may count (THREATS: plain text behind STLS).
-func (t *Conn) Rebase(c net.Conn) { t.c, t.in, t.r, t.w, t.skip = c, nil, 0, 0, false }
+func (t *Conn) Rebase(c net.Conn) {
+	t.c, t.in, t.r, t.w, t.skip, t.failed = c, nil, 0, 0, false, nil
+}
 
 // Pending is what has come and was not used. It is valid until the next read.
 func (t *Conn) Pending() []byte { return t.in[t.r:t.w] }
@@ -78,7 +89,13 @@ func (t *Conn) Pending() []byte { return t.in[t.r:t.w] }
 // Context has a read that waits end when ctx does. The result undoes it.
 func (t *Conn) Context(ctx context.Context) (stop func() bool) {
 	t.ended = func() error { return context.Cause(ctx) }
-	return context.AfterFunc(ctx, func() { t.base.SetReadDeadline(time.Unix(1, 0)) })
+	bounded := !t.taken.IsZero()
+	return context.AfterFunc(ctx, func() {
+		t.base.SetReadDeadline(time.Unix(1, 0))
+		if bounded {
+			t.base.SetWriteDeadline(time.Now().Add(t.farewell))
+		}
+	})
 }
 
 // Line returns the next line without its end, CR LF or LF, which is valid until
@@ -204,20 +221,43 @@ func (t *Conn) Flush() error {
 // piece is how much a client has to take within the timeout.
 const piece = 64 << 10
 
+// send sends. Behind what was sent in part nothing can be said.
 func (t *Conn) send(p []byte) error {
-	for len(p) > 0 {
+	for len(p) > 0 && t.failed == nil {
 		n := min(len(p), piece)
-		t.c.SetWriteDeadline(time.Now().Add(t.timeout))
+		t.await()
 		if _, err := t.c.Write(p[:n]); err != nil {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
-				return ErrTimeout
+				err = ErrTimeout
 			}
-			return err
+			t.failed = err
+			break
 		}
 		t.sent += int64(n)
 		p = p[n:]
 	}
-	return nil
+	return t.failed
+}
+
+// await sets how long the next piece may take.
+func (t *Conn) await() {
+	now := time.Now()
+	by := now.Add(t.timeout)
+	if t.taken.IsZero() {
+		t.c.SetWriteDeadline(by)
+		return
+	}
+	last := now.Add(min(t.farewell, t.timeout))
+	if by.After(t.taken) {
+		by = t.taken
+	}
+	if by.Before(last) {
+		by = last
+	}
+	t.c.SetWriteDeadline(by)
+	if t.ended() != nil { // after that: its end sets a deadline too
+		t.c.SetWriteDeadline(last)
+	}
 }
 
 // Buffers are for whoever moves much between two places.
