@@ -18,6 +18,9 @@ import (
 	"yubin/internal/talk"
 )
 
+// farewell is how long a client may take to hear why it has to go.
+const farewell = 2 * time.Second
+
 var errCrowded = errors.New("too many clients wait to log in")
 
 // A Client is a connection whose client has not logged in yet. The goroutine of
@@ -68,6 +71,7 @@ func (c *Client) identify() bool {
 	}
 	c.Conn = talk.New(c.raw, c.srv.sessionTimeout, nil)
 	c.Bound(c.by)
+	c.BoundOutput(c.by, farewell)
 	return true
 }
 

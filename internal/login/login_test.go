@@ -34,6 +34,8 @@ type fakeAuth struct {
 	ack   string     // what is said in place of a session; "": the ack; "-": the end
 	conns []net.Conn // sessions
 	start ipc.AuthSessionStart
+
+	during func() // happens while a login is being decided; nil: nothing
 }
 
 func (a *fakeAuth) Mechanisms(context.Context, *auth.Facts) ([]string, error) {
@@ -42,6 +44,12 @@ func (a *fakeAuth) Mechanisms(context.Context, *auth.Facts) ([]string, error) {
 
 func (a *fakeAuth) Begin(_ context.Context, m string, initial []byte, _ *auth.Facts, seat *auth.Seat) (auth.Exchange, auth.Step) {
 	x := &fakeExchange{a}
+	a.mu.Lock()
+	during := a.during
+	a.mu.Unlock()
+	if during != nil {
+		during()
+	}
 	switch {
 	case m == "EXTERNAL": // nobody knows what became of it
 		if string(initial) == "ann" {
@@ -453,4 +461,78 @@ func TestWaiting(t *testing.T) {
 		t.Errorf("silent: got %q", got)
 	}
 	r.logged(`Disconnected: Inactivity \(no auth attempts in [1-9]\d* secs\)`)
+}
+
+// A client that takes nothing of what is said to it goes when one that says
+// nothing does: when its time is over, or when too many wait.
+func TestNeverReads(t *testing.T) {
+	t.Parallel()
+	for name, main := range map[string]string{"its time is over": "pop3d_login_timeout = 1s", "too many wait": "login_client_limit = 1"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, Options{}, main)
+			near, far := net.Pipe()
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				defer far.Close()
+				r.srv.Serve(context.Background(), far)
+			}()
+			defer func() { near.Close(); <-done }()
+			if _, err := near.Read(make([]byte, 1)); err != nil { // the rest of the greeting is on its way
+				t.Fatal(err)
+			}
+			if name == "too many wait" {
+				r.dial(nil).line()
+			}
+			select {
+			case <-done:
+			case <-time.After(time.Minute):
+				t.Error("it is still there")
+			}
+		})
+	}
+}
+
+// Too many wait while one of them is let in: its session is none that waits.
+func TestCrowdedLogin(t *testing.T) {
+	t.Parallel()
+	config, _ := peer.Certificate(t, "mx.example")
+	r := newRig(t, Options{TLS: &fakeTLS{config: config, wrapper: true}}, "login_client_limit = 1")
+	c := r.dial(&tls.Config{InsecureSkipVerify: true})
+	c.line()
+	r.auth.mu.Lock()
+	r.auth.during = func() { r.dial(&tls.Config{InsecureSkipVerify: true}).line() }
+	r.auth.mu.Unlock()
+	fmt.Fprintf(c, "LOGIN PLAIN ann\r\n")
+	r.logged(`mpid=77, TLS, session`)
+	s := r.auth.session(t)
+	fmt.Fprint(s, "hello\r\n")
+	if got := c.line(); got != "hello" {
+		t.Errorf("got %q", got)
+	}
+	s.SetDeadline(time.Now().Add(time.Minute))
+	for _, said := range []string{"one", "two"} {
+		fmt.Fprint(c, said)
+		b := make([]byte, len(said))
+		if _, err := io.ReadFull(s, b); err != nil || string(b) != said {
+			t.Errorf("got %q, %v", b, err)
+		}
+	}
+}
+
+// A client whose conversation panicked does not wait any more.
+func TestPanicLeaves(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, Options{})
+	r.srv.Protocol.Dialogue = func(context.Context, *Client) string { panic("test") }
+	near, far := net.Pipe()
+	defer near.Close()
+	func() {
+		defer func() { _ = recover() }()
+		r.srv.Serve(t.Context(), far)
+	}()
+	if n := r.srv.waiting.Len(); n != 0 {
+		t.Errorf("%d wait, want none", n)
+	}
 }

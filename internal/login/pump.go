@@ -97,6 +97,11 @@ func (p *pump) inward() error {
 		if err == nil && n == len(small) {
 			err = p.flood()
 		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			// Not ours: the conversation before was to end when this had begun.
+			p.client.SetReadDeadline(time.Time{})
+			continue
+		}
 		if errors.Is(err, io.EOF) {
 			return nil
 		}

@@ -146,12 +146,7 @@ func (s *Server) Serve(ctx context.Context, raw net.Conn) {
 	if !c.identify() {
 		return
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	c.drop = cancel
-	s.enter(c)
-	why := c.converse(ctx)
-	s.leave(c)
+	why := s.hear(ctx, c)
 	s.lull.Stir()
 	switch {
 	case c.pump != nil:
@@ -159,6 +154,16 @@ func (s *Server) Serve(ctx context.Context, raw net.Conn) {
 	case !c.in:
 		c.logEnd(why)
 	}
+}
+
+// hear has the conversation until the login, for which a client may be too many.
+func (s *Server) hear(ctx context.Context, c *Client) (why string) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	c.drop = cancel
+	s.enter(c)
+	defer s.leave(c)
+	return c.converse(ctx)
 }
 
 // enter counts a client that has not logged in. Where there are too many, the
