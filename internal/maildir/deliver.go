@@ -78,8 +78,7 @@ func (b *box) deliver(m *Message) (*Delivery, error) {
 
 // put writes m and shows it in new/.
 func (b *box) put(m *Message) (*Delivery, error) {
-	name := tmpName(m.Name)
-	f, err := create(b.tmp, name)
+	f, name, err := b.begin(m.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -95,6 +94,21 @@ func (b *box) put(m *Message) (*Delivery, error) {
 		return nil, err
 	}
 	return &Delivery{File: f}, nil
+}
+
+// maxLeftovers is how many names are tried: each that is taken is an attempt at
+// the same delivery that died with a process of our number.
+const maxLeftovers = 1000
+
+// begin makes the file in tmp/ of a delivery.
+func (b *box) begin(delivery string) (f *os.File, name string, err error) {
+	for range maxLeftovers {
+		name = tmpName(delivery)
+		if f, err = create(b.tmp, name); !errors.Is(err, fs.ErrExist) {
+			break
+		}
+	}
+	return f, name, err
 }
 
 func create(dir *os.File, name string) (*os.File, error) {

@@ -391,3 +391,22 @@ func BenchmarkDeliver(b *testing.B) {
 		})
 	}
 }
+
+// What a dead process of the same number left in tmp/, before a power failure
+// say, keeps no message from its mailbox.
+func TestLeftovers(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := &Place{Base: dir, Path: "Maildir/"}
+	deliver(t, p, message("", "first\n"))
+	m := message("", "second\n")
+	m.Name = strings.Replace(testName, "R0", "R1", 1)
+	next := attempts.Load()
+	for n := range uint64(maxLeftovers / 2) { // other tests use up some
+		name := fmt.Sprintf("%s.P%dN%d", m.Name, os.Getpid(), next+1+n)
+		if err := os.WriteFile(filepath.Join(dir, "Maildir/tmp", name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deliver(t, p, m)
+}
