@@ -35,7 +35,7 @@ var (
 		How long a session waits for its client: for a command, and for the next part of a message to be taken (RFC 1939, 3,
 		wants at least 10 minutes).`)
 	Pop3dHardErrorLimit = integer("pop3d_hard_error_limit", 20, 1, 10000, `
-		A connection is closed after this many commands that are unknown or malformed, before login and in the session.`)
+		A connection is closed after this many commands that are unknown or malformed: before login in all, in the session one after the other.`)
 	Pop3dUIDLFormat = str("pop3d_uidl_format", "%08Xu%08Xv", `
 		What UIDL says of a message, as Dovecot's pop3_uidl_format: %u is the UID, %v the mailbox's UIDVALIDITY, %f the
 		Maildir file name without flags, %g the GUID. X before the letter writes a number in hexadecimal, a width before that

@@ -41,7 +41,7 @@ func (g *guest) pass(ctx context.Context, args string) error {
 
 // auth is AUTH; without a mechanism it lists them.
 func (g *guest) auth(ctx context.Context, args string) error {
-	mechanism, initial, given := strings.Cut(args, " ")
+	mechanism, initial, _ := strings.Cut(args, " ")
 	if mechanism == "" {
 		list := ""
 		for _, m := range g.Mechanisms(ctx) {
@@ -50,10 +50,10 @@ func (g *guest) auth(ctx context.Context, args string) error {
 		return g.Printf("+OK\r\n%s.\r\n", list)
 	}
 	var response []byte
-	if given {
+	if initial = strings.TrimSpace(initial); initial != "" {
 		var ok bool
 		// RFC 5034, 4: "=" is a response that is there and empty.
-		if response, ok = login.InitialResponse(strings.TrimSpace(initial)); !ok {
+		if response, ok = login.InitialResponse(initial); !ok {
 			return g.fault("Invalid base64 data in initial response")
 		}
 	}

@@ -134,7 +134,7 @@ func TestAuthorization(t *testing.T) {
 		S: + 
 		C: `+b64("hello")+`
 		S: -ERR [AUTH] Authentication failed.
-		C: AUTH PLAIN
+		C: AUTH PLAIN 
 		S: + 
 		C: *
 		S: -ERR Authentication aborted by client.

@@ -23,7 +23,7 @@ type visit struct {
 	removed       int // messages that are deleted
 	removedOctets int64
 
-	bad  int // commands
+	bad  int // commands, one after the other
 	over bool
 	why  string
 
@@ -89,9 +89,13 @@ func (v *visit) run(ctx context.Context, hardErrors int) {
 	v.Printf("+OK Logged in.\r\n")
 	table := sessionCommands()
 	for !v.over {
+		before := v.bad
 		if err := v.step(ctx, table); err != nil {
 			v.lost(ctx, err)
 			return
+		}
+		if v.bad == before {
+			v.bad = 0
 		}
 		if v.bad >= hardErrors && !v.over {
 			v.end("Too many bad commands", "-ERR Too many bad commands.")

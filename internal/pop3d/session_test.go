@@ -308,3 +308,10 @@ func TestPipelining(t *testing.T) {
 	go c.Write([]byte("STAT\r\nDELE 1\nSTAT\r\nQUIT\r\n"))
 	play(t, c, "S: +OK Logged in.\nS: +OK 3 85\nS: +OK Marked to be deleted.\nS: +OK 2 40\nS: +OK Logging out, messages deleted.")
 }
+
+// Mistakes count while nothing else comes between them.
+func TestMistakesApart(t *testing.T) {
+	t.Parallel()
+	c, _, _ := talkTo(t, t.Context(), &fakeDrop{texts: letters}, time.Minute, 2)
+	play(t, c, "S: +OK Logged in."+strings.Repeat("\nC: X\nS: -ERR ...\nC: NOOP\nS: +OK", 3)+"\nC: X\nS: -ERR ...\nC: LIST 9\nS: -ERR ...\nS: -ERR Too many bad commands.")
+}
