@@ -132,7 +132,7 @@ func rename(from *os.File, old string, to *os.File, name string) error {
 // Both results are nil when there is none.
 func (b *box) find(name string) (*Delivery, error) {
 	for _, sub := range []string{"new", "cur"} {
-		dir, err := b.base.Open(path.Join(b.path, sub))
+		dir, err := openDir(b.base, path.Join(b.path, sub))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -409,4 +410,43 @@ func TestLeftovers(t *testing.T) {
 		}
 	}
 	deliver(t, p, m)
+}
+
+// A pipe in the place of a directory, which its owner may put there, holds
+// nobody up.
+func TestPipesForDirectories(t *testing.T) {
+	t.Parallel()
+	for _, at := range []string{"Maildir", "Maildir/tmp", "Maildir/new", "Maildir/cur"} {
+		for _, beneath := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, beneath %t", at, beneath), func(t *testing.T) {
+				t.Parallel()
+				dir := t.TempDir()
+				p := &Place{Base: dir, Path: "Maildir/", Beneath: beneath}
+				if at != "Maildir" {
+					deliver(t, p, message("", "x\n"))
+				}
+				if err := os.RemoveAll(filepath.Join(dir, at)); err != nil {
+					t.Fatal(err)
+				}
+				if err := syscall.Mkfifo(filepath.Join(dir, at), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				m := message("", "y\n")
+				m.Name, m.Unsure = strings.Replace(testName, "R0", "R1", 1), true
+				done := make(chan error)
+				go func() {
+					_, err := NewBoxes(1).Deliver(p, m)
+					done <- err
+				}()
+				select {
+				case err := <-done:
+					if err == nil {
+						t.Error("delivered")
+					}
+				case <-time.After(20 * time.Second):
+					t.Error("it waits for somebody to write")
+				}
+			})
+		}
+	}
 }

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // ErrNoBase is the error of a Place whose Base does not exist: a home that is
@@ -40,7 +42,7 @@ type Place struct {
 // A base is a directory that names below it are opened and made in: an
 // *os.Root, or a linked.
 type base interface {
-	Open(name string) (*os.File, error)
+	OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error)
 	Mkdir(name string, perm fs.FileMode) error
 	Stat(name string) (fs.FileInfo, error)
 	OpenRoot(name string) (*os.Root, error)
@@ -50,7 +52,9 @@ type base interface {
 // linked is the base in which links are followed.
 type linked string
 
-func (l linked) Open(name string) (*os.File, error) { return os.Open(filepath.Join(string(l), name)) }
+func (l linked) OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error) {
+	return os.OpenFile(filepath.Join(string(l), name), flag, perm)
+}
 
 func (l linked) Mkdir(name string, perm fs.FileMode) error {
 	return os.Mkdir(filepath.Join(string(l), name), perm)
@@ -61,10 +65,18 @@ func (l linked) Stat(name string) (fs.FileInfo, error) {
 }
 
 func (l linked) OpenRoot(name string) (*os.Root, error) {
-	return os.OpenRoot(filepath.Join(string(l), name))
+	return os.OpenRoot(string(l) + "/" + name) // a "/." at its end counts
 }
 
 func (l linked) Close() error { return nil }
+
+// openDir opens a directory and nothing else: a pipe in its place would wait for
+// somebody to write.
+func openDir(in interface {
+	OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error)
+}, name string) (*os.File, error) {
+	return in.OpenFile(name, os.O_RDONLY|unix.O_DIRECTORY, 0)
+}
 
 func (p *Place) open() (base, error) {
 	if !p.Beneath {
@@ -132,7 +144,8 @@ func (b *box) enter() error {
 	closeAll(b.tmp)
 	closeRoot(b.root)
 	var err error
-	if b.root, err = b.base.OpenRoot(b.path); err != nil {
+	// By "/." it is opened as a directory, as openDir does.
+	if b.root, err = b.base.OpenRoot(b.path + "/."); err != nil {
 		return err
 	}
 	if b.tmp, err = b.sub("tmp"); err != nil {
@@ -145,11 +158,11 @@ func (b *box) enter() error {
 // sub opens a directory of the Maildir: below its root, which is one step, or, where
 // it is a link that leads elsewhere, by its path.
 func (b *box) sub(name string) (*os.File, error) {
-	f, err := b.root.Open(name)
+	f, err := openDir(b.root, name)
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return f, err
 	}
-	return b.base.Open(path.Join(b.path, name))
+	return openDir(b.base, path.Join(b.path, name))
 }
 
 // identify notes which directories these are, and checks whose.
@@ -200,7 +213,7 @@ func (b *box) current() bool {
 // entry, or may have got one from another delivery a moment ago, are kept open
 // for the flush.
 func (b *box) build(top string) error {
-	at, err := b.base.Open(".")
+	at, err := openDir(b.base, ".")
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("open %s: %w", top, ErrNoBase)
 	}
@@ -214,7 +227,7 @@ func (b *box) build(top string) error {
 		if err := b.mkdir(dir); err != nil {
 			return err
 		}
-		if at, err = b.base.Open(dir); err != nil {
+		if at, err = openDir(b.base, dir); err != nil {
 			return err
 		}
 		b.made = append(b.made, at)
