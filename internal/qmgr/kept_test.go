@@ -1,0 +1,137 @@
+package qmgr
+
+import (
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"yubin/internal/ipc"
+	"yubin/internal/queue"
+)
+
+// A message that waits in memory, because it could not be put away, is looked up
+// beside the scheduler: who does not answer holds up nobody else.
+func TestKeptMessageHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	fail, slow := atomic.Bool{}, atomic.Bool{}
+	fail.Store(true)
+	r.opts.Before = func(call, _ string) error {
+		if call == "utimes" && fail.Load() {
+			return syscall.EIO
+		}
+		return nil
+	}
+	r.deliver = outcomes(map[string]ipc.Result{"bob@example.org": {Status: ipc.Deferred, Code: "4.2.2", Text: "full"}})
+	asked, answer := make(chan struct{}), make(chan struct{})
+	r.resolve = func(a, _ string) (destination, error) {
+		if slow.Load() {
+			close(asked)
+			<-answer
+		}
+		return destination{transport: "local", address: a, mailbox: a}, nil
+	}
+	r.start()
+	d := r.writer().commit(envelope("ann@example.com", "bob@example.org"), "text\n")
+	r.wait("the message in memory", func(s *scheduler) bool { return s.kept[d.ID] != nil })
+	r.settled()
+	slow.Store(true)
+	fail.Store(false)
+	r.answer(deliverAll)
+	go r.s.ask(func() { r.s.tryNow(d.ID, "") })
+	<-asked
+	slow.Store(false)
+	alive := make(chan struct{})
+	go func() { r.s.ask(func() {}); close(alive) }()
+	select {
+	case <-alive:
+	case <-time.After(patience):
+		t.Error("the scheduler waits for a look-up")
+	}
+	close(answer)
+	r.wait("delivery", func(s *scheduler) bool { return len(r.got("bob@example.org")) == 1 && s.atRest() })
+	r.stopAll()
+}
+
+// A notice that its parent could not note is made anew at the next attempt, which
+// may have more to tell of: the sender hears of every recipient.
+func TestNoticeNotNoted(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	var notices []string
+	by := map[string]ipc.Result{
+		"bob@example.org": {Status: ipc.Bounced, Code: "5.1.1", Text: "unknown user"},
+		"al@example.org":  {Status: ipc.Deferred, Code: "4.2.2", Text: "full"},
+	}
+	answer := func(q *ipc.Request, content string) *ipc.Reply {
+		if q.Sender == "" {
+			notices = append(notices, content)
+		}
+		return outcomes(by)(q, content)
+	}
+	r.deliver = answer
+	full := atomic.Bool{}
+	full.Store(true)
+	r.opts.Before = func(call, name string) error {
+		if call == "write" && full.Load() {
+			return syscall.ENOSPC
+		}
+		return nil
+	}
+	r.start()
+	d := r.writer().commit(envelope("ann@example.com", "bob@example.org", "al@example.org"), "text\n")
+	r.wait("the message in memory", func(s *scheduler) bool { return s.kept[d.ID] != nil })
+	r.settled()
+	if n := r.names(queue.DirIncoming); len(n) != 0 {
+		t.Errorf("incoming holds %v: a notice of which its parent knows nothing", n)
+	}
+	full.Store(false)
+	by = map[string]ipc.Result{
+		"bob@example.org": {Status: ipc.Bounced, Code: "5.1.1", Text: "unknown user"},
+		"al@example.org":  {Status: ipc.Bounced, Code: "5.2.1", Text: "closed"},
+	}
+	r.s.ask(func() { r.s.tryNow(d.ID, "") })
+	r.wait("the end", func(s *scheduler) bool { return len(r.got("ann@example.com")) > 0 && s.atRest() })
+	r.stopAll()
+	all := strings.Join(notices, "")
+	for _, a := range []string{"bob@example.org", "al@example.org"} {
+		if !strings.Contains(all, a) {
+			t.Errorf("the sender does not hear of %s: %d notices:\n%s", a, len(notices), all)
+		}
+	}
+}
+
+// A message that is put on hold while it waits in memory, because the disk did
+// not take what is known of it, does not lose that.
+func TestHoldWhileKept(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.deliver = outcomes(map[string]ipc.Result{"al@example.org": {Status: ipc.Deferred, Code: "4.2.2", Text: "full"}})
+	full := atomic.Bool{}
+	full.Store(true)
+	r.opts.Before = func(call, _ string) error {
+		if call == "write" && full.Load() {
+			return syscall.ENOSPC
+		}
+		return nil
+	}
+	r.start()
+	d := r.writer().commit(envelope("ann@example.com", "bob@example.org", "al@example.org"), "text\n")
+	r.wait("the message in memory", func(s *scheduler) bool { return s.kept[d.ID] != nil })
+	r.settled()
+	full.Store(false)
+	r.answer(deliverAll)
+	if all, _ := r.request(&ipc.ControlRequest{Op: ipc.OpHold, IDs: []string{d.ID}}); !slices.Contains(all.Done, d.ID) {
+		t.Errorf("hold: %+v", all)
+	}
+	r.wait("hold", func(*scheduler) bool { return slices.Contains(r.names(queue.DirHold), d.ID) })
+	r.request(&ipc.ControlRequest{Op: ipc.OpRelease, IDs: []string{d.ID}})
+	r.wait("delivery", func(s *scheduler) bool { return len(r.got("al@example.org")) == 1 && s.atRest() })
+	r.stopAll()
+	if got := r.got("bob@example.org"); len(got) != 1 {
+		t.Errorf("delivered %d times, want once", len(got))
+	}
+}
