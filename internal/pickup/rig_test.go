@@ -102,7 +102,7 @@ func newFixture(t testing.TB) *fixture {
 	t.Cleanup(func() { log.Close() })
 	f := &fixture{t: t, dir: dir, l: &lender{dir: dir}, at: time.Now()}
 	f.w = &worker{
-		log: log, queue: f.l, edit: editorOf(t, log, ""), postponed: map[string]time.Time{}, left: map[string]time.Time{}, hostname: "mx.example.com", mailName: "Yubin", limit: 10,
+		log: log, queue: f.l, edit: editorOf(t, log, ""), postponed: map[string]*waiting{}, left: map[string]time.Time{}, hostname: "mx.example.com", mailName: "Yubin", limit: 10,
 		now: func() time.Time { return f.at }, wake: make(chan struct{}, 1), quit: make(chan struct{}),
 	}
 	for name, to := range map[string]**os.File{"maildrop": &f.w.dir, "corrupt": &f.w.corrupt} {

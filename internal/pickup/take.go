@@ -70,6 +70,7 @@ func (w *worker) take(ctx context.Context, f file) error {
 		w.leave(f.name)
 		return nil
 	case err == nil, errors.Is(err, fs.ErrNotExist):
+		w.settled(f.name)
 		return nil
 	case errors.As(err, &b):
 		return w.setAside(f.name, b)
@@ -253,14 +254,21 @@ func (w *worker) copy(ctx context.Context, f *os.File, m *queue.Message, env *qu
 		w.queue.Return(b)
 		return fmt.Errorf("write message: %w", err)
 	}
-	w.log.On(maillog.Pickup).Info("%s: uid=%s from=<%s>", m.ID, env.Attrs[queue.AttrUID], smtp.Quote(env.Sender))
-	cleanup := w.log.As("cleanup")
-	cleanup.On(maillog.MessageID).Info("%s: message-id=%s", m.ID, look.MessageID)
-	if look.ResentID != "" {
-		cleanup.On(maillog.MessageID).Info("%s: resent-message-id=%s", m.ID, look.ResentID)
+	if !w.isTold(m.ID) {
+		w.report(m.ID, env, look)
 	}
 	_, err = w.queue.Commit(ctx, b, m.ID)
 	return err
+}
+
+// report says in the log whose letter comes.
+func (w *worker) report(id string, env *queue.Envelope, look *header.Inspector) {
+	w.log.On(maillog.Pickup).Info("%s: uid=%s from=<%s>", id, env.Attrs[queue.AttrUID], smtp.Quote(env.Sender))
+	cleanup := w.log.As("cleanup")
+	cleanup.On(maillog.MessageID).Info("%s: message-id=%s", id, look.MessageID)
+	if look.ResentID != "" {
+		cleanup.On(maillog.MessageID).Info("%s: resent-message-id=%s", id, look.ResentID)
+	}
 }
 
 // fill writes the message into to, which it closes when it succeeds.

@@ -94,6 +94,9 @@ func TestAddresses(t *testing.T) {
 	if f.names("maildrop") != "" {
 		t.Fatalf("maildrop holds %q\n%s", f.names("maildrop"), f.log())
 	}
+	if n := strings.Count(f.log(), id1+": uid="); n != 1 {
+		t.Errorf("%d lines say whose letter it was, want 1\n%s", n, f.log())
+	}
 	file, err := os.Open(f.path("incoming", id1))
 	if err != nil {
 		t.Fatal(err)

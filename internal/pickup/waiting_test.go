@@ -54,6 +54,48 @@ func TestIDInUse(t *testing.T) {
 	}
 }
 
+// Of a letter that waits the log has one warning, until there is something new to
+// say or an hour is over, and it is not copied every few seconds.
+func TestWaitingLetterIsQuiet(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.drop(id1, id1, &plain, "\n")
+	f.l.inUse = id1
+	warnings := func() int { return strings.Count(f.log(), id1+": stays in maildrop: ") }
+	begin := f.at
+	for f.at.Before(begin.Add(sayAgain)) {
+		f.turn()
+		f.at = f.at.Add(editRetry)
+	}
+	if n := warnings(); n != 1 {
+		t.Errorf("%d warnings in the first %v, want 1\n%s", n, sayAgain, f.log())
+	}
+	if n := strings.Count(f.log(), id1+": uid="); n != 1 {
+		t.Errorf("%d lines of its sender, want 1", n)
+	}
+	if n, most := f.l.n, int(sayAgain/lastEditRetry)+3; n > most {
+		t.Errorf("copied %d times in %v, want at most %d", n, sayAgain, most)
+	}
+	f.at = f.at.Add(lastEditRetry)
+	f.turn()
+	if n := warnings(); n != 2 {
+		t.Errorf("%d warnings after %v, want 2", n, sayAgain)
+	}
+	f.w.edit = editorOf(t, f.w.log, "virtual_alias_maps = hash:"+f.path("virtual"))
+	f.at = f.at.Add(lastEditRetry)
+	f.turn()
+	if n := warnings(); n != 3 {
+		t.Errorf("%d warnings after another reason, want 3\n%s", n, f.log())
+	}
+	f.l.inUse = ""
+	f.w.edit = editorOf(t, f.w.log, "")
+	f.at = f.at.Add(lastEditRetry)
+	f.turn()
+	if f.names("incoming") != id1 || len(f.w.postponed) != 0 {
+		t.Errorf("incoming holds %q, %d letters postponed", f.names("incoming"), len(f.w.postponed))
+	}
+}
+
 // A letter that is taken again has the same octets: by them qmgr knows it.
 func TestTakenAgain(t *testing.T) {
 	t.Parallel()
