@@ -249,6 +249,10 @@ func (s *scheduler) expire(m *message, now time.Time) {
 
 // end finishes a message that is accounted for.
 func (s *scheduler) end(m *message) {
+	if !m.remove && s.untaken[m.ID] && s.taken(m.ID) != nil {
+		s.postpone(m, s.now())
+		return
+	}
 	s.forget(m)
 	var err error
 	if s.sick[m.ID] || m.Expired {

@@ -152,6 +152,9 @@ func (s *scheduler) expireOne(id, dir string) (bool, error) {
 
 // deleteOne removes a message without telling anybody.
 func (s *scheduler) deleteOne(id, dir string) (bool, error) {
+	if err := s.undeletable(id); err != nil {
+		return true, err
+	}
 	if m := s.messages[id]; m != nil {
 		m.remove = true
 		return true, nil

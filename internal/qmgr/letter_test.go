@@ -148,41 +148,147 @@ func TestOtherLetterOfThatID(t *testing.T) {
 	}
 }
 
-// sendmail's file that cannot be removed is not taken again, however often pickup
-// comes with it.
-func TestLetterStays(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
-	var fail atomic.Bool
+// take comes with a letter as pickup does.
+func (r *rig) take(w *client, id string) ipc.Done {
+	r.t.Helper()
+	info, err := os.Stat(filepath.Join(r.dir, queue.DirMaildrop, id))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	b := w.blank()
+	qw, err := queue.NewWriter(b.f, id, b.Size, envelope("ann@example.com", "bob@example.org"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	qw.SetArrival(info.ModTime())
+	if err := qw.Close(); err != nil {
+		r.t.Fatal(err)
+	}
+	return w.finish(ipc.Commit{Blank: b.ID, As: id})
+}
+
+// maildropFails has the removal of letters fail until the returned flag is cleared.
+func (r *rig) maildropFails() *atomic.Bool {
+	fail := new(atomic.Bool)
 	fail.Store(true)
 	r.opts.Before = func(call, name string) error {
 		if call == "unlink" && strings.HasPrefix(name, queue.DirMaildrop) && fail.Load() {
-			return syscall.EIO
+			return syscall.EACCES
 		}
 		return nil
 	}
-	r.start()
-	w := r.writer()
-	id := r.maildrop()
-	take := func() ipc.Done {
-		b := w.blank()
-		b.write(t, id, envelope("", "bob@example.org"), "text\n")
-		return w.finish(ipc.Commit{Blank: b.ID, As: id})
+	return fail
+}
+
+// sendmail's file that cannot be removed is not taken again, however often pickup
+// comes with it, and however often qmgr starts anew: the message stays in the queue,
+// with the record of its delivery, until the file has gone.
+func TestLetterStays(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	fail := r.maildropFails()
+	id := ""
+	for n := range 3 {
+		r.start()
+		if n == 0 {
+			id = r.maildrop()
+		}
+		w := r.writer()
+		for range 3 {
+			if d := r.take(w, id); d.ID != id {
+				t.Fatalf("got %+v", d)
+			}
+			r.settled()
+		}
+		if all, _ := r.request(&ipc.ControlRequest{Op: ipc.OpDelete, IDs: []string{id}}); !strings.Contains(all.Error, "permission denied") {
+			t.Errorf("a letter that comes back is said to be deleted: %+v", all)
+		}
+		r.stopAll()
 	}
-	for range 3 {
-		if d := take(); d.ID != id {
+	if n := strings.Count(r.lines(), "unlink maildrop/"); n != 3 {
+		t.Errorf("%d warnings of three queue managers, want one each\n%s", n, r.lines())
+	}
+	r.start()
+	fail.Store(false)
+	r.take(r.writer(), id)
+	r.wait("the end", func(s *scheduler) bool { return s.store.InQueue(id) == "" })
+	r.stopAll()
+	if n := r.names(queue.DirMaildrop); len(n) != 0 {
+		t.Errorf("maildrop holds %v", n)
+	}
+	if n := len(r.got("bob@example.org")); n != 1 {
+		t.Errorf("delivered %d times, want once", n)
+	}
+}
+
+// A message that has been deleted before it was known that its letter stays does not
+// come back while qmgr runs.
+func TestDeletedLetterStays(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	fail := r.maildropFails()
+	at, answer := make(chan struct{}), make(chan struct{})
+	r.deliver = func(q *ipc.Request, c string) *ipc.Reply {
+		close(at)
+		<-answer
+		return outcomes(map[string]ipc.Result{"bob@example.org": {Status: ipc.Deferred, Code: "4.2.2", Text: "full"}})(q, c)
+	}
+	r.start()
+	w, id := r.writer(), r.maildrop()
+	r.take(w, id)
+	<-at
+	r.s.ask(func() { r.s.messages[id].remove = true })
+	close(answer)
+	r.wait("its end", func(s *scheduler) bool { return s.store.InQueue(id) == "" })
+	for range 2 {
+		if d := r.take(w, id); d.ID != id {
 			t.Fatalf("got %+v", d)
 		}
 		r.settled()
+		fail.Store(false)
 	}
-	fail.Store(false)
-	take()
-	r.settled()
 	if n := r.names(queue.DirMaildrop); len(n) != 0 {
 		t.Errorf("maildrop holds %v", n)
 	}
 	r.stopAll()
-	if n := len(r.got("bob@example.org")); n != 1 {
-		t.Errorf("delivered %d times, want once", n)
+}
+
+// A message whose flush fails when the next qmgr finds it beside its letter is not
+// taken for safe when a second flush says nothing: the letter stays until it is delivered.
+func TestLetterOfUnflushedMessage(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	full := outcomes(map[string]ipc.Result{"bob@example.org": {Status: ipc.Deferred, Code: "4.2.2", Text: "full"}})
+	fail := r.maildropFails()
+	r.deliver = full
+	r.start()
+	id := r.maildrop()
+	r.take(r.writer(), id)
+	r.settled()
+	r.stopAll()
+	fail.Store(false)
+	var broken atomic.Bool
+	broken.Store(true)
+	flush := func(f *os.File) error {
+		if broken.Load() {
+			return &os.PathError{Op: "fsync", Path: f.Name(), Err: syscall.EIO}
+		}
+		return nil
+	}
+	r.flush = durable.Options{Fsync: flush, Syncfs: flush}
+	r.start()
+	broken.Store(false)
+	if d := r.take(r.writer(), id); d.Error != ipc.ErrorIDInUse {
+		t.Errorf("pickup hears %+v, want %s", d, ipc.ErrorIDInUse)
+	}
+	if n := r.names(queue.DirMaildrop); len(n) != 1 {
+		t.Error("the letter has gone")
+	}
+	r.answer(deliverAll)
+	r.s.ask(func() { r.s.tryNow(id, "") })
+	r.wait("the end", func(s *scheduler) bool { return s.store.InQueue(id) == "" })
+	r.stopAll()
+	if n := r.names(queue.DirMaildrop); len(n) != 0 || len(r.got("bob@example.org")) != 1 {
+		t.Errorf("maildrop holds %v; delivered %d times, want once", n, len(r.got("bob@example.org")))
 	}
 }

@@ -254,38 +254,3 @@ func (s *scheduler) reuniteOne(id string) (wait bool, err error) {
 	}
 	return false, nil
 }
-
-// forgetLetter removes sendmail's file once its message's is flushed.
-func (s *scheduler) forgetLetter(id string, f *os.File) {
-	item := s.store.Names()
-	item.File = f
-	if err := s.flusher.Flush(item); err != nil {
-		s.log.warn("%s: %v: maildrop keeps its file", id, err)
-		return
-	}
-	s.taken(id)
-}
-
-// forgetTaken removes sendmail's files whose messages are in the queue.
-func (s *scheduler) forgetTaken() {
-	err := s.store.EachID(queue.DirMaildrop, func(ids []string) bool {
-		for _, id := range ids {
-			dir := s.store.InQueue(id)
-			if dir == "" {
-				continue
-			}
-			// Only a file that is whole replaces sendmail's, and only one that the
-			// disk has: a process that was killed leaves what nobody has flushed.
-			if m, f, err := s.store.Load(id, dir); err == nil {
-				if s.store.Submitted(m) {
-					s.forgetLetter(id, f)
-				}
-				f.Close()
-			}
-		}
-		return true
-	})
-	if err != nil {
-		s.log.warn("read %s: %v", queue.DirMaildrop, err)
-	}
-}
