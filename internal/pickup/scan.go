@@ -64,7 +64,7 @@ type worker struct {
 	busy bool       // working, or waiting to try again
 	next time.Time  // when a file that is left alone must be looked at again; zero: never
 	// postponed are letters that could not be read, whose addresses could not be
-	// rewritten, or whose ID is in use.
+	// rewritten, whose ID is in use, or that could not be removed.
 	postponed map[string]*waiting
 	// left are files that sendmail has not finished, and when they are looked into
 	// again.

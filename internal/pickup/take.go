@@ -30,6 +30,10 @@ const (
 // errLater says that an entry is left alone for now.
 var errLater = errors.New("not yet complete")
 
+// errKept says that a letter has its message in the queue, and stays: qmgr's warning
+// tells why.
+var errKept = errors.New("its message is in the queue, but qmgr could not remove it")
+
 // A badFile is an entry of maildrop/ that is no letter and never will be.
 type badFile struct{ why error }
 
@@ -62,7 +66,7 @@ func (w *worker) take(ctx context.Context, f file) error {
 	var own *lostFile
 	var refused *intake.Refused
 	switch {
-	case errors.As(err, &address), errors.As(err, &own),
+	case errors.As(err, &address), errors.As(err, &own), errors.Is(err, errKept),
 		errors.As(err, &refused) && refused.Reason == ipc.ErrorIDInUse:
 		w.postpone(f.name, err)
 		return nil
@@ -134,7 +138,13 @@ func (w *worker) letter(ctx context.Context, name string) error {
 	if w.edit.filter != "" && env.Attrs[queue.AttrProbe] == "" {
 		env.Attrs[queue.AttrFilter] = w.edit.filter
 	}
-	return w.copy(ctx, f, m, env, time.Unix(st.Mtim.Unix()))
+	if err := w.copy(ctx, f, m, env, time.Unix(st.Mtim.Unix())); err != nil {
+		return err
+	}
+	if unix.Fstat(fd, &st) == nil && st.Nlink > 0 {
+		return errKept
+	}
+	return nil
 }
 
 // read reads the letter and verifies its checksums. When it returns one with a

@@ -32,7 +32,7 @@ func (w *worker) postpone(name string, err error) {
 		w.log.Warn("%s: stays in maildrop: %v; tried again every minute, at first sooner", name, err)
 	}
 	var refused *intake.Refused
-	l.told = l.told || errors.As(err, &refused)
+	l.told = l.told || errors.As(err, &refused) || errors.Is(err, errKept)
 	due, wait := l.due, l.wait
 	w.mu.Unlock()
 	w.setNext(due)

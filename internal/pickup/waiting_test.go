@@ -107,7 +107,7 @@ func TestTakenAgain(t *testing.T) {
 	}
 	f.l.keep = true
 	var took []string
-	for _, f.at = range []time.Time{early, early.Add(time.Second)} {
+	for _, f.at = range []time.Time{early, early.Add(editRetry)} {
 		f.turn()
 		b, err := os.ReadFile(f.path("incoming", id1))
 		if err != nil {
@@ -118,6 +118,35 @@ func TestTakenAgain(t *testing.T) {
 	}
 	if took[0] != took[1] {
 		t.Errorf("took %q, then %q", took[0], took[1])
+	}
+}
+
+// A letter that the queue has and cannot remove is not copied whenever another comes.
+func TestLetterCannotBeRemoved(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.drop(id1, id1, &plain, "\n")
+	f.l.keep = true
+	f.turn()
+	f.turn()
+	if n := len(f.l.commits); n != 1 {
+		t.Errorf("committed %d times before its time", n)
+	}
+	f.at = f.at.Add(editRetry)
+	f.turn()
+	if n := len(f.l.commits); n != 2 {
+		t.Errorf("committed %d times when its time had come, want 2", n)
+	}
+	for what, want := range map[string]int{"stays in maildrop: its message is in the queue": 1, "uid=": 1} {
+		if n := strings.Count(f.log(), id1+": "+what); n != want {
+			t.Errorf("%d lines with %q, want %d\n%s", n, what, want, f.log())
+		}
+	}
+	f.l.keep = false
+	f.at = f.at.Add(lastEditRetry)
+	f.turn()
+	if f.names("maildrop") != "" || len(f.w.postponed) != 0 {
+		t.Errorf("maildrop holds %q, %d letters postponed", f.names("maildrop"), len(f.w.postponed))
 	}
 }
 
