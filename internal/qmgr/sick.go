@@ -9,8 +9,9 @@ import (
 // shelve leaves a child in incoming/ whose parent's file is sick: it takes no record of
 // the child, or did so in vain. Memory has that record, and the child is tried when the
 // parent has ended: were it tried before, a crash could bring back a parent that knows nothing
-// of it, and have it made again. The next qmgr finds both (reunite). Of a delay the sender
-// hears at once: later it would be wrong, and twice it does no harm.
+// of it, and have it made again. So it waits as long as the parent's other recipients do, or
+// until the next qmgr finds both (reunite). Of a delay the sender hears at once: later it
+// would be wrong, and twice it does no harm.
 func (s *scheduler) shelve(m *message, c *child, cm *message) {
 	if c.record.State == queue.Deferred {
 		s.launch(cm, c.id)
