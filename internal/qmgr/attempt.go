@@ -18,7 +18,7 @@ const few = 10
 // admit takes up a message that has just become safe.
 func (s *scheduler) admit(m *message) {
 	want := s.arrived(m.ID)
-	if len(m.rcpt) > few && s.held >= s.p.recipients && *want == (intent{}) {
+	if len(m.rcpt) > few && s.held >= s.p.recipients && want == (intent{}) {
 		s.forget(m)
 		s.backlog = append(s.backlog, m.ID) // and read again when there is room
 		return

@@ -172,7 +172,7 @@ func (s *scheduler) unmake(cm *message) {
 // adopt begins a child that was found in the queue.
 func (s *scheduler) adopt(id string) {
 	dir := s.store.InQueue(id)
-	if dir == "" || dir == queue.DirHold || s.messages[id] != nil || s.coming(id) != nil || s.waiting.byID[id] != nil || slices.Contains(s.backlog, id) {
+	if dir == "" || dir == queue.DirHold || s.messages[id] != nil || s.coming(id) || s.waiting.byID[id] != nil || slices.Contains(s.backlog, id) {
 		return
 	}
 	if dir == queue.DirIncoming {

@@ -17,7 +17,7 @@ const controlAtOnce = 100
 
 // tryNow has a deferred message tried at once. It tells whether there is one.
 func (s *scheduler) tryNow(id, dir string) (bool, error) {
-	if s.messages[id] != nil || s.loading[id] != nil {
+	if s.messages[id] != nil || s.coming(id) {
 		return true, nil // under way
 	}
 	e := s.waiting.byID[id]
@@ -86,8 +86,7 @@ func (s *scheduler) holdOne(id, dir string) (bool, error) {
 		m.hold = true
 		return true, nil
 	}
-	if i := s.coming(id); i != nil {
-		i.hold = true
+	if s.want(id, intent{hold: true}) {
 		return true, nil
 	}
 	if m := s.kept[id]; m != nil && m.dir != queue.DirHold { // its file does not say who has it
@@ -130,12 +129,9 @@ func (s *scheduler) requeueOne(id, dir string) (bool, error) {
 // expireOne has a message, on hold or not, go back to its sender as if its time
 // were over. One that is being tried goes back when this attempt fails.
 func (s *scheduler) expireOne(id, dir string) (bool, error) {
-	m, i := s.messages[id], s.coming(id)
-	switch {
-	case m != nil:
+	if m := s.messages[id]; m != nil {
 		m.Expired, dir = true, m.dir
-	case i != nil:
-		i.expire = true
+	} else if s.want(id, intent{expire: true}) {
 		dir = ""
 	}
 	if dir = s.where(id, dir); dir == "" {
@@ -159,8 +155,7 @@ func (s *scheduler) deleteOne(id, dir string) (bool, error) {
 		m.remove = true
 		return true, nil
 	}
-	if i := s.coming(id); i != nil {
-		i.remove = true
+	if s.want(id, intent{remove: true}) {
 		return true, nil
 	}
 	if dir = s.where(id, dir); dir == "" {

@@ -50,7 +50,7 @@ func (s *scheduler) rescanDue(now time.Time) bool {
 
 // load reads one message, which then begins.
 func (s *scheduler) load(id, dir string) {
-	s.loading[id] = &intent{}
+	s.loading[id] = intent{}
 	resolve := s.resolve // which may have to ask others
 	s.helpers.Go(func() {
 		q, f, err := s.store.Load(id, dir)
@@ -67,8 +67,7 @@ func (s *scheduler) load(id, dir string) {
 }
 
 func (s *scheduler) loaded(id, dir string, m *message, changed time.Time, err error) {
-	want := s.loading[id]
-	delete(s.loading, id)
+	want := s.read(id)
 	if err != nil {
 		s.unloadable(id, dir, err)
 		return
@@ -82,21 +81,19 @@ func (s *scheduler) loaded(id, dir string, m *message, changed time.Time, err er
 
 // reload makes ready a message that waited in memory.
 func (s *scheduler) reload(m *message) {
-	s.loading[m.ID] = &intent{}
+	s.loading[m.ID] = intent{}
 	resolve := s.resolve
 	s.helpers.Go(func() {
 		m.again(resolve)
 		s.post(func() {
-			want := s.loading[m.ID]
-			delete(s.loading, m.ID)
-			s.loadedAs(m, want)
+			s.loadedAs(m, s.read(m.ID))
 		})
 	})
 }
 
 // loadedAs begins with a message, to which what somebody has wanted meanwhile
 // happens.
-func (s *scheduler) loadedAs(m *message, want *intent) {
+func (s *scheduler) loadedAs(m *message, want intent) {
 	m.take(want)
 	if s.stopping {
 		s.forget(m)
@@ -183,7 +180,7 @@ func (s *scheduler) scanned(w []queue.Waiter, more bool, asked time.Time, err er
 	}
 	s.more = more || s.passed // which the reader may not have seen
 	for _, d := range w {
-		if s.messages[d.ID] != nil || s.loading[d.ID] != nil || s.waiting.byID[d.ID] != nil {
+		if s.messages[d.ID] != nil || s.coming(d.ID) || s.waiting.byID[d.ID] != nil {
 			continue
 		}
 		if s.waiting.len() >= s.known() {

@@ -57,8 +57,8 @@ type scheduler struct {
 	done   chan struct{} // closed when run has returned
 
 	messages map[string]*message // in memory, by ID
-	loading  map[string]*intent  // being read
-	arriving map[string]*intent  // committed, and not yet safe
+	loading  map[string]intent   // being read
+	arriving map[string]intent   // committed, and not yet safe
 	held     int                 // recipients of those in memory
 	inFlight int                 // messages whose first attempt has not ended
 	backlog  []string            // of those, still to be read from incoming/
@@ -106,7 +106,7 @@ func newScheduler(p *params, store *queue.Store, log *maillog.Logger, slow time.
 		p: p, store: store, log: newLogs(log), now: time.Now,
 		flusher: durable.New(durable.Options{Slow: slow}),
 		events:  make(chan func(), 1024), done: make(chan struct{}),
-		messages: map[string]*message{}, loading: map[string]*intent{}, arriving: map[string]*intent{}, unsure: map[string]bool{}, begun: time.Now(),
+		messages: map[string]*message{}, loading: map[string]intent{}, arriving: map[string]intent{}, unsure: map[string]bool{}, begun: time.Now(),
 		waiting: newCalendar(), kept: map[string]*message{}, sick: map[string]bool{}, untaken: map[string]bool{},
 		writers: map[*writer]bool{}, transports: map[string]*transport{},
 		batches: make(chan batch, 1), tidyAt: time.Now(), shelf: newShelf(p.shelf),
