@@ -100,8 +100,11 @@ func (s *scheduler) holdOne(id, dir string) (bool, error) {
 	case queue.DirHold:
 		return true, nil
 	}
+	if err := s.store.Hold(id, dir); err != nil {
+		return true, err
+	}
 	s.unlist(id, dir)
-	return true, s.store.Hold(id, dir)
+	return true, nil
 }
 
 // releaseOne takes a message out of hold/ and has it tried.
@@ -109,13 +112,17 @@ func (s *scheduler) releaseOne(id, dir string) (bool, error) {
 	if s.where(id, dir) != queue.DirHold {
 		return false, nil
 	}
-	if err := s.store.Release(id); err != nil {
+	err := s.store.Release(id)
+	if err != nil && s.store.InQueue(id) != queue.DirDeferred {
 		return true, err
+	}
+	if err != nil {
+		s.unsure[id] = true // which the file's time could not be made to say
 	}
 	if m := s.kept[id]; m != nil {
 		m.dir = queue.DirDeferred
 	}
-	return true, s.hasten(id, queue.DirDeferred)
+	return true, errors.Join(err, s.hasten(id, queue.DirDeferred))
 }
 
 // requeueOne has a message, on hold or not, tried with the configuration of now.
@@ -161,11 +168,11 @@ func (s *scheduler) deleteOne(id, dir string) (bool, error) {
 	if dir = s.where(id, dir); dir == "" {
 		return false, nil
 	}
-	kept := s.kept[id]
-	s.unlist(id, dir)
 	if err := s.store.Delete(id, dir); err != nil {
 		return true, err
 	}
+	kept := s.kept[id]
+	s.unlist(id, dir)
 	if kept != nil {
 		s.free(kept)
 	}
