@@ -305,15 +305,12 @@ func (s *scheduler) postpone(m *message, now time.Time) {
 	}
 	f := s.record(m, m.records())
 	s.forget(m)
-	if m.doubtful() {
-		s.unsure[m.ID] = true
-	}
 	var err error
 	if m.hold {
 		if err = s.store.Hold(m.ID, m.dir); err == nil {
 			m.hold, m.dir = false, queue.DirHold
 		}
-	} else if err = s.store.Defer(m.ID, m.dir, next); err == nil {
+	} else if err = s.store.Defer(m.ID, m.dir, next, m.doubtful()); err == nil {
 		m.dir = queue.DirDeferred
 	}
 	if err != nil {

@@ -116,9 +116,6 @@ func (s *scheduler) releaseOne(id, dir string) (bool, error) {
 	if err != nil && s.store.InQueue(id) != queue.DirDeferred {
 		return true, err
 	}
-	if err != nil {
-		s.unsure[id] = true // which the file's time could not be made to say
-	}
 	if m := s.kept[id]; m != nil {
 		m.dir = queue.DirDeferred
 	}
@@ -184,7 +181,6 @@ func (s *scheduler) deleteOne(id, dir string) (bool, error) {
 func (s *scheduler) unlist(id, dir string) {
 	e, kept := s.waiting.remove(id), s.kept[id] != nil
 	delete(s.kept, id)
-	delete(s.unsure, id)
 	if dir != queue.DirIncoming {
 		return
 	}

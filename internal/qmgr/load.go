@@ -74,8 +74,7 @@ func (s *scheduler) loaded(id, dir string, m *message, changed time.Time, err er
 	}
 	m.first = dir == queue.DirIncoming
 	// What an earlier process had in hand may have been delivered.
-	m.unsure = changed.Before(s.begun) || s.unsure[id] || m.Hastened
-	delete(s.unsure, id)
+	m.unsure = changed.Before(s.begun) || m.Doubtful
 	s.loadedAs(m, want)
 }
 

@@ -173,7 +173,10 @@ func (r *rig) stop() {
 }
 
 func (r *rig) dial(transport string) (link, error) {
-	if r.missing[transport] {
+	r.mu.Lock()
+	missing := r.missing[transport]
+	r.mu.Unlock()
+	if missing {
 		return nil, &fs.PathError{Op: "dial", Path: transport, Err: fs.ErrNotExist}
 	}
 	a, b, err := fdpass.Pair()

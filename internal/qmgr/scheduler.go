@@ -72,7 +72,6 @@ type scheduler struct {
 	kept     map[string]*message
 	sick     map[string]bool // files that a flush failed for: never written again
 	untaken  map[string]bool // letters whose file in maildrop/ could not be removed
-	unsure   map[string]bool // deferred messages that an agent may have delivered
 	begun    time.Time       // of this process: what was on disk before may have been under way
 
 	writers    map[*writer]bool
@@ -106,7 +105,7 @@ func newScheduler(p *params, store *queue.Store, log *maillog.Logger, slow time.
 		p: p, store: store, log: newLogs(log), now: time.Now,
 		flusher: durable.New(durable.Options{Slow: slow}),
 		events:  make(chan func(), 1024), done: make(chan struct{}),
-		messages: map[string]*message{}, loading: map[string]intent{}, arriving: map[string]intent{}, unsure: map[string]bool{}, begun: time.Now(),
+		messages: map[string]*message{}, loading: map[string]intent{}, arriving: map[string]intent{}, begun: time.Now(),
 		waiting: newCalendar(), kept: map[string]*message{}, sick: map[string]bool{}, untaken: map[string]bool{},
 		writers: map[*writer]bool{}, transports: map[string]*transport{},
 		batches: make(chan batch, 1), tidyAt: time.Now(), shelf: newShelf(p.shelf),

@@ -98,7 +98,7 @@ func TestUnreadable(t *testing.T) {
 	} {
 		m := put(t, s, "text\n")
 		if c.dir == DirDeferred {
-			if err := s.Defer(m.ID, DirIncoming, time.Now()); err != nil {
+			if err := s.Defer(m.ID, DirIncoming, time.Now(), false); err != nil {
 				t.Fatal(err)
 			}
 		}
