@@ -1,6 +1,8 @@
 package qmgr
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -133,5 +135,41 @@ func TestHoldWhileKept(t *testing.T) {
 	r.stopAll()
 	if got := r.got("bob@example.org"); len(got) != 1 {
 		t.Errorf("delivered %d times, want once", len(got))
+	}
+}
+
+// The mark of a child that somebody expires, and that its parent cannot note, is not
+// left on the blank that its file becomes: the next message in it would go back.
+func TestExpiredChildIsNoBlank(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	var parent atomic.Value
+	r.opts.Before = func(call, name string) error { // in the scheduler's goroutine
+		id, _ := parent.Load().(string)
+		if call != "write" || id == "" || filepath.Base(name) != id {
+			return nil
+		}
+		parent.Store("")
+		child, _ := queue.ChildID(id, queue.ChildForward, 0)
+		if found, err := r.s.expireOne(child, queue.DirIncoming); !found || err != nil {
+			t.Errorf("expire %s: %v, %v", child, found, err)
+		}
+		return syscall.ENOSPC
+	}
+	r.deliver = func(q *ipc.Request, _ string) *ipc.Reply {
+		parent.CompareAndSwap(nil, q.ID)
+		return &ipc.Reply{N: q.N, Results: []ipc.Result{{Status: ipc.Expanded, To: []ipc.Target{{Address: "al@example.org"}}}}}
+	}
+	r.start()
+	r.writer().commit(envelope("ann@example.com", "bob@example.org"), "text\n")
+	r.settled()
+	r.stopAll()
+	if parent.Load() != "" {
+		t.Error("its parent could note it")
+	}
+	for _, name := range r.names(queue.DirPool) {
+		if info, err := os.Stat(filepath.Join(r.dir, queue.DirPool, name)); err != nil || info.Mode() != 0o600 {
+			t.Errorf("a blank has mode %v, %v", info.Mode(), err)
+		}
 	}
 }
