@@ -268,7 +268,7 @@ func (s *scheduler) end(m *message) {
 	}
 	delete(s.sick, m.ID)
 	s.log.info(m.ID, maillog.Removed, "removed")
-	s.free(m)
+	s.free(m.ID, m.shelved)
 }
 
 // forget takes a message out of memory.

@@ -168,11 +168,12 @@ func (s *scheduler) deleteOne(id, dir string) (bool, error) {
 	if err := s.store.Delete(id, dir); err != nil {
 		return true, err
 	}
-	kept := s.kept[id]
-	s.unlist(id, dir)
-	if kept != nil {
-		s.free(kept)
+	children := s.leftOf(id)
+	if m := s.kept[id]; m != nil {
+		children = m.shelved
 	}
+	s.unlist(id, dir)
+	s.free(id, children)
 	s.tidyAt = s.now().Add(tidyPause)
 	return true, nil
 }

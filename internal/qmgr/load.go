@@ -74,6 +74,7 @@ func (s *scheduler) loaded(id, dir string, m *message, changed time.Time, err er
 	}
 	m.first = dir == queue.DirIncoming
 	// What an earlier process had in hand may have been delivered.
+	m.shelved = s.leftOf(id)
 	m.unsure = changed.Before(s.begun) || m.Doubtful
 	s.loadedAs(m, want)
 }
@@ -178,6 +179,9 @@ func (s *scheduler) scanned(w []queue.Waiter, more bool, asked time.Time, err er
 		return
 	}
 	s.more = more || s.passed // which the reader may not have seen
+	// A later time is that of a message to be released then, which waits on when it is
+	// looked at, or a wrong clock has given it.
+	latest := s.now().Add(s.p.backoff(s.p.maximal))
 	for _, d := range w {
 		if s.messages[d.ID] != nil || s.coming(d.ID) || s.waiting.byID[d.ID] != nil {
 			continue
@@ -186,7 +190,11 @@ func (s *scheduler) scanned(w []queue.Waiter, more bool, asked time.Time, err er
 			s.more = true
 			break
 		}
-		s.waiting.put(d.ID, queue.DirDeferred, d.Next)
+		next := d.Next
+		if next.After(latest) {
+			next = latest
+		}
+		s.waiting.put(d.ID, queue.DirDeferred, next)
 	}
 	if s.flushed != asked { // and those that were passed over may be due now
 		s.waiting.hasten(s.flushed)
@@ -213,14 +221,17 @@ func (s *scheduler) recover() error {
 // reunite sees to it that every child in incoming/ has its parent's record: it
 // may have been made safe just before a crash. Only then may it be tried. It returns
 // what may be: a child whose parent takes no record now is left to the parent's
-// next attempt.
+// next attempt, or to its end.
 func (s *scheduler) reunite(incoming []string) (ready []string, err error) {
 	for _, id := range incoming {
 		wait, err := s.reuniteOne(id)
 		if err != nil {
 			return nil, err
 		}
-		if !wait {
+		if wait {
+			parent := queue.Parent(id)
+			s.left[parent] = append(s.left[parent], id)
+		} else {
 			ready = append(ready, id)
 		}
 	}

@@ -87,33 +87,7 @@ func TestAdoptWhatIsInTheBacklog(t *testing.T) {
 func TestReuniteWithoutRoom(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	if err := queue.Prepare(r.dir, queue.PrepareOptions{UID: os.Geteuid(), GID: os.Getegid()}); err != nil {
-		t.Fatal(err)
-	}
-	store, err := queue.Open(r.dir, queue.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	put := func(id, to string) string {
-		b, f, err := store.Lend()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if id == "" {
-			id = b.ID
-		}
-		(&blank{f: f}).write(t, id, envelope("", to), "text\n")
-		c, err := store.Commit(b, id)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.File.Close()
-		return id
-	}
-	parent := put("", "list@example.org")
-	child, _ := queue.ChildID(parent, queue.ChildForward, 0)
-	put(child, "bob@example.org")
-	store.Close()
+	parent, child := r.family()
 
 	full := atomic.Bool{}
 	full.Store(true)
@@ -184,4 +158,97 @@ func TestUnreadableForNowIsCounted(t *testing.T) {
 			r.stopAll()
 		})
 	}
+}
+
+// A child that waits for its parent is not forgotten when the parent has no use for it
+// any more: it is tried when the parent has ended.
+func TestReuniteWithParentThatEnds(t *testing.T) {
+	t.Parallel()
+	for _, end := range []string{"delivered", "deleted"} {
+		t.Run(end, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			parent, child := r.family()
+			full := atomic.Bool{}
+			full.Store(true)
+			r.opts.Before = func(call, _ string) error {
+				if call == "write" && full.Load() {
+					return syscall.ENOSPC
+				}
+				return nil
+			}
+			r.deliver = outcomes(map[string]ipc.Result{"list@example.org": {Status: ipc.Deferred, Code: "4.2.2", Text: "later"}})
+			r.start()
+			r.wait("the parent in memory", func(s *scheduler) bool { return s.kept[parent] != nil })
+			r.settled()
+			full.Store(false)
+			r.answer(deliverAll)
+			if end == "deleted" {
+				r.request(&ipc.ControlRequest{Op: ipc.OpDelete, IDs: []string{parent}})
+			} else {
+				r.tryAgain(parent)
+			}
+			r.wait("delivery", func(s *scheduler) bool { return len(r.got("bob@example.org")) > 0 && s.atRest() })
+			r.stopAll()
+			if got := r.got("bob@example.org"); !slices.Equal(got, []string{child}) {
+				t.Errorf("delivered %v, want %s", got, child)
+			}
+		})
+	}
+}
+
+// A time that a wrong clock has put years away is no later than the longest wait.
+func TestTimeTooFarAway(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.deliver = outcomes(map[string]ipc.Result{"bob@example.org": {Status: ipc.Deferred, Code: "4.2.2", Text: "full"}})
+	r.start()
+	d := r.writer().commit(envelope("ann@example.com", "bob@example.org"), "text\n")
+	r.settled()
+	r.stopAll()
+	far := time.Now().AddDate(10, 0, 0)
+	if err := os.Chtimes(filepath.Join(r.dir, queue.DirDeferred, d.ID), far, far); err != nil {
+		t.Fatal(err)
+	}
+	r.start()
+	r.wait("the message in the calendar", func(s *scheduler) bool { return s.waiting.byID[d.ID] != nil })
+	r.s.ask(func() {
+		if wait := r.s.waiting.byID[d.ID].next.Sub(r.s.now()); wait > r.s.p.maximal {
+			t.Errorf("it is tried in %v, want %v at most", wait, r.s.p.maximal)
+		}
+	})
+	r.stopAll()
+}
+
+// family puts a message to a list and its forward to bob into incoming/, as a crash
+// leaves them.
+func (r *rig) family() (parent, child string) {
+	r.t.Helper()
+	if err := queue.Prepare(r.dir, queue.PrepareOptions{UID: os.Geteuid(), GID: os.Getegid()}); err != nil {
+		r.t.Fatal(err)
+	}
+	store, err := queue.Open(r.dir, queue.Options{})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer store.Close()
+	put := func(id, to string) string {
+		b, f, err := store.Lend()
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		if id == "" {
+			id = b.ID
+		}
+		(&blank{f: f}).write(r.t, id, envelope("", to), "text\n")
+		c, err := store.Commit(b, id)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		c.File.Close()
+		return id
+	}
+	parent = put("", "list@example.org")
+	child, _ = queue.ChildID(parent, queue.ChildForward, 0)
+	return parent, put(child, "bob@example.org")
 }

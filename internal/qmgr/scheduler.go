@@ -70,9 +70,10 @@ type scheduler struct {
 	rescan   time.Time // when it is to be read again, if there is more
 	flushed  time.Time // when everything deferred was last told to be tried now
 	kept     map[string]*message
-	sick     map[string]bool // files that a flush failed for: never written again
-	untaken  map[string]bool // letters whose file in maildrop/ could not be removed
-	begun    time.Time       // of this process: what was on disk before may have been under way
+	sick     map[string]bool     // files that a flush failed for: never written again
+	left     map[string][]string // children found at start that wait for this message
+	untaken  map[string]bool     // letters whose file in maildrop/ could not be removed
+	begun    time.Time           // of this process: what was on disk before may have been under way
 
 	writers    map[*writer]bool
 	lent       int
@@ -106,7 +107,7 @@ func newScheduler(p *params, store *queue.Store, log *maillog.Logger, slow time.
 		flusher: durable.New(durable.Options{Slow: slow}),
 		events:  make(chan func(), 1024), done: make(chan struct{}),
 		messages: map[string]*message{}, loading: map[string]intent{}, arriving: map[string]intent{}, begun: time.Now(),
-		waiting: newCalendar(), kept: map[string]*message{}, sick: map[string]bool{}, untaken: map[string]bool{},
+		waiting: newCalendar(), kept: map[string]*message{}, sick: map[string]bool{}, untaken: map[string]bool{}, left: map[string][]string{},
 		writers: map[*writer]bool{}, transports: map[string]*transport{},
 		batches: make(chan batch, 1), tidyAt: time.Now(), shelf: newShelf(p.shelf),
 	}

@@ -28,18 +28,23 @@ func (s *scheduler) shelve(m *message, c *child, cm *message) {
 	s.ready(m, c, nil)
 }
 
-// free begins the shelved children of a message that has left the queue, once that is
-// safe.
-func (s *scheduler) free(m *message) {
-	children := m.shelved
-	if m.shelved = nil; len(children) == 0 {
+// leftOf returns the children that reunite has left to a message.
+func (s *scheduler) leftOf(id string) []string {
+	children := s.left[id]
+	delete(s.left, id)
+	return children
+}
+
+// free begins the children that have waited for a message which has left the queue, once
+// that is safe.
+func (s *scheduler) free(parent string, children []string) {
+	if len(children) == 0 {
 		return
 	}
 	s.flush(s.store.Names(), func(err error) {
 		if err != nil {
-			s.log.warn("%s: %v: its children wait for another %v", m.ID, err, s.p.minimal)
-			m.shelved = children
-			time.AfterFunc(s.p.minimal, func() { s.post(func() { s.free(m) }) })
+			s.log.warn("%s: %v: its children wait for another %v", parent, err, s.p.minimal)
+			time.AfterFunc(s.p.minimal, func() { s.post(func() { s.free(parent, children) }) })
 			return
 		}
 		for _, id := range children {
