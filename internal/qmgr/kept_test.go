@@ -173,3 +173,32 @@ func TestExpiredChildIsNoBlank(t *testing.T) {
 		}
 	}
 }
+
+// What the disk did not take when it was full is written down when qmgr ends: the next
+// one does not deliver it again.
+func TestStopWritesWhatIsKept(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.deliver = outcomes(map[string]ipc.Result{"al@example.org": {Status: ipc.Deferred, Code: "4.2.2", Text: "full"}})
+	full := atomic.Bool{}
+	full.Store(true)
+	r.opts.Before = func(call, _ string) error {
+		if call == "write" && full.Load() {
+			return syscall.ENOSPC
+		}
+		return nil
+	}
+	r.start()
+	d := r.writer().commit(envelope("ann@example.com", "bob@example.org", "al@example.org"), "text\n")
+	r.wait("the message in memory", func(s *scheduler) bool { return s.kept[d.ID] != nil })
+	r.settled()
+	full.Store(false)
+	r.stopAll()
+	r.deliver = deliverAll
+	r.start()
+	r.tryAgain(d.ID)
+	r.stopAll()
+	if bob, al := len(r.got("bob@example.org")), len(r.got("al@example.org")); bob != 1 || al != 1 {
+		t.Errorf("delivered %d and %d times, want once each", bob, al)
+	}
+}

@@ -96,6 +96,7 @@ func (s *scheduler) reload(m *message) {
 func (s *scheduler) loadedAs(m *message, want intent) {
 	m.take(want)
 	if s.stopping {
+		s.checkpoint(m)
 		s.forget(m)
 		return
 	}

@@ -286,6 +286,9 @@ func (s *scheduler) stop(ctx context.Context) {
 		for _, m := range s.messages {
 			s.checkpoint(m)
 		}
+		for _, m := range s.kept { // the disk may take now what it did not
+			s.checkpoint(m)
+		}
 	})
 	select {
 	case <-s.done:
