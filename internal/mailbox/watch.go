@@ -22,15 +22,20 @@ const watchPoll = 30 * time.Second
 // watchMask is what happens to messages: they come, go, and change names.
 const watchMask = unix.IN_CREATE | unix.IN_DELETE | unix.IN_MOVED_FROM | unix.IN_MOVED_TO | unix.IN_ONLYDIR
 
+// watchLinger is how long the inotify instance stays when nobody watches any more. To
+// close one takes the kernel some 15 ms, in which it waits for whoever might still look at it.
+const watchLinger = 10 * time.Second
+
 // A watcher is the one inotify instance of a process, there as long as anybody
-// watches a folder. Where the system gives no more watches, the watcher wakes
-// every watchPoll.
+// watches a folder, and a little longer. Where the system gives no more watches, the
+// watcher wakes every watchPoll.
 type watcher struct {
-	warn  func(format string, args ...any)
-	every time.Duration // in place of watchPoll, in tests
+	warn          func(format string, args ...any)
+	every, linger time.Duration // in place of watchPoll and watchLinger, in tests
 
 	mu     sync.Mutex // guards what follows
 	file   *os.File   // nil: nobody watches
+	ending bool       // end will see whether anybody does
 	by     map[int32]map[*watch]bool
 	news   map[int32]inode // new/ of folders
 	fresh  map[inode]bool  // something came there, and was not looked for since
@@ -149,7 +154,7 @@ func (w *watcher) add(x *watch, d *dir) error {
 	return nil
 }
 
-// drop ends x. Who watches last closes the instance.
+// drop ends x.
 func (w *watcher) drop(x *watch) {
 	for _, wd := range x.in {
 		set := w.by[wd]
@@ -166,9 +171,25 @@ func (w *watcher) drop(x *watch) {
 		close(w.unpoll)
 		w.unpoll = nil
 	}
-	if w.file != nil && len(w.by) == 0 {
-		w.file.Close()
+	if w.file != nil && len(w.by) == 0 && !w.ending {
+		w.ending = true
+		time.AfterFunc(cmp.Or(w.linger, watchLinger), w.end)
+	}
+}
+
+// end closes the instance, if nobody watches.
+func (w *watcher) end() {
+	w.mu.Lock()
+	w.ending = false
+	file := w.file
+	if len(w.by) > 0 {
+		file = nil
+	} else {
 		w.file = nil
+	}
+	w.mu.Unlock()
+	if file != nil {
+		file.Close() // others need not wait for it
 	}
 }
 

@@ -9,12 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Whoever changes a folder, all who watch it are woken; the instance goes with
-// the last.
+// Whoever changes a folder, all who watch it are woken; the instance outlives the
+// last a little.
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, "cur/1.h:2,")
 	v, w := b.view(ReadWrite), b.view(Peek)
+	watcher := &v.f.store.watcher
+	watcher.linger = time.Millisecond
 	woken := make(chan string, 100)
 	stopV, stopW := v.Watch(func() { woken <- "v" }), w.Watch(func() { woken <- "w" })
 	for _, change := range []func(){
@@ -35,9 +37,27 @@ func TestWatch(t *testing.T) {
 	}
 	stopV()
 	stopV()
+	watcher.end() // w watches
+	if !watcher.open() {
+		t.Error("the instance was closed while somebody watched")
+	}
 	stopW()
-	if f := v.f.store.watcher.file; f != nil {
-		t.Error("the instance is still open")
+	awaitClosed(t, watcher)
+}
+
+func (w *watcher) open() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.file != nil
+}
+
+// awaitClosed waits until the instance is closed.
+func awaitClosed(t *testing.T, w *watcher) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); w.open(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the instance is still open")
+		}
 	}
 }
 
@@ -84,7 +104,7 @@ func TestWatchPolls(t *testing.T) {
 	v, u := b.view(Peek), b.view(Peek)
 	warned := 0
 	w := &v.f.store.watcher
-	w.every, w.warn = time.Millisecond, func(string, ...any) { warned++ }
+	w.every, w.linger, w.warn = time.Millisecond, time.Millisecond, func(string, ...any) { warned++ }
 	// The second watch of a folder is one too many, which takes the first along.
 	watches := 0
 	setFault(b, v, func(op, _ string) error {
@@ -111,9 +131,10 @@ func TestWatchPolls(t *testing.T) {
 	if warned != 1 {
 		t.Errorf("the administrator was told %d times", warned)
 	}
+	awaitClosed(t, w)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.file != nil || w.unpoll != nil || len(w.polled)+len(w.by)+len(w.news) > 0 {
+	if w.unpoll != nil || len(w.polled)+len(w.by)+len(w.news) > 0 {
 		t.Error("something is still watched")
 	}
 }

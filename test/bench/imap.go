@@ -119,14 +119,15 @@ func (p *imapper) line() ([]byte, error) {
 	return p.long, err
 }
 
-// literal is the length of the literal that line announces at its end; -1: none.
+// literal is the length of the literal, of the kind that waits or of the one that does
+// not ({n+}), that line announces at its end; -1: none.
 func literal(line []byte) int {
 	b, ok := bytes.CutSuffix(line, []byte("}\r\n"))
 	at := bytes.LastIndexByte(b, '{')
 	if !ok || at < 0 {
 		return -1
 	}
-	n, err := strconv.Atoi(string(b[at+1:]))
+	n, err := strconv.Atoi(string(bytes.TrimSuffix(b[at+1:], []byte("+"))))
 	if err != nil {
 		return -1
 	}

@@ -37,11 +37,11 @@ func imapLoads() []row {
 		name: "imap/login/tls", unit: perSecond, talks: true, boxes: loadBoxes, stock: few,
 		do: logins(imapsPort, load{sessions: loginSessions, tls: clientTLS, script: imapLogin()}), ratio: 2,
 	}, {
-		name: "imap/mixed", unit: perSecond, boxes: mixedBoxes, stock: few, do: mixed, ratio: 3,
+		name: "imap/mixed", unit: perSecond, talks: true, boxes: mixedBoxes, stock: few, do: mixed, ratio: 3,
 	}}
 	for i, clients := range []int{1, 20} {
 		rows = append(rows, row{
-			name: fmt.Sprintf("imap/append/%d", clients), unit: perSecond, boxes: clients,
+			name: fmt.Sprintf("imap/append/%d", clients), unit: perSecond, talks: true, boxes: clients,
 			do: appends(1<<10, clients), ratio: [2]float64{1.5, 4}[i],
 		})
 	}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/base64"
@@ -57,6 +59,46 @@ func TestDialogues(t *testing.T) {
 			if got.sent < 3 || got.counted != got.sent || got.failed != 0 {
 				t.Errorf("%s, TLS %t: %d sent, %d counted, %d failed (%s)", c.name, over != nil, got.sent, got.counted, got.failed, got.why)
 			}
+		}
+	}
+}
+
+// The crowds of the IMAP rows speak with the talker.
+func TestCrowds(t *testing.T) {
+	t.Parallel()
+	for name, do := range map[string]func(context.Context, *run, system, *arrivals) (result, error){
+		"mixed": mixed, "append": appends(1<<10, 3),
+	} {
+		l := listen(t)
+		f, err := l.(*net.TCPListener).File()
+		if err != nil {
+			t.Fatal(err)
+		}
+		go imapDialect.talk(f, "")
+		s := &talker{addresses: map[int]string{imapPort: l.Addr().String()}}
+		got, err := do(t.Context(), &run{time: 200 * time.Millisecond}, s, nil)
+		if err != nil || got.messages < 3 {
+			t.Errorf("%s: %d commands, %v", name, got.messages, err)
+		}
+	}
+}
+
+// What the talker shows of messages is read whole, and has as many of them as are asked for.
+func TestTalkFetch(t *testing.T) {
+	t.Parallel()
+	for items, octets := range map[string]int{
+		"(UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODYSTRUCTURE)":      0,
+		"(UID BODY.PEEK[HEADER.FIELDS (FROM TO SUBJECT DATE MESSAGE-ID)])": len(talkHeader),
+		"(BODY[])": talkOctets,
+	} {
+		client, server := net.Pipe()
+		defer client.Close()
+		reply, _ := answerIMAP(nil, []byte("a FETCH 3:7 "+items+"\r\n"))
+		go server.Write(reply)
+		p, n := &imapper{Conn: client, in: bufio.NewReader(client)}, 0
+		got, err := p.answer(func(line []byte) { n += fetched(line) })
+		if err != nil || n != 5 || got.octets != 5*octets {
+			t.Errorf("%s: %d messages, %d octets, %v; want 5 and %d", items, n, got.octets, err, 5*octets)
 		}
 	}
 }

@@ -99,28 +99,14 @@ func talkAll(next string) error {
 type dialect struct {
 	greeting, ok, bye []byte
 	tls               *tls.Config
-	answer            func(line []byte) (reply []byte, last bool) // in place of ok and bye, where the command is in the reply
+	converse          func(net.Conn) // in place of all that, where replies depend on commands
 }
 
 var (
 	smtpDialect = dialect{greeting: []byte("220 talk.test ESMTP\r\n"), ok: talkOK, bye: talkBye}
-	imapDialect = dialect{greeting: []byte("* OK [CAPABILITY IMAP4rev1 IMAP4rev2] ready\r\n"), answer: answerIMAP}
+	imapDialect = dialect{converse: talkIMAP}
 	popDialect  = dialect{greeting: []byte("+OK ready\r\n"), ok: []byte("+OK 0 0\r\n"), bye: []byte("+OK bye\r\n")}
 )
-
-// answerIMAP says yes in as many words as a server needs.
-func answerIMAP(line []byte) (reply []byte, last bool) {
-	tag, command, _ := bytes.Cut(line, []byte(" "))
-	switch {
-	case bytes.HasPrefix(command, []byte("SELECT")):
-		reply = append(reply, "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n"+
-			"* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft \\*)] Flags permitted\r\n"+
-			"* 100 EXISTS\r\n* 0 RECENT\r\n* OK [UIDVALIDITY 1700000000] UIDs valid\r\n* OK [UIDNEXT 101] Next\r\n"...)
-	case bytes.HasPrefix(command, []byte("LOGOUT")):
-		reply, last = append(reply, "* BYE Logging out\r\n"...), true
-	}
-	return append(append(reply, tag...), " OK Done\r\n"...), last
-}
 
 // talk serves f until the process is killed, and passes messages to next, if it
 // is not empty.
@@ -144,7 +130,7 @@ func (d dialect) talk(f *os.File, next string) error {
 		if d.tls != nil {
 			c = tls.Server(c, d.tls)
 		}
-		go d.converse(c, pass)
+		go d.serve(c, pass)
 	}
 }
 
@@ -161,9 +147,13 @@ type passer func(c net.Conn, buf []byte, rcpt []byte) error
 
 func forget(c net.Conn, buf, _ []byte) error { return readData(c, buf) }
 
-// converse speaks with a client that sends one command at a time.
-func (d dialect) converse(c net.Conn, pass passer) {
+// serve speaks with a client that sends one command at a time.
+func (d dialect) serve(c net.Conn, pass passer) {
 	defer c.Close()
+	if d.converse != nil {
+		d.converse(c)
+		return
+	}
 	buf := make([]byte, 64<<10)
 	reply := d.greeting
 	var rcpt []byte
@@ -174,14 +164,6 @@ func (d dialect) converse(c net.Conn, pass passer) {
 		n, err := readLine(c, buf)
 		if err != nil {
 			return
-		}
-		if d.answer != nil {
-			var last bool
-			if reply, last = d.answer(buf[:n]); last {
-				c.Write(reply)
-				return
-			}
-			continue
 		}
 		switch {
 		case bytes.HasPrefix(buf[:n], []byte("DATA")):
