@@ -75,14 +75,7 @@ func TestNoticeNotNoted(t *testing.T) {
 		return outcomes(by)(q, content)
 	}
 	r.deliver = answer
-	full := atomic.Bool{}
-	full.Store(true)
-	r.opts.Before = func(call, name string) error {
-		if call == "write" && full.Load() {
-			return syscall.ENOSPC
-		}
-		return nil
-	}
+	full := r.refuses("write", "", syscall.ENOSPC)
 	r.start()
 	d := r.writer().commit(envelope("ann@example.com", "bob@example.org", "al@example.org"), "text\n")
 	r.wait("the message in memory", func(s *scheduler) bool { return s.kept[d.ID] != nil })
@@ -112,14 +105,7 @@ func TestHoldWhileKept(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.deliver = outcomes(map[string]ipc.Result{"al@example.org": {Status: ipc.Deferred, Code: "4.2.2", Text: "full"}})
-	full := atomic.Bool{}
-	full.Store(true)
-	r.opts.Before = func(call, _ string) error {
-		if call == "write" && full.Load() {
-			return syscall.ENOSPC
-		}
-		return nil
-	}
+	full := r.refuses("write", "", syscall.ENOSPC)
 	r.start()
 	d := r.writer().commit(envelope("ann@example.com", "bob@example.org", "al@example.org"), "text\n")
 	r.wait("the message in memory", func(s *scheduler) bool { return s.kept[d.ID] != nil })
@@ -180,14 +166,7 @@ func TestStopWritesWhatIsKept(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.deliver = outcomes(map[string]ipc.Result{"al@example.org": {Status: ipc.Deferred, Code: "4.2.2", Text: "full"}})
-	full := atomic.Bool{}
-	full.Store(true)
-	r.opts.Before = func(call, _ string) error {
-		if call == "write" && full.Load() {
-			return syscall.ENOSPC
-		}
-		return nil
-	}
+	full := r.refuses("write", "", syscall.ENOSPC)
 	r.start()
 	d := r.writer().commit(envelope("ann@example.com", "bob@example.org", "al@example.org"), "text\n")
 	r.wait("the message in memory", func(s *scheduler) bool { return s.kept[d.ID] != nil })

@@ -2,7 +2,6 @@ package qmgr
 
 import (
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -13,14 +12,7 @@ import (
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	full := atomic.Bool{}
-	full.Store(true)
-	r.opts.Before = func(call, _ string) error {
-		if call == "create" && full.Load() {
-			return syscall.ENOSPC
-		}
-		return nil
-	}
+	full := r.refuses("create", "", syscall.ENOSPC)
 	r.start()
 	w := r.writer()
 	w.send(&ipc.WriterPacket{Want: 1})

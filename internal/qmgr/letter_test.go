@@ -167,26 +167,13 @@ func (r *rig) take(w *client, id string) ipc.Done {
 	return w.finish(ipc.Commit{Blank: b.ID, As: id})
 }
 
-// maildropFails has the removal of letters fail until the returned flag is cleared.
-func (r *rig) maildropFails() *atomic.Bool {
-	fail := new(atomic.Bool)
-	fail.Store(true)
-	r.opts.Before = func(call, name string) error {
-		if call == "unlink" && strings.HasPrefix(name, queue.DirMaildrop) && fail.Load() {
-			return syscall.EACCES
-		}
-		return nil
-	}
-	return fail
-}
-
 // sendmail's file that cannot be removed is not taken again, however often pickup
 // comes with it, and however often qmgr starts anew: the message stays in the queue,
 // with the record of its delivery, until the file has gone.
 func TestLetterStays(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	fail := r.maildropFails()
+	fail := r.refuses("unlink", queue.DirMaildrop, syscall.EACCES)
 	id := ""
 	for n := range 3 {
 		r.start()
@@ -226,7 +213,7 @@ func TestLetterStays(t *testing.T) {
 func TestDeletedLetterStays(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	fail := r.maildropFails()
+	fail := r.refuses("unlink", queue.DirMaildrop, syscall.EACCES)
 	at, answer := make(chan struct{}), make(chan struct{})
 	r.deliver = func(q *ipc.Request, c string) *ipc.Reply {
 		close(at)
@@ -259,7 +246,7 @@ func TestLetterOfUnflushedMessage(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	full := outcomes(map[string]ipc.Result{"bob@example.org": {Status: ipc.Deferred, Code: "4.2.2", Text: "full"}})
-	fail := r.maildropFails()
+	fail := r.refuses("unlink", queue.DirMaildrop, syscall.EACCES)
 	r.deliver = full
 	r.start()
 	id := r.maildrop()

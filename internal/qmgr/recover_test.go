@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -89,14 +88,7 @@ func TestReuniteWithoutRoom(t *testing.T) {
 	r := newRig(t)
 	parent, child := r.family()
 
-	full := atomic.Bool{}
-	full.Store(true)
-	r.opts.Before = func(call, _ string) error {
-		if call == "write" && full.Load() {
-			return syscall.ENOSPC
-		}
-		return nil
-	}
+	full := r.refuses("write", "", syscall.ENOSPC)
 	r.deliver = func(q *ipc.Request, content string) *ipc.Reply {
 		if full.Load() {
 			return outcomes(map[string]ipc.Result{"list@example.org": {Status: ipc.Deferred, Code: "4.2.2", Text: "later"}})(q, content)
@@ -169,14 +161,7 @@ func TestReuniteWithParentThatEnds(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
 			parent, child := r.family()
-			full := atomic.Bool{}
-			full.Store(true)
-			r.opts.Before = func(call, _ string) error {
-				if call == "write" && full.Load() {
-					return syscall.ENOSPC
-				}
-				return nil
-			}
+			full := r.refuses("write", "", syscall.ENOSPC)
 			r.deliver = outcomes(map[string]ipc.Result{"list@example.org": {Status: ipc.Deferred, Code: "4.2.2", Text: "later"}})
 			r.start()
 			r.wait("the parent in memory", func(s *scheduler) bool { return s.kept[parent] != nil })
