@@ -30,6 +30,7 @@ func TestDoubtStays(t *testing.T) {
 	}
 	r.deliver = seen
 	r.start()
+	r.ticked()
 	d := r.writer().commit(envelope("ann@example.com", "bob@example.org"), "text\n")
 	r.settled()
 	r.tryAgain(d.ID)
