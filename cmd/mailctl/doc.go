@@ -11,8 +11,10 @@
 //	    comments that are part of a value, files, tables, programs and accounts
 //	    that are missing or have the wrong owner or mode, domains in two address
 //	    classes, entries of master.cf for the same port, certificates, mailboxes
-//	    that POP3 and IMAP could not serve, networks that make an open relay. Each
-//	    line names file and line, the problem, and how to mend it. Lines that begin
+//	    that POP3 and IMAP could not serve, networks that make an open relay,
+//	    addresses that nothing can listen on, transports that master.cf does not
+//	    have, aliases that lead to nobody, a queue without room. Each line names
+//	    file and line, the problem, and how to mend it. Lines that begin
 //	    with "warning:" name a risk, those with "note:" need no repair: they say
 //	    what becomes of entries of Postfix's; neither makes the exit status 1. The
 //	    program of each service looks too, as it does when it starts (--check). With

@@ -47,10 +47,11 @@
 //
 // mailq takes the letters of sendmail(1) as well, which scripts call by this name: -C
 // is -c, and those that mean nothing here (-Ac, -bp, -oX and others) are accepted
-// and ignored. For -q and other modes call sendmail.
+// and ignored. With -q alone mailq lists nothing: it is sendmail -q by another name. For
+// -qI, -qR and other modes call sendmail.
 //
-// Everyone may list the queue, unless authorized_mailq_users says otherwise;
-// root always may.
+// Everyone may list the queue, unless authorized_mailq_users says otherwise, and
+// have it tried, unless authorized_flush_users does; root always may.
 //
 // # Files
 //
@@ -72,11 +73,11 @@
 //
 // # Exit status
 //
-//	0   the queue was listed
+//	0   the queue was listed, or is being tried
 //	64  wrong usage
 //	69  the mail system is down
 //	74  the list could not be written
-//	77  authorized_mailq_users does not have the caller
+//	77  authorized_mailq_users or authorized_flush_users does not have the caller
 //	78  the configuration is wrong
 //
 // # See also

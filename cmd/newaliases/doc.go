@@ -5,7 +5,8 @@
 // newaliases reads the files that alias_database names and reports every line
 // that delivery would pass over, with file, line and reason. There is nothing
 // to rebuild: local(8) reads the text of an alias file and reads it again
-// within a second of a change. When all is well newaliases says nothing.
+// within a second of a change. It reports aliases that stand for nothing but each
+// other, too. When all is well newaliases says nothing.
 //
 // A line of an alias file is "name: value, value...". A line that begins with
 // white space continues the one before. Empty lines and lines that begin with

@@ -50,7 +50,8 @@
 // how far TLS is insisted on. At the default, may, it is used where it is
 // offered, with whatever certificate; what the network carries can then be read
 // by those who tamper with it, not by those who only listen. Plain text follows
-// a failed handshake at this level alone. Smtp speaks TLS 1.2 and newer.
+// a failed handshake at this level alone, and where smtp has no password for the
+// server: it would have to say that in the clear as well. Smtp speaks TLS 1.2 and newer.
 //
 // At the level dane the TLSA records of a mail exchanger say which certificate it
 // must have, as far as a name server that validates vouches for them and for the

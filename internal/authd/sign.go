@@ -155,7 +155,7 @@ var hashes = map[crypto.Hash]bool{crypto.SHA256: true, crypto.SHA384: true, cryp
 func sign(key crypto.Signer, q *ipc.TLSRequest) ([]byte, error) {
 	h := crypto.Hash(q.Hash)
 	if k, ok := key.(ed25519.PrivateKey); ok {
-		if h != 0 || !isHandshake(q.Digest) {
+		if h != 0 || len(q.Digest) > ipc.MaxTLSMessage || !isHandshake(q.Digest) && !isTranscript(q.Digest) {
 			return nil, errors.New("not what a TLS handshake signs with Ed25519")
 		}
 		return k.Sign(rand.Reader, q.Digest, crypto.Hash(0))
@@ -194,4 +194,33 @@ func isHandshake(m []byte) bool {
 		return len(point) == size && point[0] == 4
 	}
 	return m[random+2] == 29 && len(point) == 32 // X25519
+}
+
+// isTranscript tells whether a message is all that has been said when a client
+// of TLS 1.2 signs (RFC 5246, 7.4.8): its hello to its key exchange, whole, in
+// their order, and nothing else. Nothing that is signed elsewhere begins so.
+func isTranscript(m []byte) bool {
+	const head, hello, keyExchange = 4, 1, 16
+	// The types, 22 that of a stapled OCSP reply, and which of them may be left out.
+	order := [...]struct {
+		kind     byte
+		optional bool
+	}{{hello, false}, {2, false}, {11, false}, {22, true}, {12, true}, {13, false}, {14, false}, {11, false}, {keyExchange, false}}
+	for _, want := range order {
+		if len(m) < head {
+			return false
+		}
+		if m[0] != want.kind && want.optional {
+			continue
+		}
+		size := int(m[1])<<16 | int(m[2])<<8 | int(m[3])
+		if m[0] != want.kind || size > len(m)-head {
+			return false
+		}
+		if body := m[head : head+size]; m[0] == hello && (size < 2 || body[0] != 3 || body[1] != 3) {
+			return false
+		}
+		m = m[head+size:]
+	}
+	return len(m) == 0
 }

@@ -341,6 +341,13 @@ func TestSign(t *testing.T) {
 	digest := sha256.Sum256([]byte("text"))
 	verify := strings.Repeat(" ", 64) + "TLS 1.3, server CertificateVerify\x00" + string(digest[:])
 	params := strings.Repeat("r", 64) + "\x03\x00\x1d\x20" + string(digest[:])
+	said := func(kinds ...byte) (m []byte) { // in a handshake of TLS 1.2
+		for _, k := range kinds {
+			m = append(m, k, 0, 0, 3, 3, 3, 'x')
+		}
+		return m
+	}
+	transcript := said(1, 2, 11, 22, 12, 13, 14, 11, 16)
 	for _, q := range []struct {
 		set    string
 		key    string
@@ -354,6 +361,8 @@ func TestSign(t *testing.T) {
 		{"pop3d", "pop3d", digest[:], crypto.SHA256, false, ""},
 		{"imapd", "imapd", []byte(verify), 0, false, ""},
 		{"imapd", "imapd", []byte(params), 0, false, ""},
+		{"imapd", "imapd", transcript, 0, false, ""},
+		{"imapd", "imapd", said(1, 2, 11, 13, 14, 11, 16), 0, false, ""},
 		{"smtpd", "pop3d", digest[:], crypto.SHA256, false, "no such key"},
 		{"lmtp?", "smtpd", digest[:], crypto.SHA256, false, "may not use the keys"},
 		{"smtpd", "smtpd", digest[:], crypto.SHA384, true, "no digest"},
@@ -368,6 +377,14 @@ func TestSign(t *testing.T) {
 		{"imapd", "imapd", []byte(strings.Replace(params, "\x1d", "\x17", 1)), 0, false, "not what a TLS handshake signs"},
 		{"imapd", "imapd", []byte(verify + "more"), 0, false, "not what a TLS handshake signs"},
 		{"imapd", "imapd", digest[:], crypto.SHA256, false, "not what a TLS handshake signs"},
+		{"imapd", "imapd", append(transcript[:len(transcript):len(transcript)], 'x'), 0, false, "not what a TLS handshake signs"},
+		{"imapd", "imapd", transcript[:len(transcript)-1], 0, false, "not what a TLS handshake signs"},
+		{"imapd", "imapd", said(1, 2, 11, 12, 13, 14, 11), 0, false, "not what a TLS handshake signs"},
+		{"imapd", "imapd", said(1, 2, 11, 12, 14, 11, 16), 0, false, "not what a TLS handshake signs"},
+		{"imapd", "imapd", said(2, 1, 11, 12, 13, 14, 11, 16), 0, false, "not what a TLS handshake signs"},
+		{"imapd", "imapd", said(1, 2, 11, 12, 13, 14, 11, 16, 16), 0, false, "not what a TLS handshake signs"},
+		{"imapd", "imapd", append([]byte("\x01\x00\x00\x03\x02\x03x"), transcript[7:]...), 0, false, "not what a TLS handshake signs"},
+		{"imapd", "imapd", append([]byte("\x01\x00\xff\xff\x03\x03"+strings.Repeat("x", 0xfffd)), transcript[7:]...), 0, false, "not what a TLS handshake signs"},
 	} {
 		if err := c.Send(ipc.TLSRequest{ID: 9, Op: ipc.TLSSign, Set: q.set, Key: keyID(t, keys[q.key]), Digest: q.digest, Hash: uint(q.hash), PSS: q.pss}); err != nil {
 			t.Fatal(err)
@@ -440,6 +457,7 @@ func FuzzTLSRequest(f *testing.F) {
 	for _, q := range []ipc.TLSRequest{
 		{ID: 1, Op: ipc.TLSChains, Set: "smtpd"}, {ID: 2, Op: ipc.TLSSign, Set: "smtpd", Key: make([]byte, 32), Digest: make([]byte, 32), Hash: uint(crypto.SHA256), PSS: true},
 		{Op: ipc.TLSSign, Set: "imapd", Digest: []byte(strings.Repeat(" ", 64))},
+		{Op: ipc.TLSSign, Set: "smtp", Digest: []byte("\x01\x00\x00\x02\x03\x03\x02\x00\x00\x00\x0b\x00\x00\x00\x0d\x00\x00\x00\x0e\x00\x00\x00\x0b\x00\x00\x00\x10\x00\x00\x00")},
 	} {
 		b, _ := json.Marshal(q)
 		f.Add(b)
@@ -462,7 +480,7 @@ func FuzzTLSRequest(f *testing.F) {
 			if (sig == nil) == (err == nil) {
 				t.Errorf("signature %x, error %v", sig, err)
 			}
-			if sig != nil && len(q.Digest) > 512 {
+			if sig != nil && (len(q.Digest) > 512 && !isTranscript(q.Digest) || len(q.Digest) > ipc.MaxTLSMessage) {
 				t.Errorf("%d octets were signed", len(q.Digest))
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -27,11 +28,7 @@ func newFlags(c *Command) *flags {
 	f.set.SetInterspersed(false) // an operand may look like an option
 	f.set.SetOutput(io.Discard)
 	f.set.Usage = func() {}
-	letter := c.ConfigFlag
-	if letter == "" {
-		letter = "c"
-	}
-	f.dir = f.set.StringP("config", letter, "", "read main.cf and master.cf in this `directory`")
+	f.dir = f.set.StringP("config", c.configLetter(), "", "read main.cf and master.cf in this `directory`")
 	if !c.NoOverrides {
 		f.set.StringArrayVarP(&f.overrides, "option", "o", nil, "set a parameter: `name=value`, over main.cf")
 	}
@@ -39,6 +36,14 @@ func newFlags(c *Command) *flags {
 	f.set.BoolVar(&f.version, "version", false, "print the version")
 	f.body = c.Setup(f.set)
 	return f
+}
+
+// configLetter is the letter of --config.
+func (c *Command) configLetter() string {
+	if c.ConfigFlag == "" {
+		return "c"
+	}
+	return c.ConfigFlag
 }
 
 // Flags returns the options of c, for its manual.
@@ -83,6 +88,9 @@ func run(c *Command, args []string) error {
 	}
 	cfg, err := load()
 	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) && *f.dir == "" && os.Getenv("MAIL_CONFIG") == "" {
+			err = fmt.Errorf("%w; -%s names another directory", err, c.configLetter())
+		}
 		return &Status{ExConfig, fmt.Errorf("configuration: %w", err)}
 	}
 	return f.body(context.Background(), &Env{

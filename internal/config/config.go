@@ -256,8 +256,30 @@ func (c *Config) parseText(d *Def, name, raw string) (any, error) {
 	return v, nil
 }
 
+// Source is the parameter that gives name its value: name, or, where nothing sets
+// it and its default is another parameter alone ($tls_cert_file), that one, if it is set.
+func (c *Config) Source(name string) string {
+	at := name
+	for range maxDepth {
+		if _, set := c.raw[at]; set {
+			return at
+		}
+		d := table.byName[at]
+		if d == nil {
+			break
+		}
+		text, rest := cutName(strings.TrimPrefix(c.Default(d), "$"))
+		if !strings.HasPrefix(c.Default(d), "$") || text == "" || rest != "" {
+			break
+		}
+		at = text
+	}
+	return name
+}
+
 // Problem says something of the value of name, with the place it is set at.
 func (c *Config) Problem(name, what string) Problem {
+	name = c.Source(name)
 	e, ok := c.raw[name]
 	switch {
 	case !ok:

@@ -252,3 +252,24 @@ func BenchmarkLoad(b *testing.B) {
 		}
 	}
 }
+
+// What a value follows from is where somebody can mend it.
+func TestSource(t *testing.T) {
+	t.Parallel()
+	c, err := Read(withFile(t, "main.cf", "tls_cert_file = /x\npop3d_tls_key_file = /y\nmyhostname = a.example\n"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"tls_cert_file": "tls_cert_file", "smtpd_tls_cert_file": "tls_cert_file", "smtpd_tls_key_file": "tls_cert_file",
+		"pop3d_tls_key_file": "pop3d_tls_key_file", "myorigin": "myhostname", "mydomain": "mydomain",
+		"mydestination": "mydestination", "nosuch": "nosuch", "max_idle": "max_idle",
+	} {
+		if got := c.Source(name); got != want {
+			t.Errorf("%s: got %s, want %s", name, got, want)
+		}
+	}
+	if got, want := c.Problem("smtpd_tls_key_file", "what").String(), c.Dir+"/main.cf:1: tls_cert_file: what"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

@@ -20,9 +20,15 @@ type Change struct {
 }
 
 // Edit changes main.cf in dir: at once and whole, with its mode and owner.
-// Comments and the lines of other parameters stay as they are.
+// Comments and the lines of other parameters stay as they are. Those who edit at the
+// same time wait for each other.
 func Edit(dir string, changes []Change) error {
 	file := filepath.Join(dir, "main.cf")
+	unlock, err := Lock(file)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -153,6 +154,9 @@ func readService(file string, l line, limit int) (s MasterService, problems []Pr
 		problems = append(problems, Problem{File: file, Line: l.number, Notice: true, What: fmt.Sprintf(format, args...)})
 	}
 	leftOut := func(err error) (MasterService, []Problem, bool) {
+		if s.Name == "" {
+			s.Name, _, _ = strings.Cut(l.text, " ")
+		}
 		return s, append(problems, Problem{File: file, Line: l.number, Mend: "correct the line",
 			What: fmt.Sprintf("service %s left out: %v", s.Name, err)}), false
 	}

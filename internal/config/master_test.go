@@ -37,7 +37,7 @@ func TestMasterLines(t *testing.T) {
 		{"x unix - n n - 10 pipe -o", "", "service x left out: -o: want name=value after it"},
 		{"smtpd pass - - n - - smtpd", "", "notice: smtpd pass is not started: there are no services of this type"},
 		{"x unix - - y - - ours", "x unix private=true unpriv=true 0 100 ours", "notice: x unix is not chrooted"},
-		{"smtp inet n - n - smtpd", "", "service  left out: want eight fields"},
+		{"smtp inet n - n - smtpd", "", "service smtp left out: want eight fields"},
 		{"smtp tcp n - n - - smtpd", "", `service smtp left out: type: want inet or unix, have "tcp"`},
 		{"smtp inet - - n - - smtpd", "", "service smtp left out: private: want n for an inet service"},
 		{"smtp inet n x n - - smtpd", "", `service smtp left out: unpriv: want y, n or -, have "x"`},
@@ -48,7 +48,7 @@ func TestMasterLines(t *testing.T) {
 		{"smtp inet n - n - - smtpd -o", "", "service smtp left out: -o: want name=value after it"},
 		{"smtp inet n - n - - smtpd -o smtpd_tls = yes", "", `service smtp left out: -o: want name=value, have "smtpd_tls"`},
 		{"smtp inet n - n - - smtpd -O a=b", "", `service smtp left out: want only -o name=value and -v after the command, have "-O"`},
-		{"smtp inet n - n - - smtpd -o {a=b", "", "service  left out: '{' without '}'"},
+		{"smtp inet n - n - - smtpd -o {a=b", "", "service smtp left out: '{' without '}'"},
 	}
 	for _, tt := range tests {
 		s, problems, ok := readService("master.cf", line{1, strings.ReplaceAll(tt.line, "\n", " ")}, 100)

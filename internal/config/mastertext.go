@@ -185,10 +185,16 @@ type MasterChange struct {
 	Comment bool
 }
 
-// EditMaster changes dir/master.cf: at once and whole, with its mode and owner.
-// Comments and other entries stay as they are; a new entry comes at the end.
+// EditMaster changes dir/master.cf, each change at once and whole, with its mode and
+// owner. Comments and other entries stay as they are; a new entry comes at the end.
+// Those who edit at the same time wait for each other.
 func EditMaster(dir string, changes []MasterChange) error {
 	file := filepath.Join(dir, "master.cf")
+	unlock, err := Lock(file)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	for _, c := range changes {
 		lines, entries, spans, err := readMasterText(file)
 		if err != nil {

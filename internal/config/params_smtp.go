@@ -59,8 +59,16 @@ var (
 	SmtpFallbackRelay = list("smtp_fallback_relay", "", `
 		Next hops to try when none of a destination's own can be reached or found.`)
 	SmtpHostLookup = bothList("host_lookup", "dns", `
-		How the addresses of hosts are found: dns; native, which asks /etc/hosts first; or both, in that order. Mail exchangers
-		are always those of the DNS.`)
+		How the addresses of hosts are found: dns; native, which asks the system (/etc/hosts first); or both, in that order. Mail
+		exchangers are those of the DNS all the same, unless smtp_dns_support_level is disabled.`)
+	SmtpDNSSupportLevel = both("dns_support_level", `
+		Whether name servers are asked. disabled: no mail exchangers are looked for, the next hop is itself the host, whose
+		address is found as smtp_host_lookup = native has it; there is no DANE and no MTA-STS. This is not for mail to the
+		Internet. enabled, dnssec: they are asked, and what they vouch for counts in any case (resolver_trust_ad). Empty: as
+		disable_dns_lookups has it.`,
+		func(n, d string) String { return choice(n, "", []string{"", "disabled", "enabled", "dnssec"}, d) })
+	DisableDNSLookups = boolean("disable_dns_lookups", "no", `
+		The older form of smtp_dns_support_level = disabled, for SMTP and LMTP, which counts where that parameter is empty.`)
 	SmtpBindAddress = bothString("bind_address", "", `
 		The IPv4 address that connections come from. Empty leaves the choice to the system.`)
 	SmtpBindAddress6 = bothString("bind_address6", "", `
@@ -157,7 +165,7 @@ var (
 	SmtpTLSSecurityLevel = Client[String]{
 		choice("smtp_tls_security_level", "may", tlsLevels, `
 			How far TLS is insisted on. none (or empty): plain text; may: TLS where the server offers it, plain text where it does
-			not; encrypt: TLS or no delivery; fingerprint: with a certificate of smtp_tls_fingerprint_cert_match; verify: with a
+			not, or where that fails and no password would be sent (then the mail waits); encrypt: TLS or no delivery; fingerprint: with a certificate of smtp_tls_fingerprint_cert_match; verify: with a
 			certificate of a trusted authority for the server's name; secure: for the name of the next hop, so that forged DNS
 			answers lead nowhere; dane: what the domain's TLSA records ask for, else may (RFC 7672); dane-only: the same, and no
 			delivery without them.`),

@@ -56,6 +56,10 @@ func Sendmail(args []string) ([]string, error) {
 	return append(append(flags, "--"), operands...), err
 }
 
+// Flush is the flag that -q alone becomes for a program whose own letters have it:
+// this word has no letter that could be clustered.
+const Flush = "flush"
+
 // Under returns what does the same for a program that is sendmail with a mode
 // (-bp, -bi) by another name. Its own letters come before sendmail's; of those the
 // directory of the configuration, -v and -oA count, which becomes a value of
@@ -73,6 +77,8 @@ func Under(mode string, own ...Letter) func(args []string) ([]string, error) {
 		for _, f := range given {
 			name, value, _ := strings.Cut(strings.TrimPrefix(f, "--"), "=")
 			switch {
+			case name == "queue" && value == "" && has(own, Flush):
+				flags = append(flags, "--"+Flush)
 			case name == "mode" && value != mode, name == "queue":
 				return nil, fmt.Errorf("this is -b%s of sendmail: call that for anything else", mode)
 			case name == "set" && isParameter(value):

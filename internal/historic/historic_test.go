@@ -8,7 +8,10 @@ import (
 // What scripts say to mailq and newaliases.
 func TestUnder(t *testing.T) {
 	t.Parallel()
-	own := []Letter{{'c', true, "config"}, {'j', false, "json"}}
+	all := map[string][]Letter{
+		"p": {{'c', true, "config"}, {'j', false, "json"}, {Flag: Flush}},
+		"i": {{'c', true, "config"}},
+	}
 	for _, c := range []struct{ mode, in, want string }{
 		{"p", "", "--"},
 		{"p", "-Ac", "--"},
@@ -17,7 +20,11 @@ func TestUnder(t *testing.T) {
 		{"p", "-bp -odi -OQueueDirectory=/x -Fx", "--"},
 		{"p", "-jv x", "--json --verbose -- x"},
 		{"p", "-c /x --json", "-c /x --json"},
-		{"p", "-q", "this is -bp of sendmail: call that for anything else"},
+		{"p", "-q", "--flush --"},
+		{"p", "-v -q -C /etc/x", "--verbose --flush --config=/etc/x --"},
+		{"p", "-qRexample.com", "this is -bp of sendmail: call that for anything else"},
+		{"p", "-bi", "this is -bp of sendmail: call that for anything else"},
+		{"i", "-q", "this is -bi of sendmail: call that for anything else"},
 		{"i", "-bp", "this is -bi of sendmail: call that for anything else"},
 		{"i", "-I -bi", "--"},
 		{"i", "-oA/a -oAlmdb:/b$ -v", "--verbose --option=alias_database={$default_database_type:/a}, {lmdb:/b$$} --"},
@@ -25,7 +32,7 @@ func TestUnder(t *testing.T) {
 		{"i", "-o", "option -o needs an argument"},
 		{"p", "-z", "unsupported: -z"},
 	} {
-		got, err := Under(c.mode, own...)(strings.Fields(c.in))
+		got, err := Under(c.mode, all[c.mode]...)(strings.Fields(c.in))
 		text := strings.Join(got, " ")
 		if err != nil {
 			text = err.Error()

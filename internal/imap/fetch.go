@@ -59,8 +59,8 @@ type Section struct {
 	Fields []string // as sent
 }
 
-// A Partial is "<Offset.Size>".
-type Partial struct{ Offset, Size uint32 }
+// A Partial is "<Offset.Size>", of 63 bits (RFC 9051, 9: partial).
+type Partial struct{ Offset, Size uint64 }
 
 // A Fetch is the arguments of FETCH.
 type Fetch struct {
@@ -172,9 +172,11 @@ func (d *Decoder) sectioned(name string) (i FetchItem) {
 	i.Section = d.section(i.Name == FetchSection)
 	if d.peek() == '<' && i.Name != FetchBinarySize {
 		d.next()
-		p := Partial{Offset: d.Number()}
+		p := Partial{Offset: d.Number64()}
 		d.want('.')
-		p.Size = d.Positive()
+		if p.Size = d.Number64(); p.Size == 0 {
+			d.Fail("Expected a number above 0")
+		}
 		d.want('>')
 		i.Partial = &p
 	}

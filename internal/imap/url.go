@@ -101,12 +101,15 @@ func (u *URL) section(s string) bool {
 
 func (u *URL) partial(s string) bool {
 	offset, size, cut := strings.Cut(s, ".")
-	p := &Partial{Size: math.MaxUint32}
-	n, err := strconv.ParseUint(offset, 10, 32)
-	if err != nil || offset[0] == '+' || cut && !nonZero(size, &p.Size) {
+	p := &Partial{Size: math.MaxInt64}
+	var err, bad error
+	if p.Offset, err = strconv.ParseUint(offset, 10, 63); cut {
+		p.Size, bad = strconv.ParseUint(size, 10, 63)
+	}
+	if err != nil || bad != nil || p.Size == 0 {
 		return false
 	}
-	p.Offset, u.Partial = uint32(n), p
+	u.Partial = p
 	return true
 }
 

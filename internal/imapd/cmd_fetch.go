@@ -333,7 +333,7 @@ func (f *fetched) name(item *imap.FetchItem) {
 	}
 	f.b = append(item.Section.Append(f.b), ']')
 	if p := item.Partial; p != nil {
-		f.b = append(appendNumber(append(f.b, '<'), uint64(p.Offset)), '>')
+		f.b = append(appendNumber(append(f.b, '<'), p.Offset), '>')
 	}
 }
 

@@ -109,23 +109,33 @@ func (b *box) follow(from, to string) {
 	}
 }
 
-// emptyInbox moves INBOX's messages to a new mailbox.
+// emptyInbox moves INBOX's messages to a new mailbox, which is none if it does
+// not get them all.
 func (v *visit) emptyInbox(to string) error {
 	if err := v.tree.Create(to); err != nil {
 		return err
 	}
+	var uids []uint32
 	view, err := v.tree.Open(mailbox.Inbox, mailbox.ReadWrite)
+	if err == nil {
+		defer view.Close()
+		uids, err = v.copyAll(view, to)
+	}
 	if err != nil {
 		return errors.Join(err, v.tree.Delete(to))
 	}
-	defer view.Close()
+	_, err = view.Expunge(uids)
+	return err
+}
+
+// copyAll copies the messages that view shows, and returns their UIDs.
+func (v *visit) copyAll(view *mailbox.View, to string) (uids []uint32, err error) {
 	a, err := v.tree.Append(to)
 	if err != nil {
-		return errors.Join(err, v.tree.Delete(to))
+		return nil, err
 	}
 	a.Moving()
 	s := view.Snapshot()
-	var uids []uint32
 	for i := range s.Len() {
 		err := a.Copy(view, i)
 		if errors.Is(err, mailbox.ErrGone) {
@@ -133,15 +143,12 @@ func (v *visit) emptyInbox(to string) error {
 		}
 		if err != nil {
 			a.Abort()
-			return errors.Join(err, v.tree.Delete(to))
+			return nil, err
 		}
 		uids = append(uids, s.Message(i).UID)
 	}
-	if _, _, err := a.Commit(); err != nil {
-		return errors.Join(err, v.tree.Delete(to))
-	}
-	_, err = view.Expunge(uids)
-	return err
+	_, _, err = a.Commit()
+	return uids, err
 }
 
 func (v *visit) subscribe(context.Context) (reply, error)   { return v.setSubscribed(true) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"yubin/internal/imap"
 	"yubin/internal/mailrecord"
@@ -83,7 +84,11 @@ func (v *visit) threadAnswer(ctx context.Context, arg *imap.Search, gather func(
 		return nil, err
 	}
 	list := make([]thread.Message, len(found))
+	var away atomic.Bool // a message was, and may be back when its header is asked for again
 	err = v.eachHeader(ctx, lib, found, func(at int, c *candidate, k *mailrecord.Keys) {
+		if !c.read {
+			away.Store(true)
+		}
 		list[at] = k.Thread(v.number(found[at]), c.received)
 	})
 	if err != nil {
@@ -94,7 +99,7 @@ func (v *visit) threadAnswer(ctx context.Context, arg *imap.Search, gather func(
 		b = thread.Append(append(b, ' '), gather(list))
 	}
 	b = append(b, "\r\n"...)
-	if memo != "" {
+	if memo != "" && !away.Load() {
 		lib.kept().Remember(memo, slices.Clip(b))
 	}
 	return b, nil

@@ -241,3 +241,35 @@ func TestClientGoesWhileSearching(t *testing.T) {
 		t.Errorf("%v, want %v", err, over)
 	}
 }
+
+// What THREAD says while a message is out of its mailbox is not remembered for
+// when it is back.
+func TestThreadOfOneAway(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	deliver := func(i int) {
+		r.deliver("", fmt.Sprintf("%d.M1P1.h", 1700000000+i), fmt.Sprintf("Subject: s\nDate: Mon, 1 Jan 2024 1%d:00:00 +0000\nMessage-ID: <%[1]d@a>\nReferences: <0@a>\n\nx\n", i))
+	}
+	deliver(0)
+	deliver(1)
+	u := r.connect()
+	u.cmd("SELECT INBOX")
+	u.cmd("THREAD REFERENCES UTF-8 ALL") // and there are records
+	deliver(2)
+	u.cmd("NOOP")
+	name, _ := filepath.Glob(filepath.Join(r.dir, "cur", "1700000002.*"))
+	away := filepath.Join(r.dir, "tmp", "away")
+	if err := os.Rename(name[0], away); err != nil {
+		t.Fatal(err)
+	}
+	u.cmd("THREAD REFERENCES UTF-8 ALL")
+	if err := os.Rename(away, name[0]); err != nil {
+		t.Fatal(err)
+	}
+	if got := u.cmd("NOOP"); len(got) > 1 {
+		t.Errorf("%q", got)
+	}
+	if got := u.cmd("THREAD REFERENCES UTF-8 ALL"); got[0] != "* THREAD (1 (2)(3))" {
+		t.Errorf("%q", got)
+	}
+}

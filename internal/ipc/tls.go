@@ -12,6 +12,10 @@ const (
 	TLSSign   = "sign"   // a signature with the key of a certificate
 )
 
+// MaxTLSMessage is the most octets of what is signed: with Ed25519 and TLS 1.2 a
+// client signs all that has been said.
+const MaxTLSMessage = 64 << 10
+
 // A TLSRequest asks for chains or for a signature.
 type TLSRequest struct {
 	ID   uint64 `json:"id"`

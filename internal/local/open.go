@@ -1,6 +1,7 @@
 package local
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -34,11 +35,8 @@ func openTransports(c *config.Config, log *maillog.Logger, ids *switcher) (map[s
 		return nil, err
 	}
 	limits, err := sizes(c, config.VirtualMailboxLimit, config.VirtualMailboxLock)
-	if err != nil {
-		return nil, err
-	}
-	u, err := openUsers(c, log, ids, report, site)
-	if err != nil {
+	u, more := openUsers(c, log, ids, report, site)
+	if err := errors.Join(err, more); err != nil { // one look shows both limits
 		return nil, err
 	}
 	return map[string]transport{relayVirtual: virtual{v, limits, config.StrictMailboxOwnership.Of(c)}, relayLocal: u}, nil

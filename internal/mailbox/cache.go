@@ -1,10 +1,12 @@
 package mailbox
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
 	"io"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -179,18 +181,40 @@ func (f *folder) decodeCache(b []byte) bool {
 // sound tells whether what was decoded can be used without a fault: the
 // checksum says that we wrote it, not that we wrote it well.
 func (f *folder) sound() bool {
+	if f.listRead < 0 || f.listRead > f.list.size {
+		return false
+	}
+	for _, c := range []byte("/:\n\r\x00") { // of all names at once: there may be a million
+		if bytes.IndexByte(f.names, c) >= 0 {
+			return false
+		}
+	}
 	last := uint32(0)
 	for i := range f.all {
 		r := &f.all[i]
 		if r.uid <= last || uint64(r.name)+uint64(r.nlen) > uint64(len(f.names)) {
 			return false
 		}
-		if r.st&odd != 0 && f.odd[r.uid] == "" {
+		if r.nlen == 0 || f.names[r.name] == '.' {
+			return false
+		}
+		if r.st&odd != 0 && !f.oddName(r) {
 			return false
 		}
 		last = r.uid
 	}
+	for _, n := range f.sizes {
+		if n < 0 {
+			return false
+		}
+	}
 	return f.head.validity != 0 && f.head.next > last
+}
+
+// oddName tells whether there is a name for a message that has not the usual one.
+func (f *folder) oddName(r *rec) bool {
+	info, ok := strings.CutPrefix(f.odd[r.uid], string(f.base(r)))
+	return ok && (info == "" || info[0] == ':') && !strings.ContainsAny(info, "/\x00")
 }
 
 type encoder []byte

@@ -146,6 +146,8 @@ func again(do func() error) error {
 	}
 }
 
+// open opens a file or directory: what else the mailbox's owner has put there,
+// a FIFO say, could keep whoever reads or writes it waiting for ever.
 func (d *dir) open(name string, flags int) (*os.File, error) {
 	if flags&unix.O_CREAT != 0 {
 		if err := d.fault.ask("create", name); err != nil {
@@ -160,9 +162,17 @@ func (d *dir) open(name string, flags int) (*os.File, error) {
 	if err != nil {
 		return nil, d.fail("open", name, err)
 	}
-	if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFL, flags); err != nil { // O_NONBLOCK was for a FIFO's sake
+	var st unix.Stat_t
+	err = unix.Fstat(fd, &st)
+	if kind := st.Mode & unix.S_IFMT; err == nil && kind != unix.S_IFREG && kind != unix.S_IFDIR {
+		err = errNoFile
+	}
+	if err == nil {
+		_, err = unix.FcntlInt(uintptr(fd), unix.F_SETFL, flags) // O_NONBLOCK was for a FIFO's sake
+	}
+	if err != nil {
 		unix.Close(fd)
-		return nil, d.fail("open", name, unix.EINVAL)
+		return nil, d.fail("open", name, err)
 	}
 	if flags&unix.O_CREAT != 0 {
 		d.share(fd)

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -17,8 +16,8 @@ import (
 
 // A dotlock is a lock that Dovecot respects: NAME.lock beside the file NAME,
 // made with O_EXCL, with the holder's "pid:host" in it. Whose pid no longer
-// runs on this host, or whose lock and file nobody has touched for the stale
-// time, loses it.
+// runs on this host loses it; so does who has none there, or one that is another
+// process's by now, when nobody has touched lock and file for the stale time.
 type dotlock struct {
 	dir  *dir
 	name string // with .lock
@@ -225,9 +224,13 @@ func (w *lockWaiter) stale() (bool, error) {
 		return false, err
 	}
 	w.note(0, &st)
-	if time.Since(time.Unix(st.Mtim.Unix())) > pidCheckAge {
-		if pid := w.holder(lock); pid > 0 {
-			return !alive(pid, inodeOf(&st)), nil
+	if signed := time.Unix(st.Mtim.Unix()); time.Since(signed) > pidCheckAge {
+		pid := w.holder(lock)
+		if pid > 0 && !alive(pid, inodeOf(&st)) {
+			return true, nil
+		}
+		if pid > 0 && !startedAfter(pid, signed) {
+			return false, nil
 		}
 	}
 	if time.Since(w.activity) <= w.times.stale {
@@ -259,33 +262,6 @@ func (w *lockWaiter) note(which int, st *unix.Stat_t) {
 	if when.After(w.activity) {
 		w.activity = when
 	}
-}
-
-// holder returns the pid in a lock of this host, 0 if there is none.
-func (w *lockWaiter) holder(lock string) int {
-	f, err := w.dir.open(lock, unix.O_RDONLY)
-	if err != nil {
-		return 0
-	}
-	defer f.Close()
-	var buf [512]byte
-	n, _ := f.Read(buf[:])
-	pid, host, ok := strings.Cut(strings.TrimSuffix(string(buf[:n]), "\n"), ":")
-	id, err := strconv.Atoi(pid)
-	if !ok || err != nil || host != hostname() || id <= 0 {
-		return 0
-	}
-	return id
-}
-
-// alive tells whether the holder of a lock still is.
-func alive(pid int, id inode) bool {
-	if pid == os.Getpid() {
-		held.Lock()
-		defer held.Unlock()
-		return held.locks[id]
-	}
-	return !errors.Is(unix.Kill(pid, 0), unix.ESRCH)
 }
 
 // hostname is what Dovecot writes into its locks.

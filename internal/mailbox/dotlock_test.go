@@ -37,6 +37,9 @@ func TestDotlockOfOthers(t *testing.T) {
 		untouched time.Duration // instead of short.stale
 	}{
 		"a living process":          {fmt.Sprintf("%d:%s", os.Getppid(), hostname()), minute, false, 0},
+		"a living process, silent":  {fmt.Sprintf("%d:%s", os.Getppid(), hostname()), 3 * second, false, 1},
+		"its pid is another's now":  {fmt.Sprintf("%d:%s", os.Getppid(), hostname()), 50 * 365 * 24 * time.Hour, false, 0},
+		"another's, long silent":    {fmt.Sprintf("%d:%s", os.Getppid(), hostname()), 50 * 365 * 24 * time.Hour, true, 1},
 		"a dead process":            {fmt.Sprintf("%d:%s", deadPID(t), hostname()), minute, true, 0},
 		"a dead process, fresh":     {fmt.Sprintf("%d:%s", deadPID(t), hostname()), 0, false, 0},
 		"our pid, not held":         {fmt.Sprintf("%d:%s", os.Getpid(), hostname()), minute, true, 0},

@@ -90,7 +90,7 @@ func (d *dir) has(file *os.File, name string) bool {
 
 // unwritable deals with a file that cannot be made or written.
 func (f *folder) unwritable(err error) error {
-	for _, e := range []error{unix.EACCES, unix.EPERM, unix.EROFS, unix.ENOSPC, unix.EDQUOT, unix.ELOOP, unix.EISDIR, unix.ENXIO} {
+	for _, e := range []error{unix.EACCES, unix.EPERM, unix.EROFS, unix.ENOSPC, unix.EDQUOT, unix.ELOOP, unix.EISDIR, unix.ENXIO, errNoFile} {
 		if errors.Is(err, e) {
 			f.loseMods(err)
 			return nil
@@ -121,9 +121,6 @@ func (f *folder) readMods(file *modHandle) error {
 	if err := unix.Fstat(int(file.Fd()), &st); err != nil {
 		return err
 	}
-	if st.Size > maxModFile {
-		return fmt.Errorf("%s has %d octets: want at most %d", file.Name(), st.Size, maxModFile)
-	}
 	if m.lost && st.Size == 0 && m.validity != 0 {
 		return nil // it is ours to write
 	}
@@ -135,6 +132,9 @@ func (f *folder) readMods(file *modHandle) error {
 	from := int64(0)
 	if grown {
 		from = m.size
+	}
+	if st.Size > maxModFile {
+		grown, from = false, st.Size // it is none of ours
 	}
 	data := make([]byte, st.Size-from)
 	if _, err := file.ReadAt(data, from); err != nil && err != io.EOF {
@@ -279,5 +279,7 @@ func (f *folder) endMods() {
 	w.record(modEnd, func(*encoder) {})
 	if f.dir.write(fd, w.encoder) == nil {
 		m.size, m.sum, m.used = m.size+int64(len(w.encoder)), w.sum, false
+	} else {
+		fd.Truncate(m.size) // what was written of it would be damage
 	}
 }

@@ -39,8 +39,10 @@ const (
 	maxRecord = 64 << 10
 	// maxRecordFile bounds the file, octets.
 	maxRecordFile = 1 << 30
-	// maxBlock is how much is gathered before it is written, octets.
-	maxBlock = 1 << 20
+	// maxBlock is how much is gathered before it is written, octets, and
+	// largestBlock is above what any block has then.
+	maxBlock     = 1 << 20
+	largestBlock = 2 * maxBlock
 )
 
 // A place is where a record lies in the file.
@@ -163,7 +165,7 @@ func readBlocks(r io.ReaderAt, from, size int64) (list []place, blocks int, end 
 		sum, n, keys, answers := d.u32(), int64(d.u32()), int64(d.u32()), int64(d.u32())
 		body := end + int64(blockHead) + n*blockEntry
 		next := body + keys + answers
-		if next > size || n*blockEntry > keys*blockEntry {
+		if next > min(size, end+largestBlock) || n*blockEntry > keys*blockEntry {
 			return list, blocks, end
 		}
 		head = get(end, blockHead+int(n)*blockEntry)

@@ -118,7 +118,11 @@ func (s *shelf) refresh(maker, validity uint32) {
 // more reads what was appended to the file up to its size. An end that is torn
 // may be one that is being written just now: whoever has the lock knows.
 func (s *shelf) more(size int64) {
-	if s.torn && s.size == 0 || size > maxRecordFile {
+	if s.torn && s.size == 0 {
+		return
+	}
+	if size > maxRecordFile {
+		s.torn = true // it is none of ours
 		return
 	}
 	list, blocks, end := readBlocks(s.file, s.size, size)

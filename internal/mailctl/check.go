@@ -79,8 +79,11 @@ func inspect(c *config.Config) []config.Problem {
 	_, worded := wording.Load(c)
 	problems = append(problems, worded...)
 	problems = append(problems, inspectTables(c, services)...)
+	problems = append(problems, inspectRoom(c)...)
 	problems = append(problems, inspectRoutes(c)...)
+	problems = append(problems, inspectTransports(c, services)...)
 	problems = append(problems, inspectSense(c)...)
+	problems = append(problems, inspectInterfaces(c, services)...)
 	problems = append(problems, inspectMaster(c, services)...)
 	problems = append(problems, inspectMailboxes(c, services)...)
 	if c.Check(checkParams) == nil {

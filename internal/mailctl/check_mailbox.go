@@ -31,7 +31,7 @@ func inspectMailboxes(c *config.Config, services []config.MasterService) []confi
 	if c.Check(mailboxParams) != nil {
 		return nil // Lint has said what is wrong
 	}
-	problems := inspectBase(c)
+	problems := append(inspectBase(c), inspectCommand(c)...)
 	if !slices.ContainsFunc(services, func(s config.MasterService) bool { return s.Command == "pop3d" || s.Command == "imapd" }) {
 		return problems
 	}
@@ -75,6 +75,21 @@ func inspectBase(c *config.Config) []config.Problem {
 		return say(fmt.Sprintf("chown %d %s", uid, base), "%s belongs to user %d, and new mailboxes in it to user %d of virtual_uid_maps: they cannot be made", base, st.Uid, uid)
 	}
 	return nil
+}
+
+// inspectCommand looks at mailbox_command, where it begins with the path of a program.
+func inspectCommand(c *config.Config) []config.Problem {
+	words := strings.Fields(config.MailboxCommand.Of(c))
+	if len(words) == 0 || !strings.HasPrefix(words[0], "/") || strings.ContainsAny(words[0], `$'"\;|&<>*?`) {
+		return nil // the shell's to know
+	}
+	err := program(words[0])
+	if err == nil || os.IsPermission(err) {
+		return nil
+	}
+	p := c.Problem(config.MailboxCommand.Name, err.Error()+": mail for users of this system cannot be delivered")
+	p.Mend = "install it, or correct mailbox_command"
+	return []config.Problem{p}
 }
 
 // inspectHomes looks at where the mail of users of this system goes.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"yubin/internal/config"
+	"yubin/internal/route"
 )
 
 // senseParams are the parameters that inspectSense reads.
@@ -31,6 +32,9 @@ func inspectSense(c *config.Config) []config.Problem {
 		note(true, config.Myhostname.Def, name+" has no domain: many servers refuse a host that greets so", "set myhostname to the name that DNS has for this host")
 	}
 	for _, network := range config.Mynetworks.Of(c) {
+		if nobodysName(network) {
+			note(false, config.Mynetworks.Def, network+nameless, "write the address")
+		}
 		if wide(network) {
 			note(false, config.Mynetworks.Def, network+" lets everybody send mail anywhere through this host", "list only the networks of your own clients")
 		}
@@ -40,11 +44,36 @@ func inspectSense(c *config.Config) []config.Problem {
 			note(true, config.MynetworksStyle.Def, "class trusts whole networks of the provider's", "set mynetworks, or mynetworks_style = host")
 		}
 	}
+	if hops, err := route.ParseHops(config.Relayhost.Of(c)); err == nil {
+		for _, h := range hops {
+			switch {
+			case h.Host != "" && strings.Trim(h.Host, "0123456789") == "":
+				note(false, config.Relayhost.Def, h.Host+" is taken for a host; a port stands behind a colon, as in [mail.example.com]:587", "correct the value")
+			case nobodysName(h.Host):
+				note(false, config.Relayhost.Def, h.Host+nameless, "correct the value")
+			}
+		}
+	}
 	host, _, _ := strings.Cut(strings.Trim(config.Relayhost.Of(c), "[]"), "]")
 	if host != "" && (strings.EqualFold(host, name) || slices.ContainsFunc(config.Mydestination.Of(c), func(d string) bool { return strings.EqualFold(d, host) })) {
 		note(false, config.Relayhost.Def, host+" is this host: mail would go round in circles", "name the host that mail is to be sent through")
 	}
 	return problems
+}
+
+// nameless is what is wrong with a value that nobodysName finds.
+const nameless = " is no address, and no host can have it as its name"
+
+// nobodysName tells what is no address and ends in digits, as no name of a host
+// does (RFC 1123, 2.1): an address with a mistake.
+func nobodysName(host string) bool {
+	host = strings.Trim(strings.TrimPrefix(host, "!"), "[]")
+	last := host[strings.LastIndexByte(host, '.')+1:]
+	if last == "" || strings.Trim(last, "0123456789") != "" {
+		return false
+	}
+	_, err := netip.ParseAddr(host)
+	return err != nil
 }
 
 // wide tells whether an element of mynetworks stands for all addresses, or for

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"yubin/internal/aliases"
 	"yubin/internal/config"
 	"yubin/internal/match"
 	"yubin/internal/table"
@@ -46,6 +47,12 @@ func inspectTables(c *config.Config, services []config.MasterService) []config.P
 		}
 		for _, spec := range p.Of(c) {
 			l.look(c, p.Name, spec)
+		}
+	}
+	if c.Check([]*config.Def{config.AliasMaps.Def}) == nil {
+		for _, p := range aliases.Loops(config.AliasMaps.Of(c)) {
+			p.Mend = "name somebody who reads it"
+			l.problems = append(l.problems, p)
 		}
 	}
 	for _, p := range matchLists {

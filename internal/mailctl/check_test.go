@@ -93,6 +93,7 @@ func TestCheckShipped(t *testing.T) {
 			}
 			// What is of the installation is in dir.
 			certificate(t, dir, -time.Hour, 90*24*time.Hour)
+			write("users", 0o600, "")(t, dir)
 			overrides := []string{"smtpd_tls_cert_file=" + dir + "/cert.pem", "smtpd_tls_key_file=" + dir + "/cert.pem"}
 			for line := range strings.Lines(healthy(t, dir)) {
 				name, value, _ := strings.Cut(strings.TrimSpace(line), " = ")
@@ -115,7 +116,7 @@ func TestCheckShipped(t *testing.T) {
 // What check says, and the exit status, for one thing wrong at a time.
 func TestCheck(t *testing.T) {
 	t.Parallel()
-	const smtpd, imapd = "smtp inet n - n - - smtpd\n", "imap inet n - n - - imapd\n"
+	const smtpd, imapd, lmtp = "smtp inet n - n - - smtpd\n", "imap inet n - n - - imapd\n", "lmtp unix - - n - - lmtp\n"
 	tests := []struct {
 		name, main, master string
 		spoil              func(t *testing.T, dir string)
@@ -126,7 +127,7 @@ func TestCheck(t *testing.T) {
 		{"misspelt", "myhostnam = mx.example", smtpd, nil, "main.cf:17: myhostnam: unknown parameter that no value refers to; write myhostname if that is meant"},
 		{"wrong value", "max_idle = never", smtpd, nil, "main.cf:17: max_idle: want a time"},
 		{"wrong directory", "queue_directory = queue", smtpd, nil, "main.cf:17: queue_directory: want an absolute path"},
-		{"master.cf line", "", "smtp inet n - n - smtpd\n", nil, "master.cf:1: service  left out: want eight fields"},
+		{"master.cf line", "", "smtp inet n - n - smtpd\n", nil, "master.cf:1: service smtp left out: want eight fields"},
 		{"override", "", "smtp inet n - n - - smtpd -o max_idle=x\n", nil, "master.cf:1: -o max_idle: want a time"},
 		{"no master.cf", "", "", func(t *testing.T, dir string) { os.Remove(filepath.Join(dir, "etc/master.cf")) }, "master.cf: no such file"},
 		{"no program", "", "x unix - - n - - nosuch\n", nil, "master.cf:1: stat DIR/nosuch: no such file"},
@@ -180,7 +181,7 @@ func TestCheck(t *testing.T) {
 		{"spool of mbox", "mail_spool_directory = /var/mail\nauth_backends = shadow", imapd, nil, "main.cf:17: mail_spool_directory: mail of users of this system goes to mbox files"},
 		{"mbox that nobody reads", "home_mailbox = Mailbox\nauth_backends = pam:yubin", smtpd, nil, ""},
 		{"mailbox_command", "home_mailbox = Maildir/\nauth_backends = shadow\nmailbox_command = /usr/bin/procmail", imapd, nil, "warning: main.cf:19: mailbox_command: decides where mail"},
-		{"mailbox_transport", "home_mailbox = Maildir/\nauth_backends = shadow\nmailbox_transport = lmtp:unix:private/x", imapd, nil, "warning: main.cf:19: mailbox_transport: decides where mail"},
+		{"mailbox_transport", "home_mailbox = Maildir/\nauth_backends = shadow\nmailbox_transport = lmtp:unix:private/x", imapd + lmtp, nil, "warning: main.cf:19: mailbox_transport: decides where mail"},
 		{"account's mbox", "auth_backends = passwd-file:DIR/users", imapd, write("users", 0o600, "# x\nann@example.org:{PLAIN}x:1000:1000::/home/ann::userdb_mail=mbox:~/mail\n"), "DIR/users:2: ann@example.org: POP3 and IMAP cannot serve the mailbox: the account's mail location"},
 		{"account without ID", "auth_backends = passwd-file:DIR/users", imapd, write("users", 0o600, "ann@example.org:{PLAIN}x:nosuchuser:1000::/home/ann::\n"), "DIR/users:1: ann@example.org: POP3 and IMAP cannot serve the mailbox: the account's user ID"},
 		{"file for a mailbox", "auth_backends = passwd-file:DIR/users", imapd, func(t *testing.T, dir string) {
@@ -197,6 +198,28 @@ func TestCheck(t *testing.T) {
 			os.Chmod(filepath.Join(dir, "vmail"), 0o777)
 		}, "main.cf:18: virtual_mailbox_base: everybody can change what is in DIR/vmail (mode 0777); chmod o-w DIR/vmail"},
 		{"password for all", "auth_backends = passwd-file:DIR/users", smtpd, write("users", 0o644, ""), "main.cf:17: auth_backends: others than its owner can read DIR/users"},
+		{"certificate of all services", "tls_cert_file = DIR/cert.pem", smtpd, nil, "main.cf:17: tls_cert_file: stat DIR/cert.pem: no such file or directory; put it there, or correct tls_cert_file"},
+		{"unknown transport", "default_transport = smpt", smtpd, nil, "main.cf:17: default_transport: master.cf has no service smpt that is started: mail for it waits"},
+		{"unknown transport of a domain", "transport_maps = hash:DIR/transport", smtpd, write("transport", 0o644, "ok.example smtp:[192.0.2.1]\ngone.example smpt:\nhop.example :[192.0.2.1]\nbad.example error:5.1.2 no\n"), "main.cf:17: transport_maps: gone.example in DIR/transport: master.cf has no service smpt that is started"},
+		{"transport that is inline", "transport_maps = inline:{a.example=nosuch:}", smtpd, nil, ""},
+		{"transport of mailboxes", "mailbox_transport = lmpt:unix:private/x", smtpd, nil, "main.cf:17: mailbox_transport: master.cf has no service lmpt that is started"},
+		{"known transports", "default_transport = relay\nmailbox_transport = lmtp:unix:x\nlocal_transport = error:5.1.1 nobody", smtpd + lmtp, nil, ""},
+		{"relay's port", "relayhost = mail.example.net 587", smtpd, nil, "main.cf:17: relayhost: 587 is taken for a host; a port stands behind a colon, as in [mail.example.com]:587"},
+		{"relay's port behind a colon", "relayhost = [mail.example.net]:587", smtpd, nil, ""},
+		{"relay's address", "relayhost = mail.example.net 300.1.2.3", smtpd, nil, "main.cf:17: relayhost: 300.1.2.3 is no address, and no host can have it as its name"},
+		{"network that is none", "mynetworks = 127.0.0.0/8 256.1.1.1", smtpd, nil, "main.cf:17: mynetworks: 256.1.1.1 is no address, and no host can have it as its name"},
+		{"networks", "mynetworks = 127.0.0.0/8, [::1]/128, [::1], 10.1.2.3, !10.1.2.4, host.example", smtpd, nil, ""},
+		{"address that is none", "inet_interfaces = 127.0.0.1, 300.1.2.3", smtpd, nil, "main.cf:17: inet_interfaces: 300.1.2.3 is no address, and no host can have it as its name; write all, loopback-only, or addresses of this host"},
+		{"interface's name", "inet_interfaces = lo", smtpd, nil, "main.cf:17: inet_interfaces: lo is the name of an interface; write all, loopback-only, or addresses of this host"},
+		{"somebody's address", "inet_interfaces = 192.0.2.77", smtpd, nil, "warning: main.cf:17: inet_interfaces: no interface of this host has the address 192.0.2.77"},
+		{"own addresses", "inet_interfaces = 127.0.0.1", smtpd, nil, ""},
+		{"service's address", "", "192.0.2.300:25 inet n - n - - smtpd\n", nil, "master.cf:1: 192.0.2.300:25 inet: 192.0.2.300 is no address"},
+		{"no passwd-file", "auth_backends = passwd-file:DIR/uesrs", smtpd, nil, "warning: main.cf:17: auth_backends: DIR/uesrs is not there: nobody can log in by it"},
+		{"no mailbox_command", "mailbox_command = DIR/nosuch -a \"$EXTENSION\"", smtpd, nil, "main.cf:17: mailbox_command: stat DIR/nosuch: no such file or directory: mail for users of this system cannot be delivered; install it, or correct mailbox_command"},
+		{"mailbox_command of the shell", "mailbox_command = IFS=' ' && exec procmail", smtpd, nil, ""},
+		{"alias loop", "", smtpd, write("aliases", 0o644, "root: ann\nann: root\n"), "DIR/aliases:1: \"root\": alias loop by ann: its mail goes back; name somebody who reads it"},
+		{"no room", "queue_minfree = 9000000000000000", smtpd, func(t *testing.T, dir string) { os.Mkdir(filepath.Join(dir, "queue"), 0o755) }, "octets free in DIR/queue, below queue_minfree (9000000000000000): no mail is taken; make room"},
+		{"short line", "", smtpd + "lmtp unix - - n\n", nil, "master.cf:2: service lmtp left out: want eight fields"},
 		{"mode", "", smtpd, func(t *testing.T, dir string) { os.MkdirAll(filepath.Join(dir, "queue/incoming"), 0o755) }, "DIR/queue/incoming has owner"},
 	}
 	for _, tt := range tests {

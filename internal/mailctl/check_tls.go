@@ -46,22 +46,22 @@ func inspectTLS(c *config.Config) []config.Problem {
 		}
 		chains := k.Chains.Of(c)
 		for _, f := range chains {
-			inspectPEM(k.Chains.Def, f, true, note)
+			inspectPEM(k.Chains.Def, c.Source(k.Chains.Name), f, true, note)
 		}
 		if len(chains) > 0 {
 			continue
 		}
 		for _, p := range []config.String{k.Cert, k.Key, k.ECCert, k.ECKey} {
 			if p.Def != nil && p.Of(c) != "" {
-				inspectPEM(p.Def, p.Of(c), p.Def == k.Key.Def || p.Def == k.ECKey.Def, note)
+				inspectPEM(p.Def, c.Source(p.Name), p.Of(c), p.Def == k.Key.Def || p.Def == k.ECKey.Def, note)
 			}
 		}
 	}
 	return problems
 }
 
-// inspectPEM looks at one file.
-func inspectPEM(d *config.Def, path string, secret bool, note func(d *config.Def, warning bool, what, mend string)) {
+// inspectPEM looks at one file; source is the parameter that somebody wrote.
+func inspectPEM(d *config.Def, source, path string, secret bool, note func(d *config.Def, warning bool, what, mend string)) {
 	info, err := os.Stat(path)
 	switch {
 	case !filepath.IsAbs(path):
@@ -70,7 +70,7 @@ func inspectPEM(d *config.Def, path string, secret bool, note func(d *config.Def
 	case os.IsPermission(err):
 		return // not ours to know
 	case err != nil:
-		note(d, false, err.Error(), "put it there, or correct "+d.Name)
+		note(d, false, err.Error(), "put it there, or correct "+source)
 		return
 	case secret && info.Mode().Perm()&0o007 != 0:
 		note(d, false, fmt.Sprintf("everybody can read the key in %s (mode %#o)", path, info.Mode().Perm()), "chmod 600 "+path)

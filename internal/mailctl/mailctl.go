@@ -52,7 +52,7 @@ var params = slices.Concat(runctl.Params, queuectl.Params(), routeParams, relayP
 // Command is mailctl(8).
 var Command = &cli.Command{
 	Name: "mailctl", Section: 8, Synopsis: "COMMAND [ARGUMENT...]",
-	Params:   slices.Concat(params, checkParams, senseParams, mailboxParams, tlsCheckParams(), defsOf(mapLists), defsOf(matchLists)),
+	Params:   slices.Concat(params, checkParams, roomParams, senseParams, mailboxParams, tlsCheckParams(), defsOf(mapLists), defsOf(matchLists)),
 	Tolerant: true,
 	Help:     help,
 	Setup:    func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error { return run },

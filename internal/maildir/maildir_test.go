@@ -315,6 +315,14 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
+	// The log says which base, too.
+	if err := os.WriteFile(dir+"/file", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := NewBoxes(1).Deliver(&Place{Base: dir, Path: "file/m/", Beneath: true}, message("", "x\n"))
+	if err == nil || !strings.Contains(err.Error(), "below "+dir+": ") {
+		t.Errorf("a file for a directory: %v", err)
+	}
 	// What failed leaves nothing behind.
 	if files := entries(t, dir+"/a"); len(files) != 0 {
 		t.Errorf("files after failures: %q", files)

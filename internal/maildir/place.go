@@ -119,6 +119,9 @@ func openBox(p *Place) (*box, error) {
 	}
 	if err != nil {
 		b.close()
+		if p.Beneath { // the error has the name below it alone
+			err = fmt.Errorf("below %s: %w", p.Base, err)
+		}
 		return nil, err
 	}
 	return b, nil

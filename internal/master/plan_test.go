@@ -1,6 +1,7 @@
 package master
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -238,9 +239,41 @@ func TestListenBothFamilies(t *testing.T) {
 		t.Fatalf("IPv4 beside IPv6: %v", err)
 	}
 	defer four.close()
-	if again, err := listen(endpoint{addr: netip.AddrPortFrom(netip.IPv4Unspecified(), port)}); err == nil {
+	again, err := listen(endpoint{addr: netip.AddrPortFrom(netip.IPv4Unspecified(), port)})
+	if err == nil {
 		again.close()
-		t.Error("the same address was bound twice")
+		t.Fatal("the same address was bound twice")
+	}
+	if want := fmt.Sprintf("address already in use (by another program, which root finds with ss -ltnp 'sport = :%d')", port); !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// What is wrong with inet_interfaces is said with its place in main.cf.
+func TestInterfaceErrors(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{
+		"lo":          "main.cf:1: inet_interfaces: lo is the name of an interface: want all, loopback-only, or addresses of this host",
+		"":            "main.cf:1: inet_interfaces: no address to listen on",
+		"300.1.2.3.4": "main.cf:1: inet_interfaces: lookup 300.1.2.3.4",
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "main.cf"), []byte("inet_interfaces = "+value+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		c, err := config.Read(dir, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel() // nobody is asked
+		if _, err := inetEndpoints(ctx, c, "25"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %s", value, err, want)
+		}
+	}
+	_, err := listen(endpoint{addr: netip.MustParseAddrPort("192.0.2.77:0")})
+	if err == nil || !strings.Contains(err.Error(), "cannot assign requested address (no interface of this host has it)") {
+		t.Error(err)
 	}
 }
 

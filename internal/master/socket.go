@@ -60,8 +60,11 @@ func inetEndpoints(ctx context.Context, c *config.Config, name string) ([]endpoi
 		hosts = []string{host}
 	}
 	addrs, err := addresses(ctx, hosts, config.InetProtocols.Of(c))
-	if err != nil {
+	switch {
+	case err != nil && hasHost:
 		return nil, err
+	case err != nil:
+		return nil, c.Fault(config.InetInterfaces.Def, err.Error())
 	}
 	var all []endpoint
 	for _, a := range addrs {
@@ -138,7 +141,11 @@ func resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	if a, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
 		return []netip.Addr{a}, nil
 	}
-	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if _, no := net.InterfaceByName(host); err != nil && no == nil {
+		return nil, fmt.Errorf("%s is the name of an interface: want all, loopback-only, or addresses of this host", host)
+	}
+	return found, err
 }
 
 // errNoFamily says that this host does not speak the address's protocol.
@@ -187,6 +194,10 @@ func (s *socket) bind(e endpoint, family int, addr unix.Sockaddr) error {
 		return errNoFamily // IPv6 is compiled in and switched off
 	case errors.Is(err, unix.EACCES):
 		return fmt.Errorf("bind %s: %w (only root may use ports below 1024)", s.where, err)
+	case errors.Is(err, unix.EADDRNOTAVAIL):
+		return fmt.Errorf("bind %s: %w (no interface of this host has it)", s.where, err)
+	case errors.Is(err, unix.EADDRINUSE):
+		return fmt.Errorf("bind %s: %w (by another program, which root finds with ss -ltnp 'sport = :%d')", s.where, err, e.addr.Port())
 	case err != nil:
 		return fmt.Errorf("bind %s: %w", s.where, err)
 	}

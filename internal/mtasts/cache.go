@@ -75,11 +75,12 @@ func New(o Options) *Cache {
 }
 
 // Policy returns the policy of a domain; nil: it has none that is known, or one
-// of mode none. It asks the DNS, and fetches what is new.
-func (c *Cache) Policy(ctx context.Context, domain string) *Policy {
+// of mode none. It is not sure of that where the DNS, or the server of the policy,
+// could not tell. It asks the DNS, and fetches what is new.
+func (c *Cache) Policy(ctx context.Context, domain string) (p *Policy, sure bool) {
 	domain = strings.ToLower(strings.TrimSuffix(domain, "."))
 	if !smtp.ValidDomain(domain) {
-		return nil
+		return nil, true
 	}
 	texts, err := c.o.TXT(ctx, "_mta-sts."+domain)
 	id, ok := "", false
@@ -100,10 +101,13 @@ func (c *Cache) Policy(ctx context.Context, domain string) *Policy {
 	if ok && e.due(id, now) {
 		c.renew(ctx, e, domain, id, now)
 	}
-	if e.found == nil || e.found.Policy.Mode == None {
-		return nil
+	switch {
+	case e.found == nil:
+		return nil, err == nil && !ok
+	case e.found.Policy.Mode == None:
+		return nil, true
 	}
-	return e.found.Policy
+	return e.found.Policy, true
 }
 
 // over tells whether the policy has reached its age. A clock that was set back

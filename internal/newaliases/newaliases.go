@@ -64,14 +64,15 @@ func checkValue(name, value string) error {
 // delivery would miss make the command fail.
 func check(env *cli.Env) error {
 	specs := config.AliasDatabase.Of(env.Config)
-	bad := false
+	var problems []config.Problem
 	for _, spec := range specs {
-		for _, p := range table.Check(spec, table.Aliases(specs...), table.Values(checkValue)) {
-			fmt.Fprintf(env.Stderr, "%s: %s\n", env.Program, p)
-			bad = true
-		}
+		problems = append(problems, table.Check(spec, table.Aliases(specs...), table.Values(checkValue))...)
 	}
-	if bad {
+	problems = append(problems, aliases.Loops(specs)...)
+	for _, p := range problems {
+		fmt.Fprintf(env.Stderr, "%s: %s\n", env.Program, p)
+	}
+	if len(problems) > 0 {
 		return &cli.Status{Code: 1}
 	}
 	return nil

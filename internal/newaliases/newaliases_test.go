@@ -24,6 +24,11 @@ func TestCheck(t *testing.T) {
 				"newaliases: DIR/aliases:3: \"c\": :include:x: want an absolute path\n" +
 				"newaliases: DIR/aliases:4: \"d\": an address that begins with \"|\", do the quotes match? \"\\\"|echo \\\"x\\\" y\\\"\"; its mail waits\n"},
 		{"an :include: file", "a: :include:DIR/main.cf\n", "newaliases: DIR/aliases:1: \"a\": DIR/main.cf:1: an address that begins with \"/\", do the quotes match? \"alias_database = lmdb:DIR/aliases\"; its mail waits\n"},
+		{"loops", "a: B\nb: c, a\nc: \"a\"\nd: a\nuser: user\nout: in\nin: out, ann@example.org\nkeep: kept\nkept: keep, \\kept\nfar: far@example.org\n",
+			"newaliases: DIR/aliases:1: \"a\": alias loop by b: its mail goes back\n" +
+				"newaliases: DIR/aliases:2: \"b\": alias loop by c, a: its mail goes back\n" +
+				"newaliases: DIR/aliases:3: \"c\": alias loop by a: its mail goes back\n" +
+				"newaliases: DIR/aliases:4: \"d\": alias loop by a: its mail goes back\n"},
 		{"missing", "-", "newaliases: open DIR/aliases: no such file or directory\n"},
 	}
 	for _, test := range tests {

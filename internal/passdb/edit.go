@@ -5,19 +5,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"time"
-
-	"golang.org/x/sys/unix"
 
 	"yubin/internal/account"
 	"yubin/internal/config"
 )
-
-// lockTime is how long Edit waits for others who edit.
-const lockTime = 60 * time.Second
 
 // heading is the beginning of a new file.
 const heading = "# Accounts, as users(5) describes them: mailctl user writes this file, authd(8)\n# alone reads it.\n"
@@ -29,11 +22,11 @@ type File struct {
 	at    map[string]int // number of each user's first line; nil: to be made
 }
 
-// Edit has change edit a passwd-file: nobody else does meanwhile, and who reads
+// Edit has change edit a passwd-file: nobody else does meanwhile (config.Lock), and who reads
 // it sees the old content or the new. Mode, owner, comments and the lines of
 // other users stay as they are; a new file is for its owner alone.
 func Edit(path string, change func(*File) error) error {
-	unlock, err := lock(filepath.Dir(path))
+	unlock, err := config.Lock(path)
 	if err != nil {
 		return err
 	}
@@ -85,25 +78,6 @@ func (f *File) trim() {
 		f.lines = f.lines[:last]
 	} else {
 		f.lines[last] += "\n"
-	}
-}
-
-// lock waits for the right to edit what is in a directory. The lock is the
-// directory's: the files are replaced.
-func lock(dir string) (unlock func(), err error) {
-	d, err := os.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	for end := time.Now().Add(lockTime); ; time.Sleep(20 * time.Millisecond) {
-		err = unix.Flock(int(d.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			return func() { d.Close() }, nil
-		}
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) || time.Now().After(end) {
-			d.Close()
-			return nil, fmt.Errorf("lock %s, which another program edits: %w", dir, err)
-		}
 	}
 }
 
@@ -181,12 +155,17 @@ func (f *File) Users() []string {
 }
 
 // Inspect tells what is wrong with the passwd-files of auth_backends: lines that
-// cannot be used, and files that others than their owner can read. A file that is
-// not there, or not the caller's to read, is none of this.
+// cannot be used, files that others than their owner can read, and files that main.cf
+// names and that are not there. One that is not the caller's to read is none of this.
 func Inspect(c *config.Config) []config.Problem {
 	var problems []config.Problem
 	for _, path := range passwdFiles(c) {
 		b, err := os.ReadFile(path)
+		if _, set := c.Raw(config.AuthBackends.Name); set && errors.Is(err, fs.ErrNotExist) {
+			p := c.Problem(config.AuthBackends.Name, path+" is not there: nobody can log in by it")
+			p.Mend, p.Warning = "correct the path, or make an account with mailctl user add", true
+			problems = append(problems, p)
+		}
 		if err != nil {
 			continue
 		}

@@ -113,6 +113,20 @@ func askAuthd(path string, q ipc.RelayRequest) (a ipc.RelayReply, err error) {
 	return a, nil
 }
 
+// question is what authd is asked about a site.
+func (s *site) question() ipc.RelayRequest {
+	return ipc.RelayRequest{Nexthop: s.client.nexthop, Host: s.host, Sender: s.client.sender}
+}
+
+// logsIn tells whether there is, or may be, a password for a site.
+func (a *authSettings) logsIn(at *site) bool {
+	if a == nil {
+		return false
+	}
+	answer, err := a.ask(at.question())
+	return err != nil || answer.User != ""
+}
+
 // authenticate logs in (RFC 4954) to a server that offers it and that there is
 // a password for.
 func (s *session) authenticate(at *site) error {
@@ -120,7 +134,7 @@ func (s *session) authenticate(at *site) error {
 	if a == nil || !s.ext.auth {
 		return nil
 	}
-	q := ipc.RelayRequest{Nexthop: at.client.nexthop, Host: at.host, Sender: at.client.sender}
+	q := at.question()
 	answer, err := a.ask(q)
 	switch {
 	case err != nil:

@@ -51,6 +51,31 @@ func authRig(t *testing.T, k *keeper, main ...string) *rig {
 
 const secret = "correct horse"
 
+// Who has a password for a server sends it, and the letter, by TLS or not at all
+// where the handshake fails, as under Postfix: somebody may have spoilt it.
+func TestAuthFallback(t *testing.T) {
+	t.Parallel()
+	cert := newAuthority(t).issue(time.Now().Add(time.Hour), "a.test")
+	nobody := &keeper{answer: func(ipc.RelayRequest) (ipc.RelayReply, error) { return ipc.RelayReply{}, nil }}
+	unknown := &keeper{answer: func(ipc.RelayRequest) (ipc.RelayReply, error) { return ipc.RelayReply{}, errors.New("no answer") }}
+	for _, c := range []struct {
+		name   string
+		keeper *keeper
+		want   string
+		conns  int
+	}{
+		{"a password", knows("ann", secret), "deferred 4.7.5 Cannot start TLS: handshake failure", 1},
+		{"perhaps a password", unknown, "deferred 4.7.5 Cannot start TLS: handshake failure", 1},
+		{"none", nobody, "sent 2.0.0 250 2.0.0 Ok: queued as 4711", 2},
+	} {
+		p := peer.Start(t, peer.Options{TLS: serverTLS(cert), Script: peer.Script{"TLS": peer.Drop}, Ehlo: []string{"AUTH PLAIN"}})
+		r := authRig(t, c.keeper)
+		if got := say(r.deliver(fmt.Sprintf("[127.0.0.1]:%d", p.Port()), letterText, "bob@far.test")[0]); got != c.want || p.Conns() != c.conns {
+			t.Errorf("%s: %s by %d connections, want %s by %d", c.name, got, p.Conns(), c.want, c.conns)
+		}
+	}
+}
+
 func TestAuth(t *testing.T) {
 	t.Parallel()
 	const sent = "sent 2.0.0 250 2.0.0 Ok: queued as 4711"

@@ -3,7 +3,6 @@ package smtpc
 import (
 	"context"
 	"crypto"
-	"crypto/ed25519"
 	"crypto/tls"
 	"io"
 	"path/filepath"
@@ -64,10 +63,6 @@ func (s *showing) choose(asked *tls.CertificateRequestInfo) (*tls.Certificate, e
 	anybody.AcceptableCAs = nil
 	for i := range s.chains {
 		c := &s.chains[i]
-		_, ed := c.Leaf.PublicKey.(ed25519.PublicKey)
-		if ed && asked.Version < tls.VersionTLS13 {
-			continue // the whole handshake would have to be signed, which authd does not do
-		}
 		if anybody.SupportsCertificate(c) == nil {
 			return c, nil
 		}

@@ -78,7 +78,7 @@ func TestClientCertificate(t *testing.T) {
 		{name: "RSA", certs: []tls.Certificate{rsaCert}, auth: tls.RequireAnyClientCert, want: sent, shown: "rsa.own.test"},
 		{name: "RSA, TLS 1.2", certs: []tls.Certificate{rsaCert}, auth: tls.RequireAnyClientCert, max: tls.VersionTLS12, want: sent, shown: "rsa.own.test"},
 		{name: "Ed25519", certs: []tls.Certificate{ed, rsaCert}, auth: tls.RequireAnyClientCert, want: sent, shown: "ed.own.test"},
-		{name: "Ed25519, TLS 1.2", certs: []tls.Certificate{ed, rsaCert}, auth: tls.RequireAnyClientCert, max: tls.VersionTLS12, want: sent, shown: "rsa.own.test"},
+		{name: "Ed25519, TLS 1.2", certs: []tls.Certificate{ed, rsaCert}, auth: tls.RequireAnyClientCert, max: tls.VersionTLS12, want: sent, shown: "ed.own.test"},
 		{name: "authorities of strangers", certs: []tls.Certificate{ec}, auth: tls.RequestClientCert, cas: strangers, want: sent, shown: "ec.own.test"},
 		{name: "not asked for", certs: []tls.Certificate{ec}, want: sent},
 		{name: "none there", auth: tls.RequestClientCert, want: sent},

@@ -25,7 +25,7 @@ var Command = &cli.Command{
 		config.Myhostname.Def, config.MailOwner.Def, config.QueueDirectory.Def, config.InetInterfaces.Def,
 		config.InetProtocols.Def, config.ProxyInterfaces.Def, config.ParentDomainMatchesSubdomains.Def,
 		config.SmtpFallbackRelay.Def, config.SmtpHeloName.Def, config.LmtpLhloName.Def, config.LmtpAssumeFinal.Def, config.SmtpAlwaysSendEhlo.Def,
-		config.SmtpNeverSendEhlo.Def, config.TLSAppendDefaultCA.Def, config.DataDirectory.Def, config.SmtpTLSMTASTS.Def,
+		config.SmtpNeverSendEhlo.Def, config.TLSAppendDefaultCA.Def, config.DataDirectory.Def, config.SmtpTLSMTASTS.Def, config.DisableDNSLookups.Def,
 	}, clientParams(), config.SmtpKeys.Rows(), config.LmtpKeys.Rows(), addrmap.Params(), resolve.Params(), service.Params),
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		lmtp := fs.Bool("lmtp", false, "speak LMTP; master(8) says so for services that master.cf has as lmtp")
@@ -62,7 +62,8 @@ var Command = &cli.Command{
 func clientParams() []*config.Def {
 	var defs []*config.Def
 	for _, p := range []interface{ Rows() []*config.Def }{
-		config.SmtpTCPPort, config.SmtpHostLookup, config.SmtpBindAddress, config.SmtpBindAddress6, config.SmtpAddressPreference,
+		config.SmtpTCPPort, config.SmtpHostLookup, config.SmtpDNSSupportLevel, config.SmtpBindAddress, config.SmtpBindAddress6,
+		config.SmtpAddressPreference,
 		config.SmtpBalanceInetProtocols, config.SmtpRandomizeAddresses, config.SmtpMXAddressLimit, config.SmtpMXSessionLimit,
 		config.SmtpDeferIfNoMXAddress, config.SmtpSkip5xxGreeting, config.SmtpSkipQuitResponse,
 		config.SmtpDiscardEhloKeywords, config.SmtpConnectTimeout, config.SmtpHeloTimeout, config.SmtpStarttlsTimeout,
@@ -106,7 +107,7 @@ func newDeliverer(s *service.Service, lmtp bool) (*deliverer, error) {
 	if s.MaxConns > 0 {
 		limit = s.MaxConns
 	}
-	f := &finder{o: o, log: s.Log, dns: dns}
+	f := &finder{o: o, log: s.Log, dns: dns, system: net.DefaultResolver.LookupNetIP}
 	f.sts = newSTS(c, lmtp, f, s.Log)
 	return &deliverer{
 		log: s.Log, o: o, finder: f, pool: newPool(o, limit), trusted: agent.Trusted(c),

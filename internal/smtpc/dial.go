@@ -11,12 +11,13 @@ import (
 )
 
 // connect connects to a site and greets it. A server with which TLS cannot be
-// begun gets the message in plain text, where the policy leaves that open: on a
-// new connection, since this one is of no more use.
+// begun gets the message in plain text, where the policy leaves that open and no
+// password would go with it: on a new connection, since this one is of no more
+// use.
 func connect(ctx context.Context, o *settings, log *maillog.Logger, at *site) (*session, error) {
 	s, err := begin(ctx, o, log, at)
 	var h *handshakeError
-	if !errors.As(err, &h) || at.policy.level != levelMay || ctx.Err() != nil {
+	if !errors.As(err, &h) || at.policy.level != levelMay || ctx.Err() != nil || o.auth.logsIn(at) {
 		return s, err
 	}
 	plain := *at

@@ -111,6 +111,8 @@ type lost struct {
 
 func (l *lost) Error() string {
 	switch {
+	case errors.Is(l.err, errUnasked):
+		return fmt.Sprintf("host %s sent a reply that nothing asks for while %s", l.name, l.phase)
 	case errors.Is(l.err, errGarbled):
 		return fmt.Sprintf("host %s sent a garbled reply while %s", l.name, l.phase)
 	case errors.Is(l.err, errStopping):

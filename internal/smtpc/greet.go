@@ -3,6 +3,7 @@ package smtpc
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"strings"
 
 	"yubin/internal/maillog"
@@ -147,7 +148,14 @@ func (s *session) upgrade(ctx context.Context, at *site) error {
 	}
 	// RFC 3207, 4.2: what was learnt before is forgotten.
 	s.ext = extensions{esmtp: true}
-	return s.hello(at)
+	err = s.hello(at)
+	var l *lost
+	if errors.As(err, &l) {
+		// With TLS 1.3 a server that is not content with the handshake says so
+		// when this side takes it for done (RFC 8446, 4.4.2.4).
+		return &handshakeError{err}
+	}
+	return err
 }
 
 // encrypt makes the TLS handshake. Whether the server is who it must be is

@@ -64,13 +64,13 @@ func (j *job) deliver(ctx context.Context) {
 	j.more = false
 	for _, r := range j.left {
 		f := r.why
-		if f == nil {
+		if f == nil || f.permanent && j.why != nil && !j.why.permanent {
 			f = j.why
 		}
 		if f == nil {
 			f = fails(4, noAnswer, "delivery was put off: no server takes more recipients now")
 		}
-		j.refused([]*recipient{r}, f)
+		j.unknown([]*recipient{r}, f)
 	}
 	j.left = nil
 }
@@ -356,10 +356,12 @@ func (j *job) refused(rs []*recipient, f *failure) {
 	if len(rs) == 0 {
 		return
 	}
-	if (!f.permanent || f.elsewhere) && j.more {
+	if !f.permanent && j.more || f.elsewhere {
 		f.relay = j.relay()
 		for _, r := range rs {
-			r.heard, r.why = true, f
+			if r.heard = true; r.why == nil || r.why.permanent || !f.permanent {
+				r.why = f
+			}
 		}
 		j.log.Info("%s: %s", j.m.req.ID, f.text)
 		return

@@ -116,3 +116,14 @@ func TestDiscardAndBind(t *testing.T) {
 		t.Errorf("got %+v", m)
 	}
 }
+
+// Who accepts DATA for nobody owes no reply behind the message: it is not waited
+// for (RFC 2033, 4.2).
+func TestLMTPForNobody(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{lmtp: true, main: []string{"lmtp_data_done_timeout = 1h"}})
+	peer.Start(t, peer.Options{LMTP: true, Script: peer.Script{"RCPT": "550 5.1.1 no", "DATA": "354 go on"}, Addr: filepath.Join(r.d.o.queueDir, "lmtp")})
+	if got := say(r.deliver("unix:lmtp", letterText, "ann@far.test")[0]); !strings.HasPrefix(got, "bounced 5.1.1 ") {
+		t.Error(got)
+	}
+}

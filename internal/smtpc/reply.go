@@ -3,6 +3,7 @@ package smtpc
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"strings"
 
 	"yubin/internal/maillog"
@@ -20,6 +21,9 @@ const (
 // errGarbled is a reply that is none of SMTP's, or beyond all measure: what the
 // server means, and where its next reply starts, is not known.
 var errGarbled = errors.New("garbled reply")
+
+// errUnasked is a reply to nothing.
+var errUnasked = fmt.Errorf("%w: nothing asks for it", errGarbled)
 
 // A reply is one answer of a server, clean.
 type reply struct {

@@ -62,8 +62,8 @@ func (o *settings) grant(t *target, w wish) {
 // insist leaves only servers that somebody vouches for: the DNS for the name and
 // the TLSA record for the certificate, the domain's MTA-STS policy for both, or
 // the DNS (or the administrator) for the name and an authority for the certificate
-// (RFC 8689, 4.2.1).
-func (f *finder) insist(t *target, sites []*site) ([]*site, error) {
+// (RFC 8689, 4.2.1). Sure tells whether all is known of the domain's policy.
+func (f *finder) insist(t *target, sites []*site, sure bool) ([]*site, error) {
 	var left []*site
 	for _, s := range sites {
 		switch {
@@ -74,6 +74,9 @@ func (f *finder) insist(t *target, sites []*site) ([]*site, error) {
 			continue
 		}
 		left = append(left, s)
+	}
+	if len(left) == 0 && !sure {
+		return nil, fails(4, noRequireTLS, "REQUIRETLS is wanted, and whether %s has an MTA-STS policy that vouches for its mail exchangers cannot be found out now", t.name)
 	}
 	if len(left) == 0 {
 		return nil, fails(5, noRequireTLS, "REQUIRETLS is wanted, but nobody vouches for the mail exchangers of %s: there is no DNSSEC, DANE or MTA-STS policy", t.name)

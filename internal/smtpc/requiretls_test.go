@@ -35,6 +35,7 @@ func TestRequireTLS(t *testing.T) {
 		enforce  = "version: STSv1\nmode: enforce\nmx: a.far.test\nmax_age: 86400\n"
 		notKept  = "bounced 5.7.30 REQUIRETLS is wanted, but was not offered by host a.far.test[127.0.0.1]"
 		nobody   = "bounced 5.7.30 REQUIRETLS is wanted, but nobody vouches for the mail exchangers of far.test*"
+		unsure   = "deferred 4.7.30 REQUIRETLS is wanted, and whether far.test has an MTA-STS policy that vouches for its mail exchangers cannot be found out now"
 		notThere = "deferred 4.7.4 TLS is required, but was not offered by host a.far.test[127.0.0.1]"
 		untrust  = "deferred 4.7.5 Server certificate not trusted"
 		no       = "TLS-Required: No\n"
@@ -48,6 +49,7 @@ func TestRequireTLS(t *testing.T) {
 		zone    string // more of it
 		signed  bool
 		sts     string
+		fault   bool   // nobody can tell whether there is a policy
 		nexthop string // "": far.test
 		main    []string
 		want    string
@@ -58,6 +60,10 @@ func TestRequireTLS(t *testing.T) {
 		{name: "DANE, another key", cert: &named, require: true, signed: true, zone: wrong, want: untrust},
 		{name: "MTA-STS", cert: &named, require: true, sts: enforce, want: sent, tls: true},
 		{name: "MTA-STS, another authority", cert: &foreign, require: true, sts: enforce, want: untrust},
+		{name: "MTA-STS, not to be had now", cert: &named, require: true, sts: "hello", want: unsure},
+		{name: "perhaps MTA-STS", cert: &named, require: true, fault: true, want: unsure},
+		{name: "perhaps MTA-STS, and DNSSEC", cert: &named, require: true, fault: true, signed: true, want: sent, tls: true},
+		{name: "perhaps MTA-STS, for a letter that does not ask", cert: &named, fault: true, want: sent, tls: true},
 		{name: "a host that is configured", cert: &named, require: true, nexthop: "[a.far.test]", want: sent, tls: true},
 		{name: "a policy that looks at names", cert: &named, require: true, main: []string{"smtp_tls_policy_maps = inline:{ far.test=verify }"}, want: sent, tls: true},
 		{name: "a level that looks at names", cert: &foreign, require: true, main: []string{"smtp_tls_security_level = verify"}, want: untrust},
@@ -95,6 +101,9 @@ func TestRequireTLS(t *testing.T) {
 				zone += `_mta-sts TXT "v=STSv1; id=1;"` + "\n"
 			}
 			server.Zone("far.test", zone)
+			if c.fault {
+				server.Fail("_mta-sts.far.test", dns.ServFail)
+			}
 			if c.signed {
 				server.Sign("far.test")
 			}
@@ -123,6 +132,29 @@ func TestRequireTLS(t *testing.T) {
 				t.Errorf("the server has %+v, want TLS %t, REQUIRETLS said: %t", messages, c.tls, said)
 			}
 		})
+	}
+}
+
+// A server that does not keep what is asked for settles nothing while another one,
+// which might, cannot be reached.
+func TestRequireTLSLater(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t)
+	named := a.issue(time.Now().Add(time.Hour), "a.far.test")
+	for zone, want := range map[string]string{
+		"@ MX 10 a":            "bounced 5.7.30 REQUIRETLS is wanted, but was not offered by host a.far.test[127.0.1.1]",
+		"@ MX 10 a\n@ MX 20 b": "deferred 4.4.1 connect to b.far.test[127.0.1.9]:*",
+		"@ MX 20 a\n@ MX 10 b": "deferred 4.4.1 connect to b.far.test[127.0.1.9]:*",
+	} {
+		port, _ := samePort(t, map[string]peer.Options{"127.0.1.1": {Name: "a.far.test", Ehlo: []string{"8BITMIME"}, TLS: serverTLS(named)}})
+		server := dns.Start(t)
+		server.Zone("far.test", zone+"\na A 127.0.1.1\nb A 127.0.1.9")
+		server.Sign("far.test")
+		r := newRig(t, rigOptions{dns: server, main: []string{"smtp_tcp_port = " + port, "smtp_tls_CAfile = " + a.file()}})
+		r.attrs = map[string]string{queue.AttrRequireTLS: "yes"}
+		if got := say(r.deliver("far.test", letterText, "bob@far.test")[0]); !matches(want, got) {
+			t.Errorf("%q: got\n%s\nwant\n%s", zone, got, want)
+		}
 	}
 }
 

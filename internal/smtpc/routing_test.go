@@ -1,6 +1,7 @@
 package smtpc
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/netip"
@@ -297,6 +298,87 @@ func TestDomainOfTheSystem(t *testing.T) {
 		}})
 		if got, want := say(r.deliver("localhost", letterText, "bob@localhost")[0]), strings.ReplaceAll(want, "PORT", port); got != want {
 			t.Errorf("%s: got\n%s\nwant\n%s", lookup, got, want)
+		}
+	}
+}
+
+// Without DNS the next hop is a host of the system's: no mail exchanger is looked
+// for, and no name server asked. smtp_dns_support_level, where it says something,
+// counts and disable_dns_lookups does not.
+func TestDNSDisabled(t *testing.T) {
+	t.Parallel()
+	const native, dnsHost, exchanger = "127.0.0.1", "127.0.1.2", "127.0.1.3"
+	for _, c := range []struct {
+		name string
+		lmtp bool
+		main string
+		want string // whom the mail goes to
+	}{
+		{"default", false, "", exchanger},
+		{"default", true, "", dnsHost},
+		{"disabled", false, "disable_dns_lookups = yes", native},
+		{"disabled", true, "disable_dns_lookups = yes", native},
+		{"disabled, DANE and MTA-STS", false, "disable_dns_lookups = yes\nsmtp_tls_security_level = dane", native},
+		{"level disabled", false, "smtp_dns_support_level = disabled", native},
+		{"level disabled", true, "lmtp_dns_support_level = disabled", native},
+		{"level of the other protocol", true, "smtp_dns_support_level = disabled", dnsHost},
+		{"level enabled", false, "disable_dns_lookups = yes\nsmtp_dns_support_level = enabled", exchanger},
+		{"level dnssec", true, "disable_dns_lookups = yes\nlmtp_dns_support_level = dnssec", dnsHost},
+	} {
+		t.Run(fmt.Sprintf("%s, LMTP %t", c.name, c.lmtp), func(t *testing.T) {
+			t.Parallel()
+			port, peers := samePort(t, map[string]peer.Options{native: {LMTP: c.lmtp}, dnsHost: {LMTP: c.lmtp}, exchanger: {LMTP: c.lmtp}})
+			server := dns.Start(t)
+			server.Zone(".", "@ SOA ns. hostmaster. 1 1 1 1 0\nlocalhost MX 10 mx\nlocalhost A 127.0.1.2\nmx A 127.0.1.3")
+			r := newRig(t, rigOptions{dns: server, lmtp: c.lmtp, main: []string{"smtp_tcp_port = " + port, "lmtp_tcp_port = " + port, c.main}})
+			if got := say(r.deliver("localhost", letterText, "bob@localhost")[0]); !strings.HasPrefix(got, "sent ") {
+				t.Error(got)
+			}
+			for ip, p := range peers {
+				if n := len(p.Messages()); n > 0 != (ip == c.want) {
+					t.Errorf("%s has %d messages; want it at %s", ip, n, c.want)
+				}
+			}
+			if asked := server.Asked(); c.want == native && len(asked) > 0 {
+				t.Errorf("a name server was asked: %v", asked)
+			}
+		})
+	}
+}
+
+// What needs the DNS does not go out without it.
+func TestDNSDisabledDaneOnly(t *testing.T) {
+	t.Parallel()
+	port, _ := samePort(t, map[string]peer.Options{"127.0.0.1": {}})
+	r := newRig(t, rigOptions{main: []string{"smtp_tcp_port = " + port, "disable_dns_lookups = yes", "smtp_tls_security_level = dane-only"}})
+	if got, want := say(r.deliver("localhost", letterText, "bob@localhost")[0]), "deferred 4.7.5 no TLSA records found for localhost:"+port; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// That the system does not know a host is no proof while the DNS cannot be asked,
+// in whichever order they are.
+func TestHostLookupLater(t *testing.T) {
+	t.Parallel()
+	for _, lookup := range []string{"dns, native", "native, dns"} {
+		for _, temporary := range []bool{false, true} {
+			server := dns.Start(t)
+			server.Zone("far.test", "@ MX 10 a")
+			if lookup == "dns, native" {
+				server.Fail("a.far.test", dns.ServFail)
+			}
+			r := newRig(t, rigOptions{dns: server, main: []string{"smtp_host_lookup = " + lookup}, setup: func(d *deliverer) {
+				d.finder.system = func(context.Context, string, string) ([]netip.Addr, error) {
+					return nil, &net.DNSError{Err: "x", Name: "a.far.test", IsNotFound: !temporary, IsTemporary: temporary}
+				}
+			}})
+			want := "deferred 4.4.3 Host or domain name not found. Name service error for name=a.far.test type=A: Host not found, try again"
+			if lookup == "native, dns" && !temporary {
+				want = "bounced 5.4.4 Host or domain name not found. Name service error for name=a.far.test type=A: Host not found"
+			}
+			if got := say(r.deliver("far.test", letterText, "bob@far.test")[0]); got != want {
+				t.Errorf("%s, %t: got\n%s\nwant\n%s", lookup, temporary, got, want)
+			}
 		}
 	}
 }

@@ -159,6 +159,20 @@ func (s *session) reply(phase string) (*reply, error) {
 	return r, nil
 }
 
+// unasked ends a session in which the server has said something that nobody has
+// asked for: it would be taken for the answer to what comes next, and a letter
+// for delivered.
+func (s *session) unasked(phase string) error {
+	if s.r.Buffered() == 0 {
+		return nil
+	}
+	if r, err := readReply(s.r); err == nil && r.code == 421 {
+		s.showReply(r)
+		s.goodbye = r
+	}
+	return s.lost(phase, errUnasked)
+}
+
 // command sends one command and reads its reply, within d.
 func (s *session) command(phase string, d time.Duration, text string) (*reply, error) {
 	s.within(d)

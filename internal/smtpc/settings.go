@@ -34,6 +34,7 @@ type settings struct {
 	sessions     int
 	deferNoMX    bool
 	own          func(netip.Addr) bool
+	noDNS        bool     // a next hop is a host, whatever the DNS says
 	lookup       []string // dns, native
 
 	heloName      string
@@ -170,6 +171,11 @@ func (s *settings) network(c *config.Config) error {
 			return c.Fault(lookup.Def, fmt.Sprintf("want dns, native, or both, have %q", how))
 		}
 		s.lookup = append(s.lookup, how)
+	}
+	level := config.SmtpDNSSupportLevel.In(s.lmtp).Of(c)
+	s.noDNS = level == "disabled" || level == "" && config.DisableDNSLookups.Of(c)
+	if s.noDNS {
+		s.lookup = []string{"native"}
 	}
 	own := route.OwnAddresses(append(config.InetInterfaces.Of(c), config.ProxyInterfaces.Of(c)...))
 	s.own = func(a netip.Addr) bool { return own(behind(a)) }

@@ -45,6 +45,7 @@ func (s *settings) targets(nexthop, sender string) ([]*target, error) {
 	ts := make([]*target, len(hops))
 	for i, h := range hops {
 		t := &target{Hop: h, text: h.String(), port: h.Port}
+		t.MX = h.MX && !s.noDNS
 		// Tables have a name as it is written, certificates and SNI have A-labels.
 		t.Host = smtp.FoldKey(h.Host)
 		t.name = t.Host
@@ -79,18 +80,20 @@ type finder struct {
 	log *maillog.Logger
 	dns *resolve.Resolver
 	sts *mtasts.Cache // nil: policies of domains do not count
+	// system knows hosts as other programs do, /etc/hosts first.
+	system func(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
 
 // sites returns the servers to try, in this order. The error is a *failure, or
 // one of ours.
 func (f *finder) sites(ctx context.Context, t *target) ([]*site, error) {
-	policy := func() *mtasts.Policy { return nil }
+	var policy *mtasts.Policy
+	sure := true
+	var asked sync.WaitGroup
 	if f.subject(t) {
-		found := make(chan *mtasts.Policy, 1)
 		asking, stop := context.WithCancel(ctx)
 		defer stop()
-		go func() { found <- f.sts.Policy(asking, t.Host) }()
-		policy = func() *mtasts.Policy { return <-found }
+		asked.Go(func() { policy, sure = f.sts.Policy(asking, t.Host) })
 	}
 	sites, err := f.servers(ctx, t)
 	if err != nil {
@@ -101,9 +104,10 @@ func (f *finder) sites(ctx context.Context, t *target) ([]*site, error) {
 			return nil, err
 		}
 	}
-	sites, err = f.strict(t, sites, policy())
+	asked.Wait()
+	sites, err = f.strict(t, sites, policy)
 	if err == nil && t.policy.required {
-		sites, err = f.insist(t, sites)
+		sites, err = f.insist(t, sites, sure)
 	}
 	return sites, err
 }
@@ -159,24 +163,29 @@ func (f *finder) host(ctx context.Context, t *target) ([]*site, error) {
 	return f.trim(f.arrange(sites)), nil
 }
 
-// addresses looks a host up, in each way until one knows it.
-func (f *finder) addresses(ctx context.Context, host string) (a resolve.Answer[netip.Addr], err error) {
+// addresses looks a host up, in each way until one knows it. While one of them
+// cannot tell, that another one does not know it is no proof.
+func (f *finder) addresses(ctx context.Context, host string) (a resolve.Answer[netip.Addr], failed error) {
 	for _, how := range f.o.lookup {
+		var err error
 		if how == "dns" {
 			a, err = f.dns.Addresses(ctx, host, f.network())
 		} else {
 			a, err = f.native(ctx, host)
 		}
 		if err == nil {
-			break
+			return a, nil
+		}
+		if failed == nil || !temporary(failed) {
+			failed = err
 		}
 	}
-	return a, err
+	return a, failed
 }
 
 // native asks the system, which knows /etc/hosts.
 func (f *finder) native(ctx context.Context, host string) (resolve.Answer[netip.Addr], error) {
-	addrs, err := net.DefaultResolver.LookupNetIP(ctx, string(f.network()), host)
+	addrs, err := f.system(ctx, string(f.network()), host)
 	for i := range addrs {
 		addrs[i] = addrs[i].Unmap()
 	}

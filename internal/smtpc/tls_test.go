@@ -109,6 +109,7 @@ func TestTLS(t *testing.T) {
 		script  peer.Script
 		behind  string
 		wrapper bool
+		insists bool   // on a certificate of the client's
 		level   string // "": the default
 		main    []string
 		policy  string // of far.test
@@ -123,6 +124,13 @@ func TestTLS(t *testing.T) {
 		{name: "opportunistic, dropped", cert: &named, script: peer.Script{"STARTTLS": peer.Drop}, want: sent},
 		{name: "opportunistic, handshake dropped", cert: &named, script: peer.Script{"TLS": peer.Drop}, want: sent, log: "SSL_connect error to a.far.test[127.0.0.1]:PORT: "},
 		{name: "opportunistic, handshake stalled", cert: &named, script: peer.Script{"TLS": peer.Stall}, want: sent},
+		{name: "opportunistic, ended behind the handshake", cert: &named, script: peer.Script{"EHLO": "||" + peer.Drop + "||"}, want: sent},
+		{name: "opportunistic, a certificate is insisted on", cert: &named, insists: true, want: sent},
+		{name: "opportunistic, a certificate is insisted on, TLS 1.2", cert: &named, insists: true, max: tls.VersionTLS12, want: sent},
+		{name: "encrypt, ended behind the handshake", cert: &named, level: "encrypt", script: peer.Script{"EHLO": "||" + peer.Drop + "||"},
+			want: "deferred 4.4.2 lost connection with a.far.test[127.0.0.1] while performing the EHLO handshake"},
+		{name: "encrypt, a certificate is insisted on", cert: &named, insists: true, level: "encrypt",
+			want: "deferred 4.4.2 lost connection with a.far.test[127.0.0.1] while performing the EHLO handshake"},
 		{name: "opportunistic, old TLS", cert: &named, max: tls.VersionTLS11, want: sent},
 		{name: "TLS 1.2", cert: &named, max: tls.VersionTLS12, want: sent, tls: true, log: ": TLSv1.2 with cipher ECDHE-ECDSA-AES"},
 		{name: "words behind STARTTLS", cert: &named, behind: "250-a.far.test\r\n250 AUTH PLAIN\r\n", want: "deferred 4.7.5 host a.far.test[127.0.0.1] sent plain text behind its reply to STARTTLS"},
@@ -168,6 +176,9 @@ func TestTLS(t *testing.T) {
 			o := peer.Options{Script: c.script, Behind: c.behind, Wrapper: c.wrapper, Name: "a.far.test"}
 			if c.cert != nil {
 				o.TLS = &tls.Config{Certificates: []tls.Certificate{*c.cert}, MinVersion: tls.VersionTLS10, MaxVersion: c.max}
+				if c.insists {
+					o.TLS.ClientAuth = tls.RequireAnyClientCert
+				}
 			}
 			p := peer.Start(t, o)
 			port := fmt.Sprint(p.Port())

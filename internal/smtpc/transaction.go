@@ -124,9 +124,12 @@ func (t *transaction) commands() []command {
 // the replies.
 func (t *transaction) envelope() error {
 	cs := t.commands()
-	for len(cs) > 0 {
+	for phase := "sending MAIL FROM"; len(cs) > 0; phase = "sending RCPT TO" {
 		if t.refusal != nil || cs[0].step == dataStep && len(t.accepted) == 0 {
 			return nil
+		}
+		if err := t.s.unasked(phase); err != nil {
+			return err
 		}
 		n := t.batch(cs)
 		for _, c := range cs[:n] {
@@ -225,15 +228,19 @@ func (t *transaction) recipient(to *recipient, r *reply) {
 }
 
 // full tells whether r says that there are too many recipients for one
-// transaction (RFC 5321, 4.5.3.1.10), not that a mailbox is full.
+// transaction (RFC 5321, 4.5.3.1.10), or may say it: 552 is what RFC 821 had for
+// it. Whoever is refused so in a transaction of her own has her answer.
 func full(r *reply) bool {
-	code := r.enhanced(4)
-	return r.code == 452 && (code == smtp.TooManyRecipients.Code(4) || code == smtp.Undefined.Code(4))
+	code, class := r.enhanced(r.class()), r.class()
+	return (r.code == 452 || r.code == 552) && (code == smtp.TooManyRecipients.Code(class) || code == smtp.Undefined.Code(class))
 }
 
 // message sends the content and sorts the answer.
 func (t *transaction) message() error {
 	s := t.s
+	if err := s.unasked(dataPhase); err != nil {
+		return err
+	}
 	if err := t.content(); err != nil {
 		return err
 	}
@@ -301,6 +308,10 @@ func (t *transaction) content() error {
 // DATA although it has refused them all.
 func (t *transaction) abandon() error {
 	s := t.s
+	if s.o.lmtp {
+		s.close() // no recipient, no reply (RFC 2033, 4.2)
+		return nil
+	}
 	s.within(s.o.wait.dataDone)
 	s.line(".")
 	_, err := s.reply("sending end of data for no recipient")

@@ -166,7 +166,7 @@ func addressKeys(ip netip.Addr) []string {
 // DEFER, 4NN, 5NN, each with a text where that makes sense, and FILTER with a
 // transport:nexthop.
 func (a *accessTable) verdict(q *query, value string) verdict {
-	word, text := cutWord(strings.TrimSpace(value))
+	word, text := cutWord(value)
 	switch strings.ToUpper(word) {
 	case "OK":
 		return verdict{action: permit}
@@ -216,12 +216,4 @@ func leadingCode(text string, class int, otherwise smtp.Detail) (smtp.Detail, st
 		d = otherwise
 	}
 	return d, rest
-}
-
-// cutWord parts s behind its first word.
-func cutWord(s string) (word, rest string) {
-	if i := strings.IndexAny(s, " \t"); i >= 0 {
-		return s[:i], strings.TrimSpace(s[i:])
-	}
-	return s, ""
 }

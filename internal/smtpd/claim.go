@@ -30,7 +30,7 @@ type claim struct {
 // attributes known: NAME=value, values in xtext (RFC 3461, 4).
 func parseClaims(args string, known []string) ([]claim, error) {
 	var all []claim
-	for _, word := range strings.Fields(args) {
+	for _, word := range words(args) {
 		name, text, found := strings.Cut(word, "=")
 		name = strings.ToUpper(name)
 		switch {

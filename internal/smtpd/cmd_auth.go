@@ -33,18 +33,18 @@ func (s *session) cmdAuth(ctx context.Context, args string) smtp.Reply {
 	case s.user() != "":
 		return s.fault(503, smtp.BadCommand, "Error: already authenticated")
 	}
-	words := strings.Fields(args)
-	if len(words) < 1 || len(words) > 2 || !validMechanism(words[0]) {
+	given := words(args)
+	if len(given) < 1 || len(given) > 2 || !validMechanism(given[0]) {
 		return s.fault(501, smtp.BadArguments, "Syntax: AUTH mechanism")
 	}
 	if s.tooOften(eventAuth) {
 		return s.fault(450, smtp.NotAuthorized, "Error: too many AUTH commands from "+s.peer.address())
 	}
-	a := &attempt{s: s, mechanism: strings.ToUpper(words[0])}
+	a := &attempt{s: s, mechanism: strings.ToUpper(given[0])}
 	var initial []byte
-	if len(words) == 2 {
+	if len(given) == 2 {
 		var err error
-		if initial, err = decodeInitial(words[1]); err != nil {
+		if initial, err = decodeInitial(given[1]); err != nil {
 			return a.refused(err)
 		}
 	}

@@ -24,15 +24,15 @@ type chunk struct {
 
 // parseChunk reads the arguments of BDAT (RFC 3030, 2).
 func parseChunk(args string) (c chunk, ok bool) {
-	words := strings.Fields(args)
-	if len(words) < 1 || len(words) > 2 || strings.Trim(words[0], "0123456789") != "" {
+	given := words(args)
+	if len(given) < 1 || len(given) > 2 || strings.Trim(given[0], "0123456789") != "" {
 		return c, false
 	}
-	if c.last = len(words) == 2; c.last && !strings.EqualFold(words[1], "LAST") {
+	if c.last = len(given) == 2; c.last && !strings.EqualFold(given[1], "LAST") {
 		return c, false
 	}
 	var err error
-	c.size, err = strconv.ParseInt(words[0], 10, 64)
+	c.size, err = strconv.ParseInt(given[0], 10, 64)
 	return c, err == nil
 }
 

@@ -22,7 +22,7 @@ func (s *session) cmdEhlo(ctx context.Context, args string) smtp.Reply {
 
 // hello starts the session anew (RFC 5321, 4.1.4).
 func (s *session) hello(ctx context.Context, args string, extended bool) smtp.Reply {
-	args = strings.Join(strings.Fields(args), " ") // devices send "HELO My Printer"
+	args = strings.Join(words(args), " ") // devices send "HELO My Printer"
 	if args == "" || len(args) > maxHelo {
 		return s.fault(501, smtp.BadArguments, "Syntax: "+s.where+" hostname")
 	}

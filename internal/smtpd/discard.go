@@ -33,9 +33,7 @@ func newDiscarder(c *config.Config, log *maillog.Logger) (*discarder, error) {
 	return &discarder{upperWords(strings.Join(config.SmtpdDiscardEhloKeywords.Of(c), " ")), maps, log}, nil
 }
 
-func upperWords(list string) []string {
-	return strings.FieldsFunc(strings.ToUpper(list), func(c rune) bool { return c == ',' || c == ' ' || c == '\t' })
-}
+func upperWords(list string) []string { return members(strings.ToUpper(list)) }
 
 // of returns what is kept from a client: what the tables say of its address, or
 // else the list. A table that cannot be read keeps nothing back but the list.

@@ -80,7 +80,7 @@ func newLocal(c *config.Config, log *maillog.Logger, d depot) (*server, error) {
 		local: true, log: log, cleanup: log.As("cleanup"), depot: d, load: newLoad("smtpd", 0, log), stats: newStatistics("smtpd", time.Minute, time.Hour, log.As("anvil")), calm: read(c), clients: map[netip.Addr]int{},
 		tls:         &tlsState{Server: new(servertls.Server)},
 		clientRates: newRates[netip.Addr](time.Hour), userRates: newRates[string](time.Hour),
-		networks: none, unlimited: none, bareNoted: none, flushed: none, xclients: none, xforwards: none,
+		networks: none, unlimited: none, bareNoted: none, flushed: none, xclients: none, xforwards: none, forbidden: none, noops: none,
 		teller:  &teller{},
 		discard: &discarder{words: notLocal, maps: new(table.Maps), log: log},
 	}

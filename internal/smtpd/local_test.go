@@ -66,3 +66,31 @@ func TestHandoverFails(t *testing.T) {
 		c.close()
 	}
 }
+
+// No command ends a session on standard input but those that should, in no
+// state: what a server for the network looks at may not be there.
+func TestLocalCommands(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	var err error
+	if r.srv, err = newLocal(r.c, r.srv.log, &handover{program: "/bin/true"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, before := range [][]string{nil, {"EHLO c"}, {"EHLO c", "MAIL FROM:<a@example.org>"}, {"EHLO c", "MAIL FROM:<a@example.org>", "RCPT TO:<b@example.org>"}} {
+		for _, line := range []string{"HELO c", "STARTTLS", "AUTH PLAIN", "MAIL FROM:<>", "RCPT TO:<b@example.org>", "BDAT 0 LAST", "RSET", "NOOP", "VRFY bob",
+			"ETRN example.org", "HELP", "XCLIENT NAME=x", "XFORWARD NAME=x", "WHAT is this", "VERB", "GET / HTTP/1.1", "\xff"} {
+			c := r.connect(insider)
+			c.reply()
+			for _, line := range before {
+				c.say(line)
+			}
+			if got := c.say(line); strings.HasPrefix(got, "421 ") {
+				t.Errorf("%s behind %q: %s", line, before, got)
+			}
+			if got := c.say("QUIT"); !strings.HasPrefix(got, "221 ") {
+				t.Errorf("QUIT behind %q, %s: %s", before, line, got)
+			}
+			c.close()
+		}
+	}
+}

@@ -45,11 +45,7 @@ func (o *senderOwners) owners(addr string) (users []string, known bool, err erro
 		return nil, false, err
 	}
 	value, known, err := table.First(o.maps, route.Keys(addr, o.delimiters, bare))
-	return splitUsers(value), known, err
-}
-
-func splitUsers(list string) []string {
-	return strings.FieldsFunc(list, func(c rune) bool { return c == ',' || c == ' ' || c == '\t' })
+	return members(value), known, err
 }
 
 // A mismatch is which senders a restriction refuses.

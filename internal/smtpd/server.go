@@ -58,7 +58,6 @@ type server struct {
 	xforwards  *match.List // smtpd_authorized_xforward_hosts
 	forbidden  *match.List // smtpd_forbidden_commands
 	noops      *match.List // smtpd_noop_commands
-	noopAsked  bool        // there are any
 	flush      func(site string) error
 	delimiters string
 
@@ -135,7 +134,6 @@ func newServer(c *config.Config, service string, log *maillog.Logger, d depot) (
 			return nil, err
 		}
 	}
-	s.noopAsked = len(config.SmtpdNoopCommands.Of(c)) > 0
 	if config.SmtpdPeernameLookup.Of(c) {
 		if s.names, err = resolve.Configured(c); err != nil {
 			return nil, err

@@ -235,7 +235,7 @@ func (s *session) execute(ctx context.Context, line []byte, bare bool) smtp.Repl
 		}
 	}
 	verb, args := split(line)
-	if s.srv.noopAsked && s.inCommands(s.srv.noops, verb) {
+	if s.inCommands(s.srv.noops, verb) {
 		verb = "NOOP"
 	}
 	i := find(verb)
@@ -258,11 +258,8 @@ func (s *session) execute(ctx context.Context, line []byte, bare bool) smtp.Repl
 
 // split parts a command line into the verb, in upper case, and its arguments.
 func split(line []byte) (verb, args string) {
-	text := strings.Trim(string(line), " \t")
-	if i := strings.IndexAny(text, " \t"); i >= 0 {
-		text, args = text[:i], strings.TrimLeft(text[i:], " \t")
-	}
-	return strings.ToUpper(text), args
+	verb, args = cutWord(string(line))
+	return strings.ToUpper(verb), args
 }
 
 func (s *session) dispatch(ctx context.Context, i int, args string) smtp.Reply {

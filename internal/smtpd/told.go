@@ -178,8 +178,11 @@ func (s *session) heard(line []byte, verb string, known bool) {
 	}
 	switch {
 	case verb == "AUTH":
-		words := strings.Fields(maillog.Clean(string(line)))
-		line = []byte(strings.Join(words[:min(len(words), 2)], " ") + " ***")
+		_, args := split(line)
+		if mechanism, _ := cutWord(args); mechanism != "" && validMechanism(mechanism) {
+			verb += " " + mechanism
+		}
+		line = []byte(verb + " ***")
 	case !known && s.secretive:
 		line = []byte("***")
 	}

@@ -37,6 +37,7 @@ func TestPostmasterHears(t *testing.T) {
 		{name: "by default not of clients' faults", script: "C: HELLO\nC: MAIL FROM:<a@far.example>\nC: RCPT TO:<x@elsewhere.example>"},
 		{name: "by default of our own", script: "C: MAIL FROM:<a@far.example>\nC: RCPT TO:<ann@example.org>\nC: DATA", to: "postmaster@mx.example", has: "(software)",
 			before: func(d *fakeDepot) { d.blankErr = syscall.EIO }, after: func(d *fakeDepot) { d.blankErr = nil }},
+		{name: "passwords in strange blanks", main: allClasses, script: "C: auth\tPLAIN\u00a0c2VjcmV0", to: "errors@mx.example", has: "In:  AUTH ***\n", lacks: "c2Vj"},
 		{name: "passwords", main: allClasses, script: "C: AUTH PLAIN c2VjcmV0\nC: c2VjcmV0", to: "errors@mx.example", has: "In:  AUTH PLAIN ***\n|In:  ***\n", lacks: "c2Vj"},
 		{name: "a letter that came in", main: allClasses, script: "C: MAIL FROM:<a@far.example>\nC: RCPT TO:<ann@example.org>\nC: DATA\nC: x\nC~ .\\r\\n\nC: HELLO", to: "errors@mx.example", has: "In:  HELLO", lacks: "In:  MAIL"},
 	} {

@@ -37,7 +37,7 @@ import (
 
 // Command is sendmail(1).
 var Command = &cli.Command{
-	Name: "sendmail", Section: 1,
+	Name: "sendmail", Section: 1, Synopsis: "[RECIPIENT...]",
 	Params: []*config.Def{
 		config.QueueDirectory.Def, config.Myhostname.Def, config.Myorigin.Def, config.MessageSizeLimit.Def,
 		config.QueueMinfree.Def, config.MaildropUIDLimit.Def, config.AuthorizedSubmitUsers.Def,

@@ -191,8 +191,11 @@ type signer struct {
 // Public returns the public key.
 func (s *signer) Public() crypto.PublicKey { return s.chain.Leaf.PublicKey }
 
-// Sign has authd sign a digest.
+// Sign has authd sign a digest; with Ed25519 it is what else would be digested.
 func (s *signer) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if len(digest) > ipc.MaxTLSMessage {
+		return nil, fmt.Errorf("a handshake of %d octets is to be signed, at most %d can be", len(digest), ipc.MaxTLSMessage)
+	}
 	_, pss := opts.(*rsa.PSSOptions)
 	a, err := s.client.ask(s.ctx, ipc.TLSRequest{
 		Op: ipc.TLSSign, Name: s.name, Key: s.chain.key[:], Digest: digest, Hash: uint(opts.HashFunc()), PSS: pss,

@@ -116,8 +116,8 @@ func TestIMAPPush(t *testing.T) {
 }
 
 // TestIMAPPushTimes says how long after a letter's file has come into new/ the
-// client has the news: one at a time, and in bursts. The bound is that of a test
-// on a slow machine; docs/imap.md has figures.
+// client has the news: one at a time, and in bursts, of which none may be missed.
+// docs/imap.md has figures; make bench holds them to a bound.
 func TestIMAPPushTimes(t *testing.T) {
 	t.Parallel()
 	i, plain, _ := readersBy(t, instance.Options{}, "imapd")
@@ -163,8 +163,5 @@ func TestIMAPPushTimes(t *testing.T) {
 		}
 		slices.Sort(times)
 		t.Logf("%d at a time: median %v, worst of %d %v", many, times[rounds/2], rounds, times[rounds-1])
-		if median := times[rounds/2]; median > time.Second {
-			t.Errorf("%d at a time: the median is %v", many, median)
-		}
 	}
 }

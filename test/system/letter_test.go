@@ -32,7 +32,7 @@ func body(t *testing.T, message string) string {
 func TestLetterBySMTP(t *testing.T) {
 	t.Parallel()
 	i := instance.New(t, instance.Options{})
-	sent := "From: carol@client.test\nTo: alice@example.test\nSubject: by SMTP\n\n..two dots\n\nn\xc3\xa4chste \x00 Zeile\n"
+	sent := "From: carol@client.test\nTo: alice@example.test\nSubject: by SMTP\n\n..two dots\n\nn\xc3\xa4chste \x00 Zeile\nhalf a line\rand the rest\n"
 	id := i.Submit("carol@client.test", "alice@example.test", strings.ReplaceAll(sent, "\n..", "\n..."))
 	got := instance.One(t, i.WaitMail("alice", 1))
 

@@ -53,6 +53,12 @@ func TestQueueFilters(t *testing.T) {
 	i.Until("it is tried again", func() bool {
 		return strings.Contains(i.Run("", "mailq", "-c", i.Etc(), "--json").Stdout, `"attempts": 2`)
 	})
+	if r := i.Run("", "mailq", "-q", "-C", i.Etc()); r.Code != 0 || r.Stdout+r.Stderr != "" {
+		t.Errorf("mailq -q: %+v", r)
+	}
+	i.Until("mailq -q has it tried again", func() bool {
+		return strings.Contains(i.Run("", "mailq", "-c", i.Etc(), "--json").Stdout, `"attempts": 3`)
+	})
 	if r := i.Mailctl("queue", "delete", "--reason", "deferred*transport"); !strings.HasSuffix(r.Stderr, "Deleted: 3 messages\n") {
 		t.Errorf("delete: %+v", r)
 	}
