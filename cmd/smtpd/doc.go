@@ -8,7 +8,7 @@
 //
 // It offers PIPELINING, SIZE, VRFY, ENHANCEDSTATUSCODES, 8BITMIME, DSN, SMTPUTF8, CHUNKING, BINARYMIME and
 // LIMITS (smtpd_recipient_limit), but not what smtpd_discard_ehlo_keywords names, STARTTLS where
-// TLS is on, AUTH, DELIVERBY and FUTURERELEASE where users log in, and ETRN when
+// TLS is on (and, unless it is insisted on, there is a certificate), AUTH, DELIVERBY and FUTURERELEASE where users log in, and ETRN when
 // there are fast_flush_domains: their mail is tried when somebody asks for it, at
 // most once a minute, if smtpd_etrn_restrictions and the lists for clients and
 // HELO let him. A message

@@ -96,7 +96,9 @@ func (i *subscriber) keep(ctx context.Context) {
 // at once when it is not for these names, but not too soon after a failure.
 func (i *subscriber) due() time.Time {
 	at := i.renewal()
-	if info, err := os.Stat(i.failures()); err == nil {
+	// A failure far in the future is one by a clock that was wrong: it must not
+	// keep the certificate from being renewed.
+	if info, err := os.Stat(i.failures()); err == nil && time.Until(info.ModTime()) < lastPause {
 		pause := min(firstPause<<min(max(info.Size()-1, 0), 5), lastPause)
 		if next := info.ModTime().Add(pause); next.After(at) {
 			return next

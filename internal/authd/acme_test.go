@@ -21,6 +21,7 @@ func TestACMEDue(t *testing.T) {
 		certFor  string
 		life     time.Duration // from now; it began sixty days ago
 		failures int
+		ahead    time.Duration // of the clock, when the last one was
 		want     time.Duration // from now; 0: at once
 	}{
 		{name: "none"},
@@ -30,6 +31,7 @@ func TestACMEDue(t *testing.T) {
 		{name: "none, one failure", failures: 1, want: time.Hour},
 		{name: "none, three failures", failures: 3, want: 4 * time.Hour},
 		{name: "none, many failures", failures: 5000, want: 24 * time.Hour},
+		{name: "none, a failure by a clock that was wrong", failures: 1, ahead: 300 * 24 * time.Hour},
 		{name: "fresh, a failure", certFor: "a.test", life: 60 * 24 * time.Hour, failures: 1, want: 20 * 24 * time.Hour},
 	} {
 		r := newRig(t, "tls_acme_domains = a.test", "tls_acme_state_directory = DIR")
@@ -39,6 +41,11 @@ func TestACMEDue(t *testing.T) {
 		}
 		if c.failures > 0 {
 			r.file("failures", strings.Repeat("\n", c.failures))
+			if at := now.Add(c.ahead); c.ahead > 0 {
+				if err := os.Chtimes(filepath.Join(r.dir, "failures"), at, at); err != nil {
+					t.Fatal(err)
+				}
+			}
 		}
 		due := r.d.acme.due()
 		if got := due.Sub(now); c.want == 0 && got > 0 || c.want != 0 && (got < c.want-time.Minute || got > c.want+time.Minute) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"yubin/internal/config"
 	"yubin/internal/maillog"
+	"yubin/internal/smtp"
 	"yubin/internal/table"
 	"yubin/internal/tlswords"
 )
@@ -21,6 +23,9 @@ const (
 	lookEvery = time.Second     // how often the attributes of files are asked for
 	retire    = 2 * time.Minute // how long a key signs whose certificate was replaced: handshakes are under way
 	warnDays  = 14              // before a certificate ends
+	// mostPairs is how many pairs are remembered, those beyond it only that have
+	// certificates: strangers choose the names that a table makes files of.
+	mostPairs = 1024
 )
 
 // A keyring has the certificates and keys of every set.
@@ -140,13 +145,17 @@ func checkPairs(c *config.Config) error {
 // get returns the chains of a set for a server name. There is an error when
 // there are none but should be.
 func (k *keyring) get(set, name string) (chains []*chain, revision uint64, err error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	pairs, err := k.pairsOf(set, name)
+	group, err := k.sourcesOf(set, name)
 	if err != nil {
 		return nil, 0, err
 	}
-	for _, p := range pairs {
+	return k.getFrom(set, group)
+}
+
+func (k *keyring) getFrom(set string, group []source) (chains []*chain, revision uint64, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, p := range k.pairsOf(group) {
 		if p.spare && (len(chains) > 0 || !errors.Is(err, fs.ErrNotExist)) {
 			continue
 		}
@@ -172,9 +181,9 @@ func isServer(set string) bool {
 	return slices.ContainsFunc(config.ServerKeys, func(k config.KeySet) bool { return k.Set == set })
 }
 
-// pairsOf finds the pairs for a server name: those of tls_server_sni_maps, else
-// those of the set.
-func (k *keyring) pairsOf(set, name string) ([]*pair, error) {
+// sourcesOf finds the sources for a server name: those of tls_server_sni_maps, else
+// those of the set. A table may take its time: k.mu is not held.
+func (k *keyring) sourcesOf(set, name string) ([]source, error) {
 	group, ok := k.sets[set]
 	if !ok {
 		return nil, fmt.Errorf("no set of keys %q", maillog.Clean(set))
@@ -185,9 +194,14 @@ func (k *keyring) pairsOf(set, name string) ([]*pair, error) {
 			return nil, fmt.Errorf("%s: %w", k.name, err)
 		}
 		if len(files) > 0 {
-			group = []source{{files: files}}
+			return []source{{files: files}}, nil
 		}
 	}
+	return group, nil
+}
+
+// pairsOf finds the pairs of sources; k.mu is held.
+func (k *keyring) pairsOf(group []source) []*pair {
 	var pairs []*pair
 	for _, s := range group {
 		id := strings.Join(s.files, "\x00")
@@ -195,16 +209,20 @@ func (k *keyring) pairsOf(set, name string) ([]*pair, error) {
 			id += "\x00"
 		}
 		if k.pairs[id] == nil {
+			if len(k.pairs) >= mostPairs {
+				maps.DeleteFunc(k.pairs, func(_ string, p *pair) bool { return p.chains == nil })
+			}
 			k.pairs[id] = &pair{source: s}
 		}
 		pairs = append(pairs, k.pairs[id])
 	}
-	return pairs, nil
+	return pairs
 }
 
-// filesFor looks a server name up, then its parent domains.
+// filesFor looks a server name up, then its parent domains. What is no name is
+// not looked up: a pattern would make files of it.
 func (k *keyring) filesFor(name string) ([]string, error) {
-	if k.sni.Empty() {
+	if k.sni.Empty() || !smtp.ValidDomain(name) {
 		return nil, nil
 	}
 	for key := strings.ToLower(name); key != ""; {
@@ -326,17 +344,17 @@ func lifetime(c *chain, now time.Time) string {
 
 // find returns the chain with a key.
 func (k *keyring) find(set, name string, id []byte) (*chain, error) {
-	chains, _, err := k.get(set, name)
+	group, err := k.sourcesOf(set, name)
+	if err != nil {
+		return nil, err
+	}
+	chains, _, err := k.getFrom(set, group)
 	if err != nil {
 		return nil, err
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	pairs, err := k.pairsOf(set, name)
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range pairs {
+	for _, p := range k.pairsOf(group) {
 		// Those that serve until an authority's are there sign on, too.
 		chains = append(append(chains, p.chains...), p.retired...)
 	}

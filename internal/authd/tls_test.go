@@ -160,6 +160,73 @@ func TestServerNames(t *testing.T) {
 	}
 }
 
+// What strangers ask for names no file that is not a server's, and is not
+// remembered without end.
+func TestServerNamesPattern(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "tls_cert_file = DIR/a.pem", "tls_server_sni_maps = pcre:DIR/names")
+	r.file("a.pem", both(t, "ecdsa", "a.test"))
+	r.file("secret.pem", both(t, "ecdsa", "secret.test"))
+	r.file("names", "/^(.*)$/ "+filepath.Join(r.dir, "sites")+"/$1.pem\n")
+	if err := os.Mkdir(filepath.Join(r.dir, "sites"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	r.file("sites/one.test.pem", both(t, "ecdsa", "one.test"))
+	k, _ := r.keys()
+	for name, want := range map[string]string{"one.test": "one.test+0", "../secret": "a.test+0", "x\x00": "a.test+0"} {
+		if got := names(k, "smtpd", name); got != want {
+			t.Errorf("%q: %s, want %s", name, got, want)
+		}
+	}
+	for i := range mostPairs + 100 {
+		names(k, "smtpd", fmt.Sprintf("x%d.test", i))
+	}
+	if n := len(k.pairs); n > mostPairs {
+		t.Errorf("%d names of strangers are remembered", n)
+	}
+	if got := names(k, "smtpd", "one.test"); got != "one.test+0" {
+		t.Errorf("one.test: %s", got)
+	}
+}
+
+// A table that does not answer holds up those alone who ask for a name.
+func TestServerNamesSlow(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l, err := net.Listen("unix", filepath.Join(dir, "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	r := newRig(t, "tls_cert_file = DIR/a.pem", "tls_server_sni_maps = socketmap:unix:"+filepath.Join(dir, "s")+":names")
+	r.file("a.pem", both(t, "ecdsa", "a.test"))
+	k, _ := r.keys()
+	slow := make(chan string)
+	go func() { slow <- names(k, "smtpd", "slow.test") }()
+	c, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Read(make([]byte, 1)); err != nil { // it has been asked
+		t.Fatal(err)
+	}
+	done := make(chan string, 1)
+	go func() { done <- names(k, "smtpd", "") }()
+	select {
+	case got := <-done:
+		if got != "a.test+0" {
+			t.Error(got)
+		}
+	case got := <-slow:
+		t.Errorf("the table was not asked: %s", got)
+	case <-time.After(20 * time.Second):
+		t.Error("a client without a name waits")
+	}
+	l.Close()
+	c.Close()
+	<-slow
+}
+
 // A renewed certificate is taken into use; a bad one is said once and changes
 // nothing; what is half done is not worth a word.
 func TestRenewal(t *testing.T) {

@@ -27,8 +27,8 @@ const routeSynopsis = "[--from SENDER] ADDRESS"
 
 // routeParams are the parameters that the subcommand reads.
 var routeParams = slices.Concat(rewrite.FilterParams(), route.Params(), rewrite.Params(), aliases.Params(), account.VirtualParams, account.PlaceParams, account.FinalParams, resolve.Params(), []*config.Def{
-	config.InetProtocols.Def, config.DefaultPrivs.Def,
-})
+	config.InetProtocols.Def, config.DefaultPrivs.Def, config.DisableDNSLookups.Def,
+}, config.SmtpDNSSupportLevel.Rows(), config.SmtpHostLookup.Rows())
 
 // maxLegs is how many addresses one address is followed to.
 const maxLegs = 1000
@@ -251,8 +251,8 @@ func (t *trip) kept(res route.Result) bool {
 
 // agent says who delivers, and, unless it is a program of pipe(8)'s, to where.
 func (t *trip) agent(ctx context.Context, res route.Result) {
-	if t.service(res.Transport) != "pipe" {
-		t.hops(ctx, res)
+	if s := t.service(res.Transport); s.Command != "pipe" {
+		t.hops(ctx, res, t.lookups(s))
 	}
 }
 
@@ -274,12 +274,12 @@ func (t *trip) exists(addr string) {
 	}
 }
 
-// service says who delivers, and returns which program that is.
-func (t *trip) service(transport string) (command string) {
+// service says who delivers, and returns what is known of it.
+func (t *trip) service(transport string) (s config.MasterService) {
 	services, err := config.Services(t.env.Config)
 	if err != nil {
 		t.fail("waits", "%v", err)
-		return ""
+		return s
 	}
 	i := slices.IndexFunc(services, func(s config.MasterService) bool {
 		return s.Name == transport && s.Type == "unix" && s.Private
@@ -287,88 +287,11 @@ func (t *trip) service(transport string) (command string) {
 	switch {
 	case i < 0:
 		t.fail("waits", "master.cf has no service %s that is started", transport)
-		return ""
+		return s
 	case services[i].File == "":
 		t.print("service", "%s, built in, by %s(8)", transport, services[i].Command)
 	default:
 		t.print("service", "%s, %s line %d, by %s(8)", transport, services[i].File, services[i].Line, services[i].Command)
 	}
-	return services[i].Command
-}
-
-// hops says to which hosts the next hop leads. One of them is enough.
-func (t *trip) hops(ctx context.Context, res route.Result) {
-	parse := route.ParseHops
-	if res.Transport == "lmtp" || strings.HasPrefix(res.Nexthop, "unix:") || strings.HasPrefix(res.Nexthop, "inet:") {
-		parse = route.ParseLMTP
-	}
-	hops, err := parse(res.Nexthop)
-	if err != nil {
-		t.fail("waits", "%v", err)
-		return
-	}
-	found := false
-	for _, h := range hops {
-		switch {
-		case h.Unix != "":
-			t.print("socket", "%s", h.Unix)
-			found = true
-		case h.Addr.IsValid():
-			t.print("host", "%v", h)
-			found = true
-		case h.MX:
-			found = t.exchangers(ctx, h) || found
-		default:
-			found = t.addresses(ctx, h.Host, h.Port, "") || found
-		}
-	}
-	t.bad = t.bad || !found
-}
-
-// exchangers prints the hosts that take mail for a domain.
-func (t *trip) exchangers(ctx context.Context, h route.Hop) (found bool) {
-	mx, err := t.dns.MX(ctx, h.Host)
-	switch {
-	case err == nil:
-		for _, m := range mx.Records {
-			how := fmt.Sprintf("MX %d of %s%s", m.Preference, h.Host, secured(mx.Secure))
-			found = t.addresses(ctx, m.Host, h.Port, how) || found
-		}
-	case resolve.KindOf(err) == resolve.NoData: // RFC 5321, 5.1
-		found = t.addresses(ctx, h.Host, h.Port, "no MX")
-	default:
-		t.unresolved(err)
-	}
-	return found
-}
-
-func (t *trip) addresses(ctx context.Context, host string, port uint16, how string) (found bool) {
-	addrs, err := t.dns.Addresses(ctx, host, t.want)
-	if err != nil {
-		t.unresolved(err)
-	}
-	for _, a := range addrs.Records {
-		where := fmt.Sprintf("%s[%v]", host, a)
-		if port != 0 {
-			where += fmt.Sprintf(":%d", port)
-		}
-		t.print("host", "%s", strings.TrimSpace(where+secured(addrs.Secure)+" "+how))
-	}
-	return err == nil
-}
-
-func secured(secure bool) string {
-	if secure {
-		return " (secure)"
-	}
-	return ""
-}
-
-// unresolved says what follows if no other host is found.
-func (t *trip) unresolved(err error) {
-	what := "goes back"
-	if resolve.KindOf(err) == resolve.Temporary {
-		what = "waits"
-	}
-	t.print(what, "%v", err)
+	return services[i]
 }

@@ -42,11 +42,14 @@ virtual_gid_maps = static:5000
 mailbox_command_maps = inline:{ {daemon=/bin/mda} }
 relay_domains = relayed.test
 sender_dependent_relayhost_maps = inline:{ {ann@mx.example.test=[127.0.0.5]:587} }
-transport_maps = inline:{ {lm.test=lmtp:unix:private/lmtp} {err.test=error:5.7.1 no way} {re.test=retry:} {di.test=discard:} {hop.test=smtp:127.0.0.1} {none.test=none:} }
+transport_maps = inline:{ {lm.test=lmtp:unix:private/lmtp} {err.test=error:5.7.1 no way} {re.test=retry:} {di.test=discard:} {hop.test=smtp:127.0.0.1} {none.test=none:} {in.test=nomx:localhost} {lmtp.test=lm:localhost} {host.test=native:[localhost]} }
 resolver_addresses = ` + s.Addr() + "\n"
 	const master = `local unix - n n - - local
 smtp unix - - n - - smtpd
 lmtp unix - - n - - smtpd
+nomx unix - - n - - smtp -o smtp_dns_support_level=disabled
+lm unix - - n - - lmtp -o lmtp_dns_support_level=disabled
+native unix - - n - - smtp -o smtp_host_lookup=native
 `
 	virtual := filepath.Join(t.TempDir(), "virtual")
 	if err := os.WriteFile(virtual, []byte("# aliases\nsales@alias.test ann@box.test, x@di.test\n"), 0o600); err != nil {
@@ -90,8 +93,13 @@ lmtp unix - - n - - smtpd
 		{"server failure", []string{"ann@broken.test"}, 1, []string{"waits      cannot look up the MX record of broken.test: name server DNS says SERVFAIL"}},
 		{"sender's relayhost", []string{"ann@far.test", "-f", "ann@mx.example.test"}, 0, []string{
 			"next hop   [127.0.0.5]:587", "host       [127.0.0.5]:587"}},
+		{"no DNS", []string{"ann@in.test"}, 0, []string{
+			"asked      smtp_dns_support_level: disabled, so there are no mail exchangers", "host       localhost[127.0.0.1]"}},
+		{"LMTP without DNS", []string{"ann@lmtp.test"}, 0, []string{
+			"asked      lmtp_dns_support_level: disabled, so there are no mail exchangers", "host       localhost[127.0.0.1]"}},
+		{"by the system's names", []string{"ann@host.test"}, 0, []string{"host       localhost[127.0.0.1]"}},
 		{"LMTP", []string{"ann@lm.test"}, 0, []string{"transport  lmtp", "service    lmtp, CONF/master.cf line 3, by smtpd(8)", "socket     private/lmtp"}},
-		{"error", []string{"ann@err.test"}, 1, []string{"by         transport_maps inline:{ {lm.test=lmtp:unix:private/lmtp} {err.test=error:5.7.1 no way} {re.test=retry:} {di.test=discard:} {hop.test=smtp:127.0.0.1} {none.test=none:} }: err.test", "goes back  5.7.1 no way"}},
+		{"error", []string{"ann@err.test"}, 1, []string{"by         transport_maps inline:{ {lm.test=lmtp:unix:private/lmtp} {err.test=error:5.7.1 no way} {re.test=retry:} {di.test=discard:} {hop.test=smtp:127.0.0.1} {none.test=none:} {in.test=nomx:localhost} {lmtp.test=lm:localhost} {host.test=native:[localhost]} }: err.test", "goes back  5.7.1 no way"}},
 		{"retry", []string{"ann@re.test"}, 1, []string{"waits      address is temporarily not deliverable"}},
 		{"discard", []string{"ann@di.test"}, 0, []string{"dropped"}},
 		{"bad next hop", []string{"ann@hop.test"}, 1, []string{`waits      next hop "127.0.0.1": want brackets around an address: [127.0.0.1]`}},

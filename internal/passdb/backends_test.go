@@ -18,10 +18,10 @@ func TestShadow(t *testing.T) {
 	r := newRig(t, "static:password={PLAIN}x", map[string]string{
 		"passwd": "ann:x:1001:1002:Ann:/home/ann:/bin/sh\nben:x:1003:1003::/home/ben:/bin/sh\ncay:x:1004:1004::/home/cay:/bin/sh\n" +
 			"dan:x:1005:1005::/home/dan:/bin/sh\neve:x:1006:1006::/home/eve:/bin/sh\nfay:x:1007:1007::/home/fay:/bin/sh\n" +
-			"gus:x:1008:1008::/home/gus:/bin/sh\nhal:x:1009:1009::/home/hal:/bin/sh\n+::::::\n",
+			"gus:x:1008:1008::/home/gus:/bin/sh\nhal:x:1009:1009::/home/hal:/bin/sh\nivy:x:1010:1010::/home/ivy:/bin/sh\n+::::::\n",
 		"shadow": "ann:" + hashed[2] + ":20000:0:99999:7:::\nben:!" + hashed[2] + ":20000:0:99999:7:::\ncay:*:20000::::::\n" +
 			"dan:" + hashed[2] + ":20000:0:99999:7::20100:\neve:" + hashed[2] + ":0:0:99999:7:::\nfay:" + hashed[2] + ":20000:0:30:7:10::\n" +
-			"gus::20000:0:99999:7:::\n",
+			"gus::20000:0:99999:7:::\nivy:" + hashed[2] + ":0:0:99999:7::20100:\n",
 	})
 	env := r.l[0].(*static).env
 	s := newShadow(env, filepath.Join(r.dir, "passwd"), filepath.Join(r.dir, "shadow"))
@@ -55,6 +55,17 @@ func TestShadow(t *testing.T) {
 		}
 		if err == nil && got.User == "ann" && (got.Account.UID != 1001 || got.Account.Base != "/home/ann" || got.Account.Mailbox != "Maildir/") {
 			t.Errorf("got %+v", got.Account)
+		}
+	}
+	// A certificate or a token needs no password that is still good, but an account.
+	day = 20100
+	for user, want := range map[string]error{"ann": nil, "dan": ErrExpired, "eve": nil, "ivy": ErrExpired} {
+		c, err := s.Lookup(t.Context(), user)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Admit(&ipc.AuthFacts{}); !errors.Is(err, want) {
+			t.Errorf("%s without a password: got %v, want %v", user, err, want)
 		}
 	}
 	if h := s.decoy("zoe"); h != hashed[2] {

@@ -202,12 +202,15 @@ func (l List) Domain(name string) (bool, error) {
 // fold brings a name into the form that accounts are kept under.
 func fold(user string) string { return strings.ToLower(user) }
 
-// Admit tells whether the account lets somebody in who has shown the password:
-// ErrDisabled (nologin), ErrMismatch (allow_nets: the address is not among
-// them).
+// Admit tells whether the account lets somebody in who has shown the password, or
+// what stands for it: ErrDisabled (nologin), ErrExpired (the account, not its
+// password alone), ErrMismatch (allow_nets: the address is not among them).
 func (c *Credential) Admit(f *ipc.AuthFacts) error {
 	if _, ok := c.Fields["nologin"]; ok {
 		return ErrDisabled
+	}
+	if c.Fields[expired] == expiredAccount {
+		return ErrExpired
 	}
 	for _, name := range []string{"allow_nets", "allow_real_nets"} {
 		if nets, ok := c.Fields[name]; ok && !within(nets, f.Client) {

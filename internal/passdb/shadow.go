@@ -91,8 +91,15 @@ func (s *shadow) Lookup(_ context.Context, user string) (*Credential, error) {
 	return c, nil
 }
 
-// expiry notes under the field "expired" that an account, or its password, has
-// had its time (shadow(5)).
+// expired is the field in which expiry notes what has had its time: the account,
+// or only its password.
+const (
+	expired         = "expired"
+	expiredAccount  = "account"
+	expiredPassword = "password"
+)
+
+// expiry notes that an account, or its password, has had its time (shadow(5)).
 func (s *shadow) expiry(f []string) map[string]string {
 	today := s.now().Unix() / 86400
 	day := func(i int) (int64, bool) {
@@ -100,17 +107,17 @@ func (s *shadow) expiry(f []string) map[string]string {
 		return n, err == nil && n >= 0
 	}
 	fields := map[string]string{}
-	if end, ok := day(shadowExpires); ok && today >= end {
-		fields["expired"] = "account"
-	}
 	changed, ok1 := day(shadowChanged)
 	if ok1 && changed == 0 {
-		fields["expired"] = "password" // to be changed at the next login
+		fields[expired] = expiredPassword // to be changed at the next login
 	}
 	age, ok2 := day(shadowMax)
 	grace, _ := day(shadowGrace)
 	if ok1 && ok2 && today > changed+age+max(grace, 0) {
-		fields["expired"] = "password"
+		fields[expired] = expiredPassword
+	}
+	if end, ok := day(shadowExpires); ok && today >= end {
+		fields[expired] = expiredAccount
 	}
 	return fields
 }
@@ -124,7 +131,7 @@ func (s *shadow) Verify(ctx context.Context, user, password string, f *ipc.AuthF
 	if c, err = s.env.Hasher.verify(ctx, c, password, f, s.decoy); err != nil {
 		return nil, err
 	}
-	if _, over := c.Fields["expired"]; over {
+	if _, over := c.Fields[expired]; over {
 		return nil, ErrExpired
 	}
 	return c, nil

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"yubin/internal/config"
@@ -45,6 +47,8 @@ type Server struct {
 	roots    *tlswords.Roots
 	timeout  time.Duration
 	config   *tls.Config
+
+	lackSince atomic.Int64 // when authd last said that it has no certificate, UnixNano; 0: it did not
 }
 
 // Params are the parameters that New reads for a set.
@@ -176,7 +180,31 @@ func (s *Server) Available(ctx context.Context) error {
 	if err == nil && len(chains.List) == 0 {
 		err = ErrNoCertificate
 	}
+	var refused tlskeys.Refusal
+	switch {
+	case err == nil:
+		s.lackSince.Store(0)
+	case errors.Is(err, ErrNoCertificate) || errors.As(err, &refused):
+		s.lackSince.Store(time.Now().UnixNano())
+	}
 	return err
+}
+
+// lackTime is how long authd is taken at its word that it has no certificate.
+const lackTime = 10 * time.Second
+
+// Lacking tells whether authd had no certificate when it was asked last. It waits
+// for nobody: when that is some time ago, authd is asked meanwhile.
+func (s *Server) Lacking() bool {
+	at := s.lackSince.Load()
+	if at == 0 {
+		return false
+	}
+	now := time.Now()
+	if now.Sub(time.Unix(0, at)).Abs() >= lackTime && s.lackSince.CompareAndSwap(at, now.UnixNano()) {
+		go s.Available(context.Background()) // which notes what it hears
+	}
+	return true
 }
 
 // Close ends the connection to authd.

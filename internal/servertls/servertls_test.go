@@ -24,8 +24,10 @@ import (
 	"time"
 
 	"yubin/internal/config"
+	"yubin/internal/fdpass"
 	"yubin/internal/maillog"
 	"yubin/internal/sock"
+	"yubin/internal/tlskeys"
 	"yubin/test/peer"
 )
 
@@ -312,6 +314,63 @@ func TestNoCertificate(t *testing.T) {
 	r.keeper.Fail("broken")
 	if err := r.s.Available(t.Context()); err == nil || !strings.Contains(err.Error(), "broken") {
 		t.Errorf("available: %v", err)
+	}
+}
+
+// What authd has said of its certificates is known without a question; while it
+// had none it is asked now and then, not for each client.
+func TestLacking(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, []tls.Certificate{certificate(t, "ecdsa", "mx.test")}, "smtpd_tls_security_level = may")
+	if r.s.Lacking() {
+		t.Error("nobody has been asked, and there is no certificate")
+	}
+	r.keeper.Fail("no certificate is configured")
+	if err := r.s.Available(t.Context()); err == nil || !r.s.Lacking() {
+		t.Errorf("authd has none: %v, and that is not known", err)
+	}
+	asked := r.keeper.Asked("chains")
+	for range 100 {
+		r.s.Lacking()
+	}
+	if n := r.keeper.Asked("chains") - asked; n > 1 {
+		t.Errorf("authd was asked %d times for 100 clients", n)
+	}
+	r.keeper.Fail("")
+	r.s.lackSince.Store(1)
+	for deadline := time.Now().Add(time.Minute); r.s.Lacking(); {
+		if time.Now().After(deadline) {
+			t.Fatal("that there is a certificate now is not found out")
+		}
+	}
+	if _, _, err := r.shake(&tls.Config{InsecureSkipVerify: true}); err != nil {
+		t.Error(err)
+	}
+}
+
+// That authd is not there says nothing of its certificates.
+func TestLackingUnknown(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil, "smtpd_tls_security_level = may")
+	r.s.keys = tlskeys.New(tlskeys.Options{Set: "smtpd", Dial: func() (*fdpass.Conn, error) { return nil, errors.New("not there") }})
+	if err := r.s.Available(t.Context()); err == nil || r.s.Lacking() {
+		t.Errorf("authd is away: %v", err)
+	}
+}
+
+// Certificates that authd has lost are of no use, though they are remembered.
+func TestLost(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, []tls.Certificate{certificate(t, "ecdsa", "mx.test")}, "smtpd_tls_security_level = may")
+	if _, _, err := r.shake(&tls.Config{InsecureSkipVerify: true}); err != nil {
+		t.Fatal(err)
+	}
+	r.keeper.Fail("no certificate is configured")
+	if _, _, err := r.shake(&tls.Config{InsecureSkipVerify: true}); err == nil {
+		t.Error("a handshake without a key")
+	}
+	if err := r.s.Available(t.Context()); err == nil {
+		t.Error("a handshake is said to be possible")
 	}
 }
 

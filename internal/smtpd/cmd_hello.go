@@ -56,7 +56,7 @@ func (s *session) keywords(ctx context.Context) []string {
 	if s.srv.p().etrn {
 		words = append(words, "ETRN")
 	}
-	if s.offersTLS() {
+	if s.offersTLS() && s.canTLS() {
 		words = append(words, "STARTTLS")
 	}
 	auth := s.authKeywords(ctx)

@@ -65,3 +65,10 @@ func (s *session) abort(why string) smtp.Reply {
 func (s *session) offersTLS() bool {
 	return s.tls == nil && s.srv.tls.Level() != servertls.None && !s.srv.tls.Wrapper()
 }
+
+// canTLS is false where it is known that STARTTLS would be refused: some clients
+// defer mail then that may go in the clear. Where it may not, that is better than
+// to be told 530.
+func (s *session) canTLS() bool {
+	return s.srv.tls.Level() == servertls.Encrypt || !s.srv.tls.Lacking()
+}

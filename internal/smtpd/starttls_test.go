@@ -264,6 +264,30 @@ func TestNoCertificate(t *testing.T) {
 	c.close()
 	r.taken()
 	wantLog(t, r, []string{"warning: no TLS for unknown[192.0.2.1]: authd: no certificate is configured"})
+
+	// From then on it is known, and not offered: others would defer their mail.
+	c = r.dial(stranger)
+	c.play(strings.ReplaceAll(offered, "S: 250-STARTTLS\n", "") + `
+		C: STARTTLS
+		S: 454 4.7.0 TLS not available due to local problem`)
+	c.close()
+}
+
+// Where TLS is insisted on it is offered all the same: a client shall hear 454,
+// and try again, not 530.
+func TestNoCertificateEncrypt(t *testing.T) {
+	t.Parallel()
+	r, k, _ := newTLSRig(t, "smtpd_tls_security_level = encrypt")
+	k.Fail("no certificate is configured")
+	for range 2 {
+		c := r.dial(stranger)
+		c.play(offered + `
+		C: STARTTLS
+		S: 454 4.7.0 TLS not available due to local problem
+		C: MAIL FROM:<a@b.example>
+		S: 530 5.7.0 Must issue a STARTTLS command first`)
+		c.close()
+	}
 }
 
 // A handshake that fails ends the session.

@@ -62,6 +62,12 @@ type Chain struct {
 	key  [sha256.Size]byte
 }
 
+// A Refusal is why authd has no certificate, or no signature, in its words. Other
+// errors say that it cannot be asked.
+type Refusal string
+
+func (r Refusal) Error() string { return string(r) }
+
 // New returns a Client. It connects when it has something to ask.
 func New(o Options) *Client { return &Client{o: o, names: map[string]*Chains{}} }
 
@@ -86,7 +92,9 @@ func (k *Client) Chains(ctx context.Context, name string) (*Chains, error) {
 	}
 	got, err := k.fetch(ctx, name)
 	if err != nil {
-		if have != nil && now.Sub(have.asked) < usable {
+		// Where authd answers that there are none, it would not sign either.
+		var refused Refusal
+		if have != nil && now.Sub(have.asked) < usable && !errors.As(err, &refused) {
 			return have, nil
 		}
 		return nil, err
@@ -146,7 +154,7 @@ func (k *Client) ask(ctx context.Context, q ipc.TLSRequest) (a ipc.TLSReply, err
 		k.forget(l)
 	}
 	if err == nil && a.Error != "" {
-		err = errors.New(a.Error)
+		err = Refusal(a.Error)
 	}
 	if err != nil {
 		return a, fmt.Errorf("authd: %w", err)
