@@ -32,6 +32,9 @@ const (
 	lastRetry  = 30 * time.Second // at most
 	lockRetry  = 200 * time.Millisecond
 	editRetry  = 10 * time.Second // of a letter that cannot be taken for now
+
+	lastEditRetry = time.Minute // at most
+	sayAgain      = time.Hour   // of a letter that still waits for the same reason
 )
 
 // An intaker is what pickup needs of package intake.
@@ -61,8 +64,8 @@ type worker struct {
 	busy bool       // working, or waiting to try again
 	next time.Time  // when a file that is left alone must be looked at again; zero: never
 	// postponed are letters that could not be read, whose addresses could not be
-	// rewritten, or whose ID is in use, and when that is tried again.
-	postponed map[string]time.Time
+	// rewritten, whose ID is in use, or that could not be removed.
+	postponed map[string]*waiting
 	// left are files that sendmail has not finished, and when they are looked into
 	// again.
 	left map[string]time.Time
@@ -72,7 +75,7 @@ func newWorker(queueDir string, c *config.Config, log *maillog.Logger, q intaker
 	w := &worker{
 		log: log, queue: q, hostname: config.Myhostname.Of(c), mailName: config.MailName.Of(c),
 		limit: config.MaildropUIDLimit.Of(c), now: time.Now,
-		wake: make(chan struct{}, 1), quit: make(chan struct{}), postponed: map[string]time.Time{}, left: map[string]time.Time{},
+		wake: make(chan struct{}, 1), quit: make(chan struct{}), postponed: map[string]*waiting{}, left: map[string]time.Time{},
 	}
 	var err error
 	if w.edit, err = newEditor(c, log); err != nil {
@@ -311,12 +314,13 @@ func (w *worker) isLeft(name string) (again time.Time, left bool) {
 	return again, left
 }
 
-// lookAgain forgets the unfinished files whose time has come, or that have gone since.
+// lookAgain forgets the unfinished files whose time has come, and all that have gone since.
 func (w *worker) lookAgain() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.now()
 	maps.DeleteFunc(w.left, func(_ string, again time.Time) bool { return !now.Before(again) })
+	maps.DeleteFunc(w.postponed, func(_ string, l *waiting) bool { return now.Sub(l.due) > sayAgain })
 }
 
 // setNext lowers next to t; the zero time clears it.

@@ -30,6 +30,10 @@ const (
 // errLater says that an entry is left alone for now.
 var errLater = errors.New("not yet complete")
 
+// errKept says that a letter has its message in the queue, and stays: qmgr's warning
+// tells why.
+var errKept = errors.New("its message is in the queue, but qmgr could not remove it")
+
 // A badFile is an entry of maildrop/ that is no letter and never will be.
 type badFile struct{ why error }
 
@@ -62,7 +66,7 @@ func (w *worker) take(ctx context.Context, f file) error {
 	var own *lostFile
 	var refused *intake.Refused
 	switch {
-	case errors.As(err, &address), errors.As(err, &own),
+	case errors.As(err, &address), errors.As(err, &own), errors.Is(err, errKept),
 		errors.As(err, &refused) && refused.Reason == ipc.ErrorIDInUse:
 		w.postpone(f.name, err)
 		return nil
@@ -70,6 +74,7 @@ func (w *worker) take(ctx context.Context, f file) error {
 		w.leave(f.name)
 		return nil
 	case err == nil, errors.Is(err, fs.ErrNotExist):
+		w.settled(f.name)
 		return nil
 	case errors.As(err, &b):
 		return w.setAside(f.name, b)
@@ -133,7 +138,13 @@ func (w *worker) letter(ctx context.Context, name string) error {
 	if w.edit.filter != "" && env.Attrs[queue.AttrProbe] == "" {
 		env.Attrs[queue.AttrFilter] = w.edit.filter
 	}
-	return w.copy(ctx, f, m, env, time.Unix(st.Mtim.Unix()))
+	if err := w.copy(ctx, f, m, env, time.Unix(st.Mtim.Unix())); err != nil {
+		return err
+	}
+	if unix.Fstat(fd, &st) == nil && st.Nlink > 0 {
+		return errKept
+	}
+	return nil
 }
 
 // read reads the letter and verifies its checksums. When it returns one with a
@@ -253,14 +264,21 @@ func (w *worker) copy(ctx context.Context, f *os.File, m *queue.Message, env *qu
 		w.queue.Return(b)
 		return fmt.Errorf("write message: %w", err)
 	}
-	w.log.On(maillog.Pickup).Info("%s: uid=%s from=<%s>", m.ID, env.Attrs[queue.AttrUID], smtp.Quote(env.Sender))
-	cleanup := w.log.As("cleanup")
-	cleanup.On(maillog.MessageID).Info("%s: message-id=%s", m.ID, look.MessageID)
-	if look.ResentID != "" {
-		cleanup.On(maillog.MessageID).Info("%s: resent-message-id=%s", m.ID, look.ResentID)
+	if !w.isTold(m.ID) {
+		w.report(m.ID, env, look)
 	}
 	_, err = w.queue.Commit(ctx, b, m.ID)
 	return err
+}
+
+// report says in the log whose letter comes.
+func (w *worker) report(id string, env *queue.Envelope, look *header.Inspector) {
+	w.log.On(maillog.Pickup).Info("%s: uid=%s from=<%s>", id, env.Attrs[queue.AttrUID], smtp.Quote(env.Sender))
+	cleanup := w.log.As("cleanup")
+	cleanup.On(maillog.MessageID).Info("%s: message-id=%s", id, look.MessageID)
+	if look.ResentID != "" {
+		cleanup.On(maillog.MessageID).Info("%s: resent-message-id=%s", id, look.ResentID)
+	}
 }
 
 // fill writes the message into to, which it closes when it succeeds.

@@ -18,7 +18,7 @@ const few = 10
 // admit takes up a message that has just become safe.
 func (s *scheduler) admit(m *message) {
 	want := s.arrived(m.ID)
-	if len(m.rcpt) > few && s.held >= s.p.recipients && *want == (intent{}) {
+	if len(m.rcpt) > few && s.held >= s.p.recipients && want == (intent{}) {
 		s.forget(m)
 		s.backlog = append(s.backlog, m.ID) // and read again when there is room
 		return
@@ -249,6 +249,10 @@ func (s *scheduler) expire(m *message, now time.Time) {
 
 // end finishes a message that is accounted for.
 func (s *scheduler) end(m *message) {
+	if !m.remove && s.untaken[m.ID] && s.taken(m.ID) != nil {
+		s.postpone(m, s.now())
+		return
+	}
 	s.forget(m)
 	var err error
 	if s.sick[m.ID] || m.Expired {
@@ -264,7 +268,7 @@ func (s *scheduler) end(m *message) {
 	}
 	delete(s.sick, m.ID)
 	s.log.info(m.ID, maillog.Removed, "removed")
-	s.free(m)
+	s.free(m.ID, m.shelved)
 }
 
 // forget takes a message out of memory.
@@ -301,15 +305,12 @@ func (s *scheduler) postpone(m *message, now time.Time) {
 	}
 	f := s.record(m, m.records())
 	s.forget(m)
-	if m.doubtful() {
-		s.unsure[m.ID] = true
-	}
 	var err error
 	if m.hold {
 		if err = s.store.Hold(m.ID, m.dir); err == nil {
 			m.hold, m.dir = false, queue.DirHold
 		}
-	} else if err = s.store.Defer(m.ID, m.dir, next); err == nil {
+	} else if err = s.store.Defer(m.ID, m.dir, next, m.doubtful()); err == nil {
 		m.dir = queue.DirDeferred
 	}
 	if err != nil {

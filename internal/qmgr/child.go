@@ -163,8 +163,11 @@ func (s *scheduler) unmake(cm *message) {
 	}
 	cm.first = true
 	s.forget(cm)
-	s.arrived(cm.ID)
-	if err := s.store.Finish(cm.ID, cm.dir, cm.Size); err != nil {
+	end := s.store.Finish
+	if s.arrived(cm.ID).expire { // and its file bears the mark
+		end = func(id, from string, _ int64) error { return s.store.Remove(id, from) }
+	}
+	if err := end(cm.ID, cm.dir, cm.Size); err != nil {
 		s.log.warn("%s: %v", cm.ID, err)
 	}
 }
@@ -172,7 +175,7 @@ func (s *scheduler) unmake(cm *message) {
 // adopt begins a child that was found in the queue.
 func (s *scheduler) adopt(id string) {
 	dir := s.store.InQueue(id)
-	if dir == "" || dir == queue.DirHold || s.messages[id] != nil || s.coming(id) != nil || s.waiting.byID[id] != nil || slices.Contains(s.backlog, id) {
+	if dir == "" || dir == queue.DirHold || s.messages[id] != nil || s.coming(id) || s.waiting.byID[id] != nil || slices.Contains(s.backlog, id) {
 		return
 	}
 	if dir == queue.DirIncoming {

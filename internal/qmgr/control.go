@@ -17,7 +17,7 @@ const controlAtOnce = 100
 
 // tryNow has a deferred message tried at once. It tells whether there is one.
 func (s *scheduler) tryNow(id, dir string) (bool, error) {
-	if s.messages[id] != nil || s.loading[id] != nil {
+	if s.messages[id] != nil || s.coming(id) {
 		return true, nil // under way
 	}
 	e := s.waiting.byID[id]
@@ -86,8 +86,7 @@ func (s *scheduler) holdOne(id, dir string) (bool, error) {
 		m.hold = true
 		return true, nil
 	}
-	if i := s.coming(id); i != nil {
-		i.hold = true
+	if s.want(id, intent{hold: true}) {
 		return true, nil
 	}
 	if m := s.kept[id]; m != nil && m.dir != queue.DirHold { // its file does not say who has it
@@ -101,8 +100,11 @@ func (s *scheduler) holdOne(id, dir string) (bool, error) {
 	case queue.DirHold:
 		return true, nil
 	}
+	if err := s.store.Hold(id, dir); err != nil {
+		return true, err
+	}
 	s.unlist(id, dir)
-	return true, s.store.Hold(id, dir)
+	return true, nil
 }
 
 // releaseOne takes a message out of hold/ and has it tried.
@@ -110,13 +112,14 @@ func (s *scheduler) releaseOne(id, dir string) (bool, error) {
 	if s.where(id, dir) != queue.DirHold {
 		return false, nil
 	}
-	if err := s.store.Release(id); err != nil {
+	err := s.store.Release(id)
+	if err != nil && s.store.InQueue(id) != queue.DirDeferred {
 		return true, err
 	}
 	if m := s.kept[id]; m != nil {
 		m.dir = queue.DirDeferred
 	}
-	return true, s.hasten(id, queue.DirDeferred)
+	return true, errors.Join(err, s.hasten(id, queue.DirDeferred))
 }
 
 // requeueOne has a message, on hold or not, tried with the configuration of now.
@@ -130,12 +133,9 @@ func (s *scheduler) requeueOne(id, dir string) (bool, error) {
 // expireOne has a message, on hold or not, go back to its sender as if its time
 // were over. One that is being tried goes back when this attempt fails.
 func (s *scheduler) expireOne(id, dir string) (bool, error) {
-	m, i := s.messages[id], s.coming(id)
-	switch {
-	case m != nil:
+	if m := s.messages[id]; m != nil {
 		m.Expired, dir = true, m.dir
-	case i != nil:
-		i.expire = true
+	} else if s.want(id, intent{expire: true}) {
 		dir = ""
 	}
 	if dir = s.where(id, dir); dir == "" {
@@ -152,25 +152,28 @@ func (s *scheduler) expireOne(id, dir string) (bool, error) {
 
 // deleteOne removes a message without telling anybody.
 func (s *scheduler) deleteOne(id, dir string) (bool, error) {
+	if err := s.undeletable(id); err != nil {
+		return true, err
+	}
 	if m := s.messages[id]; m != nil {
 		m.remove = true
 		return true, nil
 	}
-	if i := s.coming(id); i != nil {
-		i.remove = true
+	if s.want(id, intent{remove: true}) {
 		return true, nil
 	}
 	if dir = s.where(id, dir); dir == "" {
 		return false, nil
 	}
-	kept := s.kept[id]
-	s.unlist(id, dir)
 	if err := s.store.Delete(id, dir); err != nil {
 		return true, err
 	}
-	if kept != nil {
-		s.free(kept)
+	children := s.leftOf(id)
+	if m := s.kept[id]; m != nil {
+		children = m.shelved
 	}
+	s.unlist(id, dir)
+	s.free(id, children)
 	s.tidyAt = s.now().Add(tidyPause)
 	return true, nil
 }
@@ -179,7 +182,6 @@ func (s *scheduler) deleteOne(id, dir string) (bool, error) {
 func (s *scheduler) unlist(id, dir string) {
 	e, kept := s.waiting.remove(id), s.kept[id] != nil
 	delete(s.kept, id)
-	delete(s.unsure, id)
 	if dir != queue.DirIncoming {
 		return
 	}

@@ -4,7 +4,7 @@ package qmgr
 type intent struct{ hold, remove, expire bool }
 
 // take has a message heed an intent.
-func (m *message) take(want *intent) {
+func (m *message) take(want intent) {
 	m.hold, m.remove, m.Expired = m.hold || want.hold, m.remove || want.remove, m.Expired || want.expire
 }
 
@@ -12,29 +12,43 @@ func (m *message) take(want *intent) {
 // it counts when that is over: the file is the flush's until then.
 func (s *scheduler) arrive(id string) {
 	s.inFlight++
-	s.arriving[id] = &intent{}
+	s.arriving[id] = intent{}
 }
 
 // arrived returns what has been wanted of a message since arrive.
-func (s *scheduler) arrived(id string) *intent {
+func (s *scheduler) arrived(id string) intent {
 	want := s.arriving[id]
 	delete(s.arriving, id)
-	if want == nil {
-		want = &intent{}
-	}
 	return want
 }
 
-// coming is the intent of a message that will be in memory soon; nil: it will not.
-func (s *scheduler) coming(id string) *intent {
-	if i := s.loading[id]; i != nil {
-		return i
+// read returns what has been wanted of a message while it was read.
+func (s *scheduler) read(id string) intent {
+	want := s.loading[id]
+	delete(s.loading, id)
+	return want
+}
+
+// coming tells whether a message will be in memory soon.
+func (s *scheduler) coming(id string) bool {
+	_, read := s.loading[id]
+	_, safe := s.arriving[id]
+	return read || safe
+}
+
+// want notes an intent, if the message will be in memory soon.
+func (s *scheduler) want(id string, also intent) bool {
+	for _, soon := range [...]map[string]intent{s.loading, s.arriving} {
+		if i, ok := soon[id]; ok {
+			soon[id] = intent{i.hold || also.hold, i.remove || also.remove, i.expire || also.expire}
+			return true
+		}
 	}
-	return s.arriving[id]
+	return false
 }
 
 // carryOut does what has been wanted of a message that does not come into memory.
-func (s *scheduler) carryOut(id string, want *intent) {
+func (s *scheduler) carryOut(id string, want intent) {
 	var err error
 	switch {
 	case want.remove:

@@ -127,13 +127,8 @@ func (s *scheduler) commit(w *writer, c ipc.Commit) {
 		w.out.done(ipc.Done{Blank: c.Blank, Error: "not an ID that this writer may give"})
 		return
 	}
-	if want != b.ID && (s.untaken[want] || !s.store.InMaildrop(want)) {
-		// The queue had it already: after a crash it is found there, and may have been
-		// delivered by the time that pickup comes with what it had read before.
+	if want != b.ID && s.accountedFor(want) {
 		s.store.Return(b)
-		if s.untaken[want] {
-			s.taken(want)
-		}
 		w.out.done(ipc.Done{Blank: c.Blank, ID: want})
 		return
 	}
@@ -171,17 +166,6 @@ func (s *scheduler) commit(w *writer, c ipc.Commit) {
 	})
 }
 
-// taken removes sendmail's file, whose message is safe in the queue.
-func (s *scheduler) taken(id string) {
-	if err := s.store.Taken(id); err != nil {
-		// pickup comes again with it, perhaps when the message has been delivered.
-		s.log.warn("%s: %v", id, err)
-		s.untaken[id] = true
-		return
-	}
-	delete(s.untaken, id)
-}
-
 // refuse takes back a message that was not promised.
 func (s *scheduler) refuse(qc *queue.Commit, damaged bool, cause error) {
 	s.inFlight--
@@ -194,7 +178,8 @@ func (s *scheduler) refuse(qc *queue.Commit, damaged bool, cause error) {
 
 // again answers a commit of a message that is in the queue under this ID: taken
 // before a crash, or being taken. It is safe when a flush from now on has
-// succeeded and the message is still there.
+// succeeded and the message is still there. A flush that follows one that failed proves
+// nothing.
 func (s *scheduler) again(b queue.Blank, id string, done func(id, failure string)) {
 	same, f, err := s.store.Same(b, id)
 	switch {
@@ -204,13 +189,19 @@ func (s *scheduler) again(b queue.Blank, id string, done func(id, failure string
 	case !same:
 		done("", ipc.ErrorIDInUse)
 		return
+	case s.sick[id]:
+		f.Close()
+		done("", ipc.ErrorIDInUse)
+		return
 	}
 	item := s.store.Names()
 	item.File = f
 	s.flush(item, func(err error) {
 		f.Close()
-		if err == nil && s.store.InQueue(id) == "" {
-			err = fmt.Errorf("message %s was refused", id)
+		if s.store.InQueue(id) == "" {
+			err = errors.Join(err, fmt.Errorf("message %s was refused", id))
+		} else {
+			s.flushFailed(id, err)
 		}
 		if err != nil {
 			done("", err.Error())

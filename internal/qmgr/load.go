@@ -50,7 +50,7 @@ func (s *scheduler) rescanDue(now time.Time) bool {
 
 // load reads one message, which then begins.
 func (s *scheduler) load(id, dir string) {
-	s.loading[id] = &intent{}
+	s.loading[id] = intent{}
 	resolve := s.resolve // which may have to ask others
 	s.helpers.Go(func() {
 		q, f, err := s.store.Load(id, dir)
@@ -67,38 +67,36 @@ func (s *scheduler) load(id, dir string) {
 }
 
 func (s *scheduler) loaded(id, dir string, m *message, changed time.Time, err error) {
-	want := s.loading[id]
-	delete(s.loading, id)
+	want := s.read(id)
 	if err != nil {
 		s.unloadable(id, dir, err)
 		return
 	}
 	m.first = dir == queue.DirIncoming
 	// What an earlier process had in hand may have been delivered.
-	m.unsure = changed.Before(s.begun) || s.unsure[id] || m.Hastened
-	delete(s.unsure, id)
+	m.shelved = s.leftOf(id)
+	m.unsure = changed.Before(s.begun) || m.Doubtful
 	s.loadedAs(m, want)
 }
 
 // reload makes ready a message that waited in memory.
 func (s *scheduler) reload(m *message) {
-	s.loading[m.ID] = &intent{}
+	s.loading[m.ID] = intent{}
 	resolve := s.resolve
 	s.helpers.Go(func() {
 		m.again(resolve)
 		s.post(func() {
-			want := s.loading[m.ID]
-			delete(s.loading, m.ID)
-			s.loadedAs(m, want)
+			s.loadedAs(m, s.read(m.ID))
 		})
 	})
 }
 
 // loadedAs begins with a message, to which what somebody has wanted meanwhile
 // happens.
-func (s *scheduler) loadedAs(m *message, want *intent) {
+func (s *scheduler) loadedAs(m *message, want intent) {
 	m.take(want)
 	if s.stopping {
+		s.checkpoint(m)
 		s.forget(m)
 		return
 	}
@@ -182,15 +180,22 @@ func (s *scheduler) scanned(w []queue.Waiter, more bool, asked time.Time, err er
 		return
 	}
 	s.more = more || s.passed // which the reader may not have seen
+	// A later time is that of a message to be released then, which waits on when it is
+	// looked at, or a wrong clock has given it.
+	latest := s.now().Add(s.p.backoff(s.p.maximal))
 	for _, d := range w {
-		if s.messages[d.ID] != nil || s.loading[d.ID] != nil || s.waiting.byID[d.ID] != nil {
+		if s.messages[d.ID] != nil || s.coming(d.ID) || s.waiting.byID[d.ID] != nil {
 			continue
 		}
 		if s.waiting.len() >= s.known() {
 			s.more = true
 			break
 		}
-		s.waiting.put(d.ID, queue.DirDeferred, d.Next)
+		next := d.Next
+		if next.After(latest) {
+			next = latest
+		}
+		s.waiting.put(d.ID, queue.DirDeferred, next)
 	}
 	if s.flushed != asked { // and those that were passed over may be due now
 		s.waiting.hasten(s.flushed)
@@ -217,14 +222,17 @@ func (s *scheduler) recover() error {
 // reunite sees to it that every child in incoming/ has its parent's record: it
 // may have been made safe just before a crash. Only then may it be tried. It returns
 // what may be: a child whose parent takes no record now is left to the parent's
-// next attempt.
+// next attempt, or to its end.
 func (s *scheduler) reunite(incoming []string) (ready []string, err error) {
 	for _, id := range incoming {
 		wait, err := s.reuniteOne(id)
 		if err != nil {
 			return nil, err
 		}
-		if !wait {
+		if wait {
+			parent := queue.Parent(id)
+			s.left[parent] = append(s.left[parent], id)
+		} else {
 			ready = append(ready, id)
 		}
 	}
@@ -253,39 +261,4 @@ func (s *scheduler) reuniteOne(id string) (wait bool, err error) {
 		s.log.info(parent, "", "is noted to have child "+id)
 	}
 	return false, nil
-}
-
-// forgetLetter removes sendmail's file once its message's is flushed.
-func (s *scheduler) forgetLetter(id string, f *os.File) {
-	item := s.store.Names()
-	item.File = f
-	if err := s.flusher.Flush(item); err != nil {
-		s.log.warn("%s: %v: maildrop keeps its file", id, err)
-		return
-	}
-	s.taken(id)
-}
-
-// forgetTaken removes sendmail's files whose messages are in the queue.
-func (s *scheduler) forgetTaken() {
-	err := s.store.EachID(queue.DirMaildrop, func(ids []string) bool {
-		for _, id := range ids {
-			dir := s.store.InQueue(id)
-			if dir == "" {
-				continue
-			}
-			// Only a file that is whole replaces sendmail's, and only one that the
-			// disk has: a process that was killed leaves what nobody has flushed.
-			if m, f, err := s.store.Load(id, dir); err == nil {
-				if s.store.Submitted(m) {
-					s.forgetLetter(id, f)
-				}
-				f.Close()
-			}
-		}
-		return true
-	})
-	if err != nil {
-		s.log.warn("read %s: %v", queue.DirMaildrop, err)
-	}
 }

@@ -204,8 +204,9 @@ func newMessage(q *queue.Message, dir string, f *os.File, resolve resolver) *mes
 	return m
 }
 
-// doubtful tells whether an agent died with a recipient that is still to be
-// delivered.
+// doubtful tells whether an agent may have delivered to a recipient who is still to be
+// delivered to. That one who was asked since has deferred it is no proof: he may not have
+// come so far as to look.
 func (m *message) doubtful() bool {
-	return slices.ContainsFunc(m.rcpt, func(r recipient) bool { return r.unsure && !r.outcome.done() })
+	return slices.ContainsFunc(m.rcpt, func(r recipient) bool { return (m.unsure || r.unsure) && !r.outcome.done() })
 }

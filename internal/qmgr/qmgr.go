@@ -10,6 +10,7 @@
 //	conn.go                 who may speak, and to what end
 //	lend.go, outbox.go      writers: blanks out, commits in
 //	commit.go               one flush for all commits that wait
+//	letter.go               letters in maildrop/, which have their messages here
 //	load.go, calendar.go    what is deferred, and recovery at start
 //	attempt.go, message.go  an attempt: outcomes, records, end or deferral
 //	transport.go, agent.go  the ways to agents, and who may have a request

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -173,7 +174,10 @@ func (r *rig) stop() {
 }
 
 func (r *rig) dial(transport string) (link, error) {
-	if r.missing[transport] {
+	r.mu.Lock()
+	missing := r.missing[transport]
+	r.mu.Unlock()
+	if missing {
 		return nil, &fs.PathError{Op: "dial", Path: transport, Err: fs.ErrNotExist}
 	}
 	a, b, err := fdpass.Pair()
@@ -476,4 +480,18 @@ func (r *rig) stopAll() {
 	r.t.Helper()
 	r.closeAll()
 	r.stop()
+}
+
+// refuses has a system call on what is in a directory of the queue, "" for all, fail
+// while the flag that it returns is set, as it is.
+func (r *rig) refuses(call, dir string, why error) *atomic.Bool {
+	fail := new(atomic.Bool)
+	fail.Store(true)
+	r.opts.Before = func(c, name string) error {
+		if c == call && strings.HasPrefix(name, dir) && fail.Load() {
+			return why
+		}
+		return nil
+	}
+	return fail
 }

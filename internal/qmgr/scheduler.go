@@ -57,8 +57,8 @@ type scheduler struct {
 	done   chan struct{} // closed when run has returned
 
 	messages map[string]*message // in memory, by ID
-	loading  map[string]*intent  // being read
-	arriving map[string]*intent  // committed, and not yet safe
+	loading  map[string]intent   // being read
+	arriving map[string]intent   // committed, and not yet safe
 	held     int                 // recipients of those in memory
 	inFlight int                 // messages whose first attempt has not ended
 	backlog  []string            // of those, still to be read from incoming/
@@ -70,10 +70,10 @@ type scheduler struct {
 	rescan   time.Time // when it is to be read again, if there is more
 	flushed  time.Time // when everything deferred was last told to be tried now
 	kept     map[string]*message
-	sick     map[string]bool // files that a flush failed for: never written again
-	untaken  map[string]bool // letters whose file in maildrop/ could not be removed
-	unsure   map[string]bool // deferred messages that an agent may have delivered
-	begun    time.Time       // of this process: what was on disk before may have been under way
+	sick     map[string]bool     // files that a flush failed for: never written again
+	left     map[string][]string // children found at start that wait for this message
+	untaken  map[string]bool     // letters whose file in maildrop/ could not be removed
+	begun    time.Time           // of this process: what was on disk before may have been under way
 
 	writers    map[*writer]bool
 	lent       int
@@ -106,8 +106,8 @@ func newScheduler(p *params, store *queue.Store, log *maillog.Logger, slow time.
 		p: p, store: store, log: newLogs(log), now: time.Now,
 		flusher: durable.New(durable.Options{Slow: slow}),
 		events:  make(chan func(), 1024), done: make(chan struct{}),
-		messages: map[string]*message{}, loading: map[string]*intent{}, arriving: map[string]*intent{}, unsure: map[string]bool{}, begun: time.Now(),
-		waiting: newCalendar(), kept: map[string]*message{}, sick: map[string]bool{}, untaken: map[string]bool{},
+		messages: map[string]*message{}, loading: map[string]intent{}, arriving: map[string]intent{}, begun: time.Now(),
+		waiting: newCalendar(), kept: map[string]*message{}, sick: map[string]bool{}, untaken: map[string]bool{}, left: map[string][]string{},
 		writers: map[*writer]bool{}, transports: map[string]*transport{},
 		batches: make(chan batch, 1), tidyAt: time.Now(), shelf: newShelf(p.shelf),
 	}
@@ -284,6 +284,9 @@ func (s *scheduler) stop(ctx context.Context) {
 	s.post(func() {
 		s.stopping = true
 		for _, m := range s.messages {
+			s.checkpoint(m)
+		}
+		for _, m := range s.kept { // the disk may take now what it did not
 			s.checkpoint(m)
 		}
 	})

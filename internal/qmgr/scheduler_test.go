@@ -31,7 +31,7 @@ func TestSleeps(t *testing.T) {
 		}},
 		{"reading as many files as it may", func(s *scheduler) {
 			for n := range loadsAtOnce {
-				s.loading[fmt.Sprint(n)] = &intent{}
+				s.loading[fmt.Sprint(n)] = intent{}
 			}
 			s.waiting.put("next", queue.DirDeferred, past(s))
 		}},

@@ -172,11 +172,12 @@ func (s *Store) Item(c *Commit) durable.Item {
 // damaged says that the disk failed it: the file is then kept aside and never
 // written again; otherwise it is a blank once more.
 func (s *Store) Refuse(c *Commit, damaged bool) error {
+	info, err := c.File.Stat()
 	c.File.Close()
 	if damaged {
 		return s.SetAside(c.Header.ID, DirIncoming)
 	}
-	return s.recycle(s.incoming, c.Header.ID, c.Size)
+	return s.done(s.incoming, c.Header.ID, c.Size, err != nil || info.Mode()&modeExpired != 0)
 }
 
 // InQueue returns the directory that holds the message id: incoming/, deferred/

@@ -98,7 +98,7 @@ func TestUnreadable(t *testing.T) {
 	} {
 		m := put(t, s, "text\n")
 		if c.dir == DirDeferred {
-			if err := s.Defer(m.ID, DirIncoming, time.Now()); err != nil {
+			if err := s.Defer(m.ID, DirIncoming, time.Now(), false); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -178,4 +178,30 @@ func FuzzRecord(f *testing.F) {
 			t.Errorf("wrote %+v, read %+v", r, again)
 		}
 	})
+}
+
+// What is taken back while somebody expires it leaves no mark for the next message.
+func TestRefuseExpired(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, Options{})
+	b, f, err := s.Lend()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(t, b, f, b.ID, "text\n")
+	c, err := s.Commit(b, b.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Expire(b.ID, DirIncoming); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Refuse(c, false); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range idsOf(t, s, DirPool) {
+		if info, err := os.Stat(filepath.Join(s.Path(), DirPool, id)); err != nil || info.Mode() != 0o600 {
+			t.Errorf("a blank has mode %v, %v", info.Mode(), err)
+		}
+	}
 }

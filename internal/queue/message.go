@@ -66,7 +66,7 @@ type Message struct {
 	Size     int64     // of the file
 	Changed  time.Time // when the file was last written or put away; set by Store.Load
 	Expired  bool      // somebody has said that its time is over; set by Store.Load and List
-	Hastened bool      // somebody has wanted it to be tried; set by Store.Load
+	Doubtful bool      // in deferred/: an agent may have delivered it; set by Store.Load
 }
 
 // Result returns the outcome of recipient n.

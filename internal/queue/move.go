@@ -97,8 +97,12 @@ func (s *Store) SweepAway(stop <-chan struct{}) error {
 func (s *Store) Remove(id, from string) error { return s.unlink(s.dir(from), id) }
 
 // Defer puts a message into deferred/, or leaves it there, and writes the time of
-// its next attempt into the file's modification time.
-func (s *Store) Defer(id, from string, next time.Time) error {
+// its next attempt into the file's modification time, and there, too, whether the
+// message is in doubt: an agent may have delivered it.
+func (s *Store) Defer(id, from string, next time.Time, doubt bool) error {
+	if doubt {
+		next = time.Unix(next.Unix(), doubtMark)
+	}
 	if from != DirDeferred {
 		if err := s.rename(s.dir(from), id, s.deferred, id); err != nil {
 			return err
@@ -112,6 +116,16 @@ func (s *Store) Hold(id, from string) error {
 	return s.rename(s.dir(from), id, s.hold, id)
 }
 
+// doubtMark is the fraction of a second, in nanoseconds, of the time of a message in
+// doubt. Where the file system does not keep it agents are not told to look; where
+// another message has it by chance they look in vain.
+const doubtMark = 1
+
+// doubtful tells whether a file's time says that its message is in doubt.
+func doubtful(mtime time.Time) bool {
+	return !mtime.After(dueAtOnce) || mtime.Nanosecond() == doubtMark
+}
+
 // dueAtOnce is the time of a message that somebody wanted to be tried: long over.
 // It tells as well that agents are to look first whether they have delivered it:
 // what the file's time of change said about that is lost.
@@ -121,7 +135,7 @@ var dueAtOnce = time.Unix(1, 0)
 func (s *Store) Hasten(id string) error { return s.touch(s.deferred, id, dueAtOnce) }
 
 // Release takes a message out of hold/. It is due at once.
-func (s *Store) Release(id string) error { return s.Defer(id, DirHold, dueAtOnce) }
+func (s *Store) Release(id string) error { return s.Defer(id, DirHold, dueAtOnce, true) }
 
 // SetAside keeps a file in corrupt/ for a human.
 func (s *Store) SetAside(id, from string) error {

@@ -79,7 +79,7 @@ func load(f *os.File, id string) (*Message, error) {
 		return nil, &fs.PathError{Op: "read", Path: f.Name(), Err: err}
 	}
 	m.Size, m.Expired = info.Size(), info.Mode()&modeExpired != 0
-	m.Hastened = !info.ModTime().After(dueAtOnce)
+	m.Doubtful = doubtful(info.ModTime())
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
 		m.Changed = time.Unix(st.Ctim.Unix())
 	}

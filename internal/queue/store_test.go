@@ -272,7 +272,7 @@ func TestDiskFull(t *testing.T) {
 		do   func() error
 	}{
 		{"create", func() error { _, _, err := s.Lend(); return err }},
-		{"rename", func() error { return s.Defer(m.ID, DirIncoming, time.Now()) }},
+		{"rename", func() error { return s.Defer(m.ID, DirIncoming, time.Now(), false) }},
 		{"rename", func() error { return s.Finish(m.ID, DirIncoming, m.Size) }},
 		{"write", func() error {
 			_, err := s.Append(m, DirIncoming, []Record{{State: Sent, Recipients: []int{0}}})
