@@ -34,7 +34,7 @@ type link struct {
 	waiters []chan offer
 	held    int // blanks that sessions hold
 	commits map[string]chan outcome
-	asking  int // commits that qmgr has heard of and not answered
+	asking  int  // commits that qmgr has heard of and not answered
 	heard   bool // qmgr has said something: full is what it thinks
 	full    bool
 	leaving bool // for what has begun alone: qmgr makes way for another
