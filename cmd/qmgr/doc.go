@@ -52,7 +52,8 @@
 //
 // Nothing is taken while incoming_limit messages wait for their first attempt, or
 // when the file system has less room than queue_minfree or few inodes: smtpd
-// answers 452, and pickup waits.
+// answers 452 to MAIL, and pickup waits. The log says once that no mail is taken, and
+// why, and once that it is taken again.
 //
 // The transports error, retry and discard are part of qmgr.
 //

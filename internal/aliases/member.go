@@ -76,7 +76,7 @@ func parseElement(s string) ([]element, error) {
 	case strings.HasPrefix(plain, "|"):
 		return []element{{form: command, text: strings.TrimSpace(rest)}}, nil
 	case len(plain) >= len(includePrefix) && strings.EqualFold(plain[:len(includePrefix)], includePrefix):
-		return []element{{form: include, text: behind(plain[len(includePrefix):])}}, nil
+		return []element{{form: include, text: behind(strings.TrimSpace(plain[len(includePrefix):]))}}, nil
 	}
 	f := address
 	if rest, ok := strings.CutPrefix(s, `\`); ok {
@@ -204,11 +204,14 @@ type line struct {
 	text   string
 }
 
+// byteOrderMark is what editors of Windows begin a file with.
+const byteOrderMark = "\ufeff"
+
 // lines are those of a file that have elements. A line that begins with # has
 // none; a line is never continued on the next.
 func lines(data []byte) []line {
 	var list []line
-	for i, text := range strings.Split(string(data), "\n") {
+	for i, text := range strings.Split(strings.TrimPrefix(string(data), byteOrderMark), "\n") {
 		text = strings.TrimSuffix(text, "\r")
 		if text != "" && text[0] != '#' && strings.TrimSpace(text) != "" {
 			list = append(list, line{i + 1, text})

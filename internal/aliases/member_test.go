@@ -29,6 +29,7 @@ func TestParseList(t *testing.T) {
 		"| /bin/x":                      "{3 /bin/x}",
 		"~/mail/in":                     "{2 ~/mail/in}",
 		`:include:"/etc/a list"`:        "{4 /etc/a list}",
+		":include: /etc/list , ann":     "{4 /etc/list} {0 ann}",
 	} {
 		list, err := parseList(value)
 		var words []string
@@ -43,6 +44,22 @@ func TestParseList(t *testing.T) {
 	for _, value := range []string{"<>", "@", `\`, "ann, @", "|", `"| "`, `"|echo "a" b"`, `"/a"b`} {
 		if list, err := parseList(value); err == nil {
 			t.Errorf("%q: %v, want an error", value, list)
+		}
+	}
+}
+
+// Lines of files, as editors of other systems leave them too.
+func TestLines(t *testing.T) {
+	t.Parallel()
+	for data, want := range map[string]string{
+		"ann\n# x\n\n  \nbob, cat": "[{1 ann} {5 bob, cat}]",
+		"ann\r\nbob\r\n":           "[{1 ann} {2 bob}]",
+		"\ufeffann\r\n\ufeffbob":   "[{1 ann} {2 \ufeffbob}]",
+		"\ufeff# x\n\ufeff":        "[{2 \ufeff}]",
+		"":                         "[]",
+	} {
+		if got := fmt.Sprint(lines([]byte(data))); got != want {
+			t.Errorf("%q: %q, want %q", data, got, want)
 		}
 	}
 }

@@ -185,12 +185,32 @@ func (c *Client) Return(b *Blank) {
 	}
 }
 
-// Full tells whether qmgr has said that it takes no mail for now. It does not
-// ask.
-func (c *Client) Full() bool {
+// fullPatience is how long Full waits for qmgr's first word. Who asks for a blank
+// later is patient, too.
+const fullPatience = 5 * time.Second
+
+// Full tells whether qmgr takes no mail for now. Where nothing has been heard of it,
+// Full asks for a blank, which stays at hand. A qmgr that does not answer is not full:
+// whoever wants a blank hears what is wrong.
+func (c *Client) Full(ctx context.Context) bool {
+	c.mu.Lock()
+	if l := c.link; l != nil && l.heard {
+		defer c.mu.Unlock()
+		return l.full
+	}
+	c.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, fullPatience)
+	defer cancel()
+	b, err := c.Blank(ctx)
+	if err != nil {
+		return errors.Is(err, ErrFull)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.link != nil && c.link.full
+	b.link.held--
+	b.link.keep(b)
+	b.link.endIfLeft()
+	return false
 }
 
 // Idle tells whether nobody waits, holds a blank or commits; if so it drops the

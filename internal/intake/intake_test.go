@@ -158,9 +158,6 @@ func TestFull(t *testing.T) {
 	t.Parallel()
 	q := newFake(t)
 	c := newClient(q, Options{})
-	if c.Full() {
-		t.Error("full before anything was said")
-	}
 	f, held := q.lends(1, blank(t, c))
 	wait := blank(t, c)
 	f.packet()
@@ -169,8 +166,8 @@ func TestFull(t *testing.T) {
 	if _, err := wait(); !errors.Is(err, ErrFull) {
 		t.Errorf("waiting: %v", err)
 	}
-	if _, err := c.Blank(t.Context()); !errors.Is(err, ErrFull) || !c.Full() {
-		t.Errorf("full: %v, %t", err, c.Full())
+	if _, err := c.Blank(t.Context()); !errors.Is(err, ErrFull) || !c.Full(t.Context()) {
+		t.Errorf("full: %v, %t", err, c.Full(t.Context()))
 	}
 	// What was wanted is still wanted: the blank comes with the news. The
 	// commit's answer shows that both have been read.
@@ -182,8 +179,53 @@ func TestFull(t *testing.T) {
 	if _, err := answer(); err != nil {
 		t.Error(err)
 	}
-	if _, err := c.Blank(t.Context()); err != nil || c.Full() {
-		t.Errorf("lifted: %v, %t", err, c.Full())
+	if _, err := c.Blank(t.Context()); err != nil || c.Full(t.Context()) {
+		t.Errorf("lifted: %v, %t", err, c.Full(t.Context()))
+	}
+}
+
+// Who wants to know whether there is room hears what qmgr says, also when nothing is
+// known of it yet. The blank that is asked for stays at hand.
+func TestFullIsAsked(t *testing.T) {
+	t.Parallel()
+	q := newFake(t)
+	c := newClient(q, Options{})
+	full := func() func() (bool, error) {
+		return later(func() (bool, error) { return c.Full(t.Context()), nil })
+	}
+	wait := full()
+	f := <-q.conns
+	f.packet()
+	f.lend(1)
+	if is, _ := wait(); is {
+		t.Error("full with a blank lent")
+	}
+	c.Return(ready(t, c))
+	for !c.Idle() {
+	}
+
+	// Its connection has ended, and with it what was known.
+	wait = full()
+	f = <-q.conns
+	why := "disk full"
+	f.say(ipc.LendPacket{Full: &why})
+	if is, _ := wait(); !is {
+		t.Error("not full")
+	}
+	if !c.Full(t.Context()) {
+		t.Error("not full any more")
+	}
+
+	// A qmgr that goes away has no say.
+	c = newClient(q, Options{})
+	wait = full()
+	for range 2 { // what waits over the end of a connection dials once more
+		f = <-q.conns
+		f.packet()
+		f.c.Close()
+	}
+	if is, _ := wait(); is {
+		t.Error("full without qmgr")
 	}
 }
 

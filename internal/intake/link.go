@@ -34,7 +34,8 @@ type link struct {
 	waiters []chan offer
 	held    int // blanks that sessions hold
 	commits map[string]chan outcome
-	asking  int // commits that qmgr has heard of and not answered
+	asking  int  // commits that qmgr has heard of and not answered
+	heard   bool // qmgr has said something: full is what it thinks
 	full    bool
 	leaving bool // for what has begun alone: qmgr makes way for another
 	over    bool // nothing more can be said; replies may still come
@@ -239,6 +240,7 @@ func (l *link) receive() {
 		var p ipc.LendPacket
 		files, err := l.conn.Recv(&p)
 		l.c.mu.Lock()
+		l.heard = true
 		if errors.Is(err, fdpass.ErrFiles) {
 			l.lose(&p)
 			err = nil

@@ -50,14 +50,7 @@ func (d *deliverer) serve(ctx context.Context, c net.Conn) {
 func (d *deliverer) handle(ctx context.Context, req *agent.Request) {
 	d.work <- struct{}{}
 	defer func() { <-d.work }()
-	groups := [][]*ipc.Recipient{pointers(req.Recipients)}
-	if d.a.alone() {
-		groups = groups[:0]
-		for i := range req.Recipients {
-			groups = append(groups, pointers(req.Recipients[i:i+1]))
-		}
-	}
-	for _, to := range groups {
+	for _, to := range d.runs(&req.Request) {
 		start := time.Now()
 		out := d.guarded(ctx, req, to)
 		if out.Err != nil {
@@ -70,6 +63,27 @@ func (d *deliverer) handle(ctx context.Context, req *agent.Request) {
 		}
 		req.Answer(results...)
 	}
+}
+
+// runs parts the recipients of a request into those who share one run of the
+// program. Who cannot be named in its arguments shares none: the others get the
+// message.
+func (d *deliverer) runs(req *ipc.Request) [][]*ipc.Recipient {
+	x := &expansion{a: d.a, req: req, delimiters: d.delimiters}
+	var together []*ipc.Recipient
+	var groups [][]*ipc.Recipient
+	for _, r := range pointers(req.Recipients) {
+		one := []*ipc.Recipient{r}
+		if _, err := x.args(one); err != nil || d.a.alone() {
+			groups = append(groups, one)
+			continue
+		}
+		together = append(together, r)
+	}
+	if len(together) > 0 {
+		groups = append([][]*ipc.Recipient{together}, groups...)
+	}
+	return groups
 }
 
 func pointers(list []ipc.Recipient) []*ipc.Recipient {

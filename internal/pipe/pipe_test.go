@@ -108,6 +108,33 @@ func TestNoOptions(t *testing.T) {
 	}
 }
 
+// Whoever cannot be named to the program goes back alone; the others are delivered to
+// together.
+func TestRuns(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ flags, arg, want string }{
+		{"", "$recipient", "ann+-x@d bob@d | -carl@d"},
+		{"", "$extension", "bob@d -carl@d | ann+-x@d"},
+		{"", "-r$recipient", "ann+-x@d bob@d -carl@d"},
+		{"D", "-r$recipient", "ann+-x@d | bob@d | -carl@d"},
+		{"", "$sender", "ann+-x@d | bob@d | -carl@d"}, // to none, since of the sender
+	} {
+		d := &deliverer{a: attributesOf(t, "flags="+c.flags, "user=u", "argv=/p", c.arg), delimiters: "+"}
+		req := &ipc.Request{Sender: "-s@x", Recipients: []ipc.Recipient{{Address: "ann+-x@d"}, {Address: "bob@d"}, {Address: "-carl@d"}}}
+		var got []string
+		for _, g := range d.runs(req) {
+			var addrs []string
+			for _, r := range g {
+				addrs = append(addrs, r.Address)
+			}
+			got = append(got, strings.Join(addrs, " "))
+		}
+		if s := strings.Join(got, " | "); s != c.want {
+			t.Errorf("flags %q, %s: %s, want %s", c.flags, c.arg, s, c.want)
+		}
+	}
+}
+
 func TestNullSender(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ operand, arg, head string }{

@@ -49,7 +49,7 @@ func setAttr(attrs *map[string]string, name, value string, parse func(string) (s
 	return nil
 }
 
-func (s *session) cmdMail(_ context.Context, args string) smtp.Reply {
+func (s *session) cmdMail(ctx context.Context, args string) smtp.Reply {
 	if s.srv.p().heloRequired && s.helo == "" {
 		return s.fault(503, smtp.BadCommand, "Error: send HELO/EHLO first")
 	}
@@ -89,7 +89,7 @@ func (s *session) cmdMail(_ context.Context, args string) smtp.Reply {
 		return s.faultOf(err)
 	}
 	s.msg, s.st = m, inMail
-	if r, refused := s.admitMail(); refused {
+	if r, refused := s.admitMail(ctx); refused {
 		s.reset()
 		return r
 	}
@@ -97,14 +97,14 @@ func (s *session) cmdMail(_ context.Context, args string) smtp.Reply {
 }
 
 // admitMail asks whether a message of this sender and size may come now.
-func (s *session) admitMail() (r smtp.Reply, refused bool) {
+func (s *session) admitMail(ctx context.Context) (r smtp.Reply, refused bool) {
 	switch {
 	case s.srv.p().messageLimit > 0 && s.msg.size > s.srv.p().messageLimit:
 		r = s.fault(552, smtp.TooBig, "Message size exceeds fixed limit")
 		s.logRefusal("reject", "MAIL", r)
 		return r, true
-	case s.srv.depot.Full():
-		r = smtp.Reply{Code: 452, Detail: smtp.SystemFull, Text: "Insufficient system storage"}
+	case s.srv.depot.Full(ctx):
+		r = full
 		s.logRefusal("reject", "MAIL", r)
 		return r, true
 	case s.srv.p().delayReject:

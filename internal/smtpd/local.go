@@ -149,7 +149,7 @@ type handover struct {
 	spool   *os.File // the letter at hand
 }
 
-func (h *handover) Full() bool { return false }
+func (h *handover) Full(context.Context) bool { return false }
 
 // Blank returns a file of the user's own, without a name.
 func (h *handover) Blank(context.Context) (*intake.Blank, error) {

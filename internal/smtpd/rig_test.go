@@ -280,7 +280,7 @@ func (d *fakeDepot) Return(b *intake.Blank) {
 	delete(d.lent, b.ID)
 }
 
-func (d *fakeDepot) Full() bool {
+func (d *fakeDepot) Full(context.Context) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.full

@@ -29,7 +29,7 @@ type depot interface {
 	Blank(ctx context.Context) (*intake.Blank, error)
 	Commit(ctx context.Context, b *intake.Blank, as string) (id string, err error)
 	Return(b *intake.Blank)
-	Full() bool
+	Full(ctx context.Context) bool
 }
 
 // A server is what the sessions of a process share. Its exported state does

@@ -115,7 +115,7 @@ const tellPatience = 10 * time.Second
 func (s *session) tell(ctx context.Context) {
 	t := s.srv.teller
 	why := s.trouble & t.wants
-	if why == 0 || s.srv.depot.Full() {
+	if why == 0 || s.srv.depot.Full(ctx) {
 		return
 	}
 	ok, omitted := t.limit.Take(time.Now())

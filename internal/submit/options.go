@@ -88,6 +88,7 @@ func (o *options) check(env *cli.Env) error {
 		}
 		return fail(cli.ExUnavailable, "-XV: a sender address for each recipient is not supported yet")
 	}
+	o.notify = strings.Join(strings.FieldsFunc(o.notify, func(r rune) bool { return strings.ContainsRune(", \t", r) }), ",")
 	if _, err := smtp.ParseNotify(o.notify); o.notify != "" && err != nil {
 		warn(env, "-N wants never, or a list of success, failure and delay, has %.100q; ignored", o.notify)
 	}

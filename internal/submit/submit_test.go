@@ -205,6 +205,19 @@ func TestCallers(t *testing.T) {
 	}
 }
 
+// A list may have blanks, as in Postfix.
+func TestNotifyWithBlanks(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	if _, err := s.sendmail(strings.NewReader("\n"), "sendmail", "-N", " success, failure ", "ann@example.org"); err != nil {
+		t.Fatal(err)
+	}
+	e, _ := s.one()
+	if got := e.Recipients[0].Attrs; !reflect.DeepEqual(got, map[string]string{"dsn_notify": "SUCCESS,FAILURE"}) {
+		t.Errorf("recipient attributes %v", got)
+	}
+}
+
 func TestAttributes(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)

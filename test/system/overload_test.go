@@ -144,6 +144,13 @@ func TestBackPressure(t *testing.T) {
 			t.Parallel()
 			i, p := outbound(t, peer.Options{Name: "mx.far.test", Script: peer.Script{"CONNECT": peer.Stall}}, c.line)
 			taken := 0
+			if c.script != 0 {
+				// The very first client hears it before it has begun.
+				s := i.Dial()
+				s.Want("250", "EHLO client.test")
+				s.Want("452 4.3.1 Insufficient system storage", "MAIL FROM:<alice@example.test>")
+				s.Close()
+			}
 			i.Until("452", func() bool {
 				s := i.Dial()
 				defer s.Close()
@@ -180,6 +187,11 @@ func TestBackPressure(t *testing.T) {
 				return err == nil
 			})
 			i.WaitMail("alice", 1)
+			for _, once := range []string{"warning: no mail is taken: ", "warning: mail is taken again"} {
+				if n := strings.Count(i.Log(), once); n != 1 && c.script != 0 {
+					t.Errorf("%q is in the log %d times, want 1", once, n)
+				}
+			}
 			if n := strings.Count(i.Mailq(), "dave@far.test"); n != taken {
 				t.Errorf("%d of %d letters wait for the next host", n, taken)
 			}
