@@ -16,10 +16,7 @@ func inspectRoom(c *config.Config) []config.Problem {
 	if c.Check(roomParams) != nil {
 		return nil // Lint has said what is wrong
 	}
-	least := config.QueueMinfree.Of(c)
-	if least == 0 {
-		least = config.MessageSizeLimit.Of(c) * 3 / 2
-	}
+	least := config.MinFree(c)
 	dir := config.QueueDirectory.Of(c)
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {

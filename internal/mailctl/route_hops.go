@@ -2,10 +2,7 @@ package mailctl
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -16,60 +13,15 @@ import (
 
 // lookups are how a service of smtp(8) finds hosts.
 type lookups struct {
+	resolve.Hosts
 	off string // the parameter by which there are no mail exchangers, and its value
-	// find finds the addresses of a host.
-	find func(ctx context.Context, host string) (resolve.Answer[netip.Addr], error)
 }
 
 // lookups reads what the configuration says for a service.
 func (t *trip) lookups(s config.MasterService) lookups {
 	c, _ := t.env.Config.In(s)
-	lmtp := slices.Contains(s.Args, "--lmtp")
-	level, ways := config.SmtpDNSSupportLevel.In(lmtp), config.SmtpHostLookup.In(lmtp).Of(c)
-	var l lookups
-	switch {
-	case level.Of(c) == "disabled":
-		l.off = level.Name + ": disabled"
-	case level.Of(c) == "" && config.DisableDNSLookups.Of(c):
-		l.off = config.DisableDNSLookups.Name + ": yes"
-	}
-	if l.off != "" {
-		ways = []string{"native"}
-	}
-	l.find = func(ctx context.Context, host string) (a resolve.Answer[netip.Addr], failed error) {
-		for _, way := range ways {
-			var err error
-			if way == "native" {
-				a, err = t.native(ctx, host)
-			} else {
-				a, err = t.dns.Addresses(ctx, host, t.want)
-			}
-			if err == nil {
-				return a, nil
-			}
-			if failed == nil || resolve.KindOf(failed) != resolve.Temporary {
-				failed = err
-			}
-		}
-		return a, failed
-	}
-	return l
-}
-
-// native asks the system, which knows /etc/hosts.
-func (t *trip) native(ctx context.Context, host string) (resolve.Answer[netip.Addr], error) {
-	addrs, err := net.DefaultResolver.LookupNetIP(ctx, string(t.want), host)
-	for i := range addrs {
-		addrs[i] = addrs[i].Unmap()
-	}
-	kind := resolve.Temporary
-	if e := new(net.DNSError); errors.As(err, &e) && e.IsNotFound {
-		kind = resolve.NotFound
-	}
-	if err != nil {
-		return resolve.Answer[netip.Addr]{}, &resolve.Error{Kind: kind, Name: host, Type: "A", Text: err.Error(), Err: err}
-	}
-	return resolve.Answer[netip.Addr]{Records: addrs, Name: host}, nil
+	ways, off := config.HostLookup(c, slices.Contains(s.Args, "--lmtp"))
+	return lookups{resolve.Hosts{Ways: ways, DNS: t.dns, Network: t.want}, off}
 }
 
 // hops says to which hosts the next hop leads. One of them is enough.
@@ -122,7 +74,7 @@ func (t *trip) exchangers(ctx context.Context, h route.Hop, l lookups) (found bo
 }
 
 func (t *trip) addresses(ctx context.Context, host string, port uint16, how string, l lookups) (found bool) {
-	addrs, err := l.find(ctx, host)
+	addrs, err := l.Addresses(ctx, host)
 	if err != nil {
 		t.unresolved(err)
 	}

@@ -62,7 +62,7 @@ func readParams(c *config.Config) *params {
 		delayWarning:   config.DelayWarningTime.Of(c),
 		transportRetry: config.TransportRetryTime.Of(c), queueRun: config.QueueRunDelay.Of(c),
 		deferred: map[string]bool{},
-		minfree:  config.QueueMinfree.Of(c), bounceSize: config.BounceSizeLimit.Of(c),
+		minfree:  config.MinFree(c), bounceSize: config.BounceSizeLimit.Of(c),
 		mailqUsers: config.AuthorizedMailqUsers.Of(c), flushUsers: config.AuthorizedFlushUsers.Of(c),
 		sessions:  config.NotifySessionLimit.Of(c),
 		mailOwner: config.MailOwner.Of(c), smtpdUser: config.SmtpdUser.Of(c), dir: config.QueueDirectory.Of(c),
@@ -84,9 +84,6 @@ func readParams(c *config.Config) *params {
 		if slices.Contains(config.NotifyClasses.Of(c), n.class) {
 			*n.to = n.param.Of(c)
 		}
-	}
-	if p.minfree == 0 {
-		p.minfree = config.MessageSizeLimit.Of(c) * 3 / 2
 	}
 	return p
 }

@@ -107,7 +107,7 @@ func newDeliverer(s *service.Service, lmtp bool) (*deliverer, error) {
 	if s.MaxConns > 0 {
 		limit = s.MaxConns
 	}
-	f := &finder{o: o, log: s.Log, dns: dns, system: net.DefaultResolver.LookupNetIP}
+	f := &finder{o: o, log: s.Log, dns: dns}
 	f.sts = newSTS(c, lmtp, f, s.Log)
 	return &deliverer{
 		log: s.Log, o: o, finder: f, pool: newPool(o, limit), trusted: agent.Trusted(c),

@@ -170,13 +170,9 @@ func (s *settings) network(c *config.Config) error {
 		if how != "dns" && how != "native" {
 			return c.Fault(lookup.Def, fmt.Sprintf("want dns, native, or both, have %q", how))
 		}
-		s.lookup = append(s.lookup, how)
 	}
-	level := config.SmtpDNSSupportLevel.In(s.lmtp).Of(c)
-	s.noDNS = level == "disabled" || level == "" && config.DisableDNSLookups.Of(c)
-	if s.noDNS {
-		s.lookup = []string{"native"}
-	}
+	ways, off := config.HostLookup(c, s.lmtp)
+	s.lookup, s.noDNS = ways, off != ""
 	own := route.OwnAddresses(append(config.InetInterfaces.Of(c), config.ProxyInterfaces.Of(c)...))
 	s.own = func(a netip.Addr) bool { return own(behind(a)) }
 	return nil

@@ -3,9 +3,7 @@ package smtpc
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/netip"
 	"path/filepath"
 	"slices"
@@ -80,7 +78,7 @@ type finder struct {
 	log *maillog.Logger
 	dns *resolve.Resolver
 	sts *mtasts.Cache // nil: policies of domains do not count
-	// system knows hosts as other programs do, /etc/hosts first.
+	// system stands in for the system's look-up in tests.
 	system func(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
 
@@ -163,40 +161,9 @@ func (f *finder) host(ctx context.Context, t *target) ([]*site, error) {
 	return f.trim(f.arrange(sites)), nil
 }
 
-// addresses looks a host up, in each way until one knows it. While one of them
-// cannot tell, that another one does not know it is no proof.
-func (f *finder) addresses(ctx context.Context, host string) (a resolve.Answer[netip.Addr], failed error) {
-	for _, how := range f.o.lookup {
-		var err error
-		if how == "dns" {
-			a, err = f.dns.Addresses(ctx, host, f.network())
-		} else {
-			a, err = f.native(ctx, host)
-		}
-		if err == nil {
-			return a, nil
-		}
-		if failed == nil || !temporary(failed) {
-			failed = err
-		}
-	}
-	return a, failed
-}
-
-// native asks the system, which knows /etc/hosts.
-func (f *finder) native(ctx context.Context, host string) (resolve.Answer[netip.Addr], error) {
-	addrs, err := f.system(ctx, string(f.network()), host)
-	for i := range addrs {
-		addrs[i] = addrs[i].Unmap()
-	}
-	var e *net.DNSError
-	switch {
-	case err == nil && len(addrs) > 0:
-		return resolve.Answer[netip.Addr]{Records: addrs, Name: host}, nil
-	case errors.As(err, &e) && e.IsNotFound:
-		return resolve.Answer[netip.Addr]{}, &resolve.Error{Kind: resolve.NotFound, Name: host, Type: "A", Text: err.Error()}
-	}
-	return resolve.Answer[netip.Addr]{}, &resolve.Error{Kind: resolve.Temporary, Name: host, Type: "A", Text: fmt.Sprintf("look up %s: %v", host, err), Err: err}
+func (f *finder) addresses(ctx context.Context, host string) (resolve.Answer[netip.Addr], error) {
+	h := resolve.Hosts{Ways: f.o.lookup, DNS: f.dns, Network: f.network(), System: f.system}
+	return h.Addresses(ctx, host)
 }
 
 func (f *finder) network() resolve.Network {

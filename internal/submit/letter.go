@@ -78,11 +78,7 @@ func take(env *cli.Env, o *options, name string, d *draft) error {
 		return err
 	}
 	limit := config.MessageSizeLimit.Of(c)
-	minfree := config.QueueMinfree.Of(c)
-	if minfree == 0 {
-		minfree = limit + limit/2
-	}
-	if err := checkRoom(dir, minfree); err != nil {
+	if err := checkRoom(dir, config.MinFree(c)); err != nil {
 		return err
 	}
 	if err := checkQuota(dir, os.Getuid(), config.MaildropUIDLimit.Of(c)); err != nil {
