@@ -58,45 +58,42 @@ func (m *Maildir) Add(w Want) (*Change, error) {
 	if m == nil || m.rules.Ignores(w.Folder) {
 		return nil, nil
 	}
-	for counted := false; ; counted = true {
-		f, s, err := m.look()
-		switch {
-		case errors.Is(err, fs.ErrNotExist) && !m.kept():
-			return nil, nil
-		case err == nil && m.room(w, s):
-			return &Change{m, f}, nil
-		case err == nil && (counted || fresh(f, s)):
-			f.Close()
-			return nil, ErrFull
-		}
-		if f != nil {
-			f.Close()
-		}
-		if counted {
-			return nil, err
-		}
-		if err != nil && !errors.Is(err, errStale) && !errors.Is(err, fs.ErrNotExist) {
-			if !m.kept() {
-				return nil, nil // nobody has asked for a limit, and there is none to be read
-			}
-			return nil, err
-		}
-		if _, err := m.recount(f); err != nil {
-			return nil, err
-		}
+	f, s, err := m.look()
+	switch {
+	case err == nil && !m.room(w, s) && !fresh(f, s):
+		f, s, err = m.recount(f, true)
+	case errors.Is(err, fs.ErrNotExist) && !m.kept():
+		return nil, nil
+	case errors.Is(err, errStale) || errors.Is(err, fs.ErrNotExist):
+		f, s, err = m.recount(f, false)
+	case err != nil && !m.kept():
+		return nil, nil // nobody has asked for a limit, and there is none to be read
 	}
+	if err == nil && !m.room(w, s) {
+		err = ErrFull
+	}
+	if err != nil {
+		f.close()
+		return nil, err
+	}
+	return &Change{m, f}, nil
 }
 
 // look opens maildirsize, locked, and reads it. The error is errStale when it is
-// not to be believed.
+// not to be believed, or when another is just writing a line; with every other
+// error the file is nil.
 func (m *Maildir) look() (*file, sheet, error) {
-	f, err := m.open(unix.LOCK_SH)
+	f, err := m.open(unix.LOCK_SH, 0)
 	if err != nil {
 		return nil, sheet{}, err
 	}
 	s, err := f.read()
 	if err == nil && !m.believed(f, s) {
 		err = errStale
+	}
+	if err != nil && !errors.Is(err, errStale) {
+		f.close()
+		return nil, sheet{}, err
 	}
 	return f, s, err
 }
@@ -132,7 +129,7 @@ func (m *Maildir) Remove(folder string) *Change {
 	if m == nil || m.rules.Ignores(folder) {
 		return nil
 	}
-	f, err := m.open(unix.LOCK_SH)
+	f, err := m.open(unix.LOCK_SH, 0)
 	if err != nil {
 		return nil // none is kept, or the next count finds out
 	}
@@ -145,7 +142,7 @@ func (c *Change) End(u Usage) {
 		return
 	}
 	defer func() {
-		c.f.Close()
+		c.f.close()
 		c.f = nil
 	}()
 	if u == (Usage{}) {
@@ -163,10 +160,8 @@ func (m *Maildir) Recount() error {
 	if errors.Is(err, fs.ErrNotExist) && !m.kept() {
 		return nil
 	}
-	if f != nil {
-		f.Close()
-	}
-	_, err = m.recount(f)
+	f, _, err = m.recount(f, true)
+	f.close()
 	return err
 }
 
@@ -181,7 +176,7 @@ func (m *Maildir) Status() (Status, error) { return m.status(m.recount) }
 
 // Inspect is Status for who changes nothing.
 func (m *Maildir) Inspect() (Status, error) {
-	return m.status(func(old *file) (s sheet, err error) {
+	return m.status(func(old *file, _ bool) (f *file, s sheet, err error) {
 		s.limit = m.limitWithout()
 		if old != nil && !m.forced() {
 			if said, _ := old.read(); said.titled {
@@ -189,24 +184,20 @@ func (m *Maildir) Inspect() (Status, error) {
 			}
 		}
 		s.used, err = m.count()
-		return s, err
+		return old, s, err
 	})
 }
 
-func (m *Maildir) status(recount func(old *file) (sheet, error)) (Status, error) {
+func (m *Maildir) status(recount func(old *file, anew bool) (*file, sheet, error)) (Status, error) {
 	f, s, err := m.look()
-	if f != nil {
-		defer f.Close()
-	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !m.kept():
 		return Status{}, nil
-	case err == nil && (!s.used.beyond(s.limit) || fresh(f, s)):
-	case err == nil || errors.Is(err, errStale) || errors.Is(err, fs.ErrNotExist):
-		if f != nil {
-			unix.Flock(int(f.Fd()), unix.LOCK_UN) // who counts locks it for itself
-		}
-		s, err = recount(f)
+	case err == nil && s.used.beyond(s.limit) && !fresh(f, s):
+		f, s, err = recount(f, true)
+	case errors.Is(err, errStale) || errors.Is(err, fs.ErrNotExist):
+		f, s, err = recount(f, false)
 	}
+	f.close()
 	return Status{s.used, s.limit, err == nil}, err
 }

@@ -19,29 +19,33 @@ import (
 // mailbox meanwhile. The last count is used in any case.
 const countRounds = 3
 
-// recount counts the messages and writes a new maildirsize, unless another has
-// put one into the place of the old one, which may be nil, meanwhile.
-func (m *Maildir) recount(old *file) (sheet, error) {
-	f, err := m.open(unix.LOCK_EX)
+// recount returns a maildirsize that can be believed, locked, which the messages
+// are counted for if it must be. The old one, which may be nil, is closed; anew
+// says that its sums will not do, well-formed or not. Nobody writes a line while
+// the lock is exclusive: what looked torn under a shared one may be whole now. With
+// an error the file is nil.
+func (m *Maildir) recount(old *file, anew bool) (*file, sheet, error) {
+	old.close() // and its lock, which ours would wait for
+	f, err := m.open(unix.LOCK_EX, os.O_CREATE)
+	if err != nil {
+		return nil, sheet{}, err
+	}
+	s, err := f.read()
+	distrusted := anew && old != nil && os.SameFile(old.info, f.info)
+	if err == nil && m.believed(f, s) && !distrusted {
+		return f, s, nil
+	}
+	defer f.close()
 	limit := m.limitWithout()
-	switch {
-	case err == nil:
-		defer f.Close()
-		s, err := f.read()
-		if err == nil && m.believed(f, s) && (old == nil || !os.SameFile(old.info, f.info)) {
-			return s, nil
-		}
-		if !m.forced() && s.titled {
-			limit = s.limit
-		}
-	case !errors.Is(err, fs.ErrNotExist):
-		return sheet{}, err
+	if !m.forced() && s.titled {
+		limit = s.limit
 	}
 	used, err := m.count()
-	if err == nil {
-		err = m.replace(limit, used)
+	if err != nil {
+		return nil, sheet{}, err
 	}
-	return sheet{limit: limit, used: used, lines: 1, titled: true}, err
+	f2, err := m.replace(limit, used)
+	return f2, sheet{limit: limit, used: used, lines: 1, titled: true}, err
 }
 
 // count counts the messages.

@@ -40,11 +40,19 @@ type file struct {
 // errNoFile is a maildirsize that is no regular file.
 var errNoFile = errors.New("maildirsize is not a regular file")
 
-// open opens maildirsize and locks it: unix.LOCK_SH or unix.LOCK_EX.
-func (m *Maildir) open(how int) (*file, error) {
+// close closes the file and gives its lock back. nil is no file.
+func (f *file) close() {
+	if f != nil {
+		f.Close()
+	}
+}
+
+// open opens maildirsize and locks it: unix.LOCK_SH or unix.LOCK_EX. With
+// os.O_CREATE for flag an empty one is made where there is none.
+func (m *Maildir) open(how, flag int) (*file, error) {
 	for end := time.Now().Add(lockTime); ; {
 		// Opened to read and write, not even a FIFO makes anybody wait.
-		f, err := m.root.OpenFile(File, os.O_RDWR|os.O_APPEND, 0)
+		f, err := m.root.OpenFile(File, os.O_RDWR|os.O_APPEND|flag, 0o600)
 		if err != nil {
 			return nil, err
 		}
@@ -90,7 +98,8 @@ func lock(f *os.File, how int, end time.Time) {
 
 // read returns what the file says. An errStale goes with the limits.
 func (f *file) read() (sheet, error) {
-	b := make([]byte, min(f.info.Size(), maxFile)+1)
+	// Not beyond the end it had: others append meanwhile, and half a line looks torn.
+	b := make([]byte, min(f.info.Size(), maxFile+1))
 	n, err := f.ReadAt(b, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return sheet{}, err
@@ -101,23 +110,34 @@ func (f *file) read() (sheet, error) {
 // temporaries numbers the files in tmp/ that this process makes.
 var temporaries atomic.Uint64
 
-// replace writes a new maildirsize with one line of usage.
-func (m *Maildir) replace(limit, used Usage) error {
+// replace puts a new maildirsize with one line of usage into the old one's place
+// and returns it, locked shared.
+func (m *Maildir) replace(limit, used Usage) (*file, error) {
 	// Readers clear tmp/ of what is old.
 	name := path.Join("tmp", fmt.Sprintf("%d.P%dN%d.%s", time.Now().Unix(), os.Getpid(), temporaries.Add(1), File))
-	f, err := m.root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	f, err := m.root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = f.Write(appendLine(appendLimit(nil, limit), used))
+	lock(f, unix.LOCK_SH, time.Time{}) // nobody else has it open
+	info, err := m.fill(f, limit, used)
 	if err == nil {
-		m.share(f)
 		err = m.root.Rename(name, File)
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err != nil {
 		m.root.Remove(name)
+		return nil, errors.Join(err, f.Close())
 	}
-	return err
+	return &file{f, info}, nil
+}
+
+// fill writes a new file.
+func (m *Maildir) fill(f *os.File, limit, used Usage) (fs.FileInfo, error) {
+	if _, err := f.Write(appendLine(appendLimit(nil, limit), used)); err != nil {
+		return nil, err
+	}
+	m.share(f)
+	return f.Stat()
 }
 
 // share gives a new file to those whom the Maildir is shared with, as Dovecot

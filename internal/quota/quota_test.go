@@ -429,6 +429,26 @@ func TestNoFile(t *testing.T) {
 	}
 }
 
+// A line that another is just writing is no reason to count: it is whole when
+// nobody writes.
+func TestHalfLine(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	m := b.of("*:bytes=1000")
+	b.write(File, "1000S\n900 9\n10 ")
+	f, _, err := m.look()
+	if !errors.Is(err, errStale) {
+		t.Fatalf("%v, want %v", err, errStale)
+	}
+	b.write(File, "1000S\n900 9\n10 1\n")
+	f, s, err := m.recount(f, false)
+	if want := (Usage{910, 10}); err != nil || s.used != want {
+		t.Errorf("got %+v, %v, want %+v", s.used, err, want)
+	}
+	f.close()
+	b.want("1000S\n900 9\n10 1\n")
+}
+
 // Whoever adds, removes and counts at once agrees in the end with what is there.
 func TestTogether(t *testing.T) {
 	t.Parallel()
