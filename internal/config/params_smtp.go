@@ -89,7 +89,7 @@ var (
 		Mail for a domain none of whose mail exchangers has an address is tried again. Otherwise it goes back.`)
 	ProxyInterfaces = list("proxy_interfaces", "", `
 		Addresses of this host that its interfaces do not have, behind a proxy or an address translator. With
-		inet_interfaces they tell which mail exchangers are this host.`)
+		inet_interfaces they tell which mail exchangers are this host, and mail for user@[address] is its own.`)
 
 	// How sessions begin.
 	SmtpHeloName = str("smtp_helo_name", "$myhostname", `

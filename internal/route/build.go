@@ -15,7 +15,7 @@ import (
 // Params are the parameters that New reads.
 func Params() []*config.Def {
 	return append(nss.Params(), []*config.Def{
-		config.Myhostname.Def, config.Myorigin.Def, config.Mydestination.Def, config.InetInterfaces.Def,
+		config.Myhostname.Def, config.Myorigin.Def, config.Mydestination.Def, config.InetInterfaces.Def, config.ProxyInterfaces.Def,
 		config.RecipientDelimiter.Def, config.ParentDomainMatchesSubdomains.Def,
 		config.LocalTransport.Def, config.LocalRecipientMaps.Def, config.AliasMaps.Def, config.AliasDatabase.Def,
 		config.VirtualAliasDomains.Def, config.VirtualAliasMaps.Def, config.RelocatedMaps.Def, config.ShowUserUnknownTableName.Def,
@@ -46,6 +46,7 @@ func New(c *config.Config, report func(config.Problem)) (*Router, error) {
 		},
 		others:     domainClass{class: Default},
 		own:        OwnAddresses(config.InetInterfaces.Of(c)),
+		proxied:    OwnAddresses(config.ProxyInterfaces.Of(c)),
 		hostname:   strings.ToLower(config.Myhostname.Of(c)),
 		origin:     strings.ToLower(config.Myorigin.Of(c)),
 		delimiters: config.RecipientDelimiter.Of(c),

@@ -97,6 +97,7 @@ type Router struct {
 	overrides  overrides
 	relocated  maps
 	own        func(netip.Addr) bool
+	proxied    func(netip.Addr) bool // at addresses of a proxy or translator before this host
 	hostname   string
 	origin     string
 	delimiters string
@@ -193,9 +194,16 @@ func (r *Router) mailbox(p parted, transport string) string {
 
 // classify returns the row that domain, in lower case, belongs to.
 func (r *Router) classify(domain string, t *trace) (*domainClass, error) {
-	if ip, ok := smtp.ParseLiteral(domain); ok && r.own(ip.Unmap()) {
-		t.note(config.InetInterfaces.Name, "has ", domain)
-		return &r.classes[0], nil
+	if ip, ok := smtp.ParseLiteral(domain); ok {
+		for _, ours := range []struct {
+			name string
+			has  func(netip.Addr) bool
+		}{{config.InetInterfaces.Name, r.own}, {config.ProxyInterfaces.Name, r.proxied}} {
+			if ours.has(ip.Unmap()) {
+				t.note(ours.name, "has ", domain)
+				return &r.classes[0], nil
+			}
+		}
 	}
 	for i := range r.classes {
 		d := &r.classes[i]

@@ -40,6 +40,7 @@ mydomain = example.com
 myorigin = example.com
 mydestination = $myhostname, localhost.$mydomain, localhost, example.com
 inet_interfaces = 192.0.2.1, [2001:db8::1]
+proxy_interfaces = 192.0.2.7
 recipient_delimiter = +-
 alias_maps = hash:%DIR/aliases
 alias_database = $alias_maps
@@ -97,6 +98,7 @@ func TestResolve(t *testing.T) {
 
 		// Address literals.
 		{"ann@[192.0.2.1]", ours(Local, local, hop, "ann@[192.0.2.1]", "ann")},
+		{"ann@[192.0.2.7]", ours(Local, local, hop, "ann@[192.0.2.7]", "ann")},
 		{"ann@[IPv6:2001:db8:0::1]", ours(Local, local, hop, "ann@[ipv6:2001:db8:0::1]", "ann")},
 		{"ann@[192.0.2.2]", refused(Default, "smtp", "[192.0.2.2]", "ann@[192.0.2.2]", "")},
 		{"ann@[IPv6:2001:db8::2]", refused(Default, "smtp", "[ipv6:2001:db8::2]", "ann@[ipv6:2001:db8::2]", "")},
