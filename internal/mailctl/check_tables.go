@@ -9,6 +9,7 @@ import (
 	"yubin/internal/access"
 	"yubin/internal/aliases"
 	"yubin/internal/config"
+	"yubin/internal/header"
 	"yubin/internal/match"
 	"yubin/internal/table"
 )
@@ -178,11 +179,47 @@ func (l *tableLook) lookAtValue(c *config.Config, name string) {
 		if i > 0 && strings.HasPrefix(words[i-1], "check_") && strings.HasSuffix(words[i-1], "_access") {
 			l.actions(c, name, word)
 		}
+		if slices.Contains(addressMaps, name) && table.IsText(word) {
+			l.addresses(c, name, word)
+		}
 	}
 }
 
-// maxActions bounds the entries of a table that are named.
-const maxActions = 20
+// maxEntries bounds the entries of a table that are named.
+const maxEntries = 20
+
+// addressMaps are the parameters with tables of addresses.
+var addressMaps = []string{
+	config.CanonicalMaps.Name, config.SenderCanonicalMaps.Name, config.RecipientCanonicalMaps.Name, config.VirtualAliasMaps.Name,
+	config.SenderBccMaps.Name, config.RecipientBccMaps.Name, config.SmtpGenericMaps.SMTP.Name, config.SmtpGenericMaps.LMTP.Name,
+}
+
+// addresses finds values that are no addresses: mail for their keys waits. Behind
+// the name of a domain, which makes it one of virtual aliases, anything may stand.
+func (l *tableLook) addresses(c *config.Config, name, spec string) {
+	if l.seen["addresses of "+spec] {
+		return
+	}
+	l.seen["addresses of "+spec] = true
+	left := maxEntries
+	// look says of a table that cannot be read.
+	_ = table.Each(spec, func(key, value string) bool {
+		if !strings.Contains(key, "@") {
+			return true
+		}
+		to := strings.TrimSpace(value)
+		if strings.HasPrefix(to, "@") {
+			to = "x" + to // the key's local part comes before it
+		}
+		if list, err := header.ParseTargets(to); err != nil || len(list) == 0 {
+			p := c.Problem(name, fmt.Sprintf("%s in %s: want addresses, have %.100q: mail for it waits", key, filePath(spec), value))
+			p.Mend = "correct the entry"
+			l.problems = append(l.problems, p)
+			left--
+		}
+		return left > 0
+	})
+}
 
 // actions finds what smtpd does not do of what an access table says: it defers the
 // mail then.
@@ -191,7 +228,7 @@ func (l *tableLook) actions(c *config.Config, name, spec string) {
 		return
 	}
 	l.seen["actions of "+spec] = true
-	left := maxActions
+	left := maxEntries
 	// look says of a table that cannot be read.
 	_ = table.EachValue(spec, func(value string) bool {
 		if access.Parse(value).Kind == access.Unknown {

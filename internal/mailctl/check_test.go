@@ -150,6 +150,8 @@ func TestCheck(t *testing.T) {
 		{"known actions", "smtpd_client_restrictions = check_client_access cidr:DIR/acc", smtpd, write("acc", 0o644, "if 10.0.0.0/8\n10.1.1.1 OK\nendif\n10.2.2.2 REJECT no\n"), ""},
 		{"actions of networks", "smtpd_client_restrictions = check_client_access cidr:DIR/acc", smtpd, write("acc", 0o644, "10.1.1.1 permit_mynetworks, reject\n"), "main.cf:17: smtpd_client_restrictions: cidr:DIR/acc: action \"permit_mynetworks, reject\" is not"},
 		{"actions of patterns", "", "smtp inet n - n - - smtpd -o smtpd_helo_restrictions=check_helo_access,pcre:DIR/acc\n", write("acc", 0o644, "/^x(.)/ REJECT $1\n/y(.)/ PREPEND X-Y: $1 $$\n"), "master.cf:1: -o smtpd_helo_restrictions: pcre:DIR/acc: action \"PREPEND X-Y: ${1} $$\" is not"},
+		{"no addresses", "virtual_alias_maps = hash:DIR/va", smtpd, write("va", 0o644, "a.example any thing@\nx@a.example b@c.example, d@\n"), "main.cf:17: virtual_alias_maps: x@a.example in DIR/va: want addresses, have \"b@c.example, d@\": mail for it waits; correct the entry"},
+		{"addresses", "virtual_alias_maps = hash:DIR/va", smtpd, write("va", 0o644, "a.example ...@\n@a.example @b.example\nx@a.example b, c@b.example, c@b.example@auto.example\n"), ""},
 		{"class's table", "smtpd_restriction_classes = mine\nmine = check_client_access cidr:DIR/nets", smtpd, nil, "main.cf:18: mine: open DIR/nets: no such file"},
 		{"aliases of domains", "virtual_alias_maps = hash:DIR/virtual", smtpd, nil, "main.cf:17: virtual_alias_maps: open DIR/virtual: no such file"},
 		{"map without its source", "canonical_maps = hash:DIR/canon", smtpd, write("canon.db", 0o644, "x"), "main.cf:17: canonical_maps: open DIR/canon: no such file or directory; the text is read here, and only DIR/canon.db is there: put DIR/canon back"},
