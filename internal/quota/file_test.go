@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -53,6 +54,67 @@ func TestHalfLine(t *testing.T) {
 	}
 	f.close()
 	b.want("1000S\n900 9\n10 1\n")
+}
+
+// A file that was replaced while its lock was waited for, for as long as one waits, is
+// no reason for an error: the new one is there.
+func TestReplacedLate(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	b.write(File, "1000S\n900 9\n")
+	old, err := os.Open(filepath.Join(b.dir, File))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer old.Close()
+	if err := unix.Flock(int(old.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	m := b.of("*:bytes=1000")
+	m.lockTime = time.Second
+	done := make(chan error)
+	go func() {
+		c, err := m.Add(inbox(10))
+		c.End(Usage{10, 1})
+		done <- err
+	}()
+	info, err := old.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened(t, info)
+	b.write("next", "1000S\n900 9\n")
+	if err := os.Rename(filepath.Join(b.dir, "next"), filepath.Join(b.dir, File)); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	// The second is that of a machine too slow to replace it in time.
+	if got := b.file(); got != "1000S\n900 9\n10 1\n" && got != "1000S\n900 9\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// opened waits until this process has a file open twice.
+func opened(t *testing.T, file os.FileInfo) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		fds, err := filepath.Glob("/proc/self/fd/*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, fd := range fds {
+			if info, err := os.Stat(fd); err == nil && os.SameFile(info, file) {
+				n++
+			}
+		}
+		if n > 1 {
+			return
+		}
+	}
+	t.Fatal("nobody opens the file")
 }
 
 // Whoever adds, removes and counts at once agrees in the end with what is there.

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -200,7 +201,7 @@ func (i *Instance) copyPrograms() {
 	for _, p := range programs {
 		b, err := os.ReadFile(p)
 		i.check(err)
-		i.check(os.WriteFile(filepath.Join(i.Bin, filepath.Base(p)), b, 0o755))
+		i.check(writeFile(filepath.Join(i.Bin, filepath.Base(p)), b, 0o755))
 	}
 }
 
@@ -224,8 +225,17 @@ func (i *Instance) WriteFile(name string, lines []string) {
 		b.WriteString(l + "\n")
 	}
 	// As a whole: a daemon that looks meanwhile must not read half of it.
-	i.check(os.WriteFile(i.Path(name+".new"), b.Bytes(), 0o644))
+	i.check(writeFile(i.Path(name+".new"), b.Bytes(), 0o644))
 	i.check(os.Rename(i.Path(name+".new"), i.Path(name)))
+}
+
+// writeFile is os.WriteFile for what may be a program. A child that another test begins
+// while it is open has it open, too, until it runs its own program; so long it cannot
+// be run (ETXTBSY).
+func writeFile(path string, content []byte, mode os.FileMode) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	return os.WriteFile(path, content, mode)
 }
 
 // AppendMain adds lines to main.cf; a reload makes them count.
