@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -128,6 +129,14 @@ const (
 	deadline = time.Minute
 	oneSmtpd = "smtpd unix n - n - 0 smtpd"
 )
+
+// inetPort is one that the system gives to nobody who does not ask for it, and ownHost
+// an address of this host that nobody else is likely to have it at.
+const inetPort = "2525"
+
+func ownHost() string {
+	return fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(254), rand.IntN(255), 1+rand.IntN(254))
+}
 
 // newInstance writes a configuration whose daemon_directory has programs, and
 // listens for events.
