@@ -49,12 +49,12 @@ func newRig(t testing.TB, o rigOptions) *rig {
 	dir := t.TempDir()
 	main := append([]string{
 		"myhostname = mx.own.test", "inet_interfaces = 127.0.0.99", "queue_directory = " + dir, "data_directory = " + dir,
-		"smtp_helo_timeout = 1s", "smtp_mail_timeout = 1s", "smtp_rcpt_timeout = 1s", "smtp_data_init_timeout = 1s",
-		"smtp_data_done_timeout = 1s", "smtp_starttls_timeout = 1s", "lmtp_lhlo_timeout = 1s", "lmtp_data_done_timeout = 1s",
+		"smtp_helo_timeout = 50s", "smtp_mail_timeout = 50s", "smtp_rcpt_timeout = 50s", "smtp_data_init_timeout = 50s",
+		"smtp_data_done_timeout = 50s", "smtp_starttls_timeout = 50s", "lmtp_lhlo_timeout = 50s", "lmtp_data_done_timeout = 50s",
 		"inet_protocols = ipv4",
 	}, o.main...)
 	if o.dns != nil {
-		main = append(main, "resolver_addresses = "+o.dns.Addr(), "resolver_timeout = 1s", "resolver_cache_size = 0")
+		main = append(main, "resolver_addresses = "+o.dns.Addr(), "resolver_timeout = 10s", "resolver_cache_size = 0")
 	}
 	if err := os.WriteFile(filepath.Join(dir, "main.cf"), []byte(strings.Join(main, "\n")+"\n"), 0o600); err != nil {
 		t.Fatal(err)
