@@ -1,6 +1,8 @@
 package system
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -25,4 +27,47 @@ func TestSendmailWithAWrongValue(t *testing.T) {
 	if r := i.Run("", "sendmail", "-C", i.Path("gone"), "bob@example.test"); r.Code != 75 {
 		t.Errorf("no main.cf: %+v", r)
 	}
+}
+
+// cd /etc/postfix && postmap transport: a table is named from where one is.
+func TestTablesFromHere(t *testing.T) {
+	t.Parallel()
+	i := instance.New(t, instance.Options{Stopped: true, Aliases: []string{"root: alice"}})
+	i.WriteFile("etc/map", []string{"key value"})
+	i.WriteFile("etc/re", []string{"/^k/ pattern"})
+	i.WriteFile("etc/nets", []string{"192.0.2.0/24 net"})
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if here, err = filepath.EvalSymlinks(here); err != nil {
+		t.Fatal(err)
+	}
+	rel := func(name string) string {
+		path, err := filepath.Rel(here, i.Path("etc", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	for _, c := range []struct {
+		name, out string
+		args      []string
+	}{
+		{"postmap", "", []string{rel("map")}},
+		{"postmap", "", []string{"hash:" + rel("map"), "texthash:" + rel("map"), "regexp:" + rel("re")}},
+		{"postmap", "value\n", []string{"-q", "key", rel("map")}},
+		{"postmap", "value\n", []string{"-q", "key", "lmdb:" + rel("map")}},
+		{"postmap", "pattern\n", []string{"-q", "key", "pcre:" + rel("re")}},
+		{"postmap", "net\n", []string{"-q", "192.0.2.9", "cidr:" + rel("nets")}},
+		{"postmap", "key\tvalue\n", []string{"-s", "hash:" + rel("map")}},
+		{"postmap", "re/lative\n", []string{"-q", "key", "static:re/lative"}},
+		{"postalias", "", []string{rel("aliases")}},
+		{"postalias", "alice\n", []string{"-q", "root", "hash:" + rel("aliases")}},
+		{"mailctl", "value\n", []string{"lookup", "hash:" + rel("map"), "key"}},
+		{"mailctl", "alice\n", []string{"lookup", "hash:" + rel("aliases"), "root"}}, // as alias_maps has it
+	} {
+		wants(t, c.name+" "+strings.Join(c.args, " "), tool(i, "", c.name, c.args...), 0, c.out, "")
+	}
+	wants(t, "a table that is not there", tool(i, "", "postmap", "hash:"+rel("gone")), 1, "", "postmap: fatal: .*"+i.Path("etc", "gone")+".*\n")
 }
