@@ -1,8 +1,10 @@
 package system
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -70,4 +72,37 @@ func TestTablesFromHere(t *testing.T) {
 		wants(t, c.name+" "+strings.Join(c.args, " "), tool(i, "", c.name, c.args...), 0, c.out, "")
 	}
 	wants(t, "a table that is not there", tool(i, "", "postmap", "hash:"+rel("gone")), 1, "", "postmap: fatal: .*"+i.Path("etc", "gone")+".*\n")
+}
+
+// A reload that would leave a part of the system without a configuration that it can
+// use is not made: who asked for it hears why, with file and line, and everything
+// goes on as it was.
+func TestReloadOfWrongValues(t *testing.T) {
+	t.Parallel()
+	i := instance.New(t, instance.Options{})
+	good := map[string]string{"main.cf": read(t, i.Path("etc", "main.cf")), "master.cf": read(t, i.Path("etc", "master.cf"))}
+	for _, c := range []struct{ file, slip, want string }{
+		{"main.cf", "smtpd_recipient_limit = none", "smtpd_recipient_limit: want an integer"},
+		{"main.cf", "smtpd_recipient_restrictions = rejekt", "restriction \"rejekt\" is not known"}, // which smtpd alone can judge
+		{"main.cf", "mail_owner = nobody-of-that-name", "mail_owner: user: unknown user"},
+		{"main.cf", "no equals sign", "missing '='"},
+		{"master.cf", "submission inet n - n", "want eight fields"},
+		{"master.cf", "127.0.0.1:submision inet n - n - - smtpd", "submision"},
+		{"master.cf", "second unix - - n - - smtp -o smtp_helo_name={two words}", "smtp_helo_name: want a host name"},
+	} {
+		i.WriteFile("etc/"+c.file, []string{good[c.file] + c.slip})
+		where := regexp.QuoteMeta(fmt.Sprintf("%s:%d: ", i.Path("etc", c.file), 1+strings.Count(good[c.file], "\n"))) + "[^\n]*"
+		if strings.HasPrefix(c.want, "mail_owner") { // the account is at fault
+			where = ""
+		}
+		where = "(?s).*" + where + regexp.QuoteMeta(c.want) + ".*"
+		wants(t, "mailctl reload: "+c.slip, tool(i, "", "mailctl", "reload"), 78, "", where)
+		wants(t, "postfix reload: "+c.slip, tool(i, "", "postfix", "reload"), 78, "", where)
+		i.WriteFile("etc/"+c.file, []string{strings.TrimSuffix(good[c.file], "\n")})
+	}
+	if log := i.Log(); strings.Contains(log, "reload -- ") || strings.Contains(log, "refreshing") {
+		t.Errorf("it was reloaded: %s", log)
+	}
+	wants(t, "mailctl reload", tool(i, "", "mailctl", "reload"), 0, "", "")
+	i.WaitLog("postfix/master[", "reload -- ")
 }
