@@ -112,12 +112,12 @@ func TestPostfixCommand(t *testing.T) {
 	wants(t, "status", tool(i, "", "postfix", "status"), 1, "", script+"the Postfix mail system is not running\n")
 	wants(t, "stop", tool(i, "", "postfix", "stop"), 1, "", script+"fatal: the Postfix mail system is not running\n")
 	wants(t, "reload", tool(i, "", "postfix", "reload"), 1, "", script+"fatal: the Postfix mail system is not running\n")
-	wants(t, "start", tool(i, "", "postfix", "start"), 0, "", script+"starting the Postfix mail system\n")
+	wants(t, "start", tool(i, "", "postfix", "start"), 0, "", "")
 	t.Cleanup(func() { tool(i, "", "postfix", "abort") })
 	wants(t, "start again", tool(i, "", "postfix", "start"), 1, "", script+"fatal: the Postfix mail system is already running\n")
 	wants(t, "status", tool(i, "", "postfix", "status"), 0, "", script+"the Postfix mail system is running: PID: \\d+\n")
 	wants(t, "flush", tool(i, "", "postfix", "flush"), 0, "", "")
-	wants(t, "reload", tool(i, "", "postfix", "reload"), 0, "", script+"refreshing the Postfix mail system\n")
+	wants(t, "reload", tool(i, "", "postfix", "reload"), 0, "", "")
 	i.WaitLog("postfix/postfix-script[", "refreshing the Postfix mail system")
 	i.WaitLog("postfix/master[", "reload -- version")
 	wants(t, "nonsense", tool(i, "", "postfix", "restart"), 1, "", "postfix: fatal: unknown command: \"restart\".*\n")
@@ -143,7 +143,7 @@ func TestPostfixCommand(t *testing.T) {
 		t.Errorf("check: %+v", r)
 	}
 	wants(t, "postconf -e", tool(i, "", "postconf", "smtpd_recipient_limit=1000"), 0, "", "")
-	wants(t, "stop", tool(i, "", "postfix", "stop"), 0, "", script+"stopping the Postfix mail system\n")
+	wants(t, "stop", tool(i, "", "postfix", "stop"), 0, "", "")
 	wants(t, "status", tool(i, "", "postfix", "status"), 1, "", script+"the Postfix mail system is not running\n")
 }
 
