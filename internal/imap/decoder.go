@@ -39,7 +39,7 @@ type Decoder struct {
 	limits   Limits
 	goOn     func() error
 	utf8     bool
-	eightBit bool // 8-bit text is allowed in the quoted strings of search keys
+	eightBit bool // 8-bit text is allowed in the quoted strings of search keys and ID
 
 	left    int // octets that the command may still occupy
 	depth   int
