@@ -7,7 +7,7 @@
 //	start        start the mail system in the background
 //	start-fg     start it in the foreground, in the place of this program
 //	stop, abort  end it and wait until it has ended
-//	reload       have it read its configuration again
+//	reload       have it read its configuration again, if every program can use it
 //	flush        have it try all that waits
 //	check        print what is wrong with the configuration (mailctl check)
 //	status       say whether it runs
@@ -43,8 +43,10 @@
 //
 // # Diagnostics
 //
-// Postfix says what it does on standard error and in the log, in the name of
-// postfix-script: "the Postfix mail system is running: PID: 123".
+// Postfix says what it does in the log, and on a standard error that is a terminal, in
+// the name of postfix-script: "refreshing the Postfix mail system". What went wrong, and
+// what status finds ("the Postfix mail system is running: PID: 123"), it says on any
+// standard error.
 //
 // # Exit status
 //
