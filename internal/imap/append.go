@@ -93,5 +93,5 @@ func (d *Decoder) Part(first bool) (kind, url string) {
 func (d *Decoder) Replace() (n uint32, mailbox string) {
 	n = d.setNumber(true)
 	d.SP()
-	return n, d.AString()
+	return n, d.Mailbox()
 }

@@ -19,6 +19,7 @@ var parsers = map[string]func(*Decoder) any{
 	"LIST":   func(d *Decoder) any { return d.ListCommand() },
 	"LSUB":   func(d *Decoder) any { return d.LSub() },
 	"STATUS": func(d *Decoder) any { return d.StatusItems() },
+	"ID":     func(d *Decoder) any { d.ID(); return "ok" },
 	"NOTIFY": func(d *Decoder) any { return d.Notify() },
 	"SETQUOTA": func(d *Decoder) any {
 		root, limits := d.SetQuota()
@@ -87,6 +88,8 @@ func TestCommands(t *testing.T) {
 		{"STATUS (MESSAGES UNSEEN )", "[MESSAGES UNSEEN]"},
 		{"SELECT a (QRESYNC (1 2 (1,2 7,9)))", "Mailbox:a"},
 		{"SELECT a (NONSENSE)", ""},
+		{`ID NIL`, "ok"}, {`ID ("name" "x" "os" NIL)`, "ok"}, {`ID ()`, "ok"}, {"ID (\"name\" \"J\xc3\xbcrgen\" )", "ok"},
+		{`ID x`, ""}, {`ID "x"`, ""}, {`ID ("name")`, ""}, {`ID (name x)`, ""},
 		{"CREATE a (USE (\\Drafts \\Sent))", "{Mailbox:a Use:[\\Drafts \\Sent]}"},
 		{"STATUS (MESSAGES UIDNEXT)", "[MESSAGES UIDNEXT]"},
 		{"STATUS ()", ""},

@@ -39,7 +39,7 @@ type Decoder struct {
 	limits   Limits
 	goOn     func() error
 	utf8     bool
-	eightBit bool // 8-bit text is allowed in the quoted strings of search keys
+	eightBit bool // 8-bit text is allowed in quoted strings: search keys, mailbox names, ID
 
 	left    int // octets that the command may still occupy
 	depth   int
@@ -311,8 +311,18 @@ func (d *Decoder) AString() string {
 	return d.String()
 }
 
+// Mailbox reads a mailbox name. In a quoted string it may have 8-bit text whatever is
+// enabled: there are clients that send UTF-8 to any server that knows it.
+func (d *Decoder) Mailbox() string {
+	d.eightBit = true
+	defer func() { d.eightBit = false }()
+	return d.AString()
+}
+
 // Pattern reads a mailbox name with wildcards.
 func (d *Decoder) Pattern() string {
+	d.eightBit = true
+	defer func() { d.eightBit = false }()
 	if isPattern(d.peek()) {
 		return d.word("a pattern", isPattern)
 	}

@@ -37,7 +37,7 @@ func (d *Decoder) ListCommand() (l List) {
 		}
 		d.SP()
 	}
-	l.Reference = d.AString()
+	l.Reference = d.Mailbox()
 	d.SP()
 	if d.Open() {
 		l.Extended = true
@@ -77,7 +77,7 @@ func (d *Decoder) listReturn(l *List) {
 
 // LSub reads the arguments of LSUB (RFC 3501, 6.3.9).
 func (d *Decoder) LSub() (l List) {
-	l.Reference = d.AString()
+	l.Reference = d.Mailbox()
 	d.SP()
 	l.Patterns = []string{d.Pattern()}
 	l.Subscribed = true

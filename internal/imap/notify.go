@@ -52,11 +52,11 @@ func (d *Decoder) notifyGroup() (g NotifyGroup) {
 	d.SP()
 	if notifyNamed[g.Which] {
 		if d.Open() {
-			if d.List(func() { g.Mailboxes = append(g.Mailboxes, d.AString()) }); len(g.Mailboxes) == 0 {
+			if d.List(func() { g.Mailboxes = append(g.Mailboxes, d.Mailbox()) }); len(g.Mailboxes) == 0 {
 				d.Fail("Expected a mailbox name")
 			}
 		} else {
-			g.Mailboxes = []string{d.AString()}
+			g.Mailboxes = []string{d.Mailbox()}
 		}
 		d.SP()
 	}

@@ -18,7 +18,7 @@ type QResync struct {
 
 // Select reads the arguments of SELECT or EXAMINE.
 func (d *Decoder) Select() (s Select) {
-	s.Mailbox = d.AString()
+	s.Mailbox = d.Mailbox()
 	if !d.Space() {
 		return s
 	}
@@ -68,7 +68,7 @@ type Create struct {
 
 // Create reads the arguments of CREATE.
 func (d *Decoder) Create() (c Create) {
-	c.Mailbox = d.AString()
+	c.Mailbox = d.Mailbox()
 	if !d.Space() {
 		return c
 	}

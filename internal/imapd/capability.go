@@ -27,16 +27,6 @@ const serverID = `* ID ("name" "Yubin")` + "\r\n"
 // readID reads the arguments of ID, which are for statistics only.
 func readID(d *imap.Decoder) {
 	d.SP()
-	if !d.Open() {
-		if _, some := d.NString(); some {
-			d.Fail("Expected a list or NIL")
-		}
-	} else {
-		d.List(func() {
-			_ = d.String()
-			d.SP()
-			d.NString()
-		})
-	}
+	d.ID()
 	d.End()
 }

@@ -16,7 +16,7 @@ import (
 // (RFC 3502). A message goes to the disk as it comes.
 func (v *visit) append(context.Context) (reply, error) {
 	v.d.SP()
-	sent := v.d.AString()
+	sent := v.d.Mailbox()
 	v.d.SP()
 	if err := v.d.Err(); err != nil {
 		return reply{}, err
@@ -152,7 +152,7 @@ func (v *visit) copyTo(moving bool) (c copied, err error) {
 	v.d.SP()
 	set := v.d.Set()
 	v.d.SP()
-	sent := v.d.AString()
+	sent := v.d.Mailbox()
 	v.d.End()
 	if err := v.d.Err(); err != nil {
 		return c, err

@@ -123,7 +123,7 @@ func (v *visit) list(context.Context) (reply, error) {
 	if !l.Extended && l.Patterns[0] == "" {
 		return reply{}, v.Printf("* LIST (\\Noselect) \"/\" \"\"\r\n")
 	}
-	if err := bounded(&l); err != nil {
+	if err := v.patterns(&l); err != nil {
 		return reply{}, err
 	}
 	nodes, err := v.nodes()
@@ -165,7 +165,7 @@ func (n *node) chosen(l *imap.List) bool {
 
 // named tells whether a pattern is for the name.
 func (v *visit) named(n *node, l *imap.List) bool {
-	return slices.ContainsFunc(l.Patterns, func(p string) bool { return matches(l.Reference+p, v.shown(n.name)) })
+	return slices.ContainsFunc(l.Patterns, func(p string) bool { return matches(p, v.shown(n.name)) })
 }
 
 // parents are the names that RECURSIVEMATCH adds: what they are there for is below
@@ -241,14 +241,14 @@ func (v *visit) lsub(context.Context) (reply, error) {
 	if err := v.d.Err(); err != nil {
 		return reply{}, err
 	}
-	if err := bounded(&l); err != nil {
+	if err := v.patterns(&l); err != nil {
 		return reply{}, err
 	}
 	nodes, err := v.nodes()
 	if err != nil {
 		return reply{}, err
 	}
-	pattern := l.Reference + l.Patterns[0]
+	pattern := l.Patterns[0]
 	for _, n := range nodes {
 		attributes := ""
 		switch {

@@ -70,9 +70,9 @@ func (v *visit) delete(context.Context) (reply, error) {
 // rename is RENAME. INBOX stays, and its messages go (RFC 9051, 6.3.6).
 func (v *visit) rename(context.Context) (reply, error) {
 	v.d.SP()
-	sentFrom := v.d.AString()
+	sentFrom := v.d.Mailbox()
 	v.d.SP()
-	sentTo := v.d.AString()
+	sentTo := v.d.Mailbox()
 	v.d.End()
 	if err := v.d.Err(); err != nil {
 		return reply{}, err

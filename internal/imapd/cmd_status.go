@@ -11,7 +11,7 @@ import (
 // status is STATUS (RFC 9051, 6.3.11).
 func (v *visit) status(context.Context) (reply, error) {
 	v.d.SP()
-	sent := v.d.AString()
+	sent := v.d.Mailbox()
 	v.d.SP()
 	items := v.d.StatusItems()
 	v.d.End()

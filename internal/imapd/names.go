@@ -12,13 +12,19 @@ import (
 // enabled, else modified UTF-7 (RFC 3501, 5.1.3).
 func (v *visit) name(sent string) (string, error) {
 	name, ok := sent, utf8.ValidString(sent)
-	if !v.utf8 {
+	if !v.sendsUTF8(sent) {
 		name, ok = mailbox.DecodeUTF7(sent)
 	}
 	if !ok {
-		return "", no("CANNOT", "Mailbox name is not valid "+map[bool]string{true: "UTF-8.", false: "modified UTF-7."}[v.utf8])
+		return "", no("CANNOT", "Mailbox name is not valid "+map[bool]string{true: "UTF-8.", false: "modified UTF-7."}[v.sendsUTF8(sent)])
 	}
 	return canonical(name), nil
+}
+
+// sendsUTF8 tells whether a name is UTF-8. Modified UTF-7 has no 8-bit text, so a name with
+// some is no other, even if nobody has enabled it.
+func (v *visit) sendsUTF8(sent string) bool {
+	return v.utf8 || strings.IndexFunc(sent, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0
 }
 
 // canonical writes INBOX in capitals.
@@ -33,7 +39,7 @@ func canonical(name string) string {
 // mailboxName reads a mailbox name and the end of the command.
 func (v *visit) mailboxName() (string, error) {
 	v.d.SP()
-	sent := v.d.AString()
+	sent := v.d.Mailbox()
 	v.d.End()
 	if err := v.d.Err(); err != nil {
 		return "", err
@@ -73,8 +79,9 @@ func matches(pattern, name string) bool {
 // reference. Every name is looked at with all of them.
 const maxPatterns = 8 << 10
 
-// bounded refuses patterns that would keep the process busy.
-func bounded(l *imap.List) error {
+// patterns makes the patterns of a command such as matches wants, without a reference; those that
+// would keep the process busy it refuses.
+func (v *visit) patterns(l *imap.List) error {
 	octets := 0
 	for _, p := range l.Patterns {
 		octets += len(l.Reference) + len(p)
@@ -82,6 +89,13 @@ func bounded(l *imap.List) error {
 	if octets > maxPatterns {
 		return no("LIMIT", "The patterns are too long.")
 	}
+	for i, p := range l.Patterns {
+		if p = l.Reference + p; !v.utf8 && v.sendsUTF8(p) && utf8.ValidString(p) {
+			p = mailbox.EncodeUTF7(p)
+		}
+		l.Patterns[i] = p
+	}
+	l.Reference = ""
 	return nil
 }
 
