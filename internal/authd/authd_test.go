@@ -305,6 +305,35 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// A token file that is edited while its endpoint is asked stays as it was edited, and
+// counts from the next request on.
+func TestTokenEdited(t *testing.T) {
+	t.Parallel()
+	e := &endpoint{}
+	server := httptest.NewTLSServer(e)
+	defer server.Close()
+	r := newRig(t, "smtp_sasl_password_maps = inline:{ [smtp.test]=ann:oauth2:DIR/token }", "smtp_tls_CAfile = DIR/ca")
+	r.file("ca", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})))
+	content := fmt.Sprintf("token_endpoint = %s\nclient_id = me\nrefresh_token = ", server.URL)
+	file := r.file("token", content+"first\n")
+	e.answer = func() (int, any) {
+		if err := os.WriteFile(file, []byte(content+"edited\n"), 0o600); err != nil {
+			t.Error(err)
+		}
+		return 200, map[string]any{"access_token": "a", "expires_in": 3600, "refresh_token": "second"}
+	}
+	if a := r.ask(ipc.RelayRequest{Nexthop: "[smtp.test]"}); a.Secret != "a" {
+		t.Fatalf("got %+v", a)
+	}
+	if b, err := os.ReadFile(file); err != nil || string(b) != content+"edited\n" {
+		t.Errorf("the file has %q, %v", b, err)
+	}
+	e.set(200, map[string]any{"access_token": "b", "expires_in": 3600})
+	if a := r.ask(ipc.RelayRequest{Nexthop: "[smtp.test]"}); a.Secret != "b" || !strings.HasSuffix(e.forms[1], "=edited") {
+		t.Errorf("got %+v", a)
+	}
+}
+
 // A refresh token that cannot be written is used all the same, while the process
 // lives.
 func TestRefreshTokenInMemory(t *testing.T) {

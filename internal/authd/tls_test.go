@@ -219,7 +219,7 @@ func TestServerNamesSlow(t *testing.T) {
 		}
 	case got := <-slow:
 		t.Errorf("the table was not asked: %s", got)
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("a client without a name waits")
 	}
 	l.Close()

@@ -103,11 +103,15 @@ func (t *tokens) get(ctx context.Context, file string, refused bool) (string, er
 	k.value, k.until = answer.AccessToken, now.Add(answer.life())
 	if answer.RefreshToken != "" && answer.RefreshToken != g["refresh_token"] {
 		// The old one is void, or will be.
-		if err := keep(file, answer.RefreshToken); err != nil {
+		switch err := keep(file, id, answer.RefreshToken); {
+		case errors.Is(err, errEdited): // and is read at the next request
+		case err != nil:
 			t.log.Warn("%s: the new refresh token cannot be written, and is lost when authd ends: %v", file, err)
 			k.next = answer.RefreshToken
-		} else if _, k.file, err = readGrant(file); err != nil {
-			return "", err
+		default:
+			if _, k.file, err = readGrant(file); err != nil {
+				return "", err
+			}
 		}
 	}
 	return k.value, nil
@@ -159,10 +163,17 @@ func readGrant(file string) (grant, fileID, error) {
 	return g, fileID{info.Size(), info.ModTime()}, nil
 }
 
-// keep writes another refresh token into a token file.
-func keep(file, refresh string) error {
+// errEdited is a token file that somebody has edited since it was read: what is in it now
+// is another grant, which ours must not be written into.
+var errEdited = errors.New("it was edited meanwhile")
+
+// keep writes another refresh token into a token file, which is still what id says.
+func keep(file string, id fileID, refresh string) error {
 	if strings.ContainsAny(refresh, "\r\n\x00") {
 		return errors.New("it has line ends in it")
+	}
+	if _, now, err := readGrant(file); err != nil || now != id {
+		return errors.Join(errEdited, err)
 	}
 	b, err := os.ReadFile(file)
 	if err != nil {

@@ -236,7 +236,7 @@ func TestDribbles(t *testing.T) {
 		if _, err := u.c.Write([]byte("a")); err != nil {
 			break
 		}
-		if time.Since(start) > 10*time.Second {
+		if time.Since(start) > time.Minute {
 			t.Fatal("the session goes on")
 		}
 		select {

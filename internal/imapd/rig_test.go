@@ -46,19 +46,26 @@ func newRigIn(t testing.TB, dir string) *rig {
 	}}
 }
 
+// started is when all messages arrive: in one second, however slow we are.
+var started = time.Now()
+
 // deliver puts a message into a folder as another program does.
 func (r *rig) deliver(folder, name, text string) {
 	r.t.Helper()
 	dir := filepath.Join(r.dir, folder)
+	temp := filepath.Join(dir, "tmp", name)
 	for _, sub := range []string{"tmp", "new", "cur"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
 			r.t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, "tmp", name), []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(temp, []byte(text), 0o600); err != nil {
 		r.t.Fatal(err)
 	}
-	if err := os.Rename(filepath.Join(dir, "tmp", name), filepath.Join(dir, "new", name)); err != nil {
+	if err := os.Chtimes(temp, started, started); err != nil {
+		r.t.Fatal(err)
+	}
+	if err := os.Rename(temp, filepath.Join(dir, "new", name)); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -110,7 +117,7 @@ func (r *rig) serve(ctx context.Context, c net.Conn, tree *mailbox.Tree) {
 }
 
 func (u *user) line() string {
-	u.c.SetDeadline(time.Now().Add(time.Minute))
+	u.c.SetDeadline(time.Now().Add(3 * time.Minute))
 	s, err := u.in.ReadString('\n')
 	if err != nil {
 		return "ended: " + err.Error()
@@ -121,7 +128,7 @@ func (u *user) line() string {
 func (u *user) send(s string) {
 	u.t.Helper()
 	u.strict.Sent(s)
-	u.c.SetDeadline(time.Now().Add(time.Minute))
+	u.c.SetDeadline(time.Now().Add(3 * time.Minute))
 	if _, err := u.c.Write([]byte(s)); err != nil {
 		u.t.Fatalf("%q: %v", s, err)
 	}

@@ -5,7 +5,8 @@
 // decimal and a newline. It counts only while it is locked (an open file
 // description lock, fcntl(2)): a lock ends with its process, so a file left
 // over from a crash is no obstacle, and whoever may read the file can ask who
-// holds the lock without taking it.
+// holds the lock without taking it. The lock on the first octet is taken last, and
+// says that the process ID is there to be read.
 package instance
 
 import (
@@ -40,7 +41,7 @@ func Take(queueDir string) (*Claim, error) {
 	if err != nil {
 		return nil, err
 	}
-	lock := wholeFile()
+	lock := afterFirst()
 	if err := unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &lock); err != nil {
 		defer f.Close()
 		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
@@ -57,6 +58,11 @@ func Take(queueDir string) (*Claim, error) {
 	if err := writePID(f); err != nil {
 		f.Close()
 		return nil, err
+	}
+	lock = wholeFile()
+	if err := unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &lock); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
 	}
 	return &Claim{f}, nil
 }
@@ -82,7 +88,7 @@ func Find(queueDir string) (pid int, err error) {
 		return 0, err
 	}
 	defer f.Close()
-	lock := wholeFile()
+	lock := firstOctet()
 	if err := unix.FcntlFlock(f.Fd(), unix.F_OFD_GETLK, &lock); err != nil {
 		return 0, fmt.Errorf("ask for the lock on %s: %w", f.Name(), err)
 	}
@@ -106,4 +112,13 @@ func readPID(f *os.File) (int, error) {
 
 func wholeFile() unix.Flock_t {
 	return unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart}
+}
+
+// afterFirst is the claim, firstOctet what Find asks for.
+func afterFirst() unix.Flock_t {
+	return unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart, Start: 1}
+}
+
+func firstOctet() unix.Flock_t {
+	return unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart, Len: 1}
 }

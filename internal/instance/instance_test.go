@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"yubin/internal/queue"
 )
 
@@ -64,5 +66,36 @@ func TestLink(t *testing.T) {
 	}
 	if b, err := os.ReadFile(target); err != nil || string(b) != "precious" {
 		t.Errorf("the target: %q, %v", b, err)
+	}
+}
+
+// A claim whose process ID is not written yet is none: the file holds that of an
+// earlier master, or nothing.
+func TestFindWhileTaken(t *testing.T) {
+	t.Parallel()
+	for _, left := range []string{"1234\n", ""} {
+		dir := t.TempDir()
+		if err := os.Mkdir(filepath.Join(dir, queue.DirPID), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path(dir), []byte(left), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.OpenFile(path(dir), os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		lock := unix.Flock_t{Type: unix.F_WRLCK, Start: 1} // as Take begins
+		if err := unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &lock); err != nil {
+			t.Fatal(err)
+		}
+		if pid, err := Find(dir); !errors.Is(err, ErrNotRunning) {
+			t.Errorf("%q in the file: got %d, %v, want ErrNotRunning", left, pid, err)
+		}
+		if claim, err := Take(dir); err == nil {
+			claim.Release()
+			t.Errorf("%q in the file: a second claim was given", left)
+		}
 	}
 }

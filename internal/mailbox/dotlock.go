@@ -70,7 +70,7 @@ func (d *dir) lock(name string, t lockTimes) (*dotlock, error) { return d.lockOf
 func (d *dir) lockOf(name string, t lockTimes, kept *keptLock) (*dotlock, error) {
 	l := &dotlock{dir: d, name: name + ".lock", kept: kept}
 	w := lockWaiter{dir: d, name: name, times: t}
-	deadline := time.Now().Add(t.wait)
+	deadline, last := time.Now().Add(t.wait), false
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		err := l.try()
 		if err == nil {
@@ -92,7 +92,10 @@ func (d *dir) lockOf(name string, t lockTimes, kept *keptLock) (*dotlock, error)
 			pause = 100*time.Millisecond + rand.N(100*time.Millisecond)
 		}
 		if time.Now().After(deadline) {
-			return nil, fmt.Errorf("%w: %s/%s", ErrLocked, d.Name(), l.name)
+			if !stale || last {
+				return nil, fmt.Errorf("%w: %s/%s", ErrLocked, d.Name(), l.name)
+			}
+			last = true // what was removed is tried for once more
 		}
 		time.Sleep(pause)
 	}
@@ -108,10 +111,13 @@ func (l *dotlock) try() error {
 	f, err := l.dir.nameless()
 	if err == nil {
 		l.sign(f)
-		if err = l.dir.nameIt(f, l.name); err == nil {
-			return l.hold(f)
+		if err = l.hold(f); err != nil {
+			return err
 		}
-		f.Close()
+		if err = l.dir.nameIt(f, l.name); err == nil {
+			return nil
+		}
+		l.forget()
 		if errors.Is(err, fs.ErrExist) {
 			return err
 		}
@@ -119,16 +125,20 @@ func (l *dotlock) try() error {
 	if f, err = l.dir.open(l.name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL); err != nil {
 		return err
 	}
+	if err = l.hold(f); err != nil {
+		l.dir.remove(l.name)
+		return err
+	}
 	l.sign(f)
-	return l.hold(f)
+	return nil
 }
 
-// hold notes that the lock is ours.
+// hold notes that the lock is ours: before anybody else can see our pid in it, or
+// another goroutine that is slow to be told would take it for an earlier process's.
 func (l *dotlock) hold(f *os.File) error {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
 		f.Close()
-		l.dir.remove(l.name)
 		return err
 	}
 	l.id, l.file = inodeOf(&st), f

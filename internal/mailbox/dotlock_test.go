@@ -29,7 +29,7 @@ func deadPID(t *testing.T) int {
 func TestDotlockOfOthers(t *testing.T) {
 	t.Parallel()
 	minute, second := time.Minute, time.Second
-	short := lockTimes{wait: 300 * time.Millisecond, stale: 20 * time.Second}
+	short := lockTimes{wait: 300 * time.Millisecond, stale: 10 * time.Minute}
 	for name, c := range map[string]struct {
 		content   string
 		age       time.Duration // of the lock's mtime; its ctime is now
@@ -41,7 +41,7 @@ func TestDotlockOfOthers(t *testing.T) {
 		"its pid is another's now":  {fmt.Sprintf("%d:%s", os.Getppid(), hostname()), 50 * 365 * 24 * time.Hour, false, 0},
 		"another's, long silent":    {fmt.Sprintf("%d:%s", os.Getppid(), hostname()), 50 * 365 * 24 * time.Hour, true, 1},
 		"a dead process":            {fmt.Sprintf("%d:%s", deadPID(t), hostname()), minute, true, 0},
-		"a dead process, fresh":     {fmt.Sprintf("%d:%s", deadPID(t), hostname()), 0, false, 0},
+		"a dead process, fresh":     {fmt.Sprintf("%d:%s", deadPID(t), hostname()), -minute, false, 0}, // however slow we are
 		"our pid, not held":         {fmt.Sprintf("%d:%s", os.Getpid(), hostname()), minute, true, 0},
 		"another host":              {"1:elsewhere.example", minute, false, 0},
 		"another host, long silent": {"1:elsewhere.example", minute, true, 1},
@@ -79,6 +79,78 @@ func TestDotlockOfOthers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A lock is ours before anybody can see it: what has our pid in it and is not ours
+// counts as left behind.
+func TestDotlockClaimed(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	held, asked := false, false
+	b.tree.dir.fault = func(op, name string) error {
+		if op == "link" && name == "f.lock" {
+			held, asked = holdsNameless(t, b.tree.dir), true
+		}
+		return nil
+	}
+	l, err := b.tree.dir.lock("f", subsTimes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.unlock()
+	if asked && !held {
+		t.Error("it got its name before it was ours")
+	}
+	b.tree.dir.fault = func(op, _ string) error {
+		if op == "link" {
+			return unix.EOPNOTSUPP
+		}
+		return nil
+	}
+	other, err := b.tree.dir.lock("g", subsTimes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := b.read("g.lock"); got != fmt.Sprintf("%d:%s", os.Getpid(), hostname()) || !alive(os.Getpid(), other.id) {
+		t.Errorf("made under its name, the lock says %q", got)
+	}
+	other.unlock()
+}
+
+// holdsNameless tells whether a lock of ours is a file in d that has no name.
+func holdsNameless(t *testing.T, d *dir) bool {
+	t.Helper()
+	fds, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fd := range fds {
+		var st unix.Stat_t
+		file := "/proc/self/fd/" + fd.Name()
+		if to, err := os.Readlink(file); err != nil || filepath.Dir(to) != filepath.Clean(d.Name()) || unix.Stat(file, &st) != nil {
+			continue
+		}
+		if st.Nlink == 0 && alive(os.Getpid(), inodeOf(&st)) {
+			return true
+		}
+	}
+	return false
+}
+
+// A lock that was found stale is tried for once more, however long that took.
+func TestDotlockLate(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	b.write("f.lock", fmt.Sprintf("%d:%s", deadPID(t), hostname()))
+	old := time.Now().Add(-time.Minute)
+	if err := os.Chtimes(b.path("f.lock"), old, old); err != nil {
+		t.Fatal(err)
+	}
+	l, err := b.tree.dir.lock("f", lockTimes{wait: 0, stale: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.unlock()
 }
 
 // One at a time has the lock, and a lock that was taken over is not removed.

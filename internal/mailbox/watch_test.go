@@ -88,7 +88,7 @@ func TestWatchDeleted(t *testing.T) {
 	for kept() != [3]int{2, 1, 0} {
 		select {
 		case <-woken:
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("kept: %v", kept())
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -127,29 +128,59 @@ func rename(from *os.File, old string, to *os.File, name string) error {
 	return nil
 }
 
+// findRounds is how often a file is looked for in a directory that others change
+// meanwhile: one that is renamed during the reading can escape it.
+const findRounds = 10
+
 // find looks for a file of the delivery called name, first in new/, then in
 // cur/: one that a reader moves meanwhile is met in the one or the other.
 // Both results are nil when there is none.
 func (b *box) find(name string) (*Delivery, error) {
+	for range findRounds {
+		d, sure, err := b.findOnce(name)
+		if d != nil || err != nil || sure {
+			return d, err
+		}
+	}
+	return nil, nil
+}
+
+// findOnce is find for one reading. It is sure of what it has not found when nothing
+// was changed in cur/: from new/ files move there alone.
+func (b *box) findOnce(name string) (found *Delivery, sure bool, err error) {
+	sure = true
 	for _, sub := range []string{"new", "cur"} {
 		dir, err := openDir(b.base, path.Join(b.path, sub))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return nil, false, err
+		}
+		start := time.Now()
+		before, err := dir.Stat()
+		if err != nil {
+			dir.Close()
+			return nil, false, err
 		}
 		f, err := findIn(dir, name)
 		if f != nil {
-			return &Delivery{File: f, Found: true, more: []*os.File{dir}}, nil
+			return &Delivery{File: f, Found: true, more: []*os.File{dir}}, true, nil
 		}
+		after, statErr := dir.Stat()
 		dir.Close()
-		if err != nil {
-			return nil, err
+		if err = errors.Join(err, statErr); err != nil {
+			return nil, false, err
 		}
+		at := before.ModTime()
+		sure = sub == "new" || after.ModTime().Equal(at) && start.Sub(at).Abs() > clockTick
 	}
-	return nil, nil
+	return nil, sure, nil
 }
+
+// clockTick is more than the file system's clock takes for a step: what was changed
+// within it shows no other time.
+const clockTick = 20 * time.Millisecond
 
 // findIn returns the delivery's file in dir, open, or nil.
 func findIn(dir *os.File, name string) (*os.File, error) {

@@ -156,7 +156,7 @@ func (in *testInstance) installForAll(names ...string) {
 		if err := os.Remove(path); err != nil {
 			in.t.Fatal(err)
 		}
-		if err := os.WriteFile(path, b, 0o755); err != nil {
+		if err := writeFile(path, b, 0o755); err != nil {
 			in.t.Fatal(err)
 		}
 	}

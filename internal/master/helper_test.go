@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -129,6 +130,14 @@ const (
 	oneSmtpd = "smtpd unix n - n - 0 smtpd"
 )
 
+// inetPort is one that the system gives to nobody who does not ask for it, and ownHost
+// an address of this host that nobody else is likely to have it at.
+const inetPort = "2525"
+
+func ownHost() string {
+	return fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(254), rand.IntN(255), 1+rand.IntN(254))
+}
+
 // newInstance writes a configuration whose daemon_directory has programs, and
 // listens for events.
 func newInstance(t *testing.T, masterCF string, programs ...string) *testInstance {
@@ -184,9 +193,23 @@ func (in *testInstance) collect(l net.Listener) {
 
 func (in *testInstance) write(name, text string) {
 	in.t.Helper()
-	if err := os.WriteFile(filepath.Join(in.dir, name), []byte(text), 0o644); err != nil {
+	path := filepath.Join(in.dir, name)
+	err := writeFile(path+".draft", []byte(text), 0o644)
+	if err == nil {
+		err = os.Rename(path+".draft", path) // a service that starts just then reads no half of it
+	}
+	if err != nil {
 		in.t.Fatal(err)
 	}
+}
+
+// writeFile is os.WriteFile for what may be a program. A child that another test begins
+// while it is open has it open, too, until it runs its own program; so long it cannot
+// be run (ETXTBSY).
+func writeFile(path string, content []byte, mode os.FileMode) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	return os.WriteFile(path, content, mode)
 }
 
 func (in *testInstance) read(name string) string {

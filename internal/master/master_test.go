@@ -48,16 +48,12 @@ func TestOnDemand(t *testing.T) {
 // An inet service gets all its addresses.
 func TestInet(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
-	in := newInstance(t, fmt.Sprintf("%d inet n - n - 0 smtpd", port), "smtpd")
+	in := newInstance(t, inetPort+" inet n - n - 0 smtpd", "smtpd")
+	hosts := []string{ownHost(), ownHost()}
+	in.write("main.cf", in.read("main.cf")+"inet_interfaces = "+strings.Join(hosts, " ")+"\n")
 	in.start()
-	for _, host := range []string{"127.0.0.1", "127.0.0.2"} {
-		c, err := net.Dial("tcp", net.JoinHostPort(host, fmt.Sprint(port)))
+	for _, host := range hosts {
+		c, err := net.Dial("tcp", net.JoinHostPort(host, inetPort))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -192,12 +188,7 @@ func TestReloadLosesNothing(t *testing.T) {
 func TestReloadKeepsSessions(t *testing.T) {
 	t.Parallel()
 	in := newInstance(t, oneSmtpd+"\nqmgr unix n - n 0 1 qmgr", "smtpd", "qmgr")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().String()
-	l.Close()
+	port := net.JoinHostPort(ownHost(), inetPort)
 	in.write("master.cf", port+" inet n - n - 0 smtpd\nqmgr unix n - n 0 1 qmgr\n")
 	in.main("first", "100s")
 	in.start()

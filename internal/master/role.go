@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"syscall"
 
@@ -47,6 +48,7 @@ func runRole(spec string) error {
 		return fmt.Errorf("start a service: %w", err)
 	}
 	raiseFiles(l.Files)
+	runtime.LockOSThread() // the thread that becomes the daemon is the one whose timers are set
 	coarsenTimers()
 	if l.Become != nil {
 		if err := l.Become.take(); err != nil {

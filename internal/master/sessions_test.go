@@ -182,7 +182,7 @@ func (in *testInstance) share(name string) {
 	for _, do := range []func() error{
 		func() error { return err },
 		func() error { return os.Remove(file) },
-		func() error { return os.WriteFile(file, b, 0o755) },
+		func() error { return writeFile(file, b, 0o755) },
 		func() error { return os.Chmod(in.dir, 0o755) },
 	} {
 		if err := do(); err != nil {

@@ -348,6 +348,64 @@ func TestLocks(t *testing.T) {
 	}
 }
 
+// Who had the lock may remove the file, or put another into its place: the message
+// goes into what has the name then.
+func TestReplaced(t *testing.T) {
+	t.Parallel()
+	for what, change := range map[string]func(name string) error{
+		"removed":  os.Remove,
+		"replaced": func(name string) error { return os.Rename(name+".new", name) },
+	} {
+		name := filepath.Join(t.TempDir(), "box")
+		if err := os.WriteFile(name+".new", nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p := &Place{Path: name, Lock: Lock{Fcntl: true, Attempts: 1e6, Delay: time.Millisecond}}
+		held, err := p.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		was, err := held.f.Stat()
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		go func() { done <- deliver(p, message("x\n"), fsync) }()
+		opens(t, was)
+		if err := change(name); err != nil {
+			t.Fatal(err)
+		}
+		held.Close()
+		if err := <-done; err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		if got := read(t, name); got != first+"x\n\n" {
+			t.Errorf("%s: the file has %q", what, got)
+		}
+	}
+}
+
+// opens waits until this process has a file open twice.
+func opens(t *testing.T, file os.FileInfo) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		n := 0
+		fds, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, fd := range fds {
+			if info, err := os.Stat("/proc/self/fd/" + fd.Name()); err == nil && os.SameFile(info, file) {
+				n++
+			}
+		}
+		if n > 1 {
+			return
+		}
+	}
+	t.Fatal("nobody opens the file")
+}
+
 // Many at once lose nothing.
 func TestTogether(t *testing.T) {
 	t.Parallel()
@@ -357,7 +415,7 @@ func TestTogether(t *testing.T) {
 	for lane := range lanes {
 		wg.Go(func() {
 			for i := range each {
-				p := &Place{Path: name, Lock: Lock{Fcntl: true, Attempts: 10000, Delay: time.Millisecond}}
+				p := &Place{Path: name, Lock: Lock{Fcntl: true, Attempts: 1e6, Delay: time.Millisecond}}
 				if err := deliver(p, message(fmt.Sprintf("Subject: %d.%d\n\n", lane, i)), fsync); err != nil {
 					t.Error(err)
 				}

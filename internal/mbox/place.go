@@ -80,24 +80,37 @@ func (p *Place) Open() (*Box, error) {
 	return b, nil
 }
 
+// open opens the file and locks it. Who had the lock before may have removed the
+// file, or put another into its place: what is written to one without a name is lost.
 func (b *Box) open() error {
-	err := b.openFile()
-	if err != nil {
-		return err
+	for range rounds {
+		if err := b.openFile(); err != nil {
+			return err
+		}
+		named, err := b.check()
+		if err == nil && b.regular {
+			if err = b.lock(); err == nil {
+				named, err = b.check()
+			}
+		}
+		if err != nil || named || !b.regular {
+			return err
+		}
+		b.f.Close()
+		b.f, b.made = nil, false
 	}
-	if err := b.check(); err != nil {
-		return err
-	}
-	if !b.regular {
-		return nil
-	}
-	return b.lock()
+	return b.comesAndGoes()
 }
+
+// rounds is how often a file is looked for that others make and remove.
+const rounds = 10
+
+func (b *Box) comesAndGoes() error { return fmt.Errorf("open %s: it comes and goes", b.place.Path) }
 
 // openFile opens the file that is there, or makes one. Between the two others
 // may make or remove it.
 func (b *Box) openFile() error {
-	for range 10 {
+	for range rounds {
 		f, err := b.existing()
 		if err == nil {
 			b.f = f
@@ -119,7 +132,7 @@ func (b *Box) openFile() error {
 		}
 		return nil
 	}
-	return fmt.Errorf("open %s: it comes and goes", b.place.Path)
+	return b.comesAndGoes()
 }
 
 // existing opens what is there. Of links only the last one in the path is of
@@ -207,12 +220,12 @@ func ownLink(path string) (string, error) {
 	return target, nil
 }
 
-// check looks at what was opened. It leaves the descriptor as it is: behind Fd a
-// pipe would know no deadline.
-func (b *Box) check() error {
+// check looks at what was opened, and tells whether it has a name still. It leaves the
+// descriptor as it is: behind Fd a pipe would know no deadline.
+func (b *Box) check() (named bool, err error) {
 	info, err := b.f.Stat()
 	if err != nil {
-		return err
+		return false, err
 	}
 	st := info.Sys().(*syscall.Stat_t)
 	b.regular = info.Mode().IsRegular()
@@ -228,7 +241,7 @@ func (b *Box) check() error {
 		err = ErrOwner
 	}
 	if err != nil {
-		return fmt.Errorf("open %s: %w", b.place.Path, err)
+		return false, fmt.Errorf("open %s: %w", b.place.Path, err)
 	}
-	return nil
+	return st.Nlink > 0, nil
 }

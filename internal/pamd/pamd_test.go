@@ -185,7 +185,7 @@ func TestPasswords(t *testing.T) {
 // than there may be, the rest hear so, and afterwards all is well.
 func TestHangingModule(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, 2*time.Second)
+	r := newRig(t, 5*time.Second) // others are served in less, on a busy machine
 	var wg sync.WaitGroup
 	hang := func() {
 		wg.Go(func() {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -110,6 +111,9 @@ func TestStatic(t *testing.T) {
 func (r *rig) program(script string) string {
 	r.t.Helper()
 	path := filepath.Join(r.dir, "check")
+	// A child that another test begins meanwhile would have it open, and it could not be run.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script), 0o700); err != nil {
 		r.t.Fatal(err)
 	}

@@ -21,15 +21,19 @@ const File = "maildirsize"
 // without it: a count that may be wrong is less than mail that is not delivered.
 const lockTime = 2 * time.Second
 
+// maxReplaced is how often a file is opened that is no more when its lock is had.
+const maxReplaced = 1000
+
 // A Maildir is one whose quota is kept.
 type Maildir struct {
-	root  *os.Root
-	rules *Rules
+	root     *os.Root
+	rules    *Rules
+	lockTime time.Duration
 }
 
 // Of returns the Maildir whose root directory root is. It is closed by who opened
 // it.
-func Of(root *os.Root, rules *Rules) *Maildir { return &Maildir{root, rules} }
+func Of(root *os.Root, rules *Rules) *Maildir { return &Maildir{root, rules, lockTime} }
 
 // A file is an open maildirsize.
 type file struct {
@@ -50,7 +54,8 @@ func (f *file) close() {
 // open opens maildirsize and locks it: unix.LOCK_SH or unix.LOCK_EX. With
 // os.O_CREATE for flag an empty one is made where there is none.
 func (m *Maildir) open(how, flag int) (*file, error) {
-	for end := time.Now().Add(lockTime); ; {
+	end := time.Now().Add(m.lockTime)
+	for range maxReplaced {
 		// Opened to read and write, not even a FIFO makes anybody wait.
 		f, err := m.root.OpenFile(File, os.O_RDWR|os.O_APPEND|flag, 0o600)
 		if err != nil {
@@ -69,12 +74,9 @@ func (m *Maildir) open(how, flag int) (*file, error) {
 		if err != nil {
 			return nil, err
 		}
-		// Another took its place while we waited. A file that is never there when
-		// one has it is a game.
-		if time.Now().After(end) {
-			return nil, fmt.Errorf("%s is replaced all the time", File)
-		}
+		// Another took its place while we waited.
 	}
+	return nil, fmt.Errorf("%s is replaced all the time", File)
 }
 
 func links(info fs.FileInfo) uint64 {

@@ -12,6 +12,7 @@ import (
 const (
 	resolvConf = "/etc/resolv.conf"
 	lookEvery  = 5 * time.Second // how often it is looked at
+	settle     = 2 * time.Second // a file younger than this may change again without a new mtime
 	dnsPort    = 53
 	maxServers = 3 // of /etc/resolv.conf, as resolver(5) has it
 )
@@ -75,10 +76,11 @@ func (c *conf) option(o string) {
 type confFile struct {
 	path string
 
-	mu     sync.Mutex // guards what is below
-	conf   conf
-	looked time.Time
-	mtime  time.Time
+	mu      sync.Mutex // guards what is below
+	conf    conf
+	looked  time.Time
+	mtime   time.Time
+	settled bool // it was old enough when it was read: what it had was all
 }
 
 func newConfFile(path string) *confFile { return &confFile{path: path, conf: parseConf("")} }
@@ -93,11 +95,12 @@ func (f *confFile) get(now time.Time) conf {
 	}
 	f.looked = now
 	info, err := os.Stat(f.path)
-	if err != nil || info.ModTime().Equal(f.mtime) {
+	if err != nil || f.settled && info.ModTime().Equal(f.mtime) {
 		return f.conf
 	}
 	if text, err := os.ReadFile(f.path); err == nil {
 		f.conf, f.mtime = parseConf(string(text)), info.ModTime()
+		f.settled = now.Sub(f.mtime).Abs() > settle
 	}
 	return f.conf
 }

@@ -75,10 +75,14 @@ func TestConfFile(t *testing.T) {
 		t.Errorf("looked at too often: got %s", got)
 	}
 	check("192.0.2.2")
+	write("", -lookEvery) // by one who goes on to write, in the same tick of the clock
+	check("127.0.0.1")
+	write("nameserver 192.0.2.3\n", 0)
+	check("192.0.2.3")
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	check("192.0.2.2")
+	check("192.0.2.3")
 }
 
 // "options rotate" spreads questions over the servers.

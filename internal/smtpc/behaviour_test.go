@@ -159,6 +159,11 @@ func TestBehaviours(t *testing.T) {
 			for i, l := range b.main {
 				main[i] = strings.ReplaceAll(l, "PORT", port)
 			}
+			for _, does := range b.script {
+				if does == peer.Stall || does == peer.Dribble {
+					main = append(main, hasty...)
+				}
+			}
 			r := newRig(t, rigOptions{main: main})
 			got := r.deliver("[127.0.0.1]:"+port, letterText, "bob@far.test", "eve@far.test")
 			want := []string{b.bob, b.eve}

@@ -275,7 +275,7 @@ func TestManyRecipients(t *testing.T) {
 func TestLargeLetter(t *testing.T) {
 	t.Parallel()
 	p := peer.Start(t, peer.Options{})
-	r := newRig(t, rigOptions{main: []string{"smtp_data_done_timeout = 60s"}})
+	r := newRig(t, rigOptions{})
 	content := "Subject: large\n\n" + strings.Repeat(strings.Repeat("\xc3\xa4", 36)+"\n.\n", 60_000)
 	if got := say(r.deliver(fmt.Sprintf("[127.0.0.1]:%d", p.Port()), content, "bob@far.test")[0]); !strings.HasPrefix(got, "sent") {
 		t.Fatal(got)

@@ -3,9 +3,11 @@ package smtpc
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,17 +17,19 @@ import (
 	"yubin/test/peer"
 )
 
+// nextPort numbers the ports of samePort: no two tests have the same, and none is one
+// that the system gives to others (ip_local_port_range) between a look and a use.
+var (
+	firstPort = rand.Uint32N(1 << 16)
+	nextPort  atomic.Uint32
+)
+
 // samePort starts peers on several addresses at one port, which smtp_tcp_port
 // then is.
 func samePort(t *testing.T, script map[string]peer.Options) (port string, peers map[string]*peer.Peer) {
 	t.Helper()
 	for range 50 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, port, _ = net.SplitHostPort(l.Addr().String())
-		l.Close()
+		port = fmt.Sprint(10_000 + (firstPort+nextPort.Add(1))%20_000)
 		free := true
 		for ip := range script {
 			l, err := net.Listen("tcp", net.JoinHostPort(ip, port))

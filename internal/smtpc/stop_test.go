@@ -30,7 +30,7 @@ func TestStop(t *testing.T) {
 			t.Parallel()
 			p := peer.Start(t, peer.Options{Script: c.script, Ehlo: []string{}})
 			ctx, stop := context.WithCancel(t.Context())
-			r := newRig(t, rigOptions{ctx: ctx, main: []string{"smtp_rcpt_timeout = 60s", "smtp_data_done_timeout = 60s"}})
+			r := newRig(t, rigOptions{ctx: ctx})
 			r.request(fmt.Sprintf("[127.0.0.1]:%d", p.Port()), letterText, "bob@far.test")
 			waitFor(t, c.said, func() bool { return slices.Contains(p.Said(), c.said) })
 			stop()

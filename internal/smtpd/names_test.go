@@ -43,7 +43,7 @@ silent A 192.0.2.3
 	d.Fail("silent.example", dns.ServFail)
 	d.Fail("4.2.0.192.in-addr.arpa", dns.ServFail)
 	lines = append([]string{
-		"smtpd_peername_lookup = yes", "resolver_addresses = " + d.Addr(), "resolver_timeout = 1s",
+		"smtpd_peername_lookup = yes", "resolver_addresses = " + d.Addr(), "resolver_timeout = 10s",
 		"relay_domains =", "unknown_client_reject_code = 550",
 	}, lines...)
 	return newRig(t, lines...), d

@@ -205,9 +205,9 @@ func (s *Server) Count(name, kind string) int {
 // WaitAsked waits until a question has arrived n times.
 func (s *Server) WaitAsked(t testing.TB, name, kind string, n int) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); s.Count(name, kind) < n; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); s.Count(name, kind) < n; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("%s %s was asked for %d times in 10 s, want %d; all: %v", name, kind, s.Count(name, kind), n, s.Asked())
+			t.Fatalf("%s %s was asked for %d times in a minute, want %d; all: %v", name, kind, s.Count(name, kind), n, s.Asked())
 		}
 	}
 }

@@ -6,11 +6,7 @@ package instance
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -205,7 +201,7 @@ func (i *Instance) copyPrograms() {
 	for _, p := range programs {
 		b, err := os.ReadFile(p)
 		i.check(err)
-		i.check(os.WriteFile(filepath.Join(i.Bin, filepath.Base(p)), b, 0o755))
+		i.check(writeFile(filepath.Join(i.Bin, filepath.Base(p)), b, 0o755))
 	}
 }
 
@@ -229,8 +225,17 @@ func (i *Instance) WriteFile(name string, lines []string) {
 		b.WriteString(l + "\n")
 	}
 	// As a whole: a daemon that looks meanwhile must not read half of it.
-	i.check(os.WriteFile(i.Path(name+".new"), b.Bytes(), 0o644))
+	i.check(writeFile(i.Path(name+".new"), b.Bytes(), 0o644))
 	i.check(os.Rename(i.Path(name+".new"), i.Path(name)))
+}
+
+// writeFile is os.WriteFile for what may be a program. A child that another test begins
+// while it is open has it open, too, until it runs its own program; so long it cannot
+// be run (ETXTBSY).
+func writeFile(path string, content []byte, mode os.FileMode) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	return os.WriteFile(path, content, mode)
 }
 
 // AppendMain adds lines to main.cf; a reload makes them count.
@@ -239,287 +244,6 @@ func (i *Instance) AppendMain(lines ...string) {
 	old, err := os.ReadFile(i.Path("etc", "main.cf"))
 	i.check(err)
 	i.WriteFile("etc/main.cf", []string{string(old) + strings.Join(lines, "\n")})
-}
-
-// Start starts master and waits until it has opened its sockets and smtpd's
-// answers. The port alone does not tell: after KillMaster the services of the old
-// master answer for a while yet.
-func (i *Instance) Start() {
-	i.T.Helper()
-	ready, said, err := os.Pipe()
-	i.check(err)
-	defer ready.Close()
-	c := exec.Command(filepath.Join(i.Bin, "master"), "-c", i.Etc(), "--ready-fd=3")
-	out, err := os.OpenFile(i.Path("master.out"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	i.check(err)
-	defer out.Close()
-	c.Stdout, c.Stderr, c.ExtraFiles = out, out, []*os.File{said}
-	c.Env = append(c.Environ(), i.Options.Env...)
-	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	err = c.Start()
-	said.Close()
-	i.check(err)
-	i.master, i.exited = c, make(chan error, 1)
-	go func() { i.exited <- c.Wait() }()
-	i.check(ready.SetReadDeadline(time.Now().Add(Wait)))
-	if _, err := io.ReadFull(ready, make([]byte, len("ready\n"))); err != nil {
-		b, _ := os.ReadFile(i.Path("master.out"))
-		i.T.Fatalf("master did not say that it is ready: %v\n%s", err, b)
-	}
-	i.Until("smtpd listens on "+i.Addr, func() bool {
-		conn, err := net.Dial("tcp", i.Addr)
-		if err != nil {
-			return false
-		}
-		conn.Close()
-		return true
-	})
-}
-
-// Stop ends the system as an administrator would and waits for it. A stopped
-// instance stays stopped.
-func (i *Instance) Stop() {
-	if i.master == nil {
-		return
-	}
-	i.master.Process.Signal(syscall.SIGTERM)
-	select {
-	case <-i.exited:
-	case <-time.After(Wait):
-		i.T.Errorf("master did not end within %v of SIGTERM", Wait)
-		i.master.Process.Kill()
-		<-i.exited
-	}
-	i.master = nil
-}
-
-// Crash kills every process of the instance at once, as a power failure does
-// to processes (what was written but not flushed survives).
-func (i *Instance) Crash() {
-	i.T.Helper()
-	i.master.Process.Kill()
-	<-i.exited
-	i.master = nil
-	i.Until("every process is gone", func() bool {
-		pids := i.Processes("")
-		for _, pid := range pids {
-			syscall.Kill(pid, syscall.SIGKILL)
-		}
-		return len(pids) == 0
-	})
-}
-
-// KillMaster kills master alone; the services it started find out themselves.
-func (i *Instance) KillMaster() {
-	i.master.Process.Kill()
-	<-i.exited
-	i.master = nil
-}
-
-// Reload sends master SIGHUP.
-func (i *Instance) Reload() {
-	i.T.Helper()
-	i.check(i.master.Process.Signal(syscall.SIGHUP))
-}
-
-// MasterPID is the process ID of master.
-func (i *Instance) MasterPID() int { return i.master.Process.Pid }
-
-// Processes returns the daemons of this instance called name ("" for all),
-// found by their command line: program path and -c directory.
-func (i *Instance) Processes(name string) []int {
-	all, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-	var pids []int
-	for _, path := range all {
-		b, err := os.ReadFile(path)
-		args := strings.Split(string(b), "\x00")
-		if err != nil || !bytes.Contains(b, []byte("\x00"+i.Etc()+"\x00")) {
-			continue
-		}
-		if name != "" && filepath.Base(args[0]) != name {
-			continue
-		}
-		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-		if pid != os.Getpid() {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
-}
-
-// Until polls cond until it holds; what says what is waited for.
-func (i *Instance) Until(what string, cond func() bool) {
-	i.T.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), Wait)
-	defer cancel()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !cond() {
-		select {
-		case <-ctx.Done():
-			i.T.Fatalf("waited %v: %s", Wait, what)
-		case <-tick.C:
-		}
-	}
-}
-
-// A Result is how a command ended.
-type Result struct {
-	Code           int
-	Stdout, Stderr string
-}
-
-// Run runs a program of bin/ to its end.
-func (i *Instance) Run(stdin string, name string, args ...string) Result {
-	i.T.Helper()
-	return i.RunAs(nil, stdin, name, args...)
-}
-
-// RunAs is Run under other ids; nil keeps the present ones.
-func (i *Instance) RunAs(cred *syscall.Credential, stdin string, name string, args ...string) Result {
-	i.T.Helper()
-	c := exec.Command(filepath.Join(i.Bin, name), args...)
-	c.SysProcAttr = &syscall.SysProcAttr{Credential: cred}
-	var out, errs bytes.Buffer
-	c.Stdin, c.Stdout, c.Stderr = strings.NewReader(stdin), &out, &errs
-	err := c.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		i.T.Fatal(err)
-	}
-	return Result{c.ProcessState.ExitCode(), out.String(), errs.String()}
-}
-
-// Sendmail submits a message; it must succeed.
-func (i *Instance) Sendmail(message string, args ...string) {
-	i.T.Helper()
-	r := i.Run(message, "sendmail", append([]string{"-C", i.Etc()}, args...)...)
-	if r != (Result{}) {
-		i.T.Fatalf("sendmail %q: exit %d, stdout %q, stderr %q; want 0 and silence", args, r.Code, r.Stdout, r.Stderr)
-	}
-}
-
-// Mailq returns what mailq prints.
-func (i *Instance) Mailq() string {
-	i.T.Helper()
-	r := i.Run("", "mailq", "-c", i.Etc())
-	if r.Code != 0 {
-		i.T.Fatalf("mailq: exit %d, stderr %q", r.Code, r.Stderr)
-	}
-	return r.Stdout
-}
-
-// Mailctl runs mailctl.
-func (i *Instance) Mailctl(args ...string) Result {
-	i.T.Helper()
-	return i.Run("", "mailctl", append([]string{"-c", i.Etc()}, args...)...)
-}
-
-// Log returns the log so far.
-func (i *Instance) Log() string {
-	b, err := os.ReadFile(i.Path("log"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		i.T.Fatal(err)
-	}
-	return string(b)
-}
-
-// Drained tells whether every accepted message has left the queue. What a
-// killed sendmail has left unfinished in maildrop was never accepted.
-func (i *Instance) Drained() bool {
-	i.T.Helper()
-	for _, queue := range []string{"incoming", "deferred", "hold", "corrupt"} {
-		entries, err := os.ReadDir(i.Path("queue", queue))
-		i.check(err)
-		if len(entries) > 0 {
-			return false
-		}
-	}
-	entries, err := os.ReadDir(i.Path("queue", "maildrop"))
-	i.check(err)
-	for _, e := range entries {
-		if info, err := e.Info(); err == nil && info.Mode()&0o100 != 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// Mail returns the messages in new/ and cur/ of a virtual mailbox, by file name.
-func (i *Instance) Mail(box string) map[string]string {
-	i.T.Helper()
-	return ReadMaildir(i.T, i.Path("mail", box))
-}
-
-// ReadMaildir returns the messages of a Maildir by file name.
-func ReadMaildir(t testing.TB, dir string) map[string]string {
-	t.Helper()
-	mail := map[string]string{}
-	for _, sub := range []string{"new", "cur"} {
-		names, err := filepath.Glob(filepath.Join(dir, sub, "*"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, name := range names {
-			b, err := os.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			mail[filepath.Base(name)] = string(b)
-		}
-	}
-	return mail
-}
-
-// WaitMail waits until a virtual mailbox holds n messages and returns them.
-func (i *Instance) WaitMail(box string, n int) map[string]string {
-	i.T.Helper()
-	i.Until(fmt.Sprintf("%d messages for %s", n, box), func() bool {
-		names, _ := filepath.Glob(i.Path("mail", box, "new", "*"))
-		return len(names) >= n
-	})
-	mail := i.Mail(box)
-	if len(mail) != n {
-		i.T.Fatalf("%s has %d messages, want %d", box, len(mail), n)
-	}
-	return mail
-}
-
-// One returns the only message of a map.
-func One(t testing.TB, mail map[string]string) string {
-	t.Helper()
-	if len(mail) != 1 {
-		t.Fatalf("%d messages, want 1", len(mail))
-	}
-	for _, m := range mail {
-		return m
-	}
-	return ""
-}
-
-// WaitLog waits until a log line contains all of the texts and returns it.
-func (i *Instance) WaitLog(texts ...string) string {
-	i.T.Helper()
-	var found string
-	i.Until(fmt.Sprintf("a log line with %q", texts), func() bool {
-		for line := range strings.Lines(i.Log()) {
-			if containsAll(line, texts) {
-				found = line
-				return true
-			}
-		}
-		return false
-	})
-	return found
-}
-
-func containsAll(line string, texts []string) bool {
-	for _, t := range texts {
-		if !strings.Contains(line, t) {
-			return false
-		}
-	}
-	return true
 }
 
 func (i *Instance) check(err error) {

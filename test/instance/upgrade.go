@@ -33,7 +33,7 @@ func (i *Instance) programs() []string {
 // Replace puts a file in the place of a program.
 func (i *Instance) Replace(name string, content []byte) {
 	i.T.Helper()
-	i.check(os.WriteFile(filepath.Join(i.Dir, "new"), content, 0o755))
+	i.check(writeFile(filepath.Join(i.Dir, "new"), content, 0o755))
 	i.check(os.Rename(filepath.Join(i.Dir, "new"), filepath.Join(i.Bin, name)))
 }
 
