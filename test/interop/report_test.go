@@ -26,6 +26,7 @@ func TestReports(t *testing.T) {
 	t.Run("pflogsumm", func(t *testing.T) { pflogsumm(t, d, logs) })
 	t.Run("logwatch", func(t *testing.T) { logwatch(t, d, logs) })
 	t.Run("fail2ban", func(t *testing.T) { fail2ban(t, d, logs) })
+	t.Run("munin", func(t *testing.T) { munin(t, d, logs) })
 }
 
 // wantReport fails the test unless a report has each line; any number of blanks

@@ -57,7 +57,7 @@ libraries=
 mkdir -p out "$servers" "$tools" "$work/lists/partial" "$work/cache/archives/partial"
 . /etc/os-release
 for package in postfix exim4-daemon-light opensmtpd dovecot-core dovecot-lmtpd dovecot-imapd dovecot-pop3d \
-	bsd-mailx cron anacron pflogsumm logwatch fail2ban; do
+	bsd-mailx cron anacron pflogsumm logwatch fail2ban monitoring-plugins-common monitoring-plugins-standard munin-common munin-plugins-core; do
 	wanted=out/${package}_*.deb options=
 	if [ "$package" = opensmtpd ] && [ "${VERSION_CODENAME-}" = bookworm ]; then
 		# Version 6 cannot speak TLS with this release's OpenSSL; the backport can.
@@ -77,6 +77,9 @@ for package in postfix exim4-daemon-light opensmtpd dovecot-core dovecot-lmtpd d
 		deb=$(newest)
 	fi
 	case $package in
+	monitoring-plugins-* | munin-*) # scripts of Perl and of the shell, among programs that want much else
+		dpkg -x "$deb" "$tools"
+		continue ;;
 	bsd-mailx | cron | anacron | pflogsumm | logwatch | fail2ban) dpkg -x "$deb" "$tools" ;;
 	*) dpkg -x "$deb" "$servers" ;;
 	esac
