@@ -31,7 +31,10 @@
 //	    Stop the system and wait until it has ended.
 //	mailctl reload
 //	    Have the system read its configuration again. No connection is refused
-//	    or cut off meanwhile.
+//	    or cut off meanwhile. Before that every program looks at it, as with
+//	    check; when one could not start with it, mailctl says why and nothing
+//	    changes. A signal SIGHUP to master(8), as a service manager sends it,
+//	    is not kept back.
 //	mailctl upgrade
 //	    Have the system go on with the programs that are installed now, and wait
 //	    until it does. No connection is refused or cut off meanwhile. If the new

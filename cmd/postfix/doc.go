@@ -7,7 +7,7 @@
 //	start        start the mail system in the background
 //	start-fg     start it in the foreground, in the place of this program
 //	stop, abort  end it and wait until it has ended
-//	reload       have it read its configuration again
+//	reload       have it read its configuration again, if every program can use it
 //	flush        have it try all that waits
 //	check        print what is wrong with the configuration (mailctl check)
 //	status       say whether it runs

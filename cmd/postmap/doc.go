@@ -9,7 +9,7 @@
 // With -q it prints the value of a key; the first table that has it counts. With -q
 // - it looks up each line of standard input and prints key, tab and value. With -s it
 // prints all keys and values of a text file. A table without a type has that of
-// default_database_type.
+// default_database_type. The name of a file counts from the working directory.
 //
 // With -h and -b beside -q - standard input is a message, and what is looked up are the
 // fields of its header, each with its line ends, and the lines of its body, as header_checks

@@ -63,9 +63,9 @@ Sendmail as Postfix has it.
 65: the letter or an address cannot be read.
 69: the letter is too large, the queue cannot be reached, or the feature is not there.
 71: the caller has no login name and named no sender.
-75: for now there is no room, or an error of the disk: try again later.
+75: for now there is no room, or an error of the disk, or the configuration is
+wrong: try again later.
 77: authorized_submit_users does not list the caller.
-78: the configuration is wrong.
 
 # See also
 

@@ -10,9 +10,10 @@
 //	@domain
 //
 // A value is a list of addresses. One that begins with @other keeps the local
-// part in the first of them. An address without a domain is in myorigin. An
-// extension that no key has matched is appended to each where
-// propagate_unmatched_extensions has the class of the tables.
+// part in the first of them. An address without a domain is in myorigin; of
+// several @ in one the last counts. An extension that no key has matched is
+// appended to each where propagate_unmatched_extensions has the class of the
+// tables.
 package addrmap
 
 import (
@@ -168,7 +169,7 @@ func (m *Map) result(hit Hit, local string) ([]string, error) {
 		n := strings.IndexAny(rest+",", ", \t\n")
 		value, extension = smtp.Quote(smtp.JoinAddress(local, rest[:n]))+rest[n:], ""
 	}
-	list, err := header.ParseAddressList(value)
+	list, err := header.ParseTargets(value)
 	if err != nil || len(list) == 0 {
 		return nil, hit.wants("addresses")
 	}

@@ -48,6 +48,9 @@ type Command struct {
 	// Tolerant runs the program with a main.cf that has faults too: it asks
 	// Config.Err, and checks Params, when it needs to.
 	Tolerant bool
+	// ConfigStatus is the exit status when the configuration cannot be used; 0 is
+	// ExConfig.
+	ConfigStatus int
 	// Early is called with the configuration directory before anything in it is
 	// read: a setgid program gives up there what it must not use with it.
 	Early func(dir string) error

@@ -103,6 +103,20 @@ func TestNoOverrides(t *testing.T) {
 	}
 }
 
+// A program can have a status of its own for a wrong configuration.
+func TestConfigStatus(t *testing.T) {
+	t.Parallel()
+	for name, dir := range map[string]string{"wrong value": etc(t, "max_idle = 0"), "syntax": etc(t, "x"), "no file": filepath.Join(t.TempDir(), "x")} {
+		var env *Env
+		c := command(&env)
+		c.ConfigStatus = ExTempFail
+		var s *Status
+		if err := run(c, []string{"-c", dir}); !errors.As(err, &s) || s.Code != ExTempFail {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // Early comes before anything in the directory is read.
 func TestEarly(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -91,7 +92,7 @@ func run(c *Command, args []string) error {
 		if errors.Is(err, fs.ErrNotExist) && *f.dir == "" && os.Getenv("MAIL_CONFIG") == "" {
 			err = fmt.Errorf("%w; -%s names another directory", err, c.configLetter())
 		}
-		return &Status{ExConfig, fmt.Errorf("configuration: %w", err)}
+		return &Status{cmp.Or(c.ConfigStatus, ExConfig), fmt.Errorf("configuration: %w", err)}
 	}
 	return f.body(context.Background(), &Env{
 		Program: c.Name, Config: cfg, Args: f.set.Args(), Overrides: f.overrides, Reload: load,

@@ -143,7 +143,7 @@ func TestCheck(t *testing.T) {
 		{"mydestination = {a", "", Mydestination.Def, `DIR/main.cf:1: mydestination: '{' without '}', have "{a"`},
 		{"mydestination = ${x", "", Mydestination.Def, `DIR/main.cf:1: mydestination: '${' without its end, have "${x"`},
 		{"mydomain = $myhostname\nmyhostname = a.$mydomain", "", Mydestination.Def, `DIR/main.cf (default): `},
-		{"foo_destination_concurrency_limit = -1", "", DestinationConcurrency.Def, `DIR/main.cf:1: foo_destination_concurrency_limit: want an integer in 1..100000, have "-1"`},
+		{"foo_destination_concurrency_limit = -1", "", DestinationConcurrency.Def, `DIR/main.cf:1: foo_destination_concurrency_limit: want an integer in 0..2147483647, have "-1"`},
 	}
 	for _, tt := range tests {
 		dir := write(t, tt.main)

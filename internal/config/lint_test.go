@@ -28,7 +28,7 @@ func TestLint(t *testing.T) {
 			"main.cf:2: overriding earlier entry: max_idle=1; remove it or line 1",
 			`main.cf:2: max_idle: want a time such as 30s, 5m, 2h, 1d or 1w, at least 1s, have "x"`}},
 		{"transport", "x_destination_concurrency_limit = 3", nil},
-		{"wrong for a transport", "x_destination_concurrency_limit = none", []string{`main.cf:1: x_destination_concurrency_limit: want an integer in 1..100000, have "none"`}},
+		{"wrong for a transport", "x_destination_concurrency_limit = none", []string{`main.cf:1: x_destination_concurrency_limit: want an integer in 0..2147483647, have "none"`}},
 		{"transport, without effect", "x_delivery_slot_cost = 3", []string{"notice main.cf:1: x_delivery_slot_cost: known to Postfix, no effect here yet"}},
 	}
 	for _, tt := range tests {

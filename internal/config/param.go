@@ -180,6 +180,9 @@ func boolean(name, def, doc string) Bool {
 	}})}
 }
 
+// noLimit is the upper bound where Postfix has none.
+const noLimit = 1<<31 - 1
+
 func integer(name string, def, low, high int, doc string) Int {
 	want := fmt.Sprintf("an integer in %d..%d", low, high)
 	return Int{register(&Def{Name: name, Default: strconv.Itoa(def), Type: want, Doc: doc, check: func(v string) (any, error) {

@@ -109,14 +109,14 @@ var (
 		Transports whose mail waits until they are no longer named here and the queue is flushed.`)
 	TransportRetryTime = duration("transport_retry_time", "60s", time.Second, `
 		How long a delivery agent that cannot be reached is left alone.`)
-	DestinationConcurrency = integer("default_destination_concurrency_limit", 20, 1, 100000, `
-		The most deliveries at once to one destination. TRANSPORT_destination_concurrency_limit sets it for one transport.`).perTransport()
-	LocalConcurrency = integer("local_destination_concurrency_limit", 2, 1, 100000, `
-		The most deliveries at once to one mailbox of a user of this system.`)
-	VirtualConcurrency = integer("virtual_destination_concurrency_limit", 20, 1, 100000, `
-		The most deliveries at once to one virtual mailbox.`)
-	DestinationRecipients = integer("default_destination_recipient_limit", 50, 1, 50, `
-		The most recipients in one delivery. TRANSPORT_destination_recipient_limit sets it for one transport.`).perTransport()
+	DestinationConcurrency = integer("default_destination_concurrency_limit", 20, 0, noLimit, `
+		The most deliveries at once to one destination; 0: any number. TRANSPORT_destination_concurrency_limit sets it for one transport.`).perTransport()
+	LocalConcurrency = integer("local_destination_concurrency_limit", 2, 0, noLimit, `
+		The most deliveries at once to one mailbox of a user of this system; 0: any number.`)
+	VirtualConcurrency = integer("virtual_destination_concurrency_limit", 20, 0, noLimit, `
+		The most deliveries at once to one virtual mailbox; 0: any number.`)
+	DestinationRecipients = integer("default_destination_recipient_limit", 50, 0, noLimit, `
+		The most recipients in one delivery. There are never more than 50, which 0 and larger numbers stand for. TRANSPORT_destination_recipient_limit sets it for one transport.`).perTransport()
 	AgentWindow = integer("agent_window", 64, 1, 10000, `
 		The most delivery requests that wait for an answer of one delivery agent.`)
 	FlushSlow = duration("flush_slow", "1s", 0, `

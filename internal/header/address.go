@@ -26,6 +26,16 @@ func ParseAddressList(value string) ([]Address, error) {
 	return p.list, p.err
 }
 
+// ParseTargets reads a list of addresses that an administrator has written, as
+// ParseAddressList does, but of several @ the last one counts: the address
+// user@domain@autoreply.domain leads to a service, with the address that the
+// letter was for as its local part (Postfix's VIRTUAL_README).
+func ParseTargets(value string) ([]Address, error) {
+	p := listParser{s: value, last: true}
+	p.all()
+	return p.list, p.err
+}
+
 // A part is a word or an @ of an element.
 type part struct {
 	text  string
@@ -40,6 +50,7 @@ type listParser struct {
 	i    int
 	list []Address
 	err  error
+	last bool // of several @ the last counts; else they are no address
 	// seen is told of each address and where it stands; nil: nobody asks.
 	seen func(addr string, from, to int)
 
@@ -304,7 +315,7 @@ func (p *listParser) emit(name string, parts []part) {
 		if !parts[i].at {
 			continue
 		}
-		if at >= 0 {
+		if at >= 0 && !p.last {
 			p.fail(join(parts))
 			return
 		}

@@ -1,11 +1,13 @@
 package imapd
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A script is a dialogue with numbers that are the server's: <a> in an expected
@@ -134,7 +136,7 @@ var modSeqDialogues = []struct{ name, text string }{
 		S: * ESEARCH (TAG "l") MIN 1 COUNT 3 MODSEQ <m>
 		S: l OK Search completed.
 		C: m SORT (REVERSE ARRIVAL) UTF-8 MODSEQ $h
-		S: * SORT 1 2 3 (MODSEQ <m>)
+		S: * SORT 3 2 1 (MODSEQ <m>)
 		S: m OK Sort completed.
 		C: n SORT RETURN (MAX) (ARRIVAL) UTF-8 MODSEQ 1
 		S: * ESEARCH (TAG "n") MAX 3 MODSEQ <h>
@@ -282,9 +284,14 @@ func TestModSeqDialogues(t *testing.T) {
 		t.Run(d.name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
-			r.deliver("", "1704110400.1.h", letter) // 1 January 2024, noon in Greenwich
-			r.deliver("", "1704196800.2.h", letter)
-			r.deliver("", "1704283200.3.h", letter)
+			for n := range 3 {
+				arrival := time.Date(2024, 1, 1+n, 12, 0, 0, 0, time.UTC)
+				name := fmt.Sprintf("%d.%d.h", arrival.Unix(), n+1)
+				r.deliver("", name, letter)
+				if err := os.Chtimes(filepath.Join(r.dir, "new", name), arrival, arrival); err != nil {
+					t.Fatal(err)
+				}
+			}
 			(&script{r.connect(), map[string]string{}}).play(d.text)
 		})
 	}

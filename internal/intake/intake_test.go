@@ -207,6 +207,7 @@ func TestFullIsAsked(t *testing.T) {
 	// Its connection has ended, and with it what was known.
 	wait = full()
 	f = <-q.conns
+	f.packet()
 	why := "disk full"
 	f.say(ipc.LendPacket{Full: &why})
 	if is, _ := wait(); !is {

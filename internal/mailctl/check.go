@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"yubin/internal/queue"
 	"yubin/internal/resolve"
 	"yubin/internal/route"
+	"yubin/internal/runctl"
 	"yubin/internal/wording"
 )
 
@@ -87,7 +87,7 @@ func inspect(c *config.Config) []config.Problem {
 	problems = append(problems, inspectMaster(c, services)...)
 	problems = append(problems, inspectMailboxes(c, services)...)
 	if c.Check(checkParams) == nil {
-		problems = append(problems, inspectServices(c, services)...)
+		problems = append(problems, runctl.Trial(c, nil, services)...)
 	}
 	return once(problems)
 }
@@ -135,44 +135,6 @@ func faults(err error) []config.Problem {
 		all = append(all, one)
 	}
 	return all
-}
-
-// inspectServices has each service's program look at the configuration, as it
-// would when it starts, with the options that master.cf gives it.
-func inspectServices(c *config.Config, services []config.MasterService) []config.Problem {
-	var problems []config.Problem
-	asked := map[string]bool{}
-	for _, s := range services {
-		path := filepath.Join(config.DaemonDirectory.Of(c), s.Command)
-		argv := append([]string{"-c", c.Dir, "--check"}, s.Args...)
-		if key := s.Command + "\x00" + strings.Join(s.Args, "\x00"); asked[key] || program(path) != nil {
-			continue
-		} else {
-			asked[key] = true
-		}
-		for _, what := range complaints(path, argv) {
-			p := config.Problem{What: what, Mend: "correct it: " + s.Command + " cannot use it"}
-			if !strings.HasPrefix(what, "/") { // an option or operand, not a file
-				p.File, p.Line = s.File, s.Line
-			}
-			problems = append(problems, p)
-		}
-	}
-	return problems
-}
-
-// complaints is what a program says of the configuration.
-func complaints(path string, argv []string) []string {
-	out, err := exec.Command(path, argv...).CombinedOutput()
-	if err == nil {
-		return nil
-	}
-	text := strings.TrimSpace(string(out))
-	if text == "" {
-		text = fmt.Sprintf("%s: %v", path, err)
-	}
-	text = strings.TrimPrefix(text, filepath.Base(path)+": ")
-	return strings.Split(strings.TrimPrefix(text, "configuration: "), "\n")
 }
 
 // inspectModes finds configuration, and data of daemons, that others than

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"yubin/internal/access"
 	"yubin/internal/aliases"
 	"yubin/internal/config"
 	"yubin/internal/match"
@@ -169,11 +170,38 @@ func (l *tableLook) lookAtValue(c *config.Config, name string) {
 	if err != nil {
 		return
 	}
-	for _, word := range words {
-		if isTable(word) {
-			l.look(c, name, word)
+	for i, word := range words {
+		if !isTable(word) {
+			continue
+		}
+		l.look(c, name, word)
+		if i > 0 && strings.HasPrefix(words[i-1], "check_") && strings.HasSuffix(words[i-1], "_access") {
+			l.actions(c, name, word)
 		}
 	}
+}
+
+// maxActions bounds the entries of a table that are named.
+const maxActions = 20
+
+// actions finds what smtpd does not do of what an access table says: it defers the
+// mail then.
+func (l *tableLook) actions(c *config.Config, name, spec string) {
+	if l.seen["actions of "+spec] {
+		return
+	}
+	l.seen["actions of "+spec] = true
+	left := maxActions
+	// look says of a table that cannot be read.
+	_ = table.EachValue(spec, func(value string) bool {
+		if access.Parse(value).Kind == access.Unknown {
+			p := c.Problem(name, fmt.Sprintf("%s: action %.100q is not supported here: what it is for gets 451", spec, value))
+			p.Mend = "write OK, DUNNO, REJECT, DEFER, a code 4NN or 5NN with a text, or FILTER with transport:nexthop"
+			l.problems = append(l.problems, p)
+			left--
+		}
+		return left > 0
+	})
 }
 
 // classes are the names of restriction classes.

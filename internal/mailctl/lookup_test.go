@@ -51,7 +51,7 @@ func TestLookup(t *testing.T) {
 		{"pcre:DIR/rules -", "bob\nann\n", 75, "ann\tone\n", warned + `mailctl: warning: "bob": ` + ahead + "\n"},
 		{"hash:DIR/none x", "", 75, "", `"x": open DIR/none: no such file or directory`},
 		{"static:x -", strings.Repeat("x", (1<<20)+1), 74, "", "lookup: bufio.Scanner: token too long"},
-		{"hash:none x", "", 64, "", `lookup: table hash:none: want an absolute path, have "none"`},
+		{"hash: x", "", 64, "", `lookup: table hash:: want an absolute path, have ""`},
 		{"static:x", "", 64, "", "lookup: want a table and a key; usage: mailctl lookup TYPE:NAME KEY|-"},
 	}
 	for _, test := range tests {

@@ -37,10 +37,19 @@ func stop(_ context.Context, env *cli.Env, args []string) error {
 	return runctl.Stop(env)
 }
 
-// reload has the system read its configuration again.
+// reload has the system read its configuration again, if it can use it.
 func reload(_ context.Context, env *cli.Env, args []string) error {
 	if err := noOperands(args); err != nil {
 		return err
+	}
+	if _, err := runctl.FindMaster(env); err != nil {
+		return err
+	}
+	if faults := runctl.Faults(env); len(faults) > 0 {
+		for _, f := range faults {
+			fmt.Fprintf(env.Stderr, "mailctl: %s\n", f)
+		}
+		return cli.Fail(cli.ExConfig, "nothing was changed: the mail system goes on with the configuration that it has")
 	}
 	return runctl.Reload(env)
 }

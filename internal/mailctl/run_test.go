@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -29,13 +30,16 @@ func TestMain(m *testing.M) {
 }
 
 // fakeMaster is called as master -c DIR --ready-fd 3. It says ready, and ends
-// at SIGTERM; a file "broken" in DIR has it fail at once.
+// at SIGTERM; a file "broken" in DIR has it fail at once, also with --check.
 func fakeMaster(args []string) int {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGHUP)
 	dir := args[1]
 	if _, err := os.Stat(filepath.Join(dir, "broken")); err == nil {
 		return cli.ExConfig
+	}
+	if slices.Contains(args, "--check") {
+		return 0
 	}
 	claim, err := instance.Take(filepath.Join(dir, "q"))
 	if err != nil {
@@ -75,6 +79,9 @@ func runner(t *testing.T) (dir string, mailctl func(subcommand string, args ...s
 	}
 	main := fmt.Sprintf("daemon_directory = %[1]s\nqueue_directory = %[1]s/q\n", dir)
 	if err := os.WriteFile(filepath.Join(dir, "main.cf"), []byte(main), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "master.cf"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	c, err := config.Load(dir, nil)

@@ -40,7 +40,7 @@ var Command = &cli.Command{
 		var s start
 		fs.IntVar(&s.readyFD, "ready-fd", -1, "say ready on this `descriptor`, then leave the terminal")
 		fs.IntVar(&s.handOverFD, "hand-over", -1, "go on from what is on this `descriptor`")
-		fs.BoolVar(&s.check, "check", false, "say only whether that is possible")
+		fs.BoolVar(&s.check, "check", false, "say only whether it could start, or go on from that")
 		for _, name := range []string{"ready-fd", "hand-over", "check"} {
 			fs.MarkHidden(name)
 		}
@@ -86,8 +86,14 @@ func (s *start) run(ctx context.Context, env *cli.Env) error {
 	return err
 }
 
-// checkOnly tells whether this program could go on from a hand-over.
+// checkOnly tells whether this program could start, or go on from a hand-over.
 func (s *start) checkOnly(ctx context.Context, env *cli.Env) error {
+	if s.handOverFD < 0 {
+		if _, err := makePlan(ctx, env.Config); err != nil {
+			return &cli.Status{Code: cli.ExConfig, Err: err}
+		}
+		return nil
+	}
 	h, err := readState(s.handOverFD)
 	if err != nil {
 		return &cli.Status{Code: cli.ExUnavailable, Err: err}

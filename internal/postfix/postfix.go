@@ -163,6 +163,10 @@ func reload(env *cli.Env) error {
 	if err := running(env); err != nil {
 		return err
 	}
+	if faults := runctl.Faults(env); len(faults) > 0 {
+		say(env, "fatal: "+strings.Join(faults, "\nfatal: "))
+		return &cli.Status{Code: cli.ExConfig}
+	}
 	say(env, "refreshing the Postfix mail system")
 	return runctl.Reload(env)
 }

@@ -82,6 +82,7 @@ func (o *options) run(env *cli.Env) error {
 		if !strings.Contains(a, ":") || strings.HasPrefix(a, "/") {
 			specs[i] = config.DefaultDatabaseType.Of(env.Config) + ":" + a
 		}
+		specs[i] = tablectl.FromHere(specs[i])
 	}
 	if (o.letter.headers || o.letter.bodies) && o.query != "-" {
 		return fatal("-h and -b are for -q -: standard input is the message")
@@ -106,6 +107,14 @@ func (o *options) aliases(specs []string) []string {
 	return nil
 }
 
+// between stands between a key and its value in print.
+func (o *options) between() string {
+	if o.alias {
+		return tablectl.Colon
+	}
+	return tablectl.Tab
+}
+
 // lookup is -q: the first table that has the key counts.
 func (o *options) lookup(env *cli.Env, specs []string) error {
 	if o.query == "-" && len(specs) > 1 {
@@ -123,7 +132,7 @@ func (o *options) lookup(env *cli.Env, specs []string) error {
 		if o.letter.headers || o.letter.bodies {
 			return o.lookupLetter(env, t)
 		}
-		if err = tablectl.Lookup(env, t, o.query); err == nil {
+		if err = tablectl.Lookup(env, t, o.query, o.between()); err == nil {
 			return nil
 		}
 		if s, ok := err.(*cli.Status); !ok || s.Err != nil {
@@ -139,7 +148,7 @@ func (o *options) lookupLetter(env *cli.Env, t table.Table) error {
 	if err != nil {
 		return &cli.Status{Code: cli.ExIOErr, Err: fmt.Errorf("fatal: standard input: %w", err)}
 	}
-	return tablectl.LookupEach(env, t, keys)
+	return tablectl.LookupEach(env, t, o.between(), keys)
 }
 
 // print is -s.
@@ -175,7 +184,7 @@ func (o *options) print(env *cli.Env, specs []string) error {
 
 func (o *options) pair(key, value string) string {
 	if !o.json {
-		return key + "\t" + value
+		return key + o.between() + value
 	}
 	return "{" + quoted(key) + ": " + quoted(value) + "}"
 }

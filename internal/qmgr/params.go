@@ -1,10 +1,12 @@
 package qmgr
 
 import (
+	"math"
 	"slices"
 	"time"
 
 	"yubin/internal/config"
+	"yubin/internal/ipc"
 	"yubin/internal/wording"
 )
 
@@ -44,7 +46,7 @@ func readParams(c *config.Config) *params {
 		limitsOf: func(transport string) limits {
 			l := limits{
 				concurrency: config.DestinationConcurrency.For(c, transport), initial: config.InitialConcurrency.For(c, transport),
-				perRequest: config.DestinationRecipients.For(c, transport),
+				perRequest: upTo(ipc.MaxRequestRecipients, config.DestinationRecipients.For(c, transport)),
 				positive:   config.PositiveFeedback.For(c, transport), negative: config.NegativeFeedback.For(c, transport),
 				cohorts:   config.FailedCohortLimit.For(c, transport),
 				siteDelay: config.DestinationRateDelay.For(c, transport), transportDelay: config.TransportRateDelay.For(c, transport),
@@ -55,6 +57,7 @@ func readParams(c *config.Config) *params {
 			case "virtual":
 				l.concurrency = config.VirtualConcurrency.Of(c)
 			}
+			l.concurrency = upTo(math.MaxInt32, l.concurrency)
 			return l
 		},
 		minimal: config.MinimalBackoffTime.Of(c), maximal: config.MaximalBackoffTime.Of(c),
@@ -86,6 +89,14 @@ func readParams(c *config.Config) *params {
 		}
 	}
 	return p
+}
+
+// upTo is n, and most where n is larger, or 0: as many as can be.
+func upTo(most, n int) int {
+	if n == 0 {
+		return most
+	}
+	return min(n, most)
 }
 
 // limits are those of one transport.

@@ -84,8 +84,13 @@ func Start(env *cli.Env) (pid int, err error) {
 
 // masterArgs is master's command line; its descriptor 3 is the pipe.
 func masterArgs(env *cli.Env) []string {
-	args := []string{"-c", env.Config.Dir, "--ready-fd", "3"}
-	for _, o := range env.Overrides {
+	return append(options(env.Config, env.Overrides), "--ready-fd", "3")
+}
+
+// options are the options by which a program reads the same configuration as we.
+func options(c *config.Config, overrides []string) []string {
+	args := []string{"-c", c.Dir}
+	for _, o := range overrides {
 		args = append(args, "-o", o)
 	}
 	return args
@@ -101,8 +106,8 @@ func Stop(env *cli.Env) error {
 	})
 }
 
-// Reload has the system read its configuration again. Whether it likes it is
-// in the mail log.
+// Reload has the system read its configuration again. Whether it can use it is in
+// the mail log; Faults finds that out before.
 func Reload(env *cli.Env) error {
 	return WithMaster(env, func(fd int) error { return unix.PidfdSendSignal(fd, unix.SIGHUP, nil, 0) })
 }

@@ -1,11 +1,12 @@
 package smtpd
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 
+	"yubin/internal/access"
 	"yubin/internal/config"
 	"yubin/internal/route"
 	"yubin/internal/smtp"
@@ -15,6 +16,7 @@ import (
 // An accessTable is an access(5) table and how it is asked.
 type accessTable struct {
 	t          table.Table
+	spec       string // type:name
 	what       subject
 	parents    string // what stands before a parent domain: "" or "."
 	delimiters string
@@ -54,7 +56,7 @@ func openAccess(k *compiler, spec string, what subject) (*accessTable, error) {
 		return nil, err
 	}
 	a := &accessTable{
-		t: t, what: what, parents: ".", delimiters: config.RecipientDelimiter.Of(k.c),
+		t: t, spec: spec, what: what, parents: ".", delimiters: config.RecipientDelimiter.Of(k.c),
 		null: config.SmtpdNullAccessLookupKey.Of(k.c), nexthop: config.DefaultFilterNexthop.Of(k.c),
 		rejectCode: config.AccessMapRejectCode.Of(k.c), deferCode: config.AccessMapDeferCode.Of(k.c),
 	}
@@ -162,33 +164,24 @@ func addressKeys(ip netip.Addr) []string {
 	}
 }
 
-// verdict reads the right-hand side of a table: OK, digits, DUNNO, REJECT,
-// DEFER, 4NN, 5NN, each with a text where that makes sense, and FILTER with a
-// transport:nexthop.
+// verdict does what a table says.
 func (a *accessTable) verdict(q *query, value string) verdict {
-	word, text := cutWord(value)
-	switch strings.ToUpper(word) {
-	case "OK":
+	switch act := access.Parse(value); act.Kind {
+	case access.Permit:
 		return verdict{action: permit}
-	case "DUNNO":
+	case access.Dunno:
 		return verdict{}
-	case "REJECT":
-		return a.refuse(q, a.rejectCode, text)
-	case "DEFER":
-		return a.refuse(q, a.deferCode, text)
-	case "FILTER":
-		if q.filter(text, a.nexthop) {
+	case access.Reject:
+		return a.refuse(q, cmp.Or(act.Code, a.rejectCode), act.Text)
+	case access.Defer:
+		return a.refuse(q, a.deferCode, act.Text)
+	case access.Filter:
+		if q.filter(act.Text, a.nexthop) {
 			return verdict{}
 		}
 	}
-	switch n, err := strconv.Atoi(word); {
-	case err == nil && len(word) == 3 && n >= 400 && n <= 599:
-		return a.refuse(q, n, text)
-	case err == nil && text == "" && n >= 0:
-		return verdict{action: permit} // pop-before-smtp tables have times
-	}
 	// Guessing what was meant could let in or lose mail.
-	q.s.srv.log.Warn("access table of %s: action %q is not known or not supported here", classes[a.what], value)
+	q.s.srv.log.Warn("access table %s of %s: action %q is not known or not supported here", a.spec, classes[a.what], value)
 	return verdict{refuse, misconfigured}
 }
 

@@ -46,8 +46,10 @@ var Command = &cli.Command{
 	},
 	ConfigFlag:  "C",
 	NoOverrides: true,
-	Early:       early,
-	Args:        commandLine,
+	// A slip of the administrator's is mended soon: callers keep the letter.
+	ConfigStatus: cli.ExTempFail,
+	Early:        early,
+	Args:         commandLine,
 	Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.Env) error {
 		o := flags(fs)
 		return func(ctx context.Context, env *cli.Env) error {
@@ -100,7 +102,7 @@ func authorize(env *cli.Env, uid int) error {
 	}
 	users, err := match.Of(env.Config, config.AuthorizedSubmitUsers)
 	if err != nil {
-		return fail(cli.ExConfig, "%w", err)
+		return fail(cli.ExTempFail, "%w", err)
 	}
 	ok, err := users.User(login, uid)
 	if err != nil {

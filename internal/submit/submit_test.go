@@ -444,10 +444,13 @@ func TestAbandonEarly(t *testing.T) {
 func TestAuthorize(t *testing.T) {
 	t.Parallel()
 	const stranger = 54321
-	for list, want := range map[string]int{"static:anyone": 0, "!unknown, static:anyone": cli.ExNoPerm, "root": cli.ExNoPerm} {
+	for list, want := range map[string]int{"static:anyone": 0, "!unknown, static:anyone": cli.ExNoPerm, "root": cli.ExNoPerm, "nosuch:table": cli.ExTempFail} {
 		env := &cli.Env{Config: newSystem(t, "authorized_submit_users = "+list).cfg}
 		if err := authorize(env, stranger); code(err) != want {
 			t.Errorf("%s: %v, want %d", list, err, want)
+		}
+		if want == cli.ExTempFail {
+			continue
 		}
 		if err := authorize(env, 0); err != nil {
 			t.Errorf("%s: root: %v", list, err)

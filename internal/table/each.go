@@ -43,6 +43,41 @@ func Each(spec string, f func(key, value string) bool, opts ...Option) error {
 	return nil
 }
 
+// EachValue gives f the values of a table that is a text file, or one of
+// patterns, in the order of its lines; parts of a key ($1) stand in them as they are
+// written. f returns false to end it. Other tables have no list of values.
+func EachValue(spec string, f func(value string) bool) error {
+	kind, path, _ := strings.Cut(bare(spec), ":")
+	dialects := map[string]dialect{"regexp": posix, "pcre": perl}
+	dialect, rules := dialects[kind]
+	switch {
+	case IsText(spec):
+		return Each(spec, func(_, value string) bool { return f(value) })
+	case kind != "cidr" && !rules:
+		return nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	quiet := func(int, string) {}
+	if kind == "cidr" {
+		for _, r := range parseCIDR(data, quiet) {
+			if r.value != "" && !f(r.value) {
+				return nil
+			}
+		}
+		return nil
+	}
+	p := ruleParser{path: path, dialect: dialect, blocks: blocks{report: quiet}}
+	for _, r := range p.parse(data) {
+		if len(r.value) > 0 && !f(r.value.String()) {
+			return nil
+		}
+	}
+	return nil
+}
+
 // pair is what a line stands for, if it is not one that reading leaves out.
 func pair(line []byte, alias bool) (key, value []byte, ok bool) {
 	if alias {

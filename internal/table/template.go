@@ -95,3 +95,16 @@ func (t template) fill(key string, at []int) string {
 	}
 	return b.String()
 }
+
+// String is t as it could be written.
+func (t template) String() string {
+	var b strings.Builder
+	for _, p := range t {
+		if p.group > 0 {
+			fmt.Fprintf(&b, "${%d}", p.group)
+			continue
+		}
+		b.WriteString(strings.ReplaceAll(p.text, "$", "$$"))
+	}
+	return b.String()
+}

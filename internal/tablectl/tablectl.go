@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"fmt"
 	"iter"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -28,12 +29,33 @@ func Open(env *cli.Env, spec string, also ...string) (table.Table, error) {
 		table.Aliases(slices.Concat(config.AliasMaps.Of(c), config.AliasDatabase.Of(c), also)...))
 }
 
+// FromHere is the spec of a table whose file, if it is one, is named from the
+// working directory, as people do: cd /etc/postfix && postmap hash:transport.
+// Daemons have none, and want whole paths.
+func FromHere(spec string) string {
+	kind, name, ok := strings.Cut(spec, ":")
+	if !ok || !table.IsText(spec) && !slices.Contains([]string{"cidr", "pcre", "regexp"}, kind) {
+		return spec
+	}
+	path, err := filepath.Abs(name)
+	if err != nil || name == "" {
+		return spec // who opens it says what is wrong
+	}
+	return kind + ":" + path
+}
+
+// What stands between a key and its value in print.
+const (
+	Tab   = "\t"
+	Colon = ":\t" // as in an alias file
+)
+
 // Lookup prints what a table has for a key, as postmap -q does, or, for the key
-// "-", for each line of standard input, then with the key and a tab before the
-// value. The exit status is 1 if there is nothing.
-func Lookup(env *cli.Env, t table.Table, key string) error {
+// "-", for each line of standard input, then with the key before the value. The
+// exit status is 1 if there is nothing.
+func Lookup(env *cli.Env, t table.Table, key, between string) error {
 	if key == "-" {
-		return lookupLines(env, t)
+		return lookupLines(env, t, between)
 	}
 	value, found, err := t.Lookup(key)
 	if err != nil {
@@ -47,10 +69,10 @@ func Lookup(env *cli.Env, t table.Table, key string) error {
 }
 
 // lookupLines looks up each line of standard input.
-func lookupLines(env *cli.Env, t table.Table) error {
+func lookupLines(env *cli.Env, t table.Table, between string) error {
 	lines := bufio.NewScanner(env.Stdin)
 	lines.Buffer(nil, maxKey)
-	err := LookupEach(env, t, func(yield func(string) bool) {
+	err := LookupEach(env, t, between, func(yield func(string) bool) {
 		for lines.Scan() && yield(strings.TrimSuffix(lines.Text(), "\r")) {
 		}
 	})
@@ -62,7 +84,7 @@ func lookupLines(env *cli.Env, t table.Table) error {
 
 // LookupEach looks up keys and prints those that the table has, with their
 // values. A key that cannot be looked up for now does not stop the others.
-func LookupEach(env *cli.Env, t table.Table, keys iter.Seq[string]) error {
+func LookupEach(env *cli.Env, t table.Table, between string, keys iter.Seq[string]) error {
 	out := bufio.NewWriter(env.Stdout)
 	any, failed := false, false
 	for key := range keys {
@@ -73,7 +95,7 @@ func LookupEach(env *cli.Env, t table.Table, keys iter.Seq[string]) error {
 		}
 		if found && err == nil {
 			any = true
-			fmt.Fprintf(out, "%s\t%s\n", key, value) // Flush has the error
+			fmt.Fprintf(out, "%s%s%s\n", key, between, value) // Flush has the error
 		}
 	}
 	if err := out.Flush(); err != nil {

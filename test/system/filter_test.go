@@ -106,7 +106,7 @@ func TestFilterAction(t *testing.T) {
 	s.Want("250", "EHLO x.test")
 	s.Want("250", "MAIL FROM:<cat@example.com>")
 	s.Want("451 4.3.5", "RCPT TO:<bob@example.test>")
-	i.WaitLog("warning: access table of Sender address: action \"FILTER nonsense\" is not known")
+	i.WaitLog("warning: access table ", " of Sender address: action \"FILTER nonsense\" is not known")
 	if r := i.Mailctl("route", "bob@example.test"); !strings.HasPrefix(r.Stdout, "filter     discard:: by content_filter") {
 		t.Errorf("mailctl route: %+v", r)
 	}

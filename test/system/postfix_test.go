@@ -295,6 +295,8 @@ func TestConfigurationCommands(t *testing.T) {
 	wants(t, "postmap -F of nothing", tool(i, "", "postmap", "-F", file), 1, "", "postmap: warning: .*\npostmap: fatal: .*value: no such file.*\n")
 	wants(t, "postmap -d", tool(i, "", "postmap", "-d", "key", file), 1, "", "postmap: fatal: .*\n")
 	wants(t, "postalias -q", tool(i, "", "postalias", "-q", "List", i.Path("etc", "aliases")), 0, "a, b\n", "")
-	wants(t, "postalias -s", tool(i, "", "postalias", "-s", i.Path("etc", "aliases")), 0, "root\talice\nlist\ta, b\n", "")
+	wants(t, "postalias -q -", tool(i, "list\nnobody\nroot\n", "postalias", "-q", "-", i.Path("etc", "aliases")), 0, "list:\ta, b\nroot:\talice\n", "")
+	wants(t, "postalias -s", tool(i, "", "postalias", "-s", i.Path("etc", "aliases")), 0, "root:\talice\nlist:\ta, b\n", "")
+	wants(t, "postalias -sj", tool(i, "", "postalias", "-sj", i.Path("etc", "aliases")), 0, "{\"root\": \"alice\"}\n{\"list\": \"a, b\"}\n", "")
 	wants(t, "postalias", tool(i, "", "postalias", i.Path("etc", "aliases")), 0, "", "")
 }
