@@ -46,19 +46,26 @@ func newRigIn(t testing.TB, dir string) *rig {
 	}}
 }
 
+// started is when all messages arrive: in one second, however slow we are.
+var started = time.Now()
+
 // deliver puts a message into a folder as another program does.
 func (r *rig) deliver(folder, name, text string) {
 	r.t.Helper()
 	dir := filepath.Join(r.dir, folder)
+	temp := filepath.Join(dir, "tmp", name)
 	for _, sub := range []string{"tmp", "new", "cur"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
 			r.t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, "tmp", name), []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(temp, []byte(text), 0o600); err != nil {
 		r.t.Fatal(err)
 	}
-	if err := os.Rename(filepath.Join(dir, "tmp", name), filepath.Join(dir, "new", name)); err != nil {
+	if err := os.Chtimes(temp, started, started); err != nil {
+		r.t.Fatal(err)
+	}
+	if err := os.Rename(temp, filepath.Join(dir, "new", name)); err != nil {
 		r.t.Fatal(err)
 	}
 }

@@ -36,7 +36,7 @@ var behaviours = []struct {
 		bob: "bounced 5.7.1 host 127.0.0.1[127.0.0.1] refused to talk to me: 554 5.7.1 go away"},
 	{name: "greeting dropped", script: peer.Script{"CONNECT": peer.Drop},
 		bob: "deferred 4.4.2 lost connection with 127.0.0.1[127.0.0.1] while receiving the initial server greeting"},
-	{name: "greeting stalled", script: peer.Script{"CONNECT": peer.Stall}, main: []string{"smtp_helo_timeout = 1s"},
+	{name: "greeting stalled", script: peer.Script{"CONNECT": peer.Stall},
 		bob: "deferred 4.4.2 conversation with 127.0.0.1[127.0.0.1] timed out while receiving the initial server greeting"},
 	{name: "greeting garbage", script: peer.Script{"CONNECT": "HTTP/1.1 400 Bad Request"},
 		bob: "deferred 4.5.0 host 127.0.0.1[127.0.0.1] sent a garbled reply while receiving the initial server greeting"},
@@ -45,7 +45,7 @@ var behaviours = []struct {
 	{name: "greeting of endless lines", script: peer.Script{"CONNECT": strings.Repeat("220 x\n", 5000) + "220 y"},
 		bob: "deferred 4.5.0 host * sent a garbled reply while receiving the initial server greeting"},
 
-	{name: "greeting dribbled", script: peer.Script{"CONNECT": peer.Dribble}, main: []string{"smtp_helo_timeout = 1s"},
+	{name: "greeting dribbled", script: peer.Script{"CONNECT": peer.Dribble},
 		bob: "deferred 4.4.2 conversation with 127.0.0.1[127.0.0.1] timed out while receiving the initial server greeting"},
 
 	{name: "EHLO dropped", script: peer.Script{"EHLO": peer.Drop},
@@ -85,7 +85,7 @@ var behaviours = []struct {
 		bob: "bounced 5.1.1 * 550 5.1.1 no (in reply to RCPT TO command)"},
 	{name: "RCPT dropped", script: peer.Script{"RCPT eve@far.test": peer.Drop},
 		bob: "deferred 4.4.2 lost connection with 127.0.0.1[127.0.0.1] while sending RCPT TO"},
-	{name: "RCPT stalled", script: peer.Script{"RCPT eve@far.test": peer.Stall}, main: []string{"smtp_rcpt_timeout = 1s"},
+	{name: "RCPT stalled", script: peer.Script{"RCPT eve@far.test": peer.Stall},
 		bob: "deferred 4.4.2 conversation with 127.0.0.1[127.0.0.1] timed out while sending RCPT TO"},
 	{name: "refused, then dropped", script: peer.Script{"RCPT bob@far.test": "550 5.1.1 no", "RCPT eve@far.test": peer.Drop},
 		bob: "bounced 5.1.1 *(in reply to RCPT TO command)", eve: "deferred 4.4.2 lost connection with * while sending RCPT TO"},
@@ -121,10 +121,10 @@ var behaviours = []struct {
 		bob: "deferred 4.5.0 host * said: 250 2.0.0 fine (in reply to DATA command)"},
 	{name: "DATA dropped", script: peer.Script{"DATA": peer.Drop},
 		bob: "deferred 4.4.2 lost connection with * while sending DATA command"},
-	{name: "DATA stalled", script: peer.Script{"DATA": peer.Stall}, main: []string{"smtp_data_init_timeout = 1s"},
+	{name: "DATA stalled", script: peer.Script{"DATA": peer.Stall},
 		bob: "deferred 4.4.2 conversation with * timed out while sending DATA command"},
 
-	{name: "end dribbled", script: peer.Script{"END": peer.Dribble}, main: []string{"smtp_data_done_timeout = 1s"},
+	{name: "end dribbled", script: peer.Script{"END": peer.Dribble},
 		bob: "deferred 4.4.2 conversation with 127.0.0.1[127.0.0.1] timed out while sending end of data -- message may be sent more than once"},
 	{name: "end refused", script: peer.Script{"END": "550 5.7.1 spam"},
 		bob: "bounced 5.7.1 host 127.0.0.1[127.0.0.1] said: 550 5.7.1 spam (in reply to end of DATA command)"},
@@ -134,7 +134,7 @@ var behaviours = []struct {
 		bob: "deferred 4.3.2 host * said: 421 4.3.2 shutting down (in reply to end of DATA command)"},
 	{name: "end dropped", script: peer.Script{"END": peer.Drop},
 		bob: "deferred 4.4.2 lost connection with 127.0.0.1[127.0.0.1] while sending end of data -- message may be sent more than once"},
-	{name: "end stalled", script: peer.Script{"END": peer.Stall}, main: []string{"smtp_data_done_timeout = 1s"},
+	{name: "end stalled", script: peer.Script{"END": peer.Stall},
 		bob: "deferred 4.4.2 conversation with 127.0.0.1[127.0.0.1] timed out while sending end of data -- message may be sent more than once"},
 	{name: "end garbage", script: peer.Script{"END": "25O Ok"},
 		bob: "deferred 4.5.0 host * sent a garbled reply while sending end of data -- message may be sent more than once", taken: 1},
@@ -158,6 +158,11 @@ func TestBehaviours(t *testing.T) {
 			main := make([]string, len(b.main))
 			for i, l := range b.main {
 				main[i] = strings.ReplaceAll(l, "PORT", port)
+			}
+			for _, does := range b.script {
+				if does == peer.Stall || does == peer.Dribble {
+					main = append(main, hasty...)
+				}
 			}
 			r := newRig(t, rigOptions{main: main})
 			got := r.deliver("[127.0.0.1]:"+port, letterText, "bob@far.test", "eve@far.test")

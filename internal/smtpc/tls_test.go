@@ -123,7 +123,7 @@ func TestTLS(t *testing.T) {
 		{name: "opportunistic, refused", cert: &named, script: peer.Script{"STARTTLS": "454 4.7.0 not now"}, want: sent},
 		{name: "opportunistic, dropped", cert: &named, script: peer.Script{"STARTTLS": peer.Drop}, want: sent},
 		{name: "opportunistic, handshake dropped", cert: &named, script: peer.Script{"TLS": peer.Drop}, want: sent, log: "SSL_connect error to a.far.test[127.0.0.1]:PORT: "},
-		{name: "opportunistic, handshake stalled", cert: &named, script: peer.Script{"TLS": peer.Stall}, want: sent, main: []string{"smtp_starttls_timeout = 1s"}},
+		{name: "opportunistic, handshake stalled", cert: &named, script: peer.Script{"TLS": peer.Stall}, main: []string{"smtp_starttls_timeout = 1s"}, want: sent},
 		{name: "opportunistic, ended behind the handshake", cert: &named, script: peer.Script{"EHLO": "||" + peer.Drop + "||"}, want: sent},
 		{name: "opportunistic, a certificate is insisted on", cert: &named, insists: true, want: sent},
 		{name: "opportunistic, a certificate is insisted on, TLS 1.2", cert: &named, insists: true, max: tls.VersionTLS12, want: sent},
