@@ -48,14 +48,11 @@ func TestDialogues(t *testing.T) {
 			c.dialect.tls = over
 			go c.dialect.talk(f, "")
 			d := testLoad(t, l, 3, 1<<10)
-			d.script, d.time = c.script, 200*time.Millisecond
+			d.script = c.script
 			if over != nil {
 				d.tls = clientTLS
 			}
-			got, err := d.run(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
+			got := runs(t, d)
 			if got.sent < 3 || got.counted != got.sent || got.failed != 0 {
 				t.Errorf("%s, TLS %t: %d sent, %d counted, %d failed (%s)", c.name, over != nil, got.sent, got.counted, got.failed, got.why)
 			}
@@ -76,7 +73,11 @@ func TestCrowds(t *testing.T) {
 		}
 		go imapDialect.talk(f, "")
 		s := &talker{addresses: map[int]string{imapPort: l.Addr().String()}}
-		got, err := do(t.Context(), &run{time: 200 * time.Millisecond}, s, nil)
+		var got result
+		enough(func(d time.Duration) bool {
+			got, err = do(t.Context(), &run{time: d}, s, nil)
+			return err != nil || got.messages >= 3
+		})
 		if err != nil || got.messages < 3 {
 			t.Errorf("%s: %d commands, %v", name, got.messages, err)
 		}
@@ -118,8 +119,8 @@ func TestRefusedTLS(t *testing.T) {
 	}()
 	d := testLoad(t, l, 2, 1<<10)
 	d.tls = clientTLS
-	if got, err := d.run(t.Context()); err != nil || got.sent != 0 || got.failed == 0 || got.failed > 20 {
-		t.Errorf("%d sent, %d failed, %v; want none sent and a few failures", got.sent, got.failed, err)
+	if got := runs(t, d); got.sent != 0 || got.failed == 0 || got.failed > few(got, 2) {
+		t.Errorf("%d sent, %d failed; want none sent and a few failures", got.sent, got.failed)
 	}
 }
 
