@@ -117,7 +117,7 @@ func (r *rig) serve(ctx context.Context, c net.Conn, tree *mailbox.Tree) {
 }
 
 func (u *user) line() string {
-	u.c.SetDeadline(time.Now().Add(time.Minute))
+	u.c.SetDeadline(time.Now().Add(3 * time.Minute))
 	s, err := u.in.ReadString('\n')
 	if err != nil {
 		return "ended: " + err.Error()
@@ -128,7 +128,7 @@ func (u *user) line() string {
 func (u *user) send(s string) {
 	u.t.Helper()
 	u.strict.Sent(s)
-	u.c.SetDeadline(time.Now().Add(time.Minute))
+	u.c.SetDeadline(time.Now().Add(3 * time.Minute))
 	if _, err := u.c.Write([]byte(s)); err != nil {
 		u.t.Fatalf("%q: %v", s, err)
 	}

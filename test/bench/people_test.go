@@ -52,11 +52,26 @@ func TestDialogues(t *testing.T) {
 			if over != nil {
 				d.tls = clientTLS
 			}
-			got := runs(t, d)
+			var got tally
+			longer(func(time time.Duration) bool {
+				d.time = time
+				got, err = d.run(t.Context())
+				return err != nil || got.sent >= 3 || got.failed > 0
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
 			if got.sent < 3 || got.counted != got.sent || got.failed != 0 {
 				t.Errorf("%s, TLS %t: %d sent, %d counted, %d failed (%s)", c.name, over != nil, got.sent, got.counted, got.failed, got.why)
 			}
 		}
+	}
+}
+
+// longer gives a load more and more time until it is content: a busy machine may do
+// nothing for a while.
+func longer(content func(time.Duration) bool) {
+	for d := 200 * time.Millisecond; d < 2*time.Minute && !content(d); d *= 5 {
 	}
 }
 
@@ -74,8 +89,8 @@ func TestCrowds(t *testing.T) {
 		go imapDialect.talk(f, "")
 		s := &talker{addresses: map[int]string{imapPort: l.Addr().String()}}
 		var got result
-		enough(func(d time.Duration) bool {
-			got, err = do(t.Context(), &run{time: d}, s, nil)
+		longer(func(time time.Duration) bool {
+			got, err = do(t.Context(), &run{time: time}, s, nil)
 			return err != nil || got.messages >= 3
 		})
 		if err != nil || got.messages < 3 {
@@ -119,8 +134,8 @@ func TestRefusedTLS(t *testing.T) {
 	}()
 	d := testLoad(t, l, 2, 1<<10)
 	d.tls = clientTLS
-	if got := runs(t, d); got.sent != 0 || got.failed == 0 || got.failed > few(got, 2) {
-		t.Errorf("%d sent, %d failed; want none sent and a few failures", got.sent, got.failed)
+	if got, err := d.run(t.Context()); err != nil || got.sent != 0 || got.failed == 0 || got.failed > 20 {
+		t.Errorf("%d sent, %d failed, %v; want none sent and a few failures", got.sent, got.failed, err)
 	}
 }
 
