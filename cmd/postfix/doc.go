@@ -43,8 +43,10 @@
 //
 // # Diagnostics
 //
-// Postfix says what it does on standard error and in the log, in the name of
-// postfix-script: "the Postfix mail system is running: PID: 123".
+// Postfix says what it does in the log, and on a standard error that is a terminal, in
+// the name of postfix-script: "refreshing the Postfix mail system". What went wrong, and
+// what status finds ("the Postfix mail system is running: PID: 123"), it says on any
+// standard error.
 //
 // # Exit status
 //

@@ -168,23 +168,29 @@ func (d *Decoder) want(c byte) {
 // SP takes a space. Some clients send several where the grammar has one.
 func (d *Decoder) SP() {
 	d.want(' ')
+	d.spaces()
+}
+
+// spaces takes those that the grammar does not have, and some clients send: behind
+// the last argument, and on the inner sides of parentheses.
+func (d *Decoder) spaces() {
 	for d.take(' ') {
 	}
 }
 
-// Space takes a space if there is one: an optional argument follows.
+// Space takes a space if there is one, and tells whether an optional argument
+// follows it.
 func (d *Decoder) Space() bool {
 	if d.peek() != ' ' {
 		return false
 	}
 	d.SP()
-	return d.err == nil
+	return d.err == nil && !d.AtEnd() && d.peek() != ')'
 }
 
 // End takes the end of the command.
 func (d *Decoder) End() {
-	for d.take(' ') {
-	}
+	d.spaces()
 	d.take('\r')
 	if d.peek() != '\n' {
 		d.Fail("Unexpected text behind the command's arguments")
@@ -356,12 +362,11 @@ func (d *Decoder) List(item func()) {
 		return
 	}
 	d.want('(')
-	for first := true; d.err == nil && !d.take(')'); first = false {
-		if !first {
-			d.SP()
-		}
+	d.spaces()
+	for more := true; more && d.err == nil && d.peek() != ')'; more = d.Space() {
 		item()
 	}
+	d.want(')')
 	d.depth--
 }
 

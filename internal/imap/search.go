@@ -177,9 +177,6 @@ func (d *Decoder) program(word string) SearchKey {
 	defer func() { d.eightBit = false }()
 	kids := []SearchKey{d.key(word)}
 	for d.Space() {
-		if d.AtEnd() {
-			break
-		}
 		kids = append(kids, d.key(""))
 	}
 	return and(kids)

@@ -17,6 +17,8 @@ type box struct {
 	// snap has the client's numbers: a sequence number is an index in it plus
 	// one.
 	snap *mailbox.Snapshot
+	// words are the keywords that the client was told of by FLAGS.
+	words []string
 	// told are flags that the client knows beyond snap, since it set them or was
 	// told.
 	told  map[uint32]told
@@ -179,9 +181,7 @@ func (v *visit) sync(held bool) error {
 // report says what lies between what the client knows and now.
 func (v *visit) report(c *mailbox.Changes, now *mailbox.Snapshot) error {
 	b := v.box
-	if words := now.Keywords(); !slices.Equal(words, b.snap.Keywords()) {
-		v.sayFlags(now)
-	}
+	v.sayKeywords(now)
 	if err := v.sayGone(c.Gone); err != nil {
 		return err
 	}
@@ -298,8 +298,17 @@ func (v *visit) sayFetchFlags(i int, m mailbox.Message, uid bool) error {
 	return err
 }
 
+// sayKeywords tells of keywords that the client has not heard of. It comes before they are in
+// the flags of a message: there c-client passes over those that it does not know.
+func (v *visit) sayKeywords(now *mailbox.Snapshot) {
+	if !slices.Equal(now.Keywords(), v.box.words) {
+		v.sayFlags(now)
+	}
+}
+
 // sayFlags tells which flags there are, and which the client may set.
 func (v *visit) sayFlags(s *mailbox.Snapshot) {
+	v.box.words = s.Keywords()
 	list := keywordNames(s)
 	v.Printf("* FLAGS (%s)\r\n", join(systemFlags, list))
 	switch {

@@ -47,7 +47,7 @@ func (v *visit) receive(a *mailbox.Append) error {
 		if err := v.receiveMessage(a); err != nil {
 			return err
 		}
-		if !v.d.Space() || v.d.AtEnd() {
+		if !v.d.Space() {
 			return v.only()
 		}
 	}

@@ -154,6 +154,9 @@ func (v *visit) fetchOne(i int, items []imap.FetchItem, mark bool, l *look) erro
 	if mark {
 		items = f.mark(items)
 	}
+	if now := v.box.view.Snapshot(); now != v.box.snap {
+		v.sayKeywords(now)
+	}
 	return f.answer(items)
 }
 

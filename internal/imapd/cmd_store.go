@@ -37,6 +37,7 @@ func (v *visit) store(context.Context) (reply, error) {
 	if _, err := b.view.Refresh(); err != nil && !errors.Is(err, mailbox.ErrNoFolder) {
 		return reply{}, v.failed("store in "+b.name, err)
 	}
+	v.sayKeywords(b.view.Snapshot())
 	add, drop := letters(b, c.AddKeywords), letters(b, c.DropKeywords)
 	gone := false
 	var failed imap.Ranger

@@ -120,7 +120,7 @@ func (v *visit) loggedIn(context.Context) (reply, error) {
 func (v *visit) enable(context.Context) (reply, error) {
 	v.d.SP()
 	words := []string{v.d.Keyword()}
-	for v.d.Space() && !v.d.AtEnd() {
+	for v.d.Space() {
 		words = append(words, v.d.Keyword())
 	}
 	if err := v.only(); err != nil {

@@ -34,7 +34,7 @@ func (g *guest) authenticate(ctx context.Context) error {
 	g.d.SP()
 	mechanism := g.d.Keyword()
 	var initial []byte
-	if g.d.Space() && !g.d.AtEnd() {
+	if g.d.Space() {
 		text := g.d.Atom()
 		var ok bool
 		// "=" is a response that is there and empty.

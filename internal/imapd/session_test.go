@@ -90,9 +90,9 @@ var dialogues = []struct{ name, text string }{
 		C: a SELECT INBOX
 		S~ a OK ...
 		C: b STORE 1 +FLAGS (\Deleted work)
-		S: * 1 FETCH (FLAGS (\Deleted \Recent work))
 		S: * FLAGS (\Answered \Flagged \Deleted \Seen \Draft work)
 		S: * OK [PERMANENTFLAGS (\Answered \Flagged \Deleted \Seen \Draft work \*)] Flags permitted.
+		S: * 1 FETCH (FLAGS (\Deleted \Recent work))
 		S: b OK Store completed.
 		C: c UID STORE 2 FLAGS.SILENT \Flagged
 		S: c OK Store completed.
@@ -130,9 +130,9 @@ var dialogues = []struct{ name, text string }{
 		S: * SEARCH 1
 		S: n OK Search completed.
 		C: o STORE 1 +FLAGS $Forwarded
-		S: * 1 FETCH (FLAGS (\Recent $Forwarded))
 		S: * FLAGS ...
 		S: * OK ...
+		S: * 1 FETCH (FLAGS (\Recent $Forwarded))
 		S: o OK Store completed.
 		C: p STORE 1 +FLAGS.SILENT \Deleted
 		S: p OK Store completed.

@@ -3,9 +3,8 @@ package mailctl
 import (
 	"fmt"
 
-	"golang.org/x/sys/unix"
-
 	"yubin/internal/config"
+	"yubin/internal/queue"
 )
 
 // roomParams are the parameters that inspectRoom reads.
@@ -16,17 +15,16 @@ func inspectRoom(c *config.Config) []config.Problem {
 	if c.Check(roomParams) != nil {
 		return nil // Lint has said what is wrong
 	}
-	least := config.MinFree(c)
 	dir := config.QueueDirectory.Of(c)
-	var st unix.Statfs_t
-	if err := unix.Statfs(dir, &st); err != nil {
+	sp, err := queue.SpaceIn(dir)
+	if err != nil {
 		return nil // inspectQueue says what is to be said
 	}
-	free := int64(st.Bavail) * st.Bsize
-	if free >= least {
+	short := sp.Short(config.MinFree(c))
+	if short == nil {
 		return nil
 	}
-	p := c.Problem(config.QueueDirectory.Name, fmt.Sprintf("%d octets free in %s, below queue_minfree (%d): no mail is taken", free, dir, least))
+	p := c.Problem(config.QueueDirectory.Name, fmt.Sprintf("in %s there are %v: no mail is taken", dir, short))
 	p.Mend = "make room"
 	return []config.Problem{p}
 }

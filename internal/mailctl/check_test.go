@@ -222,7 +222,7 @@ func TestCheck(t *testing.T) {
 		{"no mailbox_command", "mailbox_command = DIR/nosuch -a \"$EXTENSION\"", smtpd, nil, "main.cf:17: mailbox_command: stat DIR/nosuch: no such file or directory: mail for users of this system cannot be delivered; install it, or correct mailbox_command"},
 		{"mailbox_command of the shell", "mailbox_command = IFS=' ' && exec procmail", smtpd, nil, ""},
 		{"alias loop", "", smtpd, write("aliases", 0o644, "root: ann\nann: root\n"), "DIR/aliases:1: \"root\": alias loop by ann: its mail goes back; name somebody who reads it"},
-		{"no room", "queue_minfree = 9000000000000000", smtpd, func(t *testing.T, dir string) { os.Mkdir(filepath.Join(dir, "queue"), 0o755) }, "octets free in DIR/queue, below queue_minfree (9000000000000000): no mail is taken; make room"},
+		{"no room", "queue_minfree = 9000000000000000", smtpd, func(t *testing.T, dir string) { os.Mkdir(filepath.Join(dir, "queue"), 0o755) }, "octets free, below queue_minfree (9000000000000000): no mail is taken; make room"},
 		{"short line", "", smtpd + "lmtp unix - - n\n", nil, "master.cf:2: service lmtp left out: want eight fields"},
 		{"mode", "", smtpd, func(t *testing.T, dir string) { os.MkdirAll(filepath.Join(dir, "queue/incoming"), 0o755) }, "DIR/queue/incoming has owner"},
 	}

@@ -72,13 +72,16 @@ func (d *deliverer) runs(req *ipc.Request) [][]*ipc.Recipient {
 	x := &expansion{a: d.a, req: req, delimiters: d.delimiters}
 	var together []*ipc.Recipient
 	var groups [][]*ipc.Recipient
+	alone := d.a.alone() || len(req.Recipients) == 1 // then deliver alone makes arguments
 	for _, r := range pointers(req.Recipients) {
 		one := []*ipc.Recipient{r}
-		if _, err := x.args(one); err != nil || d.a.alone() {
-			groups = append(groups, one)
-			continue
+		if !alone {
+			if _, err := x.args(one); err == nil {
+				together = append(together, r)
+				continue
+			}
 		}
-		together = append(together, r)
+		groups = append(groups, one)
 	}
 	if len(together) > 0 {
 		groups = append([][]*ipc.Recipient{together}, groups...)

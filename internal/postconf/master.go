@@ -42,9 +42,16 @@ func matching(env *cli.Env, all []config.MasterEntry, name []string) (some []con
 		}
 	}
 	if len(some) == 0 {
-		warn(env, "unmatched request: %q", strings.Join(name, "/"))
+		missed(env, name)
 	}
 	return some
+}
+
+// missed warns of a name that means nothing.
+func missed(env *cli.Env, name []string) {
+	if len(env.Args) > 0 { // else it stands for all that there may be
+		warn(env, "unmatched request: %q", strings.TrimSuffix(strings.Join(name, "/"), "/*"))
+	}
 }
 
 // masterEntries is -M.
@@ -72,7 +79,7 @@ func (o *options) masterEntries(env *cli.Env) error {
 			}
 		}
 		if !found {
-			warn(env, "unmatched request: %q", strings.Join(n, "/"))
+			missed(env, n)
 		}
 	}
 	return nil
@@ -143,10 +150,10 @@ func (o *options) masterFields(env *cli.Env) error {
 		return editFields(env, all, names)
 	}
 	for _, n := range names {
-		for _, e := range all {
-			if !fits(n[0], e[0]) || !fits(n[1], e[1]) {
-				continue
-			}
+		if n[2] != "*" && !slices.Contains(config.MasterFieldNames[:], n[2]) {
+			return noField(n[2])
+		}
+		for _, e := range matching(env, all, n) {
 			for i, field := range config.MasterFieldNames {
 				value := e[i]
 				if i == len(config.MasterFieldNames)-1 {
@@ -164,11 +171,15 @@ func (o *options) masterFields(env *cli.Env) error {
 	return nil
 }
 
+func noField(name string) error {
+	return fatal("no field is called %q: want one of %s", name, strings.Join(config.MasterFieldNames[:], ", "))
+}
+
 func editFields(env *cli.Env, all []config.MasterEntry, names [][]string) error {
 	for i, n := range names {
 		at := slices.Index(config.MasterFieldNames[:], n[2])
 		if at < 0 {
-			return fatal("no field is called %q: want one of %s", n[2], strings.Join(config.MasterFieldNames[:], ", "))
+			return noField(n[2])
 		}
 		_, value, _ := strings.Cut(env.Args[i], "=")
 		var err error
@@ -222,6 +233,7 @@ func (o *options) masterParams(env *cli.Env) error {
 		return o.editParams(env, all, names)
 	}
 	for _, n := range names {
+		found := false
 		for _, e := range all {
 			if !fits(n[0], e[0]) || !fits(n[1], e[1]) {
 				continue
@@ -230,6 +242,7 @@ func (o *options) masterParams(env *cli.Env) error {
 				if !fits(n[2], p[0]) {
 					continue
 				}
+				found = true
 				value := p[1]
 				if o.show.Expand {
 					if value, err = env.Config.Expand(value); err != nil {
@@ -240,6 +253,9 @@ func (o *options) masterParams(env *cli.Env) error {
 					return err
 				}
 			}
+		}
+		if !found {
+			missed(env, n)
 		}
 	}
 	return nil

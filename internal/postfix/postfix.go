@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
 
 	"yubin/internal/cli"
 	"yubin/internal/config"
@@ -88,6 +89,17 @@ const script = "postfix-script"
 // say tells the caller and the log.
 func say(env *cli.Env, text string) { sayAs(env, script, text) }
 
+// sayDone tells the log, and a person: to cron or a hook what went well is no news.
+func sayDone(env *cli.Env, text string) {
+	if f, ok := env.Stderr.(*os.File); ok {
+		if _, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS); err == nil {
+			say(env, text)
+			return
+		}
+	}
+	logLine(env, config.SyslogName.Of(env.Config)+"/"+script, text)
+}
+
 // sayAs does so in a script's name, line by line.
 func sayAs(env *cli.Env, script, text string) {
 	for line := range strings.Lines(text) {
@@ -98,6 +110,10 @@ func sayAs(env *cli.Env, script, text string) {
 func sayLine(env *cli.Env, script, text string) {
 	name := config.SyslogName.Of(env.Config) + "/" + script
 	fmt.Fprintf(env.Stderr, "%s: %s\n", name, text)
+	logLine(env, name, text)
+}
+
+func logLine(env *cli.Env, name, text string) {
 	o := maillog.Options{Tag: name, Facility: config.SyslogFacility.Of(env.Config)}
 	if file := config.MaillogFile.Of(env.Config); file != "" {
 		var err error
@@ -135,7 +151,7 @@ func start(env *cli.Env) error {
 	if _, err := runctl.FindMaster(env); err == nil {
 		return refuse(env, "the Postfix mail system is already running")
 	}
-	say(env, "starting the Postfix mail system")
+	sayDone(env, "starting the Postfix mail system")
 	_, err := runctl.Start(env)
 	return err
 }
@@ -145,7 +161,7 @@ func startHere(env *cli.Env) error {
 	if _, err := runctl.FindMaster(env); err == nil {
 		return refuse(env, "the Postfix mail system is already running")
 	}
-	say(env, "starting the Postfix mail system")
+	sayDone(env, "starting the Postfix mail system")
 	master := filepath.Join(config.DaemonDirectory.Of(env.Config), "master")
 	err := syscall.Exec(master, []string{"master", "-c", env.Config.Dir}, os.Environ())
 	return cli.Fail(cli.ExUnavailable, "fatal: %s: %v", master, err)
@@ -155,7 +171,7 @@ func stop(env *cli.Env, text string) error {
 	if err := running(env); err != nil {
 		return err
 	}
-	say(env, text)
+	sayDone(env, text)
 	return runctl.Stop(env)
 }
 
@@ -167,7 +183,7 @@ func reload(env *cli.Env) error {
 		say(env, "fatal: "+strings.Join(faults, "\nfatal: "))
 		return &cli.Status{Code: cli.ExConfig}
 	}
-	say(env, "refreshing the Postfix mail system")
+	sayDone(env, "refreshing the Postfix mail system")
 	return runctl.Reload(env)
 }
 

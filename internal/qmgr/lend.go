@@ -15,8 +15,6 @@ const (
 	maxHeld = 2048
 	// lendAtOnce is how many one writer gets before others have their turn.
 	lendAtOnce = 32
-	// minInodes is what the file system must have left.
-	minInodes = 1000
 	// spaceEvery is how often the file system is asked how much room it has.
 	spaceEvery = time.Second
 )
@@ -275,13 +273,11 @@ func (s *scheduler) checkFull() {
 
 func (s *scheduler) askSpace() string {
 	sp, err := s.store.Space()
-	switch {
-	case err != nil:
+	if err != nil {
 		return err.Error()
-	case sp.Octets < s.p.minfree:
-		return fmt.Sprintf("the queue file system has %d octets free, below queue_minfree %d", sp.Octets, s.p.minfree)
-	case sp.Files >= 0 && sp.Files < minInodes:
-		return fmt.Sprintf("the queue file system has %d inodes left", sp.Files)
+	}
+	if err := sp.Short(s.p.minfree); err != nil {
+		return "the queue file system has " + err.Error()
 	}
 	return ""
 }

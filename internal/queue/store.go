@@ -180,22 +180,3 @@ func (s *Store) Mark() uint64 { return s.moves }
 // Flushed says that a flush of Names, begun after mark was taken, has succeeded.
 // Files that had returned to the pool by then may be lent.
 func (s *Store) Flushed(mark uint64) { s.safe = max(s.safe, mark) }
-
-// A Space says how much room the queue's file system has.
-type Space struct {
-	Octets int64 // free for users other than root
-	Files  int64 // inodes left; -1: the file system does not count them
-}
-
-// Space asks the file system.
-func (s *Store) Space() (Space, error) {
-	var st unix.Statfs_t
-	if err := unix.Fstatfs(s.pool.fd(), &st); err != nil {
-		return Space{}, &os.PathError{Op: "statfs", Path: s.path, Err: err}
-	}
-	sp := Space{Octets: int64(st.Bavail) * st.Bsize, Files: -1}
-	if st.Files > 0 {
-		sp.Files = int64(st.Ffree)
-	}
-	return sp, nil
-}

@@ -215,10 +215,28 @@ type tlsSettings struct {
 	keys                     *tlskeys.Client // nil: no certificate is shown
 }
 
+// levelOf is the level of main.cf. The old parameters count where it has none:
+// who wants TLS enforced must not get less.
+func levelOf(c *config.Config, lmtp bool) level {
+	param := config.SmtpTLSSecurityLevel.In(lmtp)
+	set := param.Of(c)
+	_, written := c.Raw(param.Name)
+	switch {
+	case written && set != "":
+	case config.SmtpEnforceTLS.In(lmtp).Of(c) && config.SmtpTLSEnforcePeername.In(lmtp).Of(c):
+		return levelVerify
+	case config.SmtpEnforceTLS.In(lmtp).Of(c):
+		return levelEncrypt
+	case set == "" && config.SmtpUseTLS.In(lmtp).Of(c):
+		return levelMay
+	}
+	return levels[set]
+}
+
 func newTLSSettings(c *config.Config, lmtp bool, report table.Option) (*tlsSettings, error) {
 	maps := config.SmtpTLSPolicyMaps.In(lmtp)
 	t := &tlsSettings{
-		level:   levels[config.SmtpTLSSecurityLevel.In(lmtp).Of(c)],
+		level:   levelOf(c, lmtp),
 		wrapper: config.SmtpTLSWrappermode.In(lmtp).Of(c), mapsName: maps.Name,
 		verifyMatch: config.SmtpTLSVerifyCertMatch.In(lmtp).Of(c), secureMatch: config.SmtpTLSSecureCertMatch.In(lmtp).Of(c),
 		fingerprints: fingerprints(config.SmtpTLSFingerprintCertMatch.In(lmtp).Of(c)),

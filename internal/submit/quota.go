@@ -8,22 +8,20 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
 	"yubin/internal/queue"
 )
 
 // errFull is wrapped by errors that say that no mail can be taken for now.
 var errFull = errors.New("try again later")
 
-// checkRoom refuses when the file system has less than minfree octets left.
+// checkRoom refuses when the file system has too little room.
 func checkRoom(dir string, minfree int64) error {
-	var st unix.Statfs_t
-	if err := unix.Statfs(dir, &st); err != nil {
-		return &fs.PathError{Op: "statfs", Path: dir, Err: err}
+	sp, err := queue.SpaceIn(dir)
+	if err != nil {
+		return err
 	}
-	if free := int64(st.Bavail) * st.Bsize; free < minfree {
-		return fmt.Errorf("insufficient system storage (%d octets free, queue_minfree is %d): %w", free, minfree, errFull)
+	if err := sp.Short(minfree); err != nil {
+		return fmt.Errorf("insufficient system storage (%w): %w", err, errFull)
 	}
 	return nil
 }

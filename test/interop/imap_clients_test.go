@@ -129,6 +129,39 @@ grep { $_ eq "perl/sub" } $m->folders or die; ok($m->idle); ok($m->done);
 $m->logout;
 `, host, w.port, bit(w.stls), bit(w.tls), popUser, popSecret), "perl", "-")
 	},
+	// PHP's imap is the library of pine, and alpine's: c-client.
+	"c-client": func(t *testing.T, dir, host string, w way) string {
+		flags := "/imap/notls"
+		if w.tls {
+			flags = "/imap/ssl/novalidate-cert"
+		}
+		return succeed(t, fmt.Sprintf(`<?php
+function fail($what) { echo "$what: ", implode("; ", imap_errors() ?: []), "\n"; exit(1); }
+set_error_handler(fn($no, $text) => fail($text));
+function ok($r, $what) { return $r ?: fail($what); }
+$b = "{%[1]s:%[2]s%[3]s}";
+$m = ok(imap_open($b . "INBOX", %[4]q, %[5]q, 0, 1), "open");
+for ($n = 1; $n <= ok(imap_num_msg($m), "messages"); $n++) echo imap_fetchheader($m, $n, FT_PREFETCHTEXT), imap_body($m, $n);
+$o = imap_fetch_overview($m, "1:2");
+ok(count($o) == 2 && $o[0]->subject == "1" && $o[1]->seen && $o[1]->uid == 2, "overview");
+ok(imap_fetchstructure($m, 1)->subtype == "PLAIN", "structure");
+ok(imap_setflag_full($m, "2", '\\Flagged kw'), "STORE");
+ok(imap_search($m, "KEYWORD kw", SE_UID) == [2] && imap_search($m, "FLAGGED UNDELETED") == [2], "SEARCH");
+ok(imap_sort($m, SORTSUBJECT, 1, 0, "ALL") == [2, 1], "SORT");
+$f = "H&APY-he/sub";
+ok(imap_createmailbox($m, $b . $f) && imap_subscribe($m, $b . $f), "CREATE");
+ok(imap_append($m, $b . $f, "Subject: from php\r\n\r\ntext\r\n", '\\Seen', "01-Jan-2020 00:00:00 +0000"), "APPEND");
+ok(imap_mail_copy($m, "1:2", $f) && imap_mail_move($m, "1", $f, CP_UID) && imap_expunge($m), "COPY");
+$s = imap_status($m, $b . $f, SA_ALL);
+ok($s->messages == 4 && $s->uidnext == 5, "STATUS");
+ok(imap_renamemailbox($m, $b . $f, $b . "php"), "RENAME");
+ok(in_array($b . "php", imap_list($m, $b, "*")), "LIST");
+ok(imap_reopen($m, $b . "php") && imap_num_msg($m) == 4 && imap_headerinfo($m, 1)->udate == 1577836800, "SELECT");
+ok(imap_mail_move($m, "2:*", "INBOX") && imap_expunge($m) && imap_num_msg($m) == 1 && imap_ping($m), "move back");
+ok(imap_reopen($m, $b . "INBOX") && imap_num_msg($m) == 4 && imap_deletemailbox($m, $b . "php"), "DELETE");
+imap_close($m);
+`, host, w.port, flags, popUser, popSecret), "php", "-d", "display_errors=stderr")
+	},
 	"mutt": func(t *testing.T, dir, host string, w way) string {
 		scheme, starttls := "imap", "no"
 		if w.tls {
@@ -201,13 +234,13 @@ func maildirText(t *testing.T, box, output string) (text string) {
 // connections, STARTTLS and TLS.
 func TestIMAPClients(t *testing.T) {
 	t.Parallel()
-	for _, program := range []string{"curl", "python3", "perl", "mutt", "script", "getmail"} {
+	for _, program := range []string{"curl", "python3", "perl", "php", "mutt", "script", "getmail"} {
 		need(t, program)
 	}
 	for name, read := range imapReaders {
 		for _, w := range imapWays {
-			if name == "getmail" && w.stls {
-				continue // it speaks no STARTTLS
+			if (name == "getmail" || name == "c-client") && w.stls {
+				continue // it speaks no STARTTLS, or none above TLS 1.0
 			}
 			t.Run(name+" "+w.name, func(t *testing.T) {
 				t.Parallel()

@@ -33,6 +33,7 @@ perl -MMail::IMAPClient -e 1 2>/dev/null || missing="$missing libmail-imapclient
 perl -MMail::DeliveryStatus::BounceParser -e 1 2>/dev/null || missing="$missing libmail-deliverystatus-bounceparser-perl"
 [ -d /usr/share/roundcube ] || missing="$missing roundcube-core roundcube-sqlite3" # its server is php
 php -m 2>/dev/null | grep -q pdo_sqlite || missing="$missing php-cli php-sqlite3"
+php -m 2>/dev/null | grep -q '^imap$' || missing="$missing php-cli php-imap"
 has s-nail || missing="$missing s-nail"
 has node || missing="$missing nodejs"
 [ -d /usr/share/nodejs/nodemailer ] || missing="$missing node-nodemailer"

@@ -2,11 +2,15 @@ package system
 
 import (
 	"fmt"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"yubin/test/instance"
 )
@@ -105,4 +109,47 @@ func TestReloadOfWrongValues(t *testing.T) {
 	}
 	wants(t, "mailctl reload", tool(i, "", "mailctl", "reload"), 0, "", "")
 	i.WaitLog("postfix/master[", "reload -- ")
+}
+
+// What postfix does it says to a person, not to cron or to the hook of a renewed
+// certificate, whose output somebody gets by mail; a failure it says to all.
+func TestPostfixIsSilent(t *testing.T) {
+	t.Parallel()
+	i := instance.New(t, instance.Options{})
+	wants(t, "postfix reload", tool(i, "", "postfix", "reload"), 0, "", "")
+	i.WaitLog("postfix/postfix-script[", "refreshing the Postfix mail system")
+	wants(t, "postfix start", tool(i, "", "postfix", "start"), 1, "", "postfix/postfix-script: fatal: .* already running\n")
+
+	terminal, name := pseudoTerminal(t)
+	person, err := os.OpenFile(name, os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command(filepath.Join(i.Bin, "postfix"), "-c", i.Etc(), "reload")
+	c.Stderr = person
+	err = c.Run()
+	person.Close()
+	said, _ := io.ReadAll(terminal) // EIO when nobody has the other end any more
+	if want := "postfix/postfix-script: refreshing the Postfix mail system\r\n"; err != nil || string(said) != want {
+		t.Errorf("at a terminal: %v, %q; want %q", err, said, want)
+	}
+}
+
+// pseudoTerminal opens one; the other end has that name.
+func pseudoTerminal(t *testing.T) (f *os.File, name string) {
+	t.Helper()
+	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f = os.NewFile(uintptr(fd), "ptmx")
+	t.Cleanup(func() { f.Close() })
+	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f, fmt.Sprintf("/dev/pts/%d", n)
 }
