@@ -109,6 +109,10 @@ func (s *Server) read(c *conn) {
 	for {
 		var p ipc.RequestPacket
 		files, err := c.c.Recv(&p)
+		if errors.Is(err, fdpass.ErrFiles) {
+			s.Log.Warn("read a delivery request: %v", err)
+			err = nil // its recipients are deferred, and the others' deliveries go on
+		}
 		if err != nil {
 			if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
 				s.Log.Warn("read a delivery request: %v", err)

@@ -3,10 +3,13 @@ package agent
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"yubin/internal/fdpass"
 	"yubin/internal/ipc"
@@ -78,6 +81,51 @@ func recv(t *testing.T, c *fdpass.Conn) []ipc.Reply {
 		t.Fatal(err)
 	}
 	return p.Replies
+}
+
+// An agent that has no descriptor free for a request's file gets the request without,
+// and goes on.
+func TestFileLost(t *testing.T) {
+	if os.Getenv("YUBIN_AGENT_CHILD") == "" {
+		child := exec.Command(os.Args[0], "-test.run=^TestFileLost$")
+		child.Env = append(os.Environ(), "YUBIN_AGENT_CHILD=1") // the limit is a process's own
+		if out, err := child.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return
+	}
+	c, requests, log := serve(t, os.Geteuid())
+	file := files(t, 1)
+	var old, none unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &old); err != nil {
+		t.Fatal(err)
+	}
+	none.Max = old.Max
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &none); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Send(packet(1), file...); err != nil {
+		t.Fatal(err)
+	}
+	r := <-requests
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &old); err != nil {
+		t.Fatal(err)
+	}
+	if r.ID != "ID1" || r.File != nil {
+		t.Errorf("got %s with %v", r.ID, r.File)
+	}
+	if err := c.Send(packet(2), file...); err != nil {
+		t.Fatal(err)
+	}
+	if r := <-requests; r.ID != "ID2" || r.File == nil {
+		t.Errorf("got %s with %v", r.ID, r.File)
+	} else {
+		r.Answer(ipc.Result{Index: 0}, ipc.Result{Index: 1})
+	}
+	r.Answer(ipc.Result{Index: 0}, ipc.Result{Index: 1})
+	if b, err := os.ReadFile(log); err != nil || !strings.Contains(string(b), "too many are open") {
+		t.Errorf("log %q, %v", b, err)
+	}
 }
 
 // Requests of a packet come with their own files; those answered together are

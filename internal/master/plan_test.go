@@ -279,7 +279,7 @@ func TestInterfaceErrors(t *testing.T) {
 
 // A socket left over from a crash is replaced; a file of somebody's is not.
 func TestListenUnix(t *testing.T) {
-	t.Parallel()
+	// Not in parallel: listenUnix sets the umask, which is the process's.
 	e := endpoint{unix: filepath.Join(t.TempDir(), "s"), mode: 0o600}
 	first, err := listenUnix(e, nil)
 	if err != nil {
@@ -308,7 +308,7 @@ func TestListenUnix(t *testing.T) {
 
 // A watched socket is reported once, and again only when watched anew.
 func TestPoller(t *testing.T) {
-	t.Parallel()
+	// Not in parallel: listenUnix sets the umask, which is the process's.
 	p, err := newPoller()
 	if err != nil {
 		t.Fatal(err)
@@ -353,7 +353,7 @@ func TestPoller(t *testing.T) {
 // Where authd listens for Dovecot's protocol: a stream socket, made with its
 // owner's rights.
 func TestDovecotSocket(t *testing.T) {
-	t.Parallel()
+	// Not in parallel: listenUnix sets the umask, which is the process's.
 	dir := t.TempDir()
 	for _, c := range []struct {
 		value string

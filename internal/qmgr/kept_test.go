@@ -99,10 +99,10 @@ func TestNoticeNotNoted(t *testing.T) {
 	}
 }
 
-// A message that is put on hold while it waits in memory, because the disk did
-// not take what is known of it, does not lose that.
-func TestHoldWhileKept(t *testing.T) {
-	t.Parallel()
+// keptRig is a rig whose qmgr has a message in memory that bob has and al has not: the
+// disk did not take that, and would by now.
+func keptRig(t *testing.T) (*rig, ipc.Done) {
+	t.Helper()
 	r := newRig(t)
 	r.deliver = outcomes(map[string]ipc.Result{"al@example.org": {Status: ipc.Deferred, Code: "4.2.2", Text: "full"}})
 	full := r.refuses("write", "", syscall.ENOSPC)
@@ -111,6 +111,14 @@ func TestHoldWhileKept(t *testing.T) {
 	r.wait("the message in memory", func(s *scheduler) bool { return s.kept[d.ID] != nil })
 	r.settled()
 	full.Store(false)
+	return r, d
+}
+
+// A message that is put on hold while it waits in memory, because the disk did
+// not take what is known of it, does not lose that.
+func TestHoldWhileKept(t *testing.T) {
+	t.Parallel()
+	r, d := keptRig(t)
 	r.answer(deliverAll)
 	if all, _ := r.request(&ipc.ControlRequest{Op: ipc.OpHold, IDs: []string{d.ID}}); !slices.Contains(all.Done, d.ID) {
 		t.Errorf("hold: %+v", all)
@@ -164,14 +172,7 @@ func TestExpiredChildIsNoBlank(t *testing.T) {
 // one does not deliver it again.
 func TestStopWritesWhatIsKept(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	r.deliver = outcomes(map[string]ipc.Result{"al@example.org": {Status: ipc.Deferred, Code: "4.2.2", Text: "full"}})
-	full := r.refuses("write", "", syscall.ENOSPC)
-	r.start()
-	d := r.writer().commit(envelope("ann@example.com", "bob@example.org", "al@example.org"), "text\n")
-	r.wait("the message in memory", func(s *scheduler) bool { return s.kept[d.ID] != nil })
-	r.settled()
-	full.Store(false)
+	r, d := keptRig(t)
 	r.stopAll()
 	r.deliver = deliverAll
 	r.start()

@@ -81,20 +81,28 @@ func TestTakenTooLate(t *testing.T) {
 	}
 }
 
+// letterRig is a rig without qmgr, a message in its queue, and a file of sendmail's that
+// has the same ID.
+func letterRig(t *testing.T) (r *rig, d ipc.Done, file string) {
+	t.Helper()
+	r = newRig(t)
+	r.deliver = outcomes(map[string]ipc.Result{"bob@example.org": {Status: ipc.Deferred, Code: "4.2.2", Text: "full"}})
+	r.start()
+	d = r.writer().commit(envelope("", "bob@example.org"), "text\n")
+	r.settled()
+	r.stopAll()
+	file = filepath.Join(r.dir, queue.DirMaildrop, d.ID)
+	if err := os.WriteFile(file, []byte("sendmail's"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return r, d, file
+}
+
 // A process that was killed may have left a message whole in memory that the disk
 // does not have: sendmail's file stays until a flush has covered the message.
 func TestTakenAfterFlush(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	r.deliver = outcomes(map[string]ipc.Result{"bob@example.org": {Status: ipc.Deferred, Code: "4.2.2", Text: "full"}})
-	r.start()
-	d := r.writer().commit(envelope("", "bob@example.org"), "text\n")
-	r.settled()
-	r.stopAll()
-	left := filepath.Join(r.dir, queue.DirMaildrop, d.ID)
-	if err := os.WriteFile(left, []byte("sendmail's"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	r, d, left := letterRig(t)
 	message := queue.DirDeferred + "/" + d.ID
 	r.submitted(d.ID, message)
 	fail, flushed := true, atomic.Bool{}
@@ -131,16 +139,7 @@ func TestTakenAfterFlush(t *testing.T) {
 // not taken for that message by the next qmgr.
 func TestOtherLetterOfThatID(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	r.deliver = outcomes(map[string]ipc.Result{"bob@example.org": {Status: ipc.Deferred, Code: "4.2.2", Text: "full"}})
-	r.start()
-	d := r.writer().commit(envelope("", "bob@example.org"), "text\n")
-	r.settled()
-	r.stopAll()
-	other := filepath.Join(r.dir, queue.DirMaildrop, d.ID)
-	if err := os.WriteFile(other, []byte("sendmail's"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	r, _, other := letterRig(t)
 	r.start()
 	r.stopAll()
 	if _, err := os.Stat(other); err != nil {

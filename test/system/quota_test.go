@@ -50,6 +50,7 @@ func TestQuota(t *testing.T) {
 		submit(4)
 		return strings.Contains(i.Log(), "dsn=4.2.2, status=deferred (Quota exceeded (mailbox for user is full))")
 	})
+	i.Until("none of them is under way", func() bool { return queued(t, i, "incoming") == 0 })
 	p.want("t OK", p.cmd(`STORE 1:2 +FLAGS (\Deleted)`))
 	p.want("t OK", p.cmd("EXPUNGE"))
 	p.want(" MESSAGE 0 2)\nt OK", p.cmd("GETQUOTAROOT INBOX"))
