@@ -26,6 +26,8 @@
 // permits or rejects. These are known:
 //
 //	permit, reject, defer
+//	defer_if_permit, defer_if_reject: refuse for now when in the end nothing, or the
+//	rest of this list, would refuse
 //	permit_mynetworks, permit_inet_interfaces, permit_auth_destination
 //	permit_sasl_authenticated, reject_plaintext_session
 //	reject_sender_login_mismatch, reject_known_sender_login_mismatch,
@@ -42,12 +44,29 @@
 //	check_recipient_access, check_etrn_access, check_sasl_access, each with a table type:name
 //	behind it
 //	warn_if_reject, before another one: log, do not refuse
+//	a name in smtpd_restriction_classes: the list that the parameter of this name has
 //
-// A table answers OK, a number, DUNNO, REJECT, DEFER, or a reply code 4NN or
-// 5NN, each of the last four with a text if it likes, or FILTER transport:nexthop: the
-// message, whoever it is for, goes there in place of content_filter; the last one counts, and
-// lists that are asked behind the content (smtpd_end_of_data_restrictions) have it not. A table that cannot be
-// read makes the request fail with 451, never with 550. A list with an unknown
+// A table answers with one of these actions, in which TEXT may be left out:
+//
+//	OK, a number             the rest of the list is not asked
+//	DUNNO                    the next element is asked
+//	REJECT TEXT, 4NN TEXT, 5NN TEXT, DEFER TEXT
+//	                         refuse; 421 and 521 hang up
+//	DEFER_IF_PERMIT TEXT, DEFER_IF_REJECT TEXT
+//	                         as the elements of these names
+//	restrictions             elements without tables, and classes, are asked
+//	INFO TEXT, WARN TEXT     a line in the log
+//	FILTER transport:nexthop the message goes there in place of content_filter
+//	HOLD TEXT                it is put on hold
+//	DISCARD TEXT             it is taken and forgotten; nothing more is asked
+//	REDIRECT user@domain     it goes there instead of to its recipients
+//	BCC user@domain          this one gets a copy, once
+//	PREPEND name: text       the header field is put in front of the others
+//
+// The last six are about the whole message, whoever it is for; of FILTER and REDIRECT the
+// last one counts. Lists that are asked behind the content (smtpd_end_of_data_restrictions)
+// have DISCARD alone of them. A table that cannot be read, and what is no action,
+// makes the request fail with 451, never with 550. A list with an unknown
 // element stops smtpd, and so do lists that let everybody relay.
 //
 // Only CR LF . CR LF ends a message, from every client. Lines that end in LF

@@ -35,6 +35,9 @@ var (
 	FastFlushDomains = list("fast_flush_domains", "$relay_domains", `
 		The domains for which ETRN is served: the mail that waits for them is tried at once. mailctl(8) and sendmail(1) -qR do that
 		for every domain.`)
+	SmtpdRestrictionClasses = list("smtpd_restriction_classes", "", `
+		Names of parameters of your own, each a list of restrictions. A name stands for its list
+		in other lists and as an action of access tables.`)
 	SmtpdEtrnRestrictions = list("smtpd_etrn_restrictions", "", `
 		Restrictions asked at ETRN, beside those of the client and of HELO; check_etrn_access type:table looks the domain up.`)
 )

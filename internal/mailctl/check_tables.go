@@ -229,11 +229,13 @@ func (l *tableLook) actions(c *config.Config, name, spec string) {
 	}
 	l.seen["actions of "+spec] = true
 	left := maxEntries
+	named := classes(c)
+	known := func(word string) bool { return access.Alone(word) || slices.Contains(named, word) }
 	// look says of a table that cannot be read.
 	_ = table.EachValue(spec, func(value string) bool {
-		if access.Parse(value).Kind == access.Unknown {
+		if access.Parse(value, known).Kind == access.Unknown {
 			p := c.Problem(name, fmt.Sprintf("%s: action %.100q is not supported here: what it is for gets 451", spec, value))
-			p.Mend = "write OK, DUNNO, REJECT, DEFER, a code 4NN or 5NN with a text, or FILTER with transport:nexthop"
+			p.Mend = "write OK, DUNNO, REJECT, DEFER, another action that smtpd(8) names, a code 4NN or 5NN with a text, or restrictions without tables"
 			l.problems = append(l.problems, p)
 			left--
 		}

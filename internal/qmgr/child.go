@@ -225,6 +225,7 @@ func (s *scheduler) expand(transport string, m *message, r *recipient) {
 		delete(env.Attrs, queue.AttrDeliverBy)
 	}
 	delete(env.Attrs, queue.AttrFilter) // it has been there
+	delete(env.Attrs, queue.AttrHold)
 	env.Attrs[queue.AttrOrigin], env.Attrs[queue.AttrParent] = "qmgr", m.ID
 	for _, t := range fw.targets {
 		env.Recipients = append(env.Recipients, queue.Recipient{

@@ -186,6 +186,8 @@ func (m *message) unrecord(records []queue.Record) {
 // done gets its destination. It may be called by any goroutine.
 func newMessage(q *queue.Message, dir string, f *os.File, resolve resolver) *message {
 	m := &message{Message: q, dir: dir, file: f, rcpt: make([]recipient, 0, q.Left())}
+	// Who releases it has it tried from deferred/.
+	m.hold = dir == queue.DirIncoming && q.Env.Attrs[queue.AttrHold] != ""
 	for n := range q.Env.Recipients {
 		was := q.Result(n)
 		r := recipient{number: n, warned: was.Warned}

@@ -34,6 +34,7 @@ const (
 	AttrVerbose       = "verbose"        // sendmail -v: report deliveries to the sender
 	AttrProbe         = "probe"          // sendmail -bv: find out, deliver nothing, report to the sender
 	AttrFilter        = "content_filter" // transport:nexthop of a content filter that gets the message, whoever it is for
+	AttrHold          = "hold"           // yes: it goes from incoming/ to hold/, untried
 	AttrPostmaster    = "postmaster"     // a notice to the postmaster: yes
 	AttrReport        = "report"         // what the sender is to be told of the recipient that this message stands for: see Record
 	AttrRet           = "dsn_ret"        // RFC 3461: FULL, HDRS

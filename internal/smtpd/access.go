@@ -15,6 +15,7 @@ import (
 
 // An accessTable is an access(5) table and how it is asked.
 type accessTable struct {
+	k          *compiler
 	t          table.Table
 	spec       string // type:name
 	what       subject
@@ -56,7 +57,7 @@ func openAccess(k *compiler, spec string, what subject) (*accessTable, error) {
 		return nil, err
 	}
 	a := &accessTable{
-		t: t, spec: spec, what: what, parents: ".", delimiters: config.RecipientDelimiter.Of(k.c),
+		k: k, t: t, spec: spec, what: what, parents: ".", delimiters: config.RecipientDelimiter.Of(k.c),
 		null: config.SmtpdNullAccessLookupKey.Of(k.c), nexthop: config.DefaultFilterNexthop.Of(k.c),
 		rejectCode: config.AccessMapRejectCode.Of(k.c), deferCode: config.AccessMapDeferCode.Of(k.c),
 	}
@@ -166,18 +167,28 @@ func addressKeys(ip netip.Addr) []string {
 
 // verdict does what a table says.
 func (a *accessTable) verdict(q *query, value string) verdict {
-	switch act := access.Parse(value); act.Kind {
+	act := access.Parse(value, a.k.known)
+	switch act.Kind {
 	case access.Permit:
 		return verdict{action: permit}
 	case access.Dunno:
 		return verdict{}
 	case access.Reject:
-		return a.refuse(q, cmp.Or(act.Code, a.rejectCode), act.Text)
+		return a.refuse(q, cmp.Or(act.Code, a.rejectCode), act.Text, "Access denied")
 	case access.Defer:
-		return a.refuse(q, a.deferCode, act.Text)
-	case access.Filter:
-		if q.filter(act.Text, a.nexthop) {
-			return verdict{}
+		return a.refuse(q, a.deferCode, act.Text, "Access denied")
+	case access.DeferIfPermit:
+		return putOff(&q.doubts.ifPermit, a.refuse(q, a.deferCode, act.Text, "Service unavailable"))
+	case access.DeferIfReject:
+		return putOff(&q.doubts.ifReject, a.refuse(q, a.deferCode, act.Text, "Service unavailable"))
+	case access.List:
+		return a.list(q, act.Words)
+	case access.Info, access.Warn:
+		q.s.logAction(saying[act.Kind], q.s.where, act.Text, q.recipient, 0)
+		return verdict{}
+	case access.Filter, access.Redirect, access.BCC, access.Prepend, access.Discard, access.Hold:
+		if q.order(act, a.nexthop) {
+			return a.ordered(q, act)
 		}
 	}
 	// Guessing what was meant could let in or lose mail.
@@ -185,16 +196,77 @@ func (a *accessTable) verdict(q *query, value string) verdict {
 	return verdict{refuse, misconfigured}
 }
 
+// saying are the words in the log of actions that do nothing else.
+var saying = map[access.Kind]string{access.Info: "info", access.Warn: "warn"}
+
+// ordered says in the log what becomes of a message, and goes on.
+func (a *accessTable) ordered(q *query, act access.Action) verdict {
+	switch act.Kind {
+	case access.Filter:
+		a.log(q, "filter", "triggers FILTER "+act.Text)
+	case access.Redirect:
+		a.log(q, "redirect", "triggers REDIRECT "+act.Text)
+	case access.BCC:
+		a.log(q, "bcc", "triggers BCC "+act.Text)
+	case access.Hold:
+		a.log(q, "hold", cmp.Or(act.Text, "triggers HOLD action"))
+	case access.Discard:
+		a.log(q, "discard", cmp.Or(act.Text, "triggers DISCARD action"))
+		return verdict{action: permit}
+	}
+	return verdict{}
+}
+
+// list asks the restrictions that an action names.
+func (a *accessTable) list(q *query, words []string) verdict {
+	rules, err := a.k.said(words)
+	if err != nil {
+		q.s.srv.log.Warn("access table %s: %v", a.spec, err)
+		return verdict{refuse, misconfigured}
+	}
+	about := q.about
+	defer func() { q.about = about }()
+	q.about = a.what
+	return q.ask(rules)
+}
+
+func (a *accessTable) log(q *query, action, text string) {
+	q.s.logAction(action, q.s.where, "<"+q.name(a.what)+">: "+classes[a.what]+" "+text, q.recipient, 0)
+}
+
 // misconfigured is the refusal where it is not known what the administrator wants.
 var misconfigured = smtp.Reply{Code: 451, Detail: smtp.Detail{Subject: 3, Detail: 5}, Text: "Server configuration error"}
 
 // refuse is a refusal in the words of the table.
-func (a *accessTable) refuse(q *query, code int, text string) verdict {
+func (a *accessTable) refuse(q *query, code int, text, otherwise string) verdict {
 	d, text := leadingCode(text, code/100, smtp.NotAuthorized)
-	if text == "" {
-		text = "Access denied"
+	return q.rejected(a.what, code, fitting(a.what, d), cmp.Or(text, otherwise))
+}
+
+// Details of addresses (RFC 3463, 3.2) say whose address is meant: those of a
+// recipient's stand for those of a sender's, and back.
+var (
+	ofSender    = map[uint16]uint16{1: 7, 2: 8, 3: 7, 4: 7, 5: 0, 6: 7}
+	ofRecipient = map[uint16]uint16{7: 3, 8: 2}
+)
+
+// fitting is a detail for what is refused: a table may be asked about several things.
+func fitting(what subject, d smtp.Detail) smtp.Detail {
+	if d.Subject != 1 {
+		return d
 	}
-	return q.rejected(a.what, code, d, text)
+	of := ofRecipient
+	switch what {
+	case aboutSender:
+		of = ofSender
+	case aboutRecipient:
+	default:
+		return smtp.Detail{}
+	}
+	if other, ok := of[d.Detail]; ok {
+		d.Detail = other
+	}
+	return d
 }
 
 // leadingCode takes an enhanced status code off the front of a text. It counts

@@ -97,7 +97,7 @@ func (s *session) refuseChunk(c chunk) (r smtp.Reply, refused bool) {
 
 // firstChunk begins a message.
 func (s *session) firstChunk(ctx context.Context) (*message, smtp.Reply, bool) {
-	if r, refused := s.check(stageData, s.onlyRecipient()); refused {
+	if r, refused := s.check(s.onlyRecipient(), stageData); refused {
 		return nil, r, true
 	}
 	m, err := s.newMessage(ctx)

@@ -37,7 +37,7 @@ func (s *session) cmdData(ctx context.Context, args string) smtp.Reply {
 	case len(s.msg.recipients) == 0:
 		return s.fault(503, smtp.BadCommand, "Error: need RCPT command")
 	}
-	if r, refused := s.check(stageData, s.onlyRecipient()); refused {
+	if r, refused := s.check(s.onlyRecipient(), stageData); refused {
 		return r
 	}
 	m, err := s.newMessage(ctx)
@@ -111,6 +111,9 @@ func (s *session) finish(ctx context.Context, m *message, text string) smtp.Repl
 	if !s.srv.local {
 		s.srv.cleanup.On(maillog.MessageID).Info("%s: message-id=%s", s.msg.id, m.messageID())
 	}
+	if s.msg.orders.discard {
+		return smtp.Reply{Code: 250, Text: text + s.msg.id} // and m is abandoned
+	}
 	m.settled = true
 	if err := m.out.Close(); err != nil {
 		s.srv.depot.Return(m.blank)
@@ -142,7 +145,7 @@ func (s *session) judge(m *message) (r smtp.Reply, refused bool) {
 		}
 	}
 	if m.refusal == nil {
-		return s.check(stageEndOfData, s.onlyRecipient())
+		return s.check(s.onlyRecipient(), stageEndOfData)
 	}
 	if m.cause != nil {
 		return s.notWritten(m.cause), true

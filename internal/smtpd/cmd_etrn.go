@@ -38,14 +38,11 @@ func (s *session) cmdEtrn(_ context.Context, args string) smtp.Reply {
 
 // checkSite asks whether this client may have a domain's mail tried.
 func (s *session) checkSite(domain string) (r smtp.Reply, refused bool) {
-	if s.srv.p().delayReject {
-		for _, at := range []stage{stageClient, stageHelo} {
-			if r, refused := s.check(at, ""); refused {
-				return r, true
-			}
-		}
+	due := []stage{stageClient, stageHelo, stageEtrn}
+	if !s.srv.p().delayReject {
+		due = due[2:]
 	}
-	if r, refused := s.check(stageEtrn, domain); refused {
+	if r, refused := s.check(domain, due...); refused {
 		return r, true
 	}
 	switch served, err := s.srv.flushed.Domain(domain); {

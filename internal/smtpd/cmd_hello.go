@@ -30,7 +30,7 @@ func (s *session) hello(ctx context.Context, args string, extended bool) smtp.Re
 	s.reset()
 	s.discarded = s.srv.discard.of(s.peer)
 	if !s.srv.p().delayReject {
-		if r, refused := s.check(stageHelo, ""); refused {
+		if r, refused := s.check("", stageHelo); refused {
 			s.helo = ""
 			s.reset()
 			return r

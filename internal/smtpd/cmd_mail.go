@@ -60,7 +60,7 @@ func (s *session) cmdMail(ctx context.Context, args string) smtp.Reply {
 	if err != nil {
 		return s.faultOf(err)
 	}
-	m := transaction{sender: s.complete(sender), original: sender, filter: s.filter}
+	m := transaction{sender: s.complete(sender), original: sender, orders: s.orders.clone(), doubts: s.doubts}
 	for _, p := range params {
 		if err := s.withheld(p); err != nil {
 			return s.faultOf(err)
@@ -110,5 +110,5 @@ func (s *session) admitMail(ctx context.Context) (r smtp.Reply, refused bool) {
 	case s.srv.p().delayReject:
 		return r, false
 	}
-	return s.check(stageSender, "")
+	return s.check("", stageSender)
 }

@@ -77,14 +77,8 @@ func (s *session) tooMany() smtp.Reply {
 
 // checkRecipient asks the restrictions that are due at RCPT.
 func (s *session) checkRecipient(rcpt string) (r smtp.Reply, refused bool) {
-	first := stageRelay
 	if s.srv.p().delayReject {
-		first = stageClient
+		return s.check(rcpt, stageClient, stageHelo, stageSender, stageRelay, stageRecipient)
 	}
-	for stage := first; stage <= stageRecipient; stage++ {
-		if r, refused := s.check(stage, rcpt); refused {
-			return r, true
-		}
-	}
-	return r, false
+	return s.check(rcpt, stageRelay, stageRecipient)
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"yubin/internal/access"
 	"yubin/internal/config"
 	"yubin/internal/route"
 	"yubin/internal/smtp"
@@ -20,57 +21,65 @@ type keyword struct {
 
 // keywords are the restrictions. Those of Postfix that are missing need DNS lists or
 // a policy server, which smtpd does not have yet.
-var keywords = [...]keyword{
-	{name: "permit", build: plain(func(*query) verdict { return verdict{action: permit} })},
-	{name: "reject", closes: true, build: rejectAll(config.RejectCode, smtp.NotAuthorized, "Access denied")},
-	{name: "defer", closes: true, build: rejectAll(config.DeferCode, smtp.SystemShutdown, "Try again later")},
-	{name: "permit_mynetworks", build: plain(permitNetworks)},
-	{name: "permit_inet_interfaces", build: permitInterfaces},
-	{name: "permit_sasl_authenticated", build: plain(permitLogin)},
-	{name: "permit_tls_clientcerts", build: plain(permitCertificates)},
-	{name: "permit_tls_all_clientcerts", build: plain(permitVerified)},
-	{name: "permit_auth_destination", build: plain(permitDestination)},
-	{name: "reject_unauth_destination", closes: true, build: relayDenied(config.RelayDomainsRejectCode)},
-	{name: "defer_unauth_destination", closes: true, build: relayDeferred},
-	{name: "reject_plaintext_session", build: rejectPlaintext},
-	{name: "reject_sender_login_mismatch", build: rejectMismatch(mismatch{loggedIn: true, strangers: true})},
-	{name: "reject_authenticated_sender_login_mismatch", build: rejectMismatch(mismatch{loggedIn: true})},
-	{name: "reject_unauthenticated_sender_login_mismatch", build: rejectMismatch(mismatch{strangers: true})},
-	{name: "reject_known_sender_login_mismatch", build: rejectMismatch(mismatch{loggedIn: true, strangers: true, known: true})},
-	{name: "reject_unauth_pipelining", build: plain(pass)}, // smtpd_forbid_unauth_pipelining is for everybody
-	{name: "reject_unlisted_recipient", build: about(aboutRecipient, rejectUnlisted)},
-	{name: "check_recipient_maps", build: about(aboutRecipient, rejectUnlisted)}, // its old name
-	{name: "reject_unlisted_sender", build: about(aboutSender, rejectUnlisted)},
-	{name: "reject_invalid_helo_hostname", build: rejectInvalidHelo},
-	{name: "reject_invalid_hostname", build: rejectInvalidHelo}, // its old name
-	{name: "reject_non_fqdn_helo_hostname", build: rejectBareHelo},
-	{name: "reject_non_fqdn_hostname", build: rejectBareHelo}, // its old name
-	{name: "reject_non_fqdn_sender", build: rejectBareAddress(aboutSender)},
-	{name: "reject_non_fqdn_recipient", build: rejectBareAddress(aboutRecipient)},
-	{name: "reject_multi_recipient_bounce", build: rejectBounces},
-	{name: "reject_unknown_client_hostname", build: rejectNameless},
-	{name: "reject_unknown_client", build: rejectNameless}, // its old name
-	{name: "reject_unknown_reverse_client_hostname", build: rejectNoReverse},
-	{name: "check_reverse_client_hostname_access", table: true, build: checkAccess(aboutReverse)},
-	{name: "check_client_access", table: true, build: checkAccess(aboutClient)},
-	{name: "check_ccert_access", table: true, build: checkAccess(aboutCcert)},
-	{name: "check_helo_access", table: true, build: checkAccess(aboutHelo)},
-	{name: "check_sender_access", table: true, build: checkAccess(aboutSender)},
-	{name: "check_recipient_access", table: true, build: checkAccess(aboutRecipient)},
-	{name: "check_etrn_access", table: true, build: checkAccess(aboutEtrn)},
-	{name: "check_sasl_access", table: true, build: checkUser},
+var keywords []keyword
+
+// Tables are among them, whose actions name them: no variable can begin so.
+func init() {
+	keywords = []keyword{
+		{name: "permit", build: plain(func(*query) verdict { return verdict{action: permit} })},
+		{name: "reject", closes: true, build: rejectAll(config.RejectCode, smtp.NotAuthorized, "Access denied")},
+		{name: "defer", closes: true, build: rejectAll(config.DeferCode, smtp.SystemShutdown, "Try again later")},
+		{name: "defer_if_permit", build: doubtful("defer_if_permit", func(q *query) **smtp.Reply { return &q.doubts.ifPermit })},
+		{name: "defer_if_reject", build: doubtful("defer_if_reject", func(q *query) **smtp.Reply { return &q.doubts.ifReject })},
+		{name: "permit_mynetworks", build: plain(permitNetworks)},
+		{name: "permit_inet_interfaces", build: permitInterfaces},
+		{name: "permit_sasl_authenticated", build: plain(permitLogin)},
+		{name: "permit_tls_clientcerts", build: plain(permitCertificates)},
+		{name: "permit_tls_all_clientcerts", build: plain(permitVerified)},
+		{name: "permit_auth_destination", build: plain(permitDestination)},
+		{name: "reject_unauth_destination", closes: true, build: relayDenied(config.RelayDomainsRejectCode)},
+		{name: "defer_unauth_destination", closes: true, build: relayDeferred},
+		{name: "reject_plaintext_session", build: rejectPlaintext},
+		{name: "reject_sender_login_mismatch", build: rejectMismatch(mismatch{loggedIn: true, strangers: true})},
+		{name: "reject_authenticated_sender_login_mismatch", build: rejectMismatch(mismatch{loggedIn: true})},
+		{name: "reject_unauthenticated_sender_login_mismatch", build: rejectMismatch(mismatch{strangers: true})},
+		{name: "reject_known_sender_login_mismatch", build: rejectMismatch(mismatch{loggedIn: true, strangers: true, known: true})},
+		{name: "reject_unauth_pipelining", build: plain(pass)}, // smtpd_forbid_unauth_pipelining is for everybody
+		{name: "reject_unlisted_recipient", build: about(aboutRecipient, rejectUnlisted)},
+		{name: "check_recipient_maps", build: about(aboutRecipient, rejectUnlisted)}, // its old name
+		{name: "reject_unlisted_sender", build: about(aboutSender, rejectUnlisted)},
+		{name: "reject_invalid_helo_hostname", build: rejectInvalidHelo},
+		{name: "reject_invalid_hostname", build: rejectInvalidHelo}, // its old name
+		{name: "reject_non_fqdn_helo_hostname", build: rejectBareHelo},
+		{name: "reject_non_fqdn_hostname", build: rejectBareHelo}, // its old name
+		{name: "reject_non_fqdn_sender", build: rejectBareAddress(aboutSender)},
+		{name: "reject_non_fqdn_recipient", build: rejectBareAddress(aboutRecipient)},
+		{name: "reject_multi_recipient_bounce", build: rejectBounces},
+		{name: "reject_unknown_client_hostname", build: rejectNameless},
+		{name: "reject_unknown_client", build: rejectNameless}, // its old name
+		{name: "reject_unknown_reverse_client_hostname", build: rejectNoReverse},
+		{name: "check_reverse_client_hostname_access", table: true, build: checkAccess(aboutReverse)},
+		{name: "check_client_access", table: true, build: checkAccess(aboutClient)},
+		{name: "check_ccert_access", table: true, build: checkAccess(aboutCcert)},
+		{name: "check_helo_access", table: true, build: checkAccess(aboutHelo)},
+		{name: "check_sender_access", table: true, build: checkAccess(aboutSender)},
+		{name: "check_recipient_access", table: true, build: checkAccess(aboutRecipient)},
+		{name: "check_etrn_access", table: true, build: checkAccess(aboutEtrn)},
+		{name: "check_sasl_access", table: true, build: checkUser},
+	}
 }
 
 // lookUp finds the restriction of that name.
 func lookUp(name string) (*keyword, error) {
 	folded := strings.ToLower(name)
-	i := slices.IndexFunc(keywords[:], func(k keyword) bool { return k.name == folded })
+	i := slices.IndexFunc(keywords, func(k keyword) bool { return k.name == folded })
 	if i < 0 {
 		var known []string
 		for _, k := range keywords {
 			known = append(known, k.name)
 		}
-		return nil, fmt.Errorf("restriction %q is not known or not supported yet, want warn_if_reject, %s", name, strings.Join(known, ", "))
+		return nil, fmt.Errorf("restriction %q is not known or not supported yet, want a name in smtpd_restriction_classes, %s, %s",
+			name, access.WarnIfReject, strings.Join(known, ", "))
 	}
 	return &keywords[i], nil
 }
@@ -89,8 +98,15 @@ func pass(*query) verdict { return verdict{} }
 func rejectAll(code config.Int, d smtp.Detail, why string) func(*compiler, string) (func(*query) verdict, error) {
 	return func(k *compiler, _ string) (func(*query) verdict, error) {
 		n := code.Of(k.c)
-		return func(q *query) verdict { return q.rejected(subjects[q.stage], n, d, why) }, nil
+		return func(q *query) verdict { return q.rejected(q.about, n, d, why) }, nil
 	}
+}
+
+// doubtful is a restriction that has the request put off if it comes to an end.
+func doubtful(name string, at func(*query) **smtp.Reply) func(*compiler, string) (func(*query) verdict, error) {
+	return plain(func(q *query) verdict {
+		return putOff(at(q), q.rejected(q.about, 450, smtp.Detail{Subject: 7}, name+" requested"))
+	})
 }
 
 func permitNetworks(q *query) verdict {
@@ -265,6 +281,6 @@ func rejectBounces(k *compiler, _ string) (func(*query) verdict, error) {
 		if !q.s.inTransaction() || q.s.msg.original != "" || len(q.s.msg.recipients) < 2 {
 			return verdict{}
 		}
-		return q.rejected(subjects[q.stage], 550, smtp.TooManyRecipients, "Multi-recipient bounce")
+		return q.rejected(q.about, 550, smtp.TooManyRecipients, "Multi-recipient bounce")
 	}, nil
 }

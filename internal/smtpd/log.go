@@ -32,6 +32,11 @@ func (s *session) logRefusal(action, where string, r smtp.Reply) {
 }
 
 func (s *session) logRecipient(action, where string, r smtp.Reply, rcpt string) {
+	s.logAction(action, where, r.String(), rcpt, r.Code)
+}
+
+// logAction logs what a restriction does. code is that of a refusal, or 0.
+func (s *session) logAction(action, where, text, rcpt string, code int) {
 	t := s.srv.log.Text(256)
 	t.ID(s.queueID())
 	t.Field("action", action)
@@ -40,7 +45,7 @@ func (s *session) logRecipient(action, where string, r smtp.Reply, rcpt string) 
 	t.Say(" from ")
 	t.Field("client", s.client().String())
 	t.Say(": ")
-	t.Field("reply", r.String())
+	t.Field("reply", text)
 	t.Say(";")
 	if s.inTransaction() {
 		t.Address(" ", "from", s.msg.original)
@@ -54,7 +59,9 @@ func (s *session) logRecipient(action, where string, r smtp.Reply, rcpt string) 
 	}
 	s.saslFields(&t, " ")
 	s.peer.LogFields(t.Note)
-	t.Note("code", strconv.Itoa(r.Code))
+	if code != 0 {
+		t.Note("code", strconv.Itoa(code))
+	}
 	s.srv.log.On(maillog.Reject).Write(&t)
 }
 

@@ -65,7 +65,7 @@ func (s *session) newMessage(ctx context.Context) (*message, error) {
 	m := s.messageOn(b, w)
 	// An error stays with w until the end of the message.
 	now := time.Now()
-	m.to.Write([]byte(s.received(now)))
+	m.to.Write([]byte(s.prepended() + s.received(now)))
 	m.whole = s.completion(m, env.Sender, now)
 	return m, nil
 }
@@ -87,7 +87,7 @@ func (s *session) messageOn(b *intake.Blank, w *queue.Writer) *message {
 func (s *session) envelope() (*queue.Envelope, error) {
 	env := &queue.Envelope{
 		Sender:     s.msg.sender,
-		Recipients: s.msg.recipients,
+		Recipients: s.withCopies(),
 		Attrs: map[string]string{
 			queue.AttrOrigin:   "smtpd",
 			queue.AttrProtocol: s.proto(),
@@ -110,13 +110,20 @@ func (s *session) envelope() (*queue.Envelope, error) {
 	if to := s.contentFilter(); to != "" {
 		env.Attrs[queue.AttrFilter] = to
 	}
+	if s.msg.orders.hold {
+		env.Attrs[queue.AttrHold] = "yes"
+	}
 	if s.msg.body != "" {
 		env.Attrs[queue.AttrBody] = s.msg.body
 	}
 	if s.srv.local {
 		return env, nil
 	}
-	return env, s.srv.rewrite.Envelope(env, s.rewriting())
+	err := s.srv.rewrite.Envelope(env, s.rewriting())
+	if err == nil {
+		s.redirected(env)
+	}
+	return env, err
 }
 
 // setClient notes where a letter comes from.

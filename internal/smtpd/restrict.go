@@ -2,10 +2,10 @@ package smtpd
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"yubin/internal/config"
-	"yubin/internal/maillog"
 	"yubin/internal/route"
 	"yubin/internal/smtp"
 )
@@ -92,6 +92,26 @@ type query struct {
 	recipient string // "" outside of RCPT when there are several
 	site      string // the domain of ETRN
 	route     *route.Result
+	// about is what a restriction that names nothing is about: what the stage is, or the
+	// table that named the restriction.
+	about  subject
+	doubts doubts
+	depth  int // of lists within lists
+}
+
+// doubts are refusals that count only when a list, or the request, comes to the end
+// that they name; nil: none. The first of its kind counts.
+type doubts struct {
+	ifPermit *smtp.Reply // the request
+	ifReject *smtp.Reply // the list
+}
+
+// putOff notes a refusal that is in doubt.
+func putOff(at **smtp.Reply, v verdict) verdict {
+	if *at == nil {
+		*at = &v.reply
+	}
+	return verdict{}
 }
 
 // resolve finds out, once, how the recipient is delivered.
@@ -156,106 +176,108 @@ func (q *query) unsure(about subject, err error) verdict {
 	}}
 }
 
-// check asks the rules of one stage. recipient is a domain at ETRN.
-func (s *session) check(at stage, recipient string) (r smtp.Reply, refused bool) {
-	q := &query{s: s, stage: at, recipient: recipient}
-	if at == stageEtrn {
+// check asks the rules of one or more stages about one request. recipient is a
+// domain at ETRN.
+func (s *session) check(recipient string, at ...stage) (r smtp.Reply, refused bool) {
+	q := &query{s: s, recipient: recipient, doubts: s.doubts}
+	if slices.Contains(at, stageEtrn) {
 		q.recipient, q.site = "", recipient
 	}
-	for _, rule := range s.srv.p().rules[at] {
-		switch v := rule.ask(q); {
-		case v.action == permit:
-			return s.unlisted(q)
-		case v.action == refuse && rule.warn:
-			s.logRecipient("reject_warning", s.where, v.reply, q.recipient)
-		case v.action == refuse:
+	if q.discarded() {
+		return r, false
+	}
+	if s.inTransaction() {
+		q.doubts = s.msg.doubts
+	}
+	for _, q.stage = range at {
+		q.about, q.doubts.ifReject = subjects[q.stage], nil
+		v := q.ask(s.srv.p().rules[q.stage])
+		switch {
+		case q.discarded():
+			return r, false
+		case v.action != refuse:
+			v = s.unlisted(q)
+		}
+		if v.action == refuse {
 			return s.refused(q, v), true
 		}
 	}
-	return s.unlisted(q)
+	return s.undoubted(q)
+}
+
+// undoubted ends a request that nothing refuses. What comes before RCPT keeps its
+// doubts for that.
+func (s *session) undoubted(q *query) (r smtp.Reply, refused bool) {
+	switch {
+	case q.stage < stageSender:
+		s.doubts = q.doubts
+	case q.stage == stageSender:
+		s.msg.doubts = q.doubts
+	case q.doubts.ifPermit != nil:
+		return s.refused(q, verdict{refuse, *q.doubts.ifPermit}), true
+	}
+	return r, false
+}
+
+// maxDepth bounds lists that name each other.
+const maxDepth = 100
+
+// ask asks rules in turn; the first that knows an answer counts.
+func (q *query) ask(rules []rule) verdict {
+	if q.depth++; q.depth > maxDepth {
+		q.s.srv.log.Warn("restrictions at %s: classes or access tables name each other without end", q.s.where)
+		return verdict{refuse, misconfigured}
+	}
+	defer func() { q.depth-- }()
+	for _, rule := range rules {
+		before := q.doubts
+		v := rule.ask(q)
+		if rule.warn {
+			v = q.warned(before, v)
+		}
+		if v.action != dunno {
+			return v
+		}
+	}
+	return verdict{}
+}
+
+// warned logs what a rule behind warn_if_reject would refuse, or have in doubt.
+func (q *query) warned(before doubts, v verdict) verdict {
+	for _, pair := range [...]struct{ had, has *smtp.Reply }{
+		{before.ifPermit, q.doubts.ifPermit}, {before.ifReject, q.doubts.ifReject},
+	} {
+		if pair.has != pair.had {
+			q.s.logRecipient("reject_warning", q.s.where, *pair.has, q.recipient)
+		}
+	}
+	q.doubts = before
+	if v.action != refuse {
+		return v
+	}
+	q.s.logRecipient("reject_warning", q.s.where, v.reply, q.recipient)
+	return verdict{}
 }
 
 // unlisted asks whether the address exists, when the lists have let it pass.
-func (s *session) unlisted(q *query) (r smtp.Reply, refused bool) {
-	var v verdict
+func (s *session) unlisted(q *query) verdict {
 	switch {
 	case s.srv.p().override.Unchecked:
 	case q.stage == stageRecipient && s.srv.p().unlistedRecipient:
-		v = rejectUnlisted(q, aboutRecipient)
+		return rejectUnlisted(q, aboutRecipient)
 	case q.stage == stageSender && s.srv.p().unlistedSender:
-		v = rejectUnlisted(q, aboutSender)
+		return rejectUnlisted(q, aboutSender)
 	}
-	if v.action != refuse {
-		return r, false
-	}
-	return s.refused(q, v), true
+	return verdict{}
 }
 
+// refused is the reply to a refused request. One for good waits for what is in doubt.
 func (s *session) refused(q *query, v verdict) smtp.Reply {
+	if v.reply.Code >= 500 && q.doubts.ifReject != nil {
+		v.reply = *q.doubts.ifReject
+	}
 	s.errors++
 	s.ruled = troubleOfRule(v.reply)
 	s.logRecipient("reject", s.where, v.reply, q.recipient)
 	return v.reply
-}
-
-// compileRules reads the restriction lists of c.
-func compileRules(c *config.Config, log *maillog.Logger) (rulebook, error) {
-	var book rulebook
-	k := compiler{c: c, log: log}
-	for at := range stages {
-		k.relay = at == stageRelay || at == stageRecipient
-		rules, err := k.list(lists[at].Of(c))
-		if err != nil {
-			return book, c.Fault(lists[at].Def, err.Error())
-		}
-		book[at] = rules
-	}
-	if !k.closed {
-		// Postfix refuses to run then, too: the other way is an open relay.
-		return book, c.Fault(lists[stageRelay].Def, "with "+lists[stageRecipient].Name+
-			": want one of reject_unauth_destination, defer_unauth_destination, reject, defer; without it everybody may relay")
-	}
-	return book, nil
-}
-
-// A compiler turns words into rules.
-type compiler struct {
-	c      *config.Config
-	log    *maillog.Logger
-	closed bool          // a rule was met that ends relaying by strangers
-	relay  bool          // the list at hand decides of that
-	owners *senderOwners // nil until a restriction needs it
-}
-
-func (k *compiler) list(words []string) ([]rule, error) {
-	var rules []rule
-	warn := false
-	for i := 0; i < len(words); i++ {
-		if words[i] == "warn_if_reject" {
-			warn = true
-			continue
-		}
-		word, err := lookUp(words[i])
-		if err != nil {
-			return nil, err
-		}
-		arg := ""
-		if word.table {
-			if i++; i == len(words) || !strings.Contains(words[i], ":") {
-				return nil, fmt.Errorf("%s: want a table type:name behind it", word.name)
-			}
-			arg = words[i]
-		}
-		ask, err := word.build(k, arg)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", word.name, err)
-		}
-		k.closed = k.closed || k.relay && word.closes && !warn
-		rules = append(rules, rule{ask, warn})
-		warn = false
-	}
-	if warn {
-		return nil, fmt.Errorf("warn_if_reject: want a restriction behind it")
-	}
-	return rules, nil
 }

@@ -115,6 +115,45 @@ func TestRestrictions(t *testing.T) {
 			want: "554 5.7.1 <x@elsewhere.example>: Relay access denied"},
 		{name: "access action unknown", main: "smtpd_recipient_restrictions = check_recipient_access static:FROBNICATE",
 			want: "451 4.3.5 Server configuration error"},
+		{name: "access list", main: "smtpd_recipient_restrictions = check_recipient_access inline:{{ann@ = permit_mynetworks, reject_unauth_destination, reject}}",
+			want: "554 5.7.1 <ann@example.org>: Recipient address rejected: Access denied"},
+		{name: "access list that ends well", main: "smtpd_recipient_restrictions = check_recipient_access inline:{{ann@ = permit_mynetworks, warn_if_reject reject}}, defer",
+			want: "450 4.3.2 <ann@example.org>: Recipient address rejected: Try again later"},
+		{name: "access list permits", main: "smtpd_recipient_restrictions = check_recipient_access inline:{{ann@ = permit_auth_destination}}, defer", want: accepted},
+		{name: "access list with a table", main: "smtpd_recipient_restrictions = check_recipient_access inline:{{ann@ = check_client_access static:OK}}",
+			want: "451 4.3.5 Server configuration error"},
+		{name: "class", main: "smtpd_restriction_classes = strict\nstrict = reject_invalid_helo_hostname, check_client_access inline:{192.0.2.1=defer}\nsmtpd_recipient_restrictions = strict, reject",
+			want: "450 4.7.1 <unknown[192.0.2.1]>: Client host rejected: Access denied"},
+		{name: "class by a table", main: "smtpd_restriction_classes = insiders\ninsiders = check_sender_access inline:{example.org=OK}, reject\nsmtpd_recipient_restrictions = check_recipient_access inline:{ann@example.org=insiders}", from: "eve@y.example",
+			want: "554 5.7.1 <ann@example.org>: Recipient address rejected: Access denied"},
+		{name: "class lets in", main: "smtpd_restriction_classes = insiders\ninsiders = check_sender_access inline:{example.org=OK}, reject\nsmtpd_recipient_restrictions = check_recipient_access inline:{ann@example.org=insiders}, reject", from: "bob@example.org", want: accepted},
+		{name: "class of a class", main: "smtpd_restriction_classes = a, b\na = b\nb = reject\nsmtpd_recipient_restrictions = a",
+			want: "554 5.7.1 <ann@example.org>: Recipient address rejected: Access denied"},
+		{name: "class only warns", main: "smtpd_restriction_classes = a\na = reject\nsmtpd_recipient_restrictions = warn_if_reject a", want: accepted},
+		{name: "class without end", main: "smtpd_restriction_classes = a\na = check_recipient_access static:a\nsmtpd_recipient_restrictions = a",
+			want: "451 4.3.5 Server configuration error"},
+		{name: "class closes", main: "smtpd_restriction_classes = a\na = reject_unauth_destination\nsmtpd_relay_restrictions = permit_mynetworks, a", to: "x@elsewhere.example",
+			want: "554 5.7.1 <x@elsewhere.example>: Relay access denied"},
+		{name: "deferred if permitted", main: "smtpd_client_restrictions = defer_if_permit",
+			want: "450 4.7.0 <unknown[192.0.2.1]>: Client host rejected: defer_if_permit requested"},
+		{name: "deferred if permitted, refused", main: "smtpd_client_restrictions = defer_if_permit\nsmtpd_recipient_restrictions = reject",
+			want: "554 5.7.1 <ann@example.org>: Recipient address rejected: Access denied"},
+		{name: "deferred if refused", main: "smtpd_client_restrictions = check_client_access static:{DEFER_IF_REJECT 4.7.9 ask later}, reject",
+			want: "450 4.7.9 <unknown[192.0.2.1]>: Client host rejected: ask later"},
+		{name: "deferred if refused, elsewhere", main: "smtpd_client_restrictions = defer_if_reject\nsmtpd_recipient_restrictions = reject",
+			want: "554 5.7.1 <ann@example.org>: Recipient address rejected: Access denied"},
+		{name: "deferred if refused, put off", main: "smtpd_recipient_restrictions = defer_if_reject, defer",
+			want: "450 4.3.2 <ann@example.org>: Recipient address rejected: Try again later"},
+		{name: "deferred if refused, permitted", main: "smtpd_client_restrictions = defer_if_reject", want: accepted},
+		{name: "deferred if permitted, before", main: "smtpd_delay_reject = no\nsmtpd_client_restrictions = check_client_access static:DEFER_IF_PERMIT",
+			want: "450 4.7.1 <unknown[192.0.2.1]>: Client host rejected: Service unavailable"},
+		{name: "deferred if permitted, only warned of", main: "smtpd_client_restrictions = warn_if_reject defer_if_permit", want: accepted},
+		{name: "the first doubt", main: "smtpd_sender_restrictions = check_sender_access static:{DEFER_IF_PERMIT one}\nsmtpd_recipient_restrictions = defer_if_permit", from: "eve@y.example",
+			want: "450 4.7.1 <eve@y.example>: Sender address rejected: one"},
+		{name: "redirect to nobody", main: "smtpd_recipient_restrictions = check_recipient_access static:{REDIRECT nobody}",
+			want: "451 4.3.5 Server configuration error"},
+		{name: "prepend no field", main: "smtpd_recipient_restrictions = check_recipient_access static:{PREPEND no field}",
+			want: "451 4.3.5 Server configuration error"},
 		{name: "access table fails", main: "smtpd_recipient_restrictions = check_recipient_access fail:x",
 			want: "451 4.3.0 <ann@example.org>: Temporary lookup failure"},
 		{name: "recipient table fails", main: "local_recipient_maps = hash:/nonexistent/table",
@@ -218,6 +257,10 @@ func TestRestrictionFaults(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ main, want string }{
 		{"smtpd_client_restrictions = reject_rbl_client zen.example", `smtpd_client_restrictions: restriction "reject_rbl_client" is not known or not supported yet`},
+		{"smtpd_restriction_classes = a\nsmtpd_recipient_restrictions = a", "class a has no definition: want a = restrictions"},
+		{"smtpd_restriction_classes = a, b\na = b\nb = a\nsmtpd_recipient_restrictions = a", "main.cf:12: a: want a class that does not name itself"},
+		{"smtpd_restriction_classes = a\na = frobnicate\nsmtpd_recipient_restrictions = a", "a: restriction \"frobnicate\" is not known"},
+		{"smtpd_restriction_classes = a\na = reject\nsmtpd_relay_restrictions = warn_if_reject a", "everybody may relay"},
 		{"smtpd_recipient_restrictions = check_recipient_access", "want a table type:name behind it"},
 		{"smtpd_recipient_restrictions = check_recipient_access pgsql:x", `type "pgsql" is not supported`},
 		{"smtpd_recipient_restrictions = permit, warn_if_reject", "warn_if_reject: want a restriction behind it"},
@@ -246,7 +289,7 @@ func TestAccessPatterns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &accessTable{t: rules, rejectCode: 554, parents: "."}
+	a := &accessTable{k: &compiler{}, t: rules, rejectCode: 554, parents: "."}
 	q := &query{s: &session{said: true}}
 	for _, tc := range []struct {
 		keys    [][]string

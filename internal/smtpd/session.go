@@ -64,7 +64,8 @@ type session struct {
 	ruled     trouble  // of the refusal at hand, if a restriction has made it
 	reason    string   // why the session ended before its time
 	discarded []string // extensions that are kept from the client, upper case
-	filter    string   // what FILTER of an access table says of all its messages
+	orders    orders   // of all its messages
+	doubts    doubts   // of the restrictions before MAIL
 	msg       transaction
 }
 
@@ -83,7 +84,8 @@ type transaction struct {
 	release    time.Time       // not before; zero: at once
 	deliverBy  *smtp.DeliverBy // nil: whenever
 	recipients []queue.Recipient
-	filter     string // what FILTER of an access table says in place of content_filter
+	orders     orders
+	doubts     doubts // of the restrictions before RCPT
 	refused    int    // recipients
 	overshoot  int    // recipients beyond the limit
 	received   int64
@@ -194,8 +196,9 @@ func (s *session) begin(ctx context.Context) (r smtp.Reply, ok bool) {
 
 // greet is the reply to the connection itself.
 func (s *session) greet() smtp.Reply {
+	s.orders, s.doubts = orders{}, doubts{} // of whom XCLIENT has replaced
 	if !s.srv.p().delayReject {
-		if r, refused := s.check(stageClient, ""); refused {
+		if r, refused := s.check("", stageClient); refused {
 			return r
 		}
 	}

@@ -36,7 +36,7 @@ var Command = &cli.Command{
 		config.StrictRFC821Envelopes.Def, config.SmtpdDelayReject.Def,
 		config.SmtpdClientRestrictions.Def, config.SmtpdHeloRestrictions.Def, config.SmtpdSenderRestrictions.Def,
 		config.SmtpdRelayRestrictions.Def, config.SmtpdRecipientRestrictions.Def,
-		config.SmtpdDataRestrictions.Def, config.SmtpdEndOfDataRestrictions.Def, config.SmtpdEtrnRestrictions.Def,
+		config.SmtpdDataRestrictions.Def, config.SmtpdEndOfDataRestrictions.Def, config.SmtpdEtrnRestrictions.Def, config.SmtpdRestrictionClasses.Def,
 		config.FastFlushDomains.Def,
 		config.SmtpdRejectUnlistedRecipient.Def, config.SmtpdRejectUnlistedSender.Def, config.ShowUserUnknownTableName.Def,
 		config.UnknownLocalRejectCode.Def, config.UnknownVirtualRejectCode.Def, config.UnknownRelayRejectCode.Def,

@@ -94,7 +94,7 @@ func (s *server) settingsOf(c, calm *config.Config) (p *settings, err error) {
 	if p.filter, err = rewrite.ContentFilter(c); err != nil {
 		return nil, err
 	}
-	same := calm != nil
+	same := calm != nil && len(config.SmtpdRestrictionClasses.Of(c)) == 0 // these may differ
 	for _, l := range lists {
 		same = same && slices.Equal(l.Of(c), l.Of(calm))
 	}
