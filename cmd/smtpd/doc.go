@@ -43,6 +43,8 @@
 //	check_client_access, check_reverse_client_hostname_access, check_ccert_access, check_helo_access, check_sender_access,
 //	check_recipient_access, check_etrn_access, check_sasl_access, each with a table type:name
 //	behind it
+//	check_policy_service, with inet:host:port or unix:path behind it, or with
+//	{ inet:host:port, name=value ... }
 //	warn_if_reject, before another one: log, do not refuse
 //	a name in smtpd_restriction_classes: the list that the parameter of this name has
 //
@@ -68,6 +70,13 @@
 // have DISCARD alone of them. A table that cannot be read, and what is no action,
 // makes the request fail with 451, never with 550. A list with an unknown
 // element stops smtpd, and so do lists that let everybody relay.
+//
+// A policy server is sent what is known, one name=value to a line, up to an empty line, as
+// Postfix's SMTPD_POLICY_README has it, and answers action=ACTION with any of the actions
+// above, and an empty line. A path is one in queue_directory, or whole. The values behind
+// the server hold for it alone: timeout, max_idle, max_ttl, retry_delay, try_limit,
+// request_limit, default_action and policy_context, of which the parameters
+// smtpd_policy_service_NAME have what holds for all. Sessions share connections.
 //
 // Only CR LF . CR LF ends a message, from every client. Lines that end in LF
 // alone are taken, noted or refused as smtpd_forbid_bare_newline says; a CR

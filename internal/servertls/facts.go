@@ -19,6 +19,7 @@ import (
 // Facts are what is known of a client after the handshake.
 type Facts struct {
 	ipc.TLSFacts
+	Bits     int    // of the cipher
 	Summary  string // version, cipher and keys, as log and Received have them
 	Trust    string // Anonymous, Untrusted, Trusted: the client's certificate
 	Asked    bool   // the client was asked for a certificate
@@ -34,8 +35,8 @@ type Facts struct {
 func (s *Server) facts(cs tls.ConnectionState, h *shake) *Facts {
 	cipher, bits := tlswords.Cipher(cs.CipherSuite)
 	f := &Facts{
-		TLSFacts: ipc.TLSFacts{Version: tlswords.Version(cs.Version), Cipher: cipher, SNI: maillog.Clean(cs.ServerName)},
-		Trust:    "Anonymous", Asked: s.ask,
+		TLSFacts: ipc.TLSFacts{Version: tlswords.Version(cs.Version), Cipher: cipher, SNI: maillog.Clean(cs.ServerName)}, Bits: bits,
+		Trust: "Anonymous", Asked: s.ask,
 	}
 	f.Summary = fmt.Sprintf("%s with cipher %s (%d/%d bits)%s", f.Version, cipher, bits, bits, keyFacts(&cs, h))
 	// RFC 9266, 2: the context is there and is empty. TLS 1.2 without the

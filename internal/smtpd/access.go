@@ -56,15 +56,21 @@ func openAccess(k *compiler, spec string, what subject) (*accessTable, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &accessTable{
-		k: k, t: t, spec: spec, what: what, parents: ".", delimiters: config.RecipientDelimiter.Of(k.c),
-		null: config.SmtpdNullAccessLookupKey.Of(k.c), nexthop: config.DefaultFilterNexthop.Of(k.c),
-		rejectCode: config.AccessMapRejectCode.Of(k.c), deferCode: config.AccessMapDeferCode.Of(k.c),
-	}
+	a := readActions(k)
+	a.t, a.spec, a.what, a.parents = t, spec, what, "."
+	a.delimiters, a.null = config.RecipientDelimiter.Of(k.c), config.SmtpdNullAccessLookupKey.Of(k.c)
 	if slices.Contains(config.ParentDomainMatchesSubdomains.Of(k.c), "smtpd_access_maps") {
 		a.parents = ""
 	}
-	return a, nil
+	return &a, nil
+}
+
+// readActions reads what actions need.
+func readActions(k *compiler) accessTable {
+	return accessTable{
+		k: k, nexthop: config.DefaultFilterNexthop.Of(k.c),
+		rejectCode: config.AccessMapRejectCode.Of(k.c), deferCode: config.AccessMapDeferCode.Of(k.c),
+	}
 }
 
 func (a *accessTable) ask(q *query) verdict { return a.find(q, a.keys(q)) }

@@ -18,7 +18,7 @@ func compileRules(c *config.Config, log *maillog.Logger) (rulebook, error) {
 	closed := false
 	k := &compiler{
 		c: c, log: log, named: config.SmtpdRestrictionClasses.Of(c),
-		classes: map[string]*ruleList{}, alone: map[string]rule{},
+		classes: map[string]*ruleList{}, alone: map[string]rule{}, policies: map[string]*policyService{},
 	}
 	for at := range stages {
 		list, err := k.list(lists[at].Of(c))
@@ -50,6 +50,9 @@ type ruleList struct {
 	closes bool // no stranger's mail for elsewhere gets past it
 }
 
+// separators stand between restrictions.
+const separators = ", \t\r\n"
+
 // A compiler turns words into rules.
 type compiler struct {
 	c       *config.Config
@@ -57,6 +60,8 @@ type compiler struct {
 	owners  *senderOwners        // nil until a restriction needs it
 	named   []string             // smtpd_restriction_classes
 	classes map[string]*ruleList // those that were read; nil: one that is being read
+	// policies are the servers by what names them, so that lists share connections.
+	policies map[string]*policyService
 
 	mu    sync.Mutex      // guards alone once there are sessions
 	alone map[string]rule // by the word of an action
@@ -106,15 +111,15 @@ func (k *compiler) word(name, arg string) (ask func(*query) verdict, taken, clos
 		return nil, false, false, err
 	}
 	switch {
-	case !word.table:
+	case word.operand == "":
 		arg = ""
 	case !strings.Contains(arg, ":"):
-		return nil, false, false, fmt.Errorf("%s: want a table type:name behind it", word.name)
+		return nil, false, false, fmt.Errorf("%s: want %s behind it", word.name, word.operand)
 	}
 	if ask, err = word.build(k, arg); err != nil {
 		return nil, false, false, fmt.Errorf("%s: %w", word.name, err)
 	}
-	return ask, word.table, word.closes, nil
+	return ask, word.operand != "", word.closes, nil
 }
 
 // class reads the restrictions that a parameter of the administrator's gives a name.
@@ -135,7 +140,7 @@ func (k *compiler) class(name string) (*ruleList, error) {
 	if err != nil {
 		return nil, k.c.Problem(name, err.Error())
 	}
-	words, err := config.SplitBraces(text, ", \t\r\n")
+	words, err := config.SplitBraces(text, separators)
 	if err == nil {
 		l, err = k.list(words)
 	}

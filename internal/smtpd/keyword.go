@@ -13,14 +13,17 @@ import (
 
 // A keyword is a restriction that main.cf may name.
 type keyword struct {
-	name   string
-	table  bool // a lookup table follows
-	closes bool // no stranger's mail for elsewhere gets past it
-	build  func(k *compiler, arg string) (func(*query) verdict, error)
+	name    string
+	operand string // what follows; "": nothing
+	closes  bool   // no stranger's mail for elsewhere gets past it
+	build   func(k *compiler, arg string) (func(*query) verdict, error)
 }
 
+// aTable is the operand of most.
+const aTable = "a table type:name"
+
 // keywords are the restrictions. Those of Postfix that are missing need DNS lists or
-// a policy server, which smtpd does not have yet.
+// probes of addresses, which smtpd does not have yet.
 var keywords []keyword
 
 // Tables are among them, whose actions name them: no variable can begin so.
@@ -58,14 +61,15 @@ func init() {
 		{name: "reject_unknown_client_hostname", build: rejectNameless},
 		{name: "reject_unknown_client", build: rejectNameless}, // its old name
 		{name: "reject_unknown_reverse_client_hostname", build: rejectNoReverse},
-		{name: "check_reverse_client_hostname_access", table: true, build: checkAccess(aboutReverse)},
-		{name: "check_client_access", table: true, build: checkAccess(aboutClient)},
-		{name: "check_ccert_access", table: true, build: checkAccess(aboutCcert)},
-		{name: "check_helo_access", table: true, build: checkAccess(aboutHelo)},
-		{name: "check_sender_access", table: true, build: checkAccess(aboutSender)},
-		{name: "check_recipient_access", table: true, build: checkAccess(aboutRecipient)},
-		{name: "check_etrn_access", table: true, build: checkAccess(aboutEtrn)},
-		{name: "check_sasl_access", table: true, build: checkUser},
+		{name: "check_reverse_client_hostname_access", operand: aTable, build: checkAccess(aboutReverse)},
+		{name: "check_client_access", operand: aTable, build: checkAccess(aboutClient)},
+		{name: "check_ccert_access", operand: aTable, build: checkAccess(aboutCcert)},
+		{name: "check_helo_access", operand: aTable, build: checkAccess(aboutHelo)},
+		{name: "check_sender_access", operand: aTable, build: checkAccess(aboutSender)},
+		{name: "check_recipient_access", operand: aTable, build: checkAccess(aboutRecipient)},
+		{name: "check_etrn_access", operand: aTable, build: checkAccess(aboutEtrn)},
+		{name: "check_sasl_access", operand: aTable, build: checkUser},
+		{name: "check_policy_service", operand: "a policy server inet:host:port or unix:path", build: checkPolicy},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"net"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -154,14 +155,22 @@ func (s *session) facts() *auth.Facts {
 		s.number = rand.Text()[:16]
 	}
 	f := &auth.Facts{Service: "smtp", Client: s.peer.address(), Port: s.peer.port, Session: s.number, TLS: s.tlsFacts()}
-	if a, ok := s.w.c.LocalAddr().(*net.TCPAddr); ok {
-		ap := a.AddrPort()
-		f.Local, f.LPort = ap.Addr().Unmap().WithZone("").String(), ap.Port()
-	}
-	if s.dest.IsValid() {
-		f.Local, f.LPort = s.dest.String(), s.destPort
+	if ap := s.local(); ap.IsValid() {
+		f.Local, f.LPort = ap.Addr().String(), ap.Port()
 	}
 	return f
+}
+
+// local is the address that the client has connected to, if it is known.
+func (s *session) local() netip.AddrPort {
+	if s.dest.IsValid() {
+		return netip.AddrPortFrom(s.dest, s.destPort)
+	}
+	if a, ok := s.w.c.LocalAddr().(*net.TCPAddr); ok {
+		ap := a.AddrPort()
+		return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
+	}
+	return netip.AddrPort{}
 }
 
 // encrypted tells whether the client speaks TLS.

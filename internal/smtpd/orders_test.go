@@ -161,8 +161,8 @@ func TestCleanField(t *testing.T) {
 func TestAlone(t *testing.T) {
 	t.Parallel()
 	for _, k := range keywords {
-		if access.Alone(k.name) == k.table {
-			t.Errorf("%s: access.Alone says %t", k.name, !k.table)
+		if access.Alone(k.name) == (k.operand != "") {
+			t.Errorf("%s: access.Alone says %t", k.name, k.operand != "")
 		}
 	}
 }

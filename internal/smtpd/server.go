@@ -77,6 +77,7 @@ type settings struct {
 	hostname, mailName, banner, origin             string
 	override                                       rewrite.Overrides
 	filter                                         string // content_filter
+	stress                                         string // yes under stress
 	timeout, errorSleep                            time.Duration
 	recipients, overshoot                          int
 	softErrors, hardErrors, junk                   int

@@ -84,6 +84,7 @@ type transaction struct {
 	release    time.Time       // not before; zero: at once
 	deliverBy  *smtp.DeliverBy // nil: whenever
 	recipients []queue.Recipient
+	instance   string // for policy servers; "" until they are asked
 	orders     orders
 	doubts     doubts // of the restrictions before RCPT
 	refused    int    // recipients

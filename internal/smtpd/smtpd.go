@@ -22,7 +22,7 @@ import (
 // Command is smtpd(8).
 var Command = &cli.Command{
 	Name: "smtpd", Section: 8,
-	Params: slices.Concat(service.Params, route.Params(), rewrite.Params(), queuectl.Params(), submissionParams, tlsParams, discardParams, resolve.Params(), namesParams, localParams, rewrite.FilterParams(), []*config.Def{
+	Params: slices.Concat(service.Params, route.Params(), rewrite.Params(), queuectl.Params(), submissionParams, tlsParams, discardParams, resolve.Params(), namesParams, localParams, policyParams, rewrite.FilterParams(), []*config.Def{
 		config.Myhostname.Def, config.MailName.Def, config.Myorigin.Def,
 		config.Mynetworks.Def, config.RecipientDelimiter.Def, config.ParentDomainMatchesSubdomains.Def,
 		config.MessageSizeLimit.Def, config.HopcountLimit.Def, config.LineLengthLimit.Def, config.HeaderSizeLimit.Def,

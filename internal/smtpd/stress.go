@@ -81,7 +81,9 @@ func (s *server) configure(c *config.Config) (err error) {
 	if err != nil {
 		return err
 	}
-	s.tense, err = s.settingsOf(tense, c)
+	if s.tense, err = s.settingsOf(tense, c); err == nil {
+		s.tense.stress = "yes"
+	}
 	return err
 }
 

@@ -186,8 +186,8 @@ func TestRemoteTurns(t *testing.T) {
 		wg.Go(func() { remoteTest{fmt.Sprint("key", i), "", fmt.Sprint("key", i)}.run(t, table) })
 	}
 	wg.Wait()
-	if n := connections.Load(); n > remoteTurns {
-		t.Errorf("got %d connections, want at most %d", n, remoteTurns)
+	if n := connections.Load(); n > int64(remoteLimits.Turns) {
+		t.Errorf("got %d connections, want at most %d", n, remoteLimits.Turns)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"yubin/internal/remote"
 )
 
 // maxSocketmapReply is how many octets a reply may have, as in Postfix.
@@ -17,7 +19,7 @@ const maxSocketmapReply = 100_000
 // which "NAME KEY" is answered by "OK VALUE", "NOTFOUND ", or "TEMP", "TIMEOUT" or
 // "PERM" and a reason.
 type socketmap struct {
-	server *remote
+	server *remote.Server
 	name   string // of the map there
 }
 
@@ -26,7 +28,7 @@ func openSocketmap(where string, o *options, _ bool) (Table, error) {
 	if i < 0 || where[i+1:] == "" || strings.ContainsAny(where[i+1:], blanks) {
 		return nil, fmt.Errorf("want inet:host:port:name or unix:path:name, have %q", where)
 	}
-	server, err := remoteAt(where[:i], o)
+	server, err := remote.At(where[:i], o.queue, remoteLimits)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +39,7 @@ func (socketmap) patterns() bool { return true }
 
 func (s socketmap) Lookup(key string) (value string, found bool, err error) {
 	request := s.name + " " + key
-	err = s.server.ask([]byte(strconv.Itoa(len(request))+":"+request+","), func(r *bufio.Reader) error {
+	err = s.server.Ask([]byte(strconv.Itoa(len(request))+":"+request+","), func(r *bufio.Reader) error {
 		reply, err := readNetstring(r, maxSocketmapReply)
 		if err == nil {
 			value, found, err = parseSocketmapReply(reply)
@@ -45,7 +47,7 @@ func (s socketmap) Lookup(key string) (value string, found bool, err error) {
 		return err
 	})
 	if err != nil {
-		return "", false, fmt.Errorf("table socketmap:%s:%s: %w", s.server.address, s.name, err)
+		return "", false, fmt.Errorf("table socketmap:%s:%s: %w", s.server, s.name, err)
 	}
 	return value, found, nil
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"yubin/internal/remote"
 )
 
 // maxTCPReply is how long a line of a tcp: server may be, as in Postfix.
@@ -14,20 +16,20 @@ const maxTCPReply = 4096
 // tcpTable is tcp:host:port, a server that speaks Postfix's protocol tcp_table(5):
 // "get KEY" is answered by "200 VALUE", "500 TEXT" (no such key) or "400 TEXT" (not
 // known now). %XX stands for octets that would part words or lines.
-type tcpTable struct{ server *remote }
+type tcpTable struct{ server *remote.Server }
 
 func openTCP(name string, o *options, _ bool) (Table, error) {
 	if o.trusted {
 		return nil, errors.New("tcp: is not allowed in this list: its values name files, commands or user IDs, and nobody vouches for the answers")
 	}
-	server, err := remoteHost(name)
+	server, err := remote.Host(name, remoteLimits)
 	return tcpTable{server}, err
 }
 
 func (tcpTable) patterns() bool { return true }
 
 func (t tcpTable) Lookup(key string) (value string, found bool, err error) {
-	err = t.server.ask([]byte("get "+escape(key)+"\n"), func(r *bufio.Reader) error {
+	err = t.server.Ask([]byte("get "+escape(key)+"\n"), func(r *bufio.Reader) error {
 		line, err := readLine(r)
 		if err == nil {
 			value, found, err = parseTCPReply(line)
@@ -35,7 +37,7 @@ func (t tcpTable) Lookup(key string) (value string, found bool, err error) {
 		return err
 	})
 	if err != nil {
-		return "", false, fmt.Errorf("table tcp:%s: %w", t.server.address, err)
+		return "", false, fmt.Errorf("table tcp:%s: %w", t.server, err)
 	}
 	return value, found, nil
 }

@@ -2,7 +2,63 @@
 
 package interop
 
-import "testing"
+import (
+	"bufio"
+	"cmp"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+)
+
+// decisions are what the policy server of trials says, by the sender's domain; "":
+// it hangs up.
+var decisions = map[string]string{
+	"one.test": "REJECT 5.7.9 not you", "two.test": "DEFER_IF_PERMIT greylisted", "three.test": "PREPEND X-Policy: seen",
+	"four.test": "dunno", "five.test": "", "six.test": "451 4.7.9 later", "seven.test": "permit_mynetworks, reject",
+}
+
+// decide is a policy server. It writes down what it is told, but what differs with
+// each run or is the system's own.
+func (s *sink) decide(c net.Conn) {
+	defer c.Close()
+	in := bufio.NewReader(c)
+	for {
+		var told []string
+		sender := ""
+		for {
+			line, err := in.ReadString('\n')
+			if err != nil {
+				return
+			}
+			if line = strings.TrimSuffix(line, "\n"); line == "" {
+				break
+			}
+			name, value, _ := strings.Cut(line, "=")
+			switch name {
+			case "sender":
+				_, sender, _ = strings.Cut(value, "@")
+			case "mail_version", "compatibility_level": // of Postfix 3.9
+				continue
+			case "protocol_name": // at EHLO Postfix says SMTP yet
+				continue
+			case "instance", "client_port", "server_address", "server_port":
+				line = name
+			case "queue_id", "size": // Postfix has a queue ID at RCPT; both measure what they store
+				line = name
+			}
+			told = append(told, line)
+		}
+		s.mu.Lock()
+		s.lines = append(s.lines, "policy: "+strings.Join(told, " "))
+		s.mu.Unlock()
+		action, known := decisions[sender]
+		if known && action == "" {
+			return
+		}
+		fmt.Fprintf(c, "unknown=x\naction=%s\n\n", cmp.Or(action, "dunno"))
+	}
+}
 
 // Restriction classes, restrictions as actions of access tables, and what else such a
 // table may say of a message.
@@ -47,6 +103,23 @@ func TestSameRestrictions(t *testing.T) {
 		}, letters: from("x@one.test", "x@two.test", "x@three.test", "x@four.test", "x@five.test", "x@six.test", "x@seven.test", "x@eight.test", "x@nine.test", "x@ten.test"),
 			// Two recipients, two copies; here one.
 			once: []string{"virtual: <x@two.test> to <carol@box.test>", "header: from: <x@two.test> | to: <ann@own.test> | subject: x"}},
+		{name: "policies", main: []string{
+			"smtpd_sender_restrictions = check_policy_service inet:%SINK:%POLICY",
+			"smtpd_policy_service_policy_context = here",
+		}, letters: append([]letterIn{{from: "x@five.test", to: []string{"ann@own.test"}}},
+			from("x@one.test", "x@two.test", "x@three.test", "x@four.test", "x@six.test", "x@seven.test")...)},
+		{name: "policies at each step", main: []string{
+			"smtpd_delay_reject = no",
+			"smtpd_client_restrictions = check_policy_service inet:%SINK:%POLICY",
+			"smtpd_helo_restrictions = check_policy_service { inet:%SINK:%POLICY, policy_context=helo }",
+			"smtpd_sender_restrictions = check_policy_service inet:%SINK:%POLICY",
+			"smtpd_recipient_restrictions = check_recipient_access inline:{ {ann@own.test=ask} }",
+			"smtpd_restriction_classes = ask",
+			"ask = check_policy_service { inet:%SINK:%POLICY, timeout=10s, default_action=DUNNO, try_limit=1 }",
+			"smtpd_data_restrictions = check_policy_service inet:%SINK:%POLICY",
+			"smtpd_end_of_data_restrictions = check_policy_service inet:%SINK:%POLICY",
+			"smtpd_policy_service_default_action = 450 4.7.8 ask again", "smtpd_policy_service_try_limit = 1",
+		}, letters: append(from("x@four.test", "x@nine.test"), letterIn{from: "x@four.test", to: []string{"ann@own.test"}})},
 		{name: "orders of one recipient", main: []string{
 			"smtpd_recipient_restrictions = check_recipient_access inline:{ {bob@own.test=inline} }, check_sender_access inline:{ {one.test=REJECT} {two.test=OK} }, check_recipient_access inline:{ {bob@own.test=BCC carol@box.test} }",
 			"smtpd_restriction_classes = inline",

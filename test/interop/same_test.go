@@ -95,23 +95,29 @@ type sink struct {
 func newSink(t *testing.T) *sink {
 	s := &sink{t: t, ports: map[string]string{}}
 	for _, class := range classes {
-		l, err := net.Listen("tcp", serverHost+":0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { l.Close() })
-		_, s.ports[class], _ = net.SplitHostPort(l.Addr().String())
-		go func() {
-			for {
-				c, err := l.Accept()
-				if err != nil {
-					return
-				}
-				go s.serve(c, class)
-			}
-		}()
+		s.listen(class, func(c net.Conn) { s.serve(c, class) })
 	}
+	s.listen("policy", s.decide)
 	return s
+}
+
+// listen has serve serve those who connect to a port of that name.
+func (s *sink) listen(name string, serve func(net.Conn)) {
+	l, err := net.Listen("tcp", serverHost+":0")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { l.Close() })
+	_, s.ports[name], _ = net.SplitHostPort(l.Addr().String())
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go serve(c)
+		}
+	}()
 }
 
 func (s *sink) serve(c net.Conn, class string) {
@@ -266,8 +272,8 @@ func busy(queue string, dirs ...string) bool {
 // fill puts the values of a system into a text.
 func fill(text, etc, out string, s *sink) string {
 	pairs := []string{"%ETC", etc, "%OUT", out, "%SINK", serverHost}
-	for _, class := range classes {
-		pairs = append(pairs, "%"+strings.ToUpper(class), s.ports[class])
+	for name, port := range s.ports {
+		pairs = append(pairs, "%"+strings.ToUpper(name), port)
 	}
 	return strings.NewReplacer(pairs...).Replace(text)
 }
