@@ -378,7 +378,10 @@ func (r *rig) wait(what string, ok func(s *scheduler) bool) {
 	defer tick.Stop()
 	for {
 		yes := false
-		r.s.ask(func() { yes = ok(r.s) })
+		r.s.ask(func() {
+			r.s.endBurst() // what has come in the same burst is not done before that
+			yes = ok(r.s)
+		})
 		if yes {
 			return
 		}
