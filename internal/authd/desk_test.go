@@ -110,6 +110,22 @@ func (d *desk) files(t *testing.T) (handles []fdpass.Handle) {
 	return handles
 }
 
+// open is how many of the descriptors that files has made are open. Their numbers
+// may be another test's by now.
+func (d *desk) open(t *testing.T) (n int) {
+	t.Helper()
+	fds, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fd := range fds {
+		if to, err := os.Readlink("/proc/self/fd/" + fd.Name()); err == nil && to == filepath.Join(d.dir, "fd") {
+			n++
+		}
+	}
+	return n
+}
+
 // login has a client log in, and returns what it was told, after how many steps,
 // and when.
 func (d *desk) login(mechanism, user, secret string, ch sasl.Channel) (r *ipc.AuthReply, steps int, took []time.Duration) {

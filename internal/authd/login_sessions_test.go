@@ -35,12 +35,13 @@ func TestSessions(t *testing.T) {
 		with := func(q *ipc.AuthRequest) *ipc.AuthReply {
 			t.Helper()
 			files := d.files(t)
+			if n := d.open(t); n != len(files) {
+				t.Fatalf("%d descriptors are open, want %d", n, len(files))
+			}
 			r := d.ask(q, files...)
 			synctest.Wait()
-			for _, h := range files {
-				if h.Close() == nil {
-					t.Error("a descriptor was left open")
-				}
+			if n := d.open(t); n > 0 {
+				t.Errorf("%d descriptors were left open", n)
 			}
 			return r
 		}
