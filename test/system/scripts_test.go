@@ -94,6 +94,9 @@ func TestReloadOfWrongValues(t *testing.T) {
 		{"master.cf", "127.0.0.1:submision inet n - n - - smtpd", "submision"},
 		{"master.cf", "second unix - - n - - smtp -o smtp_helo_name={two words}", "smtp_helo_name: want a host name"},
 	} {
+		if strings.HasPrefix(c.want, "mail_owner") && os.Geteuid() != 0 {
+			continue // only root's system becomes anybody
+		}
 		i.WriteFile("etc/"+c.file, []string{good[c.file] + c.slip})
 		where := regexp.QuoteMeta(fmt.Sprintf("%s:%d: ", i.Path("etc", c.file), 1+strings.Count(good[c.file], "\n"))) + "[^\n]*"
 		if strings.HasPrefix(c.want, "mail_owner") { // the account is at fault
