@@ -19,6 +19,7 @@ type orders struct {
 	fields   []string // header fields in front of all others
 	discard  bool     // it is taken, and forgotten
 	hold     bool     // it is put on hold
+	octets   int      // of what has been added
 }
 
 // given returns the orders that a restriction adds to: those of the message at hand,
@@ -47,6 +48,10 @@ func (q *query) order(act access.Action, nexthop string) bool {
 		o = &orders{}
 	}
 	if q.stage >= stageEndOfData && act.Kind != access.Discard {
+		return false
+	}
+	// A client may say EHLO for ever, and each may add something.
+	if o.octets += len(act.Text); o.octets > maxOrders {
 		return false
 	}
 	switch act.Kind {
@@ -79,6 +84,9 @@ func (q *query) order(act access.Action, nexthop string) bool {
 	}
 	return true
 }
+
+// maxOrders bounds the texts that are kept of a message, or a session, in octets.
+const maxOrders = 4 << 20
 
 // maxPrepended bounds a field of a table, whose pattern may have put a client's text
 // into it.

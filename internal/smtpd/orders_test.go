@@ -144,6 +144,20 @@ func marked(list []queue.Recipient) (out []string) {
 	return out
 }
 
+// A client that says EHLO for ever fills no memory with what a table adds each time.
+func TestOrdersAreBounded(t *testing.T) {
+	t.Parallel()
+	q := &query{s: &session{}, stage: stageHelo}
+	act := access.Action{Kind: access.Prepend, Text: "X: " + strings.Repeat("y", 1900)}
+	n := 0
+	for n < 100_000 && q.order(act, "") {
+		n++
+	}
+	if n < 2000 || n > maxOrders/1900 {
+		t.Errorf("%d fields were taken", n)
+	}
+}
+
 // A field has one line, whatever a pattern has put into it.
 func TestCleanField(t *testing.T) {
 	t.Parallel()
