@@ -24,8 +24,9 @@ type Options struct {
 	Unmapped bool // no_address_mappings: addresses are completed alone
 }
 
-// never is what is asked to be told of automatic copies.
-var never = map[string]string{queue.AttrNotify: smtp.NotifyNever.String()}
+// NoNotice are the attributes of an automatic copy, of which the sender hears nothing. They are
+// shared: nobody changes them.
+var NoNotice = map[string]string{queue.AttrNotify: smtp.NotifyNever.String()}
 
 // Envelope gives an envelope the addresses that the message goes on with. A
 // recipient keeps its attributes, and so does each that it becomes (RFC 3461,
@@ -212,7 +213,7 @@ func (e *edition) copies(sender string) error {
 		given = e.Complete(given)
 		addr, err := e.address(envelopeRecipient, given)
 		if err == nil {
-			err = e.aliases(addr, given, never)
+			err = e.aliases(addr, given, NoNotice)
 		}
 		if err != nil {
 			return err

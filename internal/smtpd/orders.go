@@ -8,7 +8,6 @@ import (
 	"yubin/internal/header"
 	"yubin/internal/queue"
 	"yubin/internal/rewrite"
-	"yubin/internal/smtp"
 )
 
 // orders are what access tables say of a message beside whether it may come: access(5).
@@ -117,14 +116,12 @@ func (s *session) contentFilter() string {
 	return s.srv.p().filter
 }
 
-var noNotice = map[string]string{queue.AttrNotify: smtp.NotifyNever.String()}
-
 // withCopies are the recipients and those whom restrictions have added: for them
 // nobody gets a notice.
 func (s *session) withCopies() []queue.Recipient {
 	list := s.msg.recipients
 	for _, addr := range s.msg.orders.copies {
-		list = append(list[:len(list):len(list)], queue.Recipient{Address: s.complete(addr), Attrs: noNotice})
+		list = append(list[:len(list):len(list)], queue.Recipient{Address: s.complete(addr), Attrs: rewrite.NoNotice})
 	}
 	return list
 }
